@@ -1,0 +1,108 @@
+// Package pgtest gives tests PostgreSQL databases of their own.
+//
+// The server is the one that FLASHPAY_TEST_POSTGRES names, or else one that is
+// started once per test process, on 127.0.0.1 only, in a temporary directory,
+// and that goes when the process goes, however it goes. A test that asks for a
+// database and cannot have one fails; it is never skipped.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Variable names the environment variable with the URL of a PostgreSQL server
+// whose user may create databases. Where it is empty, pgtest starts a server.
+const Variable = "FLASHPAY_TEST_POSTGRES"
+
+const (
+	startTimeout = 60 * time.Second
+	adminTimeout = 30 * time.Second
+)
+
+// errNoServer is what a developer reads whose machine has no PostgreSQL.
+var errNoServer = errors.New("no PostgreSQL server programs (initdb and postgres) found in PATH, " +
+	"/usr/lib/postgresql/*/bin, /usr/pgsql-*/bin or Homebrew's directories; " +
+	"run `make deps`, or install them (`apt-get install postgresql`, `brew install postgresql@17`), " +
+	"or set " + Variable + " to the URL of a server whose user may create databases, " +
+	"such as postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable")
+
+// URL returns the address, as postgres://…, of a database that is new, empty,
+// in UTF-8 and the test's own. It is dropped when the test and its subtests
+// have ended, with whatever is still connected to it. Servers older than
+// PostgreSQL 13 do not know how to do that and are refused by their own error.
+func URL(t testing.TB) string {
+	t.Helper()
+	admin, err := server()
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	// Not t.Context(): that one has ended when cleanups run.
+	name := "flashpay_test_" + strings.ToLower(rand.Text())
+	if err := adminExec(admin, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8'"); err != nil {
+		t.Fatalf("pgtest: create a database (may the user of %s create databases?): %v", Variable, err)
+	}
+	t.Cleanup(func() {
+		if err := adminExec(admin, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Errorf("pgtest: drop database %s: %v", name, err)
+		}
+	})
+	u := *admin
+	u.Path = "/" + name
+	return u.String()
+}
+
+// server returns the address of the server that this process uses.
+func server() (*url.URL, error) {
+	if given := os.Getenv(Variable); given != "" {
+		return parse(given)
+	}
+	return started()
+}
+
+// started starts this process's own server at the first call; a failure is
+// remembered, so that a hundred tests do not wait for it a hundred times.
+var started = sync.OnceValues(func() (*url.URL, error) {
+	bin, err := findBinaries(os.Getenv("PATH"), installDirs())
+	if err != nil {
+		return nil, err
+	}
+	return start(bin)
+})
+
+func parse(given string) (*url.URL, error) {
+	u, err := url.Parse(given)
+	if err != nil {
+		// The error of url.Parse repeats its input, which may hold a password.
+		return nil, fmt.Errorf("%s is not a URL; write postgres://user:password@host:port/database", Variable)
+	}
+	if (u.Scheme != "postgres" && u.Scheme != "postgresql") || u.Opaque != "" {
+		return nil, fmt.Errorf("%s must begin with postgres://, as in postgres://user:password@host:port/database", Variable)
+	}
+	if strings.Trim(u.Path, "/") == "" {
+		u.Path = "/postgres"
+	}
+	return u, nil
+}
+
+func adminExec(admin *url.URL, statement string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, admin.String())
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, statement)
+	return err
+}
