@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"strings"
@@ -67,15 +68,24 @@ func server() (*url.URL, error) {
 	if given := os.Getenv(Variable); given != "" {
 		return parse(given)
 	}
-	return started()
+	own, err := started()
+	return own.address, err
+}
+
+// instance is a server that this process runs.
+type instance struct {
+	address *url.URL
+	// lifeline is the pipe whose end is the end of the server; held here, it is
+	// safe from the garbage collector, which closes what nobody refers to.
+	lifeline io.Closer
 }
 
 // started starts this process's own server at the first call; a failure is
 // remembered, so that a hundred tests do not wait for it a hundred times.
-var started = sync.OnceValues(func() (*url.URL, error) {
+var started = sync.OnceValues(func() (instance, error) {
 	bin, err := findBinaries(os.Getenv("PATH"), installDirs())
 	if err != nil {
-		return nil, err
+		return instance{}, err
 	}
 	return start(bin)
 })

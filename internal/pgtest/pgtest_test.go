@@ -170,14 +170,14 @@ func TestChild(t *testing.T) {
 // own starts, or finds started, the server of this process.
 func own(t *testing.T) *url.URL {
 	t.Helper()
-	u, err := started()
+	own, err := started()
 	if errors.Is(err, errNoServer) && os.Getenv(Variable) != "" {
 		t.Fatalf("%s is set, but this test needs the programs as well: %v", Variable, err)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return u
+	return own.address
 }
 
 func TestParse(t *testing.T) {

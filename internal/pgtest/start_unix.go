@@ -28,9 +28,6 @@ import (
 //go:embed keeper.sh
 var keeper string
 
-// lifeline keeps the pipe from being closed by the garbage collector.
-var lifeline io.Closer
-
 const superuser = "flashpay"
 
 // errExited says that the server ended before it was ready: as a rule another
@@ -38,41 +35,40 @@ const superuser = "flashpay"
 var errExited = errors.New("the server ended while starting")
 
 // start makes a cluster in a temporary directory and runs a server on it.
-func start(bin string) (*url.URL, error) {
+func start(bin string) (instance, error) {
 	var failure error
 	for range 3 {
-		u, pipe, err := startOnce(bin)
+		own, err := startOnce(bin)
 		if err == nil {
-			lifeline = pipe
-			return u, nil
+			return own, nil
 		}
 		failure = err
 		if !errors.Is(err, errExited) {
 			break
 		}
 	}
-	return nil, fmt.Errorf("start PostgreSQL of %s: %w", bin, failure)
+	return instance{}, fmt.Errorf("start PostgreSQL of %s: %w", bin, failure)
 }
 
-func startOnce(bin string) (*url.URL, io.Closer, error) {
+func startOnce(bin string) (instance, error) {
 	attr, err := attributes()
 	if err != nil {
-		return nil, nil, err
+		return instance{}, err
 	}
 	dir, err := directory(attr)
 	if err != nil {
-		return nil, nil, err
+		return instance{}, err
 	}
 	if err := initialise(bin, dir, attr); err != nil {
-		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+		return instance{}, errors.Join(err, os.RemoveAll(dir))
 	}
 	port, err := freePort()
 	if err != nil {
-		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+		return instance{}, errors.Join(err, os.RemoveAll(dir))
 	}
 	cmd, pipe, err := run(bin, dir, port, attr)
 	if err != nil {
-		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+		return instance{}, errors.Join(err, os.RemoveAll(dir))
 	}
 	u := &url.URL{
 		Scheme: "postgres", User: url.User(superuser), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
@@ -82,9 +78,9 @@ func startOnce(bin string) (*url.URL, io.Closer, error) {
 		log, _ := os.ReadFile(filepath.Join(dir, "log"))
 		err = fmt.Errorf("%w; its log says:\n%s", err, log)
 		// With the pipe's end the keeper stops the server and removes dir.
-		return nil, nil, errors.Join(err, pipe.Close(), cmd.Wait())
+		return instance{}, errors.Join(err, pipe.Close(), cmd.Wait())
 	}
-	return u, pipe, nil
+	return instance{address: u, lifeline: pipe}, nil
 }
 
 // attributes says as whom the server runs: PostgreSQL refuses root, who

@@ -1,0 +1,59 @@
+# The short list of what one does here: `make help`.
+
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI         := .tools/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
+GOTESTFLAGS      ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: build
+build: ## The program, as ./flashpay
+	go build -o flashpay ./cmd/flashpay
+
+.PHONY: demo
+demo: ## All parties in one process, on SQLite: open the addresses that it prints
+	go run ./cmd/flashpay demo
+
+.PHONY: deps
+deps: ## Install what the tests need beside Go, through apt where allowed
+	@scripts/deps.sh $(if $(findstring -race,$(GOTESTFLAGS)),race)
+
+.PHONY: test
+test: deps ## All tests, on SQLite and PostgreSQL (flags: GOTESTFLAGS=-v)
+	go test $(GOTESTFLAGS) ./...
+
+.PHONY: race
+race: ## The same with the race detector, as CI runs them
+	@$(MAKE) --no-print-directory test GOTESTFLAGS="-race $(GOTESTFLAGS)"
+
+.PHONY: soak
+soak: deps ## The long form of the crash and fault tests (hours)
+	FLASHPAY_SOAK=1 go test -count=1 -timeout=12h -v ./e2e/... ./internal/crashtest/...
+
+.PHONY: screenshots
+screenshots: deps ## The pictures of the documentation, taken anew (docs/images)
+	FLASHPAY_SCREENSHOTS=$(CURDIR)/docs/images go test -count=1 -run Screenshot ./e2e/...
+
+.PHONY: fuzz
+fuzz: ## Each fuzz test for FUZZTIME (default 30s)
+	@scripts/fuzz.sh
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## Format all Go files (gofumpt)
+	$(GOLANGCI) fmt
+
+.PHONY: lint
+lint: $(GOLANGCI) ## go vet, gofumpt and golangci-lint; go.mod is tidy
+	go vet ./...
+	$(GOLANGCI) run
+	go mod tidy -diff
+
+# Built from source: the Go module proxy is all that it takes, and go.sum's
+# database vouches for it. GOFLAGS of this module are not the tool's.
+$(GOLANGCI):
+	@echo "Building golangci-lint $(GOLANGCI_VERSION), once; this takes minutes"
+	GOFLAGS= GOBIN=$(CURDIR)/$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
