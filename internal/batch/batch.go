@@ -1,0 +1,287 @@
+// Package batch gathers many callers' items into few commits (group commit).
+//
+// One goroutine runs the commits, one at a time. Whatever arrives while a commit runs waits and goes into the
+// next one together; there is no timer, so an idle system adds no delay and a busy one makes larger batches.
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
+)
+
+// Errors of Do and Go that say that the item was not and never will be committed.
+var (
+	ErrQueueFull = errors.New("batch: queue is full")
+	ErrClosed    = errors.New("batch: closed")
+)
+
+// ErrOutcomeUnknown is wrapped by the error that every item of a commit gets when the commit function panicked,
+// ended its goroutine or answered with a wrong number of errors: the item may or may not have been committed.
+// A panic is logged once with its stack; later commits go on.
+var ErrOutcomeUnknown = errors.New("batch: commit failed without an answer, its outcome is unknown")
+
+// Config bounds a Batcher. A zero field takes its default.
+type Config struct {
+	MaxItems    int // items in one commit at most; default 256
+	QueueLength int // items that may wait for a commit; default 4096
+}
+
+// Commit stores items, in the order given, and answers with one error per item (nil: committed), or with nil
+// when all of them were committed. It must not keep items. Its context ends only when Close runs out of patience.
+type Commit[T any] func(ctx context.Context, items []T) []error
+
+// Batcher gathers items into commits. It is safe for concurrent use.
+type Batcher[T any] struct {
+	cfg    Config
+	commit Commit[T]
+
+	wake   chan struct{} // holds at most one signal: the queue is not empty, or the batcher is closing
+	ended  chan struct{} // closed when the loop has ended
+	cancel context.CancelFunc
+
+	// waiters belongs to the batcher, not to the package, because a channel made inside a synctest bubble
+	// must not be used outside of it.
+	waiters sync.Pool
+
+	mu      sync.Mutex
+	queue   []*entry[T]
+	closing bool // nothing new is taken
+	ending  bool // what still waits is refused too
+}
+
+// entry is one waiting item. Either done or answer is set.
+type entry[T any] struct {
+	item   T
+	done   func(error)
+	answer chan error // capacity 1, so that the loop never waits for a caller
+}
+
+// New starts a Batcher. Close ends it.
+func New[T any](cfg Config, commit Commit[T]) *Batcher[T] {
+	if cfg.MaxItems <= 0 {
+		cfg.MaxItems = 256
+	}
+	if cfg.QueueLength <= 0 {
+		cfg.QueueLength = 4096
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	b := &Batcher[T]{
+		cfg:    cfg,
+		commit: commit,
+		wake:   make(chan struct{}, 1),
+		ended:  make(chan struct{}),
+		cancel: cancel,
+	}
+	b.waiters.New = func() any { return &entry[T]{answer: make(chan error, 1)} }
+	go b.loop(ctx)
+	return b
+}
+
+// Do hands in one item and waits until the commit that holds it has ended; it returns that item's error.
+//
+// ErrQueueFull, ErrClosed and the context's error mean that the item was not committed and never will be.
+// A context that ends withdraws the item only as long as it waits: once a commit has taken it, Do waits for the
+// outcome whatever the context says, because a caller who is told «cancelled» about something that is being
+// stored would be told wrong.
+func (b *Batcher[T]) Do(ctx context.Context, item T) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	e := b.waiters.Get().(*entry[T])
+	e.item = item
+	if err := b.enqueue(e); err != nil {
+		b.release(e)
+		return err
+	}
+	var err error
+	select {
+	case err = <-e.answer:
+	case <-ctx.Done():
+		if b.withdraw(e) {
+			err = ctx.Err()
+		} else {
+			err = <-e.answer
+		}
+	}
+	b.release(e)
+	return err
+}
+
+// Go hands in one item without waiting. An error (ErrQueueFull, ErrClosed) means that the item was not taken and
+// done will not be called; otherwise done is called exactly once with what Do would have returned.
+//
+// done runs on the batcher's own goroutine, between two commits: it must be quick, must not wait for another item
+// of the same batcher, and may call Go.
+func (b *Batcher[T]) Go(item T, done func(error)) error {
+	return b.enqueue(&entry[T]{item: item, done: done})
+}
+
+// Queued is the number of items that wait for a commit now.
+func (b *Batcher[T]) Queued() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queue)
+}
+
+// Close refuses new items (ErrClosed), finishes those that wait and returns when the last commit has ended.
+// When ctx ends first, items that no commit has taken are refused with ErrClosed, the running commit's context
+// is cancelled, and Close returns ctx's error without waiting for it. Close may be called again.
+func (b *Batcher[T]) Close(ctx context.Context) error {
+	b.mu.Lock()
+	b.closing = true
+	b.mu.Unlock()
+	b.signal()
+	select {
+	case <-b.ended:
+		return nil
+	case <-ctx.Done():
+	}
+	b.mu.Lock()
+	b.ending = true
+	b.mu.Unlock()
+	b.cancel()
+	return fmt.Errorf("batch: closed before all items were committed: %w", ctx.Err())
+}
+
+func (b *Batcher[T]) enqueue(e *entry[T]) error {
+	b.mu.Lock()
+	switch {
+	case b.closing:
+		b.mu.Unlock()
+		return ErrClosed
+	case len(b.queue) >= b.cfg.QueueLength:
+		b.mu.Unlock()
+		return ErrQueueFull
+	}
+	b.queue = append(b.queue, e)
+	first := len(b.queue) == 1
+	b.mu.Unlock()
+	if first {
+		b.signal()
+	}
+	return nil
+}
+
+// withdraw removes a waiting entry; false means that a commit has taken it.
+func (b *Batcher[T]) withdraw(e *entry[T]) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := slices.Index(b.queue, e)
+	if i < 0 {
+		return false
+	}
+	b.queue = slices.Delete(b.queue, i, i+1)
+	return true
+}
+
+func (b *Batcher[T]) release(e *entry[T]) {
+	var none T
+	e.item = none
+	b.waiters.Put(e)
+}
+
+func (b *Batcher[T]) signal() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (b *Batcher[T]) loop(ctx context.Context) {
+	// Deferred, because a commit function may end this goroutine (runtime.Goexit, as in a test's FailNow).
+	defer b.end()
+	taken := make([]*entry[T], 0, b.cfg.MaxItems)
+	items := make([]T, 0, b.cfg.MaxItems)
+	for {
+		taken = b.take(taken[:0])
+		if len(taken) == 0 {
+			if b.drained() {
+				return
+			}
+			<-b.wake
+			continue
+		}
+		items = items[:0]
+		for _, e := range taken {
+			items = append(items, e.item)
+		}
+		b.run(ctx, items, taken)
+		clear(items)
+		clear(taken)
+		// Callers who were just answered get a turn to hand in their next items, which makes larger batches.
+		runtime.Gosched()
+	}
+}
+
+// take moves up to MaxItems entries from the queue into taken.
+func (b *Batcher[T]) take(taken []*entry[T]) []*entry[T] {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ending {
+		return taken
+	}
+	n := min(len(b.queue), b.cfg.MaxItems)
+	taken = append(taken, b.queue[:n]...)
+	rest := copy(b.queue, b.queue[n:])
+	clear(b.queue[rest:])
+	b.queue = b.queue[:rest]
+	return taken
+}
+
+func (b *Batcher[T]) drained() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ending || b.closing && len(b.queue) == 0
+}
+
+// run makes one commit and answers every entry of it, whatever the commit function does.
+func (b *Batcher[T]) run(ctx context.Context, items []T, taken []*entry[T]) {
+	failure := fmt.Errorf("%w: the commit function ended its goroutine", ErrOutcomeUnknown)
+	var errs []error
+	defer func() {
+		if p := recover(); p != nil {
+			slog.Error("batch: the commit function panicked", "panic", p, "items", len(items), "stack", string(debug.Stack()))
+			failure = fmt.Errorf("%w: panic: %v", ErrOutcomeUnknown, p)
+		}
+		for i, e := range taken {
+			err := failure
+			if failure == nil && errs != nil {
+				err = errs[i]
+			}
+			e.finish(err)
+		}
+	}()
+	errs = b.commit(ctx, items)
+	failure = nil
+	if errs != nil && len(errs) != len(items) {
+		failure = fmt.Errorf("%w: %d errors for %d items", ErrOutcomeUnknown, len(errs), len(items))
+	}
+}
+
+func (e *entry[T]) finish(err error) {
+	if e.done != nil {
+		e.done(err)
+		return
+	}
+	e.answer <- err
+}
+
+// end refuses whatever is left and lets Close return.
+func (b *Batcher[T]) end() {
+	b.mu.Lock()
+	b.closing, b.ending = true, true
+	left := b.queue
+	b.queue = nil
+	b.mu.Unlock()
+	for _, e := range left {
+		e.finish(ErrClosed)
+	}
+	b.cancel()
+	close(b.ended)
+}
