@@ -6,7 +6,7 @@
 # install, and fails.
 set -eu
 
-postgresql() {
+has_postgresql() {
 	[ -n "${FLASHPAY_TEST_POSTGRES:-}" ] && return 0
 	command -v initdb >/dev/null && command -v postgres >/dev/null && return 0
 	for dir in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/local/pgsql/bin \
@@ -16,7 +16,7 @@ postgresql() {
 	return 1
 }
 
-chromium() {
+has_chromium() {
 	for name in chromium chromium-browser google-chrome google-chrome-stable headless_shell; do
 		command -v "$name" >/dev/null && return 0
 	done
@@ -24,7 +24,7 @@ chromium() {
 		[ -x "/Applications/Chromium.app/Contents/MacOS/Chromium" ]
 }
 
-compiler() {
+has_compiler() {
 	command -v "${CC:-gcc}" >/dev/null || command -v clang >/dev/null
 }
 
@@ -35,10 +35,10 @@ need() { # what is missing, and the Debian packages that bring it
   - $1"
 	packages="$packages $2"
 }
-postgresql || need "PostgreSQL's server programs initdb and postgres, version 13 or newer (or set FLASHPAY_TEST_POSTGRES to the URL of a server whose user may create databases)" postgresql
-chromium || need "Chromium or Google Chrome" "chromium fonts-dejavu-core"
+has_postgresql || need "PostgreSQL's server programs initdb and postgres, version 13 or newer (or set FLASHPAY_TEST_POSTGRES to the URL of a server whose user may create databases)" postgresql
+has_chromium || need "Chromium or Google Chrome" "chromium fonts-dejavu-core"
 case "${1:-}" in
-race) compiler || need "a C compiler, for the race detector" "gcc libc6-dev" ;;
+race) has_compiler || need "a C compiler, for the race detector" "gcc libc6-dev" ;;
 "") ;;
 *)
 	echo "usage: scripts/deps.sh [race]" >&2
@@ -86,5 +86,5 @@ apt update || echo "apt-get update failed; going on with the lists that are here
 # shellcheck disable=SC2086
 apt install --no-install-recommends $packages ||
 	give_up "apt-get could not install it; see above."
-postgresql || give_up "apt-get has installed postgresql, and initdb and postgres are still not to be found."
-chromium || give_up "apt-get has installed chromium, and it is still not to be found in PATH."
+has_postgresql || give_up "apt-get has installed postgresql, and initdb and postgres are still not to be found."
+has_chromium || give_up "apt-get has installed chromium, and it is still not to be found in PATH."
