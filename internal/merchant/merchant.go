@@ -1,0 +1,115 @@
+// Package merchant holds the nouns of a merchant's side: projects, their secret keys and their settings.
+package merchant
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Mode tells whether a project moves money.
+type Mode string
+
+// The two modes. A live project never reaches the sandbox; a test project reaches nothing else.
+const (
+	Test Mode = "test"
+	Live Mode = "live"
+)
+
+// Key is one live secret key of a project.
+type Key struct {
+	ID        int64
+	Secret    string
+	CreatedAt time.Time
+}
+
+// Project is one immutable version of a project: whoever holds it may read it without a lock.
+type Project struct {
+	ID         int64
+	MerchantID int64
+	Name       string
+	Mode       Mode
+	Blocked    bool  // the merchant may not start anything: decline 3299
+	Keys       []Key // live keys, oldest first; the first signs callbacks
+	Settings   Settings
+	Version    int64 // rises with each change of this project
+	CreatedAt  time.Time
+}
+
+// SigningKey is the key that signs callbacks: the oldest live one, so that adding a key changes nothing and
+// revoking the oldest promotes the next (product.md §2). ok is false where the project has no live key.
+func (p *Project) SigningKey() (k Key, ok bool) {
+	if len(p.Keys) == 0 {
+		return Key{}, false
+	}
+	return p.Keys[0], true
+}
+
+// Admits tells whether a request from addr may enter: an empty list admits everybody.
+func (p *Project) Admits(addr netip.Addr) bool {
+	if len(p.Settings.AllowIP) == 0 {
+		return true
+	}
+	addr = addr.Unmap()
+	return slices.ContainsFunc(p.Settings.AllowIP, func(n netip.Prefix) bool { return n.Contains(addr) })
+}
+
+// AccountCheck is the policy of the account doctor (product.md §12.1).
+type AccountCheck string
+
+// The policies: off asks nothing, warn keeps a remark, strict declines 20102 at once.
+const (
+	AccountCheckOff    AccountCheck = "off"
+	AccountCheckWarn   AccountCheck = "warn"
+	AccountCheckStrict AccountCheck = "strict"
+)
+
+// Settings are a project's settings, one versioned value, stored as JSON.
+type Settings struct {
+	CallbackURL   string                    `json:"callback_url,omitempty"`
+	CallbackRules []CallbackRule            `json:"callback_rules,omitempty"`
+	Threshold     Duration                  `json:"threshold,omitempty"` // 0: the method's own
+	AllowIP       []netip.Prefix            `json:"allow_ip,omitempty"`
+	AccountCheck  AccountCheck              `json:"account_check,omitempty"` // empty: off for test, the method's own for live
+	Methods       map[string]MethodSettings `json:"methods,omitempty"`       // by method path; absent: enabled, method's limits
+}
+
+// MethodSettings are a project's settings for one payout method.
+type MethodSettings struct {
+	Disabled   bool     `json:"disabled,omitempty"`
+	Currencies []string `json:"currencies,omitempty"` // empty: the method's
+	MinAmount  int64    `json:"min_amount,omitempty"` // minor units; 0: the method's
+	MaxAmount  int64    `json:"max_amount,omitempty"` // minor units; 0: the method's
+}
+
+// CallbackRule sends the callbacks that fit all its conditions to one URL; an empty condition fits everything.
+// The first enabled rule that fits wins; without one, Settings.CallbackURL takes them (protocol.md §5.2).
+type CallbackRule struct {
+	Type     string `json:"type,omitempty"`   // payment type
+	Result   string `json:"result,omitempty"` // payment status, such as "success" or "decline"
+	Method   string `json:"method,omitempty"` // method path
+	URL      string `json:"url"`
+	Disabled bool   `json:"disabled,omitempty"`
+}
+
+// Duration is a time.Duration that JSON shows as text such as "24h0m0s".
+type Duration time.Duration
+
+// MarshalJSON writes the duration as text.
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
+
+// UnmarshalJSON reads the text form.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("duration: want text such as \"24h\": %w", err)
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil {
+		return fmt.Errorf("duration %q: want text such as \"24h\" or \"90m\": %w", s, err)
+	}
+	*d = Duration(v)
+	return nil
+}

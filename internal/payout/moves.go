@@ -1,0 +1,155 @@
+package payout
+
+import "fmt"
+
+// Status is the status of a payment or operation, spelled as on the wire (protocol.md §6).
+type Status string
+
+// The statuses that a payout can have. Decline, Success and Reversed are final.
+const (
+	Processing    Status = "processing"
+	AwaitingRetry Status = "awaiting retry"
+	Decline       Status = "decline"
+	Success       Status = "success"
+	Reversed      Status = "reversed"
+)
+
+// Final tells whether nothing but a reversal can follow.
+func (s Status) Final() bool { return s == Decline || s == Success || s == Reversed }
+
+// Stage says where an operation stands towards its provider. It never shows on the wire.
+type Stage string
+
+// The stages.
+const (
+	New       Stage = "new"       // not with the provider: a submit is due
+	Sending   Stage = "sending"   // handed over, or about to be: from here on it may be with the provider
+	Disputed  Stage = "disputed"  // declined at the threshold although it may be with the provider: hourly inquiries
+	Unsettled Stage = "unsettled" // declined, yet paid or never answered: an operator settles its disputed hold
+	Closed    Stage = "closed"    // nothing is open
+)
+
+// Open tells whether the platform still has steps to take of its own accord.
+func (s Stage) Open() bool { return s == New || s == Sending || s == Disputed }
+
+// Event is what can happen to an operation.
+type Event uint8
+
+// The events.
+const (
+	Intent    Event = iota + 1 // about to be handed to the provider
+	NotSent                    // certainly not with the provider
+	Succeeded                  // the provider says: paid
+	Declined                   // the provider, or the platform at acceptance, says: finally refused
+	Threshold                  // the platform waits no longer
+	GivenUp                    // thirty days of inquiries brought no answer
+	Returned                   // the provider says: the money came back after a success
+)
+
+var eventNames = [...]string{"", "intent", "not sent", "succeeded", "declined", "threshold", "given up", "returned"}
+
+// Events lists all events, for tests and documentation.
+func Events() []Event {
+	return []Event{Intent, NotSent, Succeeded, Declined, Threshold, GivenUp, Returned}
+}
+
+// String names the event.
+func (e Event) String() string {
+	if int(e) < len(eventNames) {
+		return eventNames[e]
+	}
+	return fmt.Sprintf("event %d", uint8(e))
+}
+
+// Funds is what a move does with the operation's money.
+type Funds uint8
+
+// The movements of an operation's money.
+const (
+	KeepFunds     Funds = iota
+	SpendHold           // held → settlement
+	ReturnHold          // held → available
+	DisputeHold         // held → disputed
+	ReturnDispute       // disputed → available
+)
+
+var fundsNames = [...]string{"", "spend the hold", "return the hold", "dispute the hold", "return the disputed hold"}
+
+// String names the movement; empty where nothing moves.
+func (f Funds) String() string { return fundsNames[f] }
+
+// State is where a payment and its current operation stand together.
+type State struct {
+	Status Status
+	Stage  Stage
+}
+
+// Move is one row of the table of moves.
+type Move struct {
+	From        State
+	On          Event
+	To          State
+	Funds       Funds
+	Callback    bool   // the merchant is told
+	Discrepancy string // the kind of discrepancy that it opens; empty for none
+}
+
+// The kinds of discrepancy (product.md §3.5, §3.6).
+const (
+	LateSuccess     = "late success"      // paid after the platform had declined at the threshold
+	PaidAfterNo     = "paid after no"     // paid, although the provider had said that it was not
+	DeclinedAfterOK = "declined after ok" // refused, although the provider had said that it was paid
+	MoneyReturned   = "returned"          // came back after success; makes the reversal, once reversals exist
+	NoAnswer        = "no answer"         // thirty days of inquiries after the threshold brought none
+	Mismatch        = "mismatch"          // the provider's sum, currency or account differs from ours
+	UnknownKey      = "unknown key"       // a notification for a key that we never made
+)
+
+// moves is the one table that decides every move. What it does not hold is not possible: On says so, and the
+// caller journals or ignores the event (product.md §3.6: an answer that says less than is known changes nothing).
+var moves = []Move{
+	{From: State{Processing, New}, On: Intent, To: State{Processing, Sending}},
+	{From: State{Processing, Sending}, On: Intent, To: State{Processing, Sending}},
+	{From: State{Processing, Sending}, On: NotSent, To: State{Processing, New}},
+
+	{From: State{Processing, New}, On: Succeeded, To: State{Success, Closed}, Funds: SpendHold, Callback: true},
+	{From: State{Processing, New}, On: Declined, To: State{Decline, Closed}, Funds: ReturnHold, Callback: true},
+	{From: State{Processing, New}, On: Threshold, To: State{Decline, Closed}, Funds: ReturnHold, Callback: true},
+
+	{From: State{Processing, Sending}, On: Succeeded, To: State{Success, Closed}, Funds: SpendHold, Callback: true},
+	{From: State{Processing, Sending}, On: Declined, To: State{Decline, Closed}, Funds: ReturnHold, Callback: true},
+	{From: State{Processing, Sending}, On: Threshold, To: State{Decline, Disputed}, Funds: DisputeHold, Callback: true},
+
+	{From: State{Decline, Disputed}, On: NotSent, To: State{Decline, Closed}, Funds: ReturnDispute},
+	{From: State{Decline, Disputed}, On: Declined, To: State{Decline, Closed}, Funds: ReturnDispute},
+	{From: State{Decline, Disputed}, On: Succeeded, To: State{Decline, Unsettled}, Discrepancy: LateSuccess},
+	{From: State{Decline, Disputed}, On: GivenUp, To: State{Decline, Unsettled}, Discrepancy: NoAnswer},
+
+	{From: State{Decline, Unsettled}, On: Declined, To: State{Decline, Unsettled}, Discrepancy: DeclinedAfterOK},
+	{From: State{Decline, Unsettled}, On: Returned, To: State{Decline, Unsettled}, Discrepancy: MoneyReturned},
+
+	{From: State{Decline, Closed}, On: Succeeded, To: State{Decline, Closed}, Discrepancy: PaidAfterNo},
+	{From: State{Success, Closed}, On: Declined, To: State{Success, Closed}, Discrepancy: DeclinedAfterOK},
+	{From: State{Success, Closed}, On: Returned, To: State{Success, Closed}, Discrepancy: MoneyReturned},
+}
+
+// Moves returns a copy of the table, for documentation and audit.
+func Moves() []Move { return append([]Move(nil), moves...) }
+
+var moveIndex = func() map[State]map[Event]Move {
+	index := make(map[State]map[Event]Move)
+	for _, m := range moves {
+		if index[m.From] == nil {
+			index[m.From] = make(map[Event]Move)
+		}
+		index[m.From][m.On] = m
+	}
+	return index
+}()
+
+// On is the only way to a new status: it returns the move that e makes from s. ok is false where e changes
+// nothing there.
+func (s State) On(e Event) (m Move, ok bool) {
+	m, ok = moveIndex[s][e]
+	return m, ok
+}

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlitelib "modernc.org/sqlite/lib"
+)
+
+// dialect is everything in which the two engines differ.
+type dialect struct {
+	name     string
+	driver   string
+	words    map[string]string // what {{word}} in a statement becomes
+	position func(n int) string
+}
+
+var sqliteDialect = dialect{
+	name:   "sqlite",
+	driver: "sqlite",
+	words: map[string]string{
+		"bytes":       "BLOB",
+		"id":          "INTEGER PRIMARY KEY", // the row's own number: rows go to the end of the table
+		"clustered":   " WITHOUT ROWID",
+		"for_update":  "",
+		"skip_locked": "",
+		"begin":       "BEGIN IMMEDIATE",
+	},
+	position: func(int) string { return "?" },
+}
+
+var postgresDialect = dialect{
+	name:   "postgres",
+	driver: "pgx",
+	words: map[string]string{
+		"bytes":       "BYTEA",
+		"id":          "BIGINT NOT NULL",
+		"clustered":   "",
+		"for_update":  " FOR UPDATE",
+		"skip_locked": " FOR UPDATE SKIP LOCKED",
+		"begin":       "BEGIN",
+	},
+	position: func(n int) string { return "$" + strconv.Itoa(n) },
+}
+
+var wordPattern = regexp.MustCompile(`\{\{(primary_key )?([^}]*)\}\}`)
+
+// sql fills in the words of a statement.
+func (d *dialect) sql(text string) string {
+	return wordPattern.ReplaceAllStringFunc(text, func(m string) string {
+		parts := wordPattern.FindStringSubmatch(m)
+		if parts[1] != "" { // SQLite has it in {{id}}
+			if d.name == "sqlite" {
+				return ""
+			}
+			return ", PRIMARY KEY (" + parts[2] + ")"
+		}
+		word, ok := d.words[parts[2]]
+		if !ok {
+			panic("store: no word " + m + " in dialect " + d.name)
+		}
+		return word
+	})
+}
+
+// fault is what a database error means for the commit that met it.
+type fault uint8
+
+const (
+	faultItem    fault = iota // an item is bad: it must fail alone
+	faultRetry                // rolled back for reasons of others (deadlock, busy): run it again
+	faultUnknown              // the connection broke: whether it was committed is not known; run it again with the same ids
+)
+
+// classify says what to do about err, which must not be nil.
+func (d *dialect) classify(err error) fault {
+	var pg *pgconn.PgError
+	var lite *sqlite.Error
+	var network net.Error
+	switch {
+	case errors.As(err, &pg):
+		switch {
+		case pg.Code == "40001", pg.Code == "40P01", pg.Code == "55P03":
+			return faultRetry
+		case strings.HasPrefix(pg.Code, "57P"), strings.HasPrefix(pg.Code, "08"), strings.HasPrefix(pg.Code, "53"):
+			return faultUnknown
+		}
+		return faultItem
+	case errors.As(err, &lite):
+		switch lite.Code() & 0xff {
+		case sqlitelib.SQLITE_BUSY, sqlitelib.SQLITE_LOCKED:
+			return faultRetry
+		case sqlitelib.SQLITE_FULL, sqlitelib.SQLITE_IOERR, sqlitelib.SQLITE_CANTOPEN, sqlitelib.SQLITE_READONLY:
+			return faultUnknown
+		}
+		return faultItem
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, context.DeadlineExceeded), errors.As(err, &network), pgconn.Timeout(err), pgconn.SafeToRetry(err):
+		return faultUnknown
+	}
+	if strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "connection is already closed") {
+		return faultUnknown
+	}
+	return faultItem
+}
+
+// parseURL splits sqlite:PATH and postgres://… into the dialect and what its driver opens.
+func parseURL(url string) (d *dialect, address string, err error) {
+	switch {
+	case strings.HasPrefix(url, "sqlite:"):
+		path := strings.TrimPrefix(url, "sqlite:")
+		if path == "" || strings.ContainsAny(path, "?#") || strings.HasPrefix(path, ":memory:") {
+			return nil, "", fmt.Errorf("store: database %q: want sqlite: and the path of a file, such as sqlite:flashpay.db", url)
+		}
+		return &sqliteDialect, path, nil
+	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
+		return &postgresDialect, url, nil
+	}
+	return nil, "", fmt.Errorf("store: database %q: want sqlite:PATH or postgres://user:password@host/database", url)
+}

@@ -1,0 +1,244 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"hash/fnv"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"flashpay/internal/merchant"
+	"flashpay/internal/payout"
+	"flashpay/internal/rule"
+)
+
+// Event is what a callback tells: committed with the fact, never changed, numbered without gaps within its project.
+type Event struct {
+	ProjectID         int64
+	Number            int64
+	Payment           int64
+	Operation         int64
+	PaymentStatus     payout.Status
+	OperationStatus   payout.Status
+	Code              int
+	ProviderID        int64
+	ProviderPaymentID string
+	AuthCode          string
+	At                time.Time
+}
+
+// Dispatcher is what sends callbacks in this process. Where it has room, the callback is leased to it by the commit
+// that makes it.
+type Dispatcher interface {
+	// Reserve takes a place in a lane.
+	Reserve(lane int64) bool
+	// Release gives a reserved place back unused.
+	Release(lane int64)
+	// Start uses a reserved place: the callback is committed and leased to this process.
+	Start(job *CallbackJob)
+	// Wake says that there is something due in the database.
+	Wake()
+}
+
+// CallbackState says where a callback stands.
+type CallbackState string
+
+// The states of a callback.
+const (
+	CallbackPending    CallbackState = "pending"
+	CallbackDelivered  CallbackState = "delivered"
+	CallbackSuperseded CallbackState = "superseded" // a newer one of the same payment took its place
+	CallbackDisabled   CallbackState = "disabled"   // switched off for the payment, or nobody wants it
+	CallbackGivenUp    CallbackState = "given up"   // the schedule has ended
+)
+
+// CallbackJob is a callback to be sent, with all that its body is rendered from.
+type CallbackJob struct {
+	Event     Event
+	URL       string
+	Lane      int64
+	Attempts  int // made so far
+	Scheduled int // of them since the schedule was last started
+	Payment   payout.Payment
+	Operation payout.Operation
+}
+
+// CallbackLease is how long a callback that was handed out belongs to its process: longer than one attempt may take.
+const CallbackLease = 25 * time.Second
+
+// event is an Event in the writer.
+type event struct {
+	Event
+	payment   payout.Payment
+	operation payout.Operation
+	first     bool  // of its payment
+	notBefore int64 // when an older callback's attempt must have ended; 0: none is under way
+}
+
+// Lane is where a callback queues: one lane for each project and host, so that no endpoint waits for another.
+func Lane(projectID int64, address string) int64 {
+	host := address
+	if u, err := url.Parse(address); err == nil {
+		host = u.Host
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(strconv.FormatInt(projectID, 10) + " " + host))
+	return int64(h.Sum64() >> 1)
+}
+
+// announce makes the event of a status that the merchant is told of.
+func (t *tx) announce(p *payout.Payment, o *payout.Operation, at time.Time) {
+	t.news = append(t.news, &event{
+		Event: Event{
+			ProjectID: p.ProjectID, Payment: p.ID, Operation: o.ID, PaymentStatus: p.Status, OperationStatus: o.Status, Code: o.Code,
+			ProviderID: o.ReachedProvider(), ProviderPaymentID: o.ProviderPaymentID, AuthCode: o.AuthCode, At: at,
+		},
+		payment: *p, operation: *o, first: p.Events == 1,
+	})
+}
+
+var lockCounters = map[string]*bulk{
+	"sqlite":   newBulk("SELECT project_id, events FROM counters WHERE project_id IN (VALUES ", "(%)", ")"),
+	"postgres": newBulk("SELECT project_id, events FROM counters WHERE project_id IN (VALUES ", "(CAST(% AS BIGINT))", ") ORDER BY project_id FOR UPDATE"),
+}
+
+var updateCounters = newBulk("WITH v (project_id, events) AS (VALUES ", "(CAST(% AS BIGINT), CAST(% AS BIGINT))",
+	") UPDATE counters SET events = v.events FROM v WHERE counters.project_id = v.project_id")
+
+var insertEvents = newBulk(
+	"INSERT INTO events (project_id, number, payment, operation, payment_status, operation_status, code, provider_id, provider_payment_id, auth_code, at) VALUES ",
+	"(%, %, %, %, %, %, %, %, %, %, %)", "")
+
+var insertCallbacks = newBulk(
+	"INSERT INTO callbacks (project_id, number, payment, state, url, lane, attempts, scheduled, next_at, lease, created_at) VALUES ",
+	"(%, %, %, %, %, %, 0, 0, %, %, %)", "")
+
+// writeEvents numbers the events of this commit. The counters are the last rows that a commit locks, so that projects'
+// numbers are held for the shortest time.
+func (t *tx) writeEvents(ctx context.Context, _ []*command) error {
+	if len(t.news) == 0 {
+		return nil
+	}
+	if err := t.numberEvents(ctx); err != nil {
+		return err
+	}
+	var events, callbacks []any
+	for _, e := range t.news {
+		if !e.first {
+			if err := t.supersede(ctx, e); err != nil {
+				return err
+			}
+		}
+		events = append(events, e.ProjectID, e.Number, e.Payment, e.Operation, string(e.PaymentStatus), string(e.OperationStatus),
+			int64(e.Code), e.ProviderID, e.ProviderPaymentID, e.AuthCode, e.At.UnixMicro())
+		callbacks = append(callbacks, t.callbackRow(e)...)
+	}
+	if err := insertEvents.run(ctx, t.session, events, nil); err != nil {
+		return err
+	}
+	return insertCallbacks.run(ctx, t.session, callbacks, nil)
+}
+
+func (t *tx) numberEvents(ctx context.Context) error {
+	var projects []int64
+	for _, e := range t.news {
+		projects = append(projects, e.ProjectID)
+	}
+	slices.Sort(projects)
+	var args []any
+	for _, p := range slices.Compact(projects) {
+		args = append(args, p)
+	}
+	counters := make(map[int64]int64)
+	err := lockCounters[t.dialect.name].run(ctx, t.session, args, func(r *sql.Rows) error {
+		var project, events int64
+		err := r.Scan(&project, &events)
+		counters[project] = events
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range t.news {
+		counters[e.ProjectID]++
+		e.Number = counters[e.ProjectID]
+	}
+	args = args[:0]
+	for project, events := range counters {
+		args = append(args, project, events)
+	}
+	return updateCounters.run(ctx, t.session, args, nil)
+}
+
+// callbackRow makes the row of an event's callback, and keeps its job for this process where there is room.
+func (t *tx) callbackRow(e *event) []any {
+	project, ok := t.store.Project(e.ProjectID)
+	if !ok {
+		project = &merchant.Project{ID: e.ProjectID}
+	}
+	target := rule.CallbackURL(project, e.payment.Options, e.payment.Method, e.PaymentStatus)
+	lane := Lane(e.ProjectID, target)
+	state := CallbackPending
+	if target == "" || e.payment.Options.CallbacksDisabled {
+		state = CallbackDisabled
+	}
+	nextAt, lease := any(nil), any(nil)
+	if state == CallbackPending {
+		nextAt = max(e.notBefore, t.now.Add(e.payment.Options.CallbackDelay).UnixMicro())
+		if e.first && e.payment.Options.CallbackDelay == 0 && t.store.callbacks != nil && t.store.callbacks.Reserve(lane) {
+			nextAt, lease = t.now.Add(CallbackLease).UnixMicro(), t.store.shard.Load()
+			t.jobs = append(t.jobs, &CallbackJob{Event: e.Event, URL: target, Lane: lane, Payment: e.payment, Operation: e.operation})
+		}
+	}
+	return []any{e.ProjectID, e.Number, e.Payment, string(state), target, lane, nextAt, lease, t.now.UnixMicro()}
+}
+
+// supersede ends the older callbacks of a payment that are not acknowledged: it has at most one under way. Where one
+// is being sent right now, the newer waits until that attempt must have ended.
+func (t *tx) supersede(ctx context.Context, e *event) error {
+	const under = `SELECT MAX(next_at) FROM callbacks WHERE project_id = $1 AND state = $2 AND lease IS NOT NULL
+		AND number IN (SELECT number FROM events WHERE project_id = $3 AND payment = $4)`
+	err := t.query(ctx, under, func(r *sql.Rows) error {
+		var until sql.NullInt64
+		err := r.Scan(&until)
+		e.notBefore = until.Int64
+		return err
+	}, e.ProjectID, string(CallbackPending), e.ProjectID, e.Payment)
+	if err != nil {
+		return err
+	}
+	const end = `UPDATE callbacks SET state = $1, next_at = NULL, lease = NULL WHERE project_id = $2 AND state = $3
+		AND number IN (SELECT number FROM events WHERE project_id = $4 AND payment = $5)`
+	_, err = t.exec(ctx, end, string(CallbackSuperseded), e.ProjectID, string(CallbackPending), e.ProjectID, e.Payment)
+	return err
+}
+
+// discrepancy is one row for people to look at.
+type discrepancy struct {
+	project, payment, operation int64
+	kind, detail, dedup         string
+}
+
+// dispute opens a discrepancy, once for each operation and kind.
+func (t *tx) dispute(p *payout.Payment, o *payout.Operation, kind string, detail Detail) {
+	t.open = append(t.open, discrepancy{
+		project: p.ProjectID, payment: p.ID, operation: o.ID, kind: kind, detail: detail.String(),
+		dedup: strconv.FormatInt(o.ID, 10) + " " + kind,
+	})
+}
+
+func (t *tx) writeDiscrepancies(ctx context.Context, _ []*command) error {
+	slices.SortFunc(t.open, func(a, b discrepancy) int { return cmp.Compare(a.dedup, b.dedup) })
+	for _, d := range t.open {
+		const insert = `INSERT INTO discrepancies (id, project_id, payment, operation, kind, detail, dedup, opened_at, reason)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '') ON CONFLICT (dedup) DO NOTHING`
+		_, err := t.exec(ctx, insert, t.store.rows.take(), d.project, d.payment, d.operation, d.kind, d.detail, d.dedup, t.now.UnixMicro())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

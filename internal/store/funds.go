@@ -1,0 +1,138 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"flashpay/internal/ledger"
+)
+
+type balanceKey struct {
+	project  int64
+	currency string
+}
+
+// fundsBook holds the balances of a transaction: locked, read once, folded in memory, written once.
+type fundsBook struct {
+	balances map[balanceKey]*ledger.Balance
+	changed  map[balanceKey]bool
+}
+
+const balanceColumns = "project_id, currency, available, held, disputed, receivable, settlement, funding, fees, conversion, correction"
+
+var lockBalances = map[string]*bulk{
+	"sqlite": newBulk("SELECT "+balanceColumns+" FROM balances WHERE (project_id, currency) IN (VALUES ", "(%, %)",
+		") ORDER BY project_id, currency"),
+	"postgres": newBulk("SELECT "+balanceColumns+" FROM balances WHERE (project_id, currency) IN (VALUES ", "(CAST(% AS BIGINT), CAST(% AS TEXT))",
+		") ORDER BY project_id, currency FOR UPDATE"),
+}
+
+// lockFunds locks and reads the balance of every command that moves money, in the order of their keys.
+func (t *tx) lockFunds(ctx context.Context, commands []*command) error {
+	var keys []balanceKey
+	for _, c := range commands {
+		switch {
+		case c.accept != nil && c.accept.inserted:
+			keys = append(keys, balanceKey{c.accept.ProjectID, c.accept.Currency})
+		case c.step != nil && c.step.won && c.step.movesFunds():
+			keys = append(keys, balanceKey{c.step.after.Operation.ProjectID, c.step.after.Operation.Currency})
+		}
+	}
+	return t.lockBalances(ctx, keys)
+}
+
+func (t *tx) lockBalances(ctx context.Context, keys []balanceKey) error {
+	slices.SortFunc(keys, func(a, b balanceKey) int {
+		return cmp.Or(cmp.Compare(a.project, b.project), cmp.Compare(a.currency, b.currency))
+	})
+	keys = slices.Compact(keys)
+	var args []any
+	for _, k := range keys {
+		if t.funds.balances[k] == nil { // what this transaction has read, it may have changed
+			args = append(args, k.project, k.currency)
+		}
+	}
+	if t.funds.balances == nil {
+		t.funds = fundsBook{balances: make(map[balanceKey]*ledger.Balance), changed: make(map[balanceKey]bool)}
+	}
+	return lockBalances[t.dialect.name].run(ctx, t.session, args, func(r *sql.Rows) error {
+		b, err := scanBalance(r)
+		if err != nil {
+			return err
+		}
+		t.funds.balances[balanceKey{b.ProjectID, b.Currency}] = &b
+		return nil
+	})
+}
+
+func scanBalance(r *sql.Rows) (ledger.Balance, error) {
+	var project int64
+	var currency string
+	sums := make([]int64, len(ledger.Accounts()))
+	into := []any{&project, &currency}
+	for i := range sums {
+		into = append(into, &sums[i])
+	}
+	if err := r.Scan(into...); err != nil {
+		return ledger.Balance{}, err
+	}
+	byAccount := make(map[ledger.Account]int64, len(sums))
+	for i, a := range ledger.Accounts() {
+		byAccount[a] = sums[i]
+	}
+	return ledger.NewBalance(project, currency, byAccount), nil
+}
+
+// available is what the project's payouts may spend, as it stands in this transaction.
+func (t *tx) available(project int64, currency string) int64 {
+	if b, ok := t.funds.balances[balanceKey{project, currency}]; ok {
+		return b.Sum(ledger.Available)
+	}
+	return 0
+}
+
+// post books a transfer in this transaction.
+func (t *tx) post(tr ledger.Transfer) error {
+	key := balanceKey{tr.ProjectID, tr.Currency}
+	b, ok := t.funds.balances[key]
+	if !ok {
+		return fmt.Errorf("store: project %d has no balance in %s", tr.ProjectID, tr.Currency)
+	}
+	if err := b.Post(tr); err != nil {
+		return err
+	}
+	t.funds.changed[key] = true
+	t.moved = append(t.moved, t.store.rows.take(), tr.ProjectID, tr.Currency, int64(tr.Debit), int64(tr.Credit), tr.Amount,
+		string(tr.Kind), tr.Payment, tr.Operation, tr.Reason, t.now.UnixMicro())
+	return nil
+}
+
+var updateBalances = newBulk(
+	"WITH v (project_id, currency, available, held, disputed, receivable, settlement, funding, fees, conversion, correction) AS (VALUES ",
+	"(CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT))",
+	`) UPDATE balances SET available = v.available, held = v.held, disputed = v.disputed, receivable = v.receivable,
+		settlement = v.settlement, funding = v.funding, fees = v.fees, conversion = v.conversion, correction = v.correction
+		FROM v WHERE balances.project_id = v.project_id AND balances.currency = v.currency`)
+
+var insertTransfers = newBulk(
+	"INSERT INTO transfers (id, project_id, currency, debit, credit, amount, kind, payment, operation, reason, at) VALUES ",
+	"(%, %, %, %, %, %, %, %, %, %, %)", "")
+
+// writeFunds writes the changed balances and the transfers that changed them.
+func (t *tx) writeFunds(ctx context.Context, _ []*command) error {
+	var args []any
+	for key := range t.funds.changed {
+		b := t.funds.balances[key]
+		args = append(args, key.project, key.currency)
+		for _, a := range ledger.Accounts() {
+			args = append(args, b.Sum(a))
+		}
+	}
+	if err := updateBalances.run(ctx, t.session, args, nil); err != nil {
+		return err
+	}
+	return insertTransfers.run(ctx, t.session, t.moved, nil)
+}

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"hash"
+	"strconv"
+	"time"
+)
+
+// Line is one line of a payment's journal.
+type Line struct {
+	ID        int64
+	ProjectID int64
+	Payment   int64
+	Seq       int64
+	At        time.Time
+	Kind      string
+	Operation int64
+	Detail    string // a JSON object without personal data
+	Hash      [32]byte
+}
+
+// Chain computes the line's hash from its predecessor's: SHA-256 over the previous hash and every member, each with
+// its length. Whoever changes, removes or reorders a line breaks all that follow.
+func (l *Line) Chain(previous [32]byte) [32]byte {
+	h := sha256.New()
+	h.Write(previous[:])
+	for _, n := range []int64{l.ProjectID, l.Payment, l.Seq, l.At.UnixMicro(), l.Operation} {
+		var b [8]byte
+		binary.BigEndian.PutUint64(b[:], uint64(n))
+		h.Write(b[:])
+	}
+	writeText(h, l.Kind)
+	writeText(h, l.Detail)
+	var sum [32]byte
+	h.Sum(sum[:0])
+	return sum
+}
+
+func writeText(h hash.Hash, s string) {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], uint64(len(s)))
+	h.Write(b[:])
+	h.Write([]byte(s))
+}
+
+// addLine writes a line with this commit.
+func (t *tx) addLine(l *Line) {
+	t.lines = append(t.lines, l.ID, l.ProjectID, l.Payment, l.Seq, l.At.UnixMicro(), l.Kind, l.Operation, l.Detail, l.Hash[:])
+}
+
+var insertLines = newBulk(
+	"INSERT INTO journal (id, project_id, payment, seq, at, kind, operation, detail, hash) VALUES ",
+	"(%, %, %, %, %, %, %, %, %)", "")
+
+func (t *tx) writeJournal(ctx context.Context, _ []*command) error {
+	return insertLines.run(ctx, t.session, t.lines, nil)
+}
+
+// Detail builds the JSON object of a journal line, member by member. Empty texts are left out.
+type Detail []byte
+
+// Text adds a text member.
+func (d Detail) Text(name, value string) Detail {
+	if value == "" {
+		return d
+	}
+	quoted, err := json.Marshal(value)
+	if err != nil { // a string always marshals
+		quoted = []byte(`""`)
+	}
+	return append(d.name(name), quoted...)
+}
+
+// Int adds a number member.
+func (d Detail) Int(name string, value int64) Detail {
+	return strconv.AppendInt(d.name(name), value, 10)
+}
+
+func (d Detail) name(name string) Detail {
+	if len(d) == 0 {
+		d = append(d, '{')
+	} else {
+		d = append(d, ',')
+	}
+	return append(append(append(d, '"'), name...), '"', ':')
+}
+
+// String ends the object.
+func (d Detail) String() string {
+	if len(d) == 0 {
+		return "{}"
+	}
+	return string(d) + "}"
+}

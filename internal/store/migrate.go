@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// Errors of Open where program and database do not fit.
+var (
+	ErrOlder = errors.New("store: the database is older than this program: run flashpay migrate, or start flashpay serve")
+	ErrNewer = errors.New("store: the database is newer than this program: use the program that migrated it, or a newer one")
+)
+
+// migrationFiles lists the migrations in order; the version is the place in the list plus one.
+var migrationFiles = []string{"migrations/0001_road.sql"}
+
+// migrate brings an empty database up to date, and an older one where that is allowed. Several processes may do so at
+// once: one does, the others wait.
+func (s *Store) migrate(ctx context.Context, allowed bool) error {
+	p, err := s.migrator()
+	if err != nil {
+		return err
+	}
+	current, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("store: reading the database's version: %w", err)
+	}
+	newest := int64(len(migrationFiles))
+	switch {
+	case current == newest:
+		return nil
+	case current > newest:
+		return fmt.Errorf("%w (it has version %d, this program %d)", ErrNewer, current, newest)
+	case current > 0 && !allowed:
+		return fmt.Errorf("%w (it has version %d, this program %d)", ErrOlder, current, newest)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("store: migrating from version %d to %d: %w", current, newest, err)
+	}
+	return nil
+}
+
+func (s *Store) migrator() (*goose.Provider, error) {
+	var steps []*goose.Migration
+	for i, name := range migrationFiles {
+		text, err := migrations.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("store: %s: %w", name, err)
+		}
+		up := func(ctx context.Context, tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, s.dialect.sql(string(text)))
+			return err
+		}
+		steps = append(steps, goose.NewGoMigration(int64(i+1), &goose.GoFunc{RunTx: up}, nil))
+	}
+	options := []goose.ProviderOption{goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true)}
+	kind := goose.DialectSQLite3
+	if s.dialect == &postgresDialect {
+		kind = goose.DialectPostgres
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return nil, fmt.Errorf("store: migration lock: %w", err)
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	p, err := goose.NewProvider(kind, s.writes, nil, options...)
+	if err != nil {
+		return nil, fmt.Errorf("store: migrations: %w", err)
+	}
+	return p, nil
+}

@@ -1,0 +1,178 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"flashpay/internal/provider"
+)
+
+// StoredNotification is a provider's notification, stored as it came in, before anybody has read it.
+type StoredNotification struct {
+	ID       int64
+	Provider string
+	Tries    int
+	provider.Notification
+}
+
+// notificationItem stores a notification, or moves one that is stored.
+type notificationItem struct {
+	stored *StoredNotification // to insert
+	sealed []byte
+
+	id     int64 // to move
+	state  string
+	err    string
+	nextAt time.Time
+}
+
+// NotificationLease is how long a notification belongs to the process that took it.
+const NotificationLease = 15 * time.Second
+
+// SaveNotification stores a notification raw; when it returns nil, the provider may be told that it arrived.
+func (s *Store) SaveNotification(ctx context.Context, name string, n provider.Notification) error {
+	plain, err := json.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("store: notification: %w", err)
+	}
+	item := &notificationItem{stored: &StoredNotification{Provider: name, Notification: n}}
+	if item.sealed, err = s.vault.Seal(plain, "notification/"+name); err != nil {
+		return err
+	}
+	if err := s.do(ctx, &command{notification: item}); err != nil {
+		return err
+	}
+	if s.engine != nil {
+		s.engine.Notify(item.stored)
+	}
+	return nil
+}
+
+// FinishNotification marks a notification as done, or, with an error's text, as refused: it is kept, and never believed.
+func (s *Store) FinishNotification(ctx context.Context, id int64, refusal string) error {
+	item := &notificationItem{id: id, state: "done", err: refusal}
+	if refusal != "" {
+		item.state = "refused"
+	}
+	return s.do(ctx, &command{notification: item})
+}
+
+// PostponeNotification gives a notification back, to be tried again later.
+func (s *Store) PostponeNotification(ctx context.Context, id int64, cause string, nextAt time.Time) error {
+	return s.do(ctx, &command{notification: &notificationItem{id: id, state: "new", err: cause, nextAt: nextAt}})
+}
+
+var insertNotifications = newBulk(
+	"INSERT INTO notifications (id, shard, provider, sealed, received_at, state, error, tries, next_at, lease) VALUES ",
+	"(%, %, %, %, %, 'new', '', 0, %, %)", "")
+
+var moveNotifications = newBulk("WITH v (id, state, error, next_at) AS (VALUES ",
+	"(CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS TEXT), CAST(% AS BIGINT))",
+	`) UPDATE notifications SET state = v.state, error = v.error, next_at = v.next_at, lease = NULL, tries = notifications.tries + 1
+		FROM v WHERE notifications.id = v.id AND notifications.state = 'new'`)
+
+func (t *tx) writeNotifications(ctx context.Context, commands []*command) error {
+	var inserts, moves []any
+	shard := t.store.shard.Load()
+	nextAt, lease := t.now.UnixMicro(), any(nil)
+	if t.store.engine != nil {
+		nextAt, lease = t.now.Add(NotificationLease).UnixMicro(), shard
+	}
+	for _, c := range commands {
+		n := c.notification
+		switch {
+		case n == nil:
+		case n.stored != nil:
+			n.stored.ID = t.store.rows.take()
+			inserts = append(inserts, n.stored.ID, shard, n.stored.Provider, n.sealed, t.now.UnixMicro(), nextAt, lease)
+		default:
+			moves = append(moves, n.id, n.state, n.err, optionalMicros(n.nextAt))
+		}
+	}
+	if err := insertNotifications.run(ctx, t.session, inserts, nil); err != nil {
+		return err
+	}
+	return moveNotifications.run(ctx, t.session, moves, nil)
+}
+
+// LeaseNotifications leases up to n notifications that nobody has handled, oldest first.
+func (s *Store) LeaseNotifications(ctx context.Context, n int) ([]*StoredNotification, error) {
+	due, err := s.loose(ctx, "SELECT id FROM notifications WHERE next_at <= $1 LIMIT 1", s.Now().UnixMicro())
+	if err != nil || len(due) == 0 {
+		return nil, err
+	}
+	var out []*StoredNotification
+	err = s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+		out = out[:0]
+		const lease = `UPDATE notifications SET lease = $1, next_at = $2 WHERE id IN
+			(SELECT id FROM notifications WHERE next_at <= $3 ORDER BY next_at LIMIT $4{{skip_locked}}) RETURNING id, provider, tries, sealed`
+		return t.query(ctx, lease, func(r *sql.Rows) error {
+			stored := &StoredNotification{}
+			var sealed []byte
+			if err := r.Scan(&stored.ID, &stored.Provider, &stored.Tries, &sealed); err != nil {
+				return err
+			}
+			out = append(out, stored)
+			plain, err := s.vault.Unseal(sealed, "notification/"+stored.Provider)
+			if err == nil {
+				err = json.Unmarshal(plain, &stored.Notification)
+			}
+			return err
+		}, t.store.shard.Load(), t.now.Add(NotificationLease).UnixMicro(), t.now.UnixMicro(), n)
+	}})
+	return out, err
+}
+
+// OpenUnknownKey keeps a provider's report on a key that the platform never made as a discrepancy.
+func (s *Store) OpenUnknownKey(ctx context.Context, providerName, key string, detail Detail) error {
+	return s.do(ctx, &command{exec: func(_ context.Context, t *tx) error {
+		t.open = append(t.open, discrepancy{kind: "unknown key", detail: detail.String(), dedup: providerName + " " + key})
+		return nil
+	}})
+}
+
+// SaveRejection keeps a refused request whose signature was good, for 24 hours.
+func (s *Store) SaveRejection(ctx context.Context, r Rejection) error {
+	return s.do(ctx, &command{rejection: &r})
+}
+
+var insertRejections = newBulk("INSERT INTO rejections (request_id, project_id, status, body, at) VALUES ", "(%, %, %, %, %)",
+	" ON CONFLICT (request_id) DO NOTHING")
+
+func (t *tx) writeRejections(ctx context.Context, commands []*command) error {
+	var args []any
+	for _, c := range commands {
+		if r := c.rejection; r != nil {
+			args = append(args, r.RequestID, r.ProjectID, int64(r.Status), r.Body, t.now.UnixMicro())
+		}
+	}
+	return insertRejections.run(ctx, t.session, args, nil)
+}
+
+// rejectionLife is how long a rejection can be asked for (product.md §2).
+const rejectionLife = 24 * time.Hour
+
+// RejectionByRequest finds a kept rejection. ErrNotFound: none of this project, or older than 24 hours.
+func (s *Store) RejectionByRequest(ctx context.Context, projectID int64, requestID string) (*Rejection, error) {
+	r := &Rejection{RequestID: requestID, ProjectID: projectID}
+	var at int64
+	const find = "SELECT status, body, at FROM rejections WHERE request_id = $1 AND project_id = $2 AND at > $3"
+	err := s.reads.QueryRowContext(ctx, find, requestID, projectID, s.Now().Add(-rejectionLife).UnixMicro()).Scan(&r.Status, &r.Body, &at)
+	if err != nil {
+		return nil, notFound(err)
+	}
+	r.At = fromMicros(at)
+	return r, nil
+}
+
+// DropRejections deletes rejections that can no longer be asked for.
+func (s *Store) DropRejections(ctx context.Context) error {
+	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+		const drop = "DELETE FROM rejections WHERE request_id IN (SELECT request_id FROM rejections WHERE at < $1 LIMIT 1000)"
+		_, err := t.exec(ctx, drop, t.now.Add(-rejectionLife).UnixMicro())
+		return err
+	}})
+}

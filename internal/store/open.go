@@ -1,0 +1,343 @@
+// Package store holds all SQL. It commits in groups: callers hand over items, and whatever waits while the last
+// commit runs goes into the next one, on SQLite and PostgreSQL alike (docs/ROAD.md).
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // database/sql driver "pgx"
+
+	"flashpay/internal/batch"
+	"flashpay/internal/vault"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Config says how to open a store.
+type Config struct {
+	URL     string // sqlite:PATH or postgres://…
+	Keyset  string // value of FLASHPAY_KEYSET: JSON or path; empty: beside the file, or in the user's configuration folder
+	Migrate bool   // bring an older database up to date; an empty one always is
+	Serve   bool   // this process works on the road: it takes a shard, and the file's only server lock
+	Logger  *slog.Logger
+}
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	dialect *dialect
+	reads   *sql.DB
+	writes  *sql.DB
+	vault   *vault.Vault
+	logger  *slog.Logger
+	url     string
+
+	batcher *batch.Batcher[*command]
+	session *session // the writer's, used only inside commits
+	numbers allocator
+	rows    allocator
+	shard   atomic.Int64
+	owner   string
+	lock    *os.File
+
+	clock     atomic.Int64 // microseconds to add to this machine's time
+	snapshot  atomic.Pointer[snapshot]
+	refreshMu sync.Mutex
+	sealed    atomic.Int64 // newest journal row of this shard that is committed
+	engine    Engine
+	callbacks Dispatcher
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// Open opens the database, making its schema where it is empty. ErrNewer and ErrOlder say that this program and the
+// database do not fit.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	d, address, err := parseURL(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{dialect: d, url: c.URL, logger: c.Logger, owner: newOwner()}
+	if err := s.open(ctx, c, address); err != nil {
+		s.release()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, c Config, address string) (err error) {
+	if c.Serve && s.dialect == &sqliteDialect {
+		if s.lock, err = lockFile(address); err != nil {
+			return err
+		}
+	}
+	if err := s.connect(ctx, address); err != nil {
+		return err
+	}
+	if err := s.checkDurability(ctx); err != nil {
+		return err
+	}
+	if err := s.migrate(ctx, c.Migrate); err != nil {
+		return err
+	}
+	if err := s.openVault(ctx, c.Keyset, address); err != nil {
+		return err
+	}
+	if err := s.measureClock(ctx); err != nil {
+		return err
+	}
+	if s.session, err = newSession(ctx, s.dialect, s.writes); err != nil {
+		return err
+	}
+	if err := s.takeShard(ctx, c.Serve); err != nil {
+		return err
+	}
+	if err := s.findUnsealed(ctx); err != nil {
+		return err
+	}
+	if err := s.Refresh(ctx); err != nil {
+		return err
+	}
+	s.batcher = batch.New(batch.Config{MaxItems: 1024, QueueLength: 16384}, s.commit)
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	if c.Serve {
+		s.every(background, 500*time.Millisecond, s.follow)
+		s.every(background, shardBeat, s.keepShard)
+		s.every(background, 30*time.Second, s.measureClock)
+		s.every(background, time.Minute, s.SealJournal)
+		s.every(background, 10*time.Minute, s.DropRejections)
+	}
+	return nil
+}
+
+// connect opens the pools. SQLite has one writer and several readers; PostgreSQL's writer has a connection of its own.
+func (s *Store) connect(ctx context.Context, address string) (err error) {
+	writeDSN, readDSN := address, address
+	if s.dialect == &sqliteDialect {
+		writeDSN, readDSN = sqliteDSN(address, "FULL", false), sqliteDSN(address, "FULL", true)
+	}
+	if s.writes, err = sql.Open(s.dialect.driver, writeDSN); err != nil {
+		return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
+	}
+	if s.reads, err = sql.Open(s.dialect.driver, readDSN); err != nil {
+		return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
+	}
+	s.writes.SetMaxOpenConns(2) // the session's, and one for what must not wait for it
+	s.reads.SetMaxOpenConns(8)
+	s.reads.SetMaxIdleConns(8)
+	if err := s.writes.PingContext(ctx); err != nil {
+		return fmt.Errorf("store: database %s cannot be opened: %w", redacted(s.url), err)
+	}
+	return nil
+}
+
+func sqliteDSN(path, synchronous string, readOnly bool) string {
+	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "foreign_keys(1)", "cache_size(-65536)", "wal_autocheckpoint(4000)"}
+	if readOnly {
+		pragmas = append(pragmas, "query_only(1)")
+	}
+	q := url.Values{"_pragma": pragmas}
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+}
+
+// redacted is a database's URL without its password, for messages.
+func redacted(address string) string {
+	if u, err := url.Parse(address); err == nil {
+		return u.Redacted()
+	}
+	return "(an address that cannot be read)"
+}
+
+// checkDurability refuses a database that would answer before data is durable: an accepted payout may not be lost.
+func (s *Store) checkDurability(ctx context.Context) error {
+	if s.dialect == &sqliteDialect {
+		var level int
+		if err := s.writes.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&level); err != nil {
+			return fmt.Errorf("store: reading PRAGMA synchronous: %w", err)
+		}
+		if level < 2 {
+			return fmt.Errorf("store: the writer's connection has synchronous=%d; it must be FULL", level)
+		}
+		return nil
+	}
+	for _, setting := range []string{"synchronous_commit", "fsync"} {
+		var value string
+		if err := s.writes.QueryRowContext(ctx, "SELECT current_setting($1)", setting).Scan(&value); err != nil {
+			return fmt.Errorf("store: reading the setting %s: %w", setting, err)
+		}
+		if value == "off" || (setting == "synchronous_commit" && value == "local") {
+			return fmt.Errorf("store: PostgreSQL has %s = %s: an accepted payout could be lost; set %s = on", setting, value, setting)
+		}
+	}
+	return nil
+}
+
+func (s *Store) openVault(ctx context.Context, setting, address string) error {
+	var known string
+	err := s.writes.QueryRowContext(ctx, "SELECT fingerprint FROM installation WHERE one = 1").Scan(&known)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("store: reading the installation: %w", err)
+	}
+	fallback := address + ".keyset"
+	if s.dialect == &postgresDialect {
+		if fallback, err = vault.DefaultPath(keysetName(address)); err != nil && setting == "" {
+			return err
+		}
+	}
+	if s.vault, err = vault.Locate(setting, fallback, known == ""); err != nil {
+		return err
+	}
+	if known == "" {
+		const insert = "INSERT INTO installation (one, fingerprint, created_at) VALUES (1, $1, $2) ON CONFLICT (one) DO NOTHING"
+		if _, err := s.writes.ExecContext(ctx, insert, s.vault.Fingerprint(), time.Now().UnixMicro()); err != nil {
+			return fmt.Errorf("store: writing the installation: %w", err)
+		}
+		if err := s.writes.QueryRowContext(ctx, "SELECT fingerprint FROM installation WHERE one = 1").Scan(&known); err != nil {
+			return fmt.Errorf("store: reading the installation: %w", err)
+		}
+	}
+	if known != s.vault.Fingerprint() {
+		return fmt.Errorf("store: this database was made with keyset %s, not %s: give its keyset in FLASHPAY_KEYSET", known, s.vault.Fingerprint())
+	}
+	return nil
+}
+
+// keysetName is what identifies a PostgreSQL database, without user and password.
+func keysetName(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return u.Host + u.Path
+}
+
+// every runs f at each interval until the store closes; its errors are logged.
+func (s *Store) every(ctx context.Context, interval time.Duration, f func(context.Context) error) {
+	s.done.Go(func() {
+		ticker := time.NewTicker(interval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				if err := f(ctx); err != nil && ctx.Err() == nil {
+					s.logger.Error("store: background work failed", "err", err)
+				}
+			}
+		}
+	})
+}
+
+// Now is the database's time: this machine's, corrected by the offset that was measured, in whole microseconds.
+func (s *Store) Now() time.Time {
+	return time.UnixMicro(time.Now().UnixMicro() + s.clock.Load()).UTC()
+}
+
+// maxClockOffset is how far a node's clock may be from the database's before the node is not ready.
+const maxClockOffset = 2 * time.Second
+
+func (s *Store) measureClock(ctx context.Context) error {
+	if s.dialect == &sqliteDialect {
+		return nil // same machine, same clock
+	}
+	before := time.Now()
+	var micros int64
+	if err := s.reads.QueryRowContext(ctx, "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)").Scan(&micros); err != nil {
+		return fmt.Errorf("store: reading the database's clock: %w", err)
+	}
+	trip := time.Since(before)
+	s.clock.Store(micros - before.Add(trip/2).UnixMicro())
+	return nil
+}
+
+// Ready says why this process should get no requests now; nil means that it should.
+func (s *Store) Ready(ctx context.Context) error {
+	if offset := time.Duration(s.clock.Load()) * time.Microsecond; offset.Abs() > maxClockOffset {
+		return fmt.Errorf("store: this machine's clock is %s off the database's; at most %s is allowed", offset, maxClockOffset)
+	}
+	var one int
+	if err := s.reads.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+		return fmt.Errorf("store: the database does not answer: %w", err)
+	}
+	return nil
+}
+
+// SetEngine tells the store what processes operations in this process. It must be called before the first request.
+func (s *Store) SetEngine(e Engine) { s.engine = e }
+
+// SetDispatcher tells the store what sends callbacks in this process. It must be called before the first request.
+func (s *Store) SetDispatcher(d Dispatcher) { s.callbacks = d }
+
+// Vault is the vault of this database's keyset.
+func (s *Store) Vault() *vault.Vault { return s.vault }
+
+// EngineName is the database engine's name: "sqlite" or "postgres".
+func (s *Store) EngineName() string { return s.dialect.name }
+
+// Path is where a SQLite database stands; empty for PostgreSQL.
+func (s *Store) Path() string {
+	if s.dialect == &sqliteDialect {
+		return strings.TrimPrefix(s.url, "sqlite:")
+	}
+	return ""
+}
+
+// Close finishes what was handed over, gives the shard and its leases back and closes the database.
+func (s *Store) Close(ctx context.Context) error {
+	err := s.batcher.Close(ctx)
+	if s.stop != nil {
+		s.stop()
+	}
+	s.done.Wait()
+	err = errors.Join(err, s.giveShardBack(ctx))
+	s.release()
+	return err
+}
+
+func (s *Store) release() {
+	if s.session != nil {
+		s.session.close()
+	}
+	for _, db := range []*sql.DB{s.reads, s.writes} {
+		if db != nil {
+			_ = db.Close()
+		}
+	}
+	if s.lock != nil {
+		_ = s.lock.Close()
+	}
+}
+
+// lockFile takes the lock that keeps a second server off a SQLite file. The kernel frees it when the process ends,
+// however it ends.
+func lockFile(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return nil, fmt.Errorf("store: folder of the database: %w", err)
+	}
+	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("store: lock file: %w", err)
+	}
+	if err := tryLock(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: another server already works on %s: stop it first, or use another file (%w)", path, err), f.Close())
+	}
+	return f, nil
+}

@@ -1,0 +1,325 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"flashpay/internal/ledger"
+	"flashpay/internal/merchant"
+	"flashpay/internal/rule"
+)
+
+// snapshot is all projects as they stood at one version of the settings. It is never changed, only replaced.
+type snapshot struct {
+	version  int64
+	projects map[int64]*merchant.Project
+}
+
+// Errors of the calls on projects.
+var (
+	ErrProjectExists = errors.New("store: a project of this id exists already")
+	ErrKeyExists     = errors.New("store: this project has this key already")
+	ErrLastKey       = errors.New("store: this is the project's last live key: add another one first")
+	ErrNoCallbackURL = errors.New("store: the project and the payment have no callback URL: set one first")
+)
+
+// Project returns a project as this process knows it now; changes made elsewhere arrive within a second.
+func (s *Store) Project(id int64) (*merchant.Project, bool) {
+	p, ok := s.snapshot.Load().projects[id]
+	return p, ok
+}
+
+// Projects lists all projects by their numbers.
+func (s *Store) Projects() []*merchant.Project {
+	var out []*merchant.Project
+	for _, p := range s.snapshot.Load().projects {
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b *merchant.Project) int { return int(a.ID - b.ID) })
+	return out
+}
+
+// follow reads the settings again where somebody has changed them.
+func (s *Store) follow(ctx context.Context) error {
+	var version int64
+	if err := s.reads.QueryRowContext(ctx, "SELECT version FROM settings_version WHERE one = 1").Scan(&version); err != nil {
+		return fmt.Errorf("store: reading the settings' version: %w", err)
+	}
+	if known := s.snapshot.Load(); known != nil && known.version == version {
+		return nil
+	}
+	return s.load(ctx, version)
+}
+
+// Refresh sees to it that this process knows the settings as they are now.
+func (s *Store) Refresh(ctx context.Context) error { return s.follow(ctx) }
+
+// load replaces the snapshot. The version was read before the projects, so that a change in between is read again.
+func (s *Store) load(ctx context.Context, version int64) error {
+	s.refreshMu.Lock()
+	defer s.refreshMu.Unlock()
+	fresh := &snapshot{version: version, projects: make(map[int64]*merchant.Project)}
+	rows, err := s.reads.QueryContext(ctx, "SELECT id, merchant_id, name, mode, blocked, settings, version, created_at FROM projects")
+	if err != nil {
+		return fmt.Errorf("store: reading projects: %w", err)
+	}
+	err = eachRow(rows, func(r *sql.Rows) error {
+		p := &merchant.Project{}
+		var settings string
+		var created, blocked int64
+		if err := r.Scan(&p.ID, &p.MerchantID, &p.Name, (*string)(&p.Mode), &blocked, &settings, &p.Version, &created); err != nil {
+			return err
+		}
+		p.Blocked, p.CreatedAt = blocked != 0, fromMicros(created)
+		fresh.projects[p.ID] = p
+		return json.Unmarshal([]byte(settings), &p.Settings)
+	})
+	if err != nil {
+		return fmt.Errorf("store: reading projects: %w", err)
+	}
+	if err := s.loadKeys(ctx, fresh); err != nil {
+		return err
+	}
+	if known := s.snapshot.Load(); known == nil || known.version <= version {
+		s.snapshot.Store(fresh)
+	}
+	return nil
+}
+
+func (s *Store) loadKeys(ctx context.Context, fresh *snapshot) error {
+	rows, err := s.reads.QueryContext(ctx, "SELECT project_id, id, sealed, created_at FROM project_keys WHERE revoked_at IS NULL ORDER BY project_id, id")
+	if err != nil {
+		return fmt.Errorf("store: reading keys: %w", err)
+	}
+	err = eachRow(rows, func(r *sql.Rows) error {
+		var project, created int64
+		var k merchant.Key
+		var sealed []byte
+		if err := r.Scan(&project, &k.ID, &sealed, &created); err != nil {
+			return err
+		}
+		secret, err := s.vault.Unseal(sealed, keyPlace(project))
+		if err != nil {
+			return err
+		}
+		k.Secret, k.CreatedAt = string(secret), fromMicros(created)
+		if p := fresh.projects[project]; p != nil {
+			p.Keys = append(p.Keys, k)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("store: reading keys: %w", err)
+	}
+	return nil
+}
+
+func keyPlace(projectID int64) string { return "key/" + strconv.FormatInt(projectID, 10) }
+
+func projectObject(id int64) string { return "project " + strconv.FormatInt(id, 10) }
+
+// change runs a change of settings in the writer, raises their version, and reads them again.
+func (s *Store) change(ctx context.Context, f func(ctx context.Context, t *tx) error) error {
+	err := s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+		if err := f(ctx, t); err != nil {
+			return err
+		}
+		_, err := t.exec(ctx, "UPDATE settings_version SET version = version + 1 WHERE one = 1")
+		return err
+	}})
+	if err != nil {
+		return err
+	}
+	return s.Refresh(ctx)
+}
+
+// CreateProject makes a project with its first key and opening balances (minor units by currency), which are booked as
+// top-ups. ErrProjectExists where the id is taken.
+func (s *Store) CreateProject(ctx context.Context, p *merchant.Project, key string, opening map[string]int64, actor string) error {
+	settings, err := json.Marshal(p.Settings)
+	if err != nil {
+		return fmt.Errorf("store: settings: %w", err)
+	}
+	sealed, err := s.vault.Seal([]byte(key), keyPlace(p.ID))
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, func(ctx context.Context, t *tx) error {
+		const insert = `INSERT INTO projects (id, merchant_id, name, mode, settings, version, created_at)
+			VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT (id) DO NOTHING`
+		n, err := t.exec(ctx, insert, p.ID, p.MerchantID, p.Name, string(p.Mode), string(settings), t.now.UnixMicro())
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrProjectExists
+		}
+		if _, err := t.exec(ctx, "INSERT INTO counters (project_id, events) VALUES ($1, 0)", p.ID); err != nil {
+			return err
+		}
+		const insertKey = "INSERT INTO project_keys (project_id, id, sealed, created_at) VALUES ($1, 1, $2, $3)"
+		if _, err := t.exec(ctx, insertKey, p.ID, sealed, t.now.UnixMicro()); err != nil {
+			return err
+		}
+		for currency, amount := range opening {
+			if err := t.topUp(ctx, p.ID, currency, amount, "opening balance"); err != nil {
+				return err
+			}
+		}
+		return t.audit(ctx, actor, "project create", projectObject(p.ID), Detail{}.Text("name", p.Name).Text("mode", string(p.Mode)))
+	})
+}
+
+// UpdateProject stores changed settings, name and blocking of a project.
+func (s *Store) UpdateProject(ctx context.Context, p *merchant.Project, actor string) error {
+	settings, err := json.Marshal(p.Settings)
+	if err != nil {
+		return fmt.Errorf("store: settings: %w", err)
+	}
+	blocked := int64(0)
+	if p.Blocked {
+		blocked = 1
+	}
+	return s.change(ctx, func(ctx context.Context, t *tx) error {
+		const update = "UPDATE projects SET name = $1, blocked = $2, settings = $3, version = version + 1 WHERE id = $4 AND version = $5"
+		n, err := t.exec(ctx, update, p.Name, blocked, string(settings), p.ID, p.Version)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrMoved
+		}
+		return t.audit(ctx, actor, "project update", projectObject(p.ID), Detail{}.Text("settings", string(settings)))
+	})
+}
+
+// AddKey adds a secret key to a project. Callbacks stay signed with the oldest live one.
+func (s *Store) AddKey(ctx context.Context, projectID int64, key, actor string) error {
+	p, err := s.projectNow(ctx, projectID)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(p.Keys, func(k merchant.Key) bool { return k.Secret == key }) {
+		return ErrKeyExists
+	}
+	sealed, err := s.vault.Seal([]byte(key), keyPlace(projectID))
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, func(ctx context.Context, t *tx) error {
+		const insert = `INSERT INTO project_keys (project_id, id, sealed, created_at)
+			SELECT $1, MAX(id) + 1, $2, $3 FROM project_keys WHERE project_id = $4`
+		if _, err := t.exec(ctx, insert, projectID, sealed, t.now.UnixMicro(), projectID); err != nil {
+			return err
+		}
+		return t.audit(ctx, actor, "key add", projectObject(projectID), nil)
+	})
+}
+
+// RevokeKey ends a key at once. ErrLastKey where no other would be left, ErrNotFound where the project has no such key.
+func (s *Store) RevokeKey(ctx context.Context, projectID int64, key, actor string) error {
+	p, err := s.projectNow(ctx, projectID)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(p.Keys, func(k merchant.Key) bool { return k.Secret == key })
+	if i < 0 {
+		return ErrNotFound
+	}
+	if len(p.Keys) == 1 {
+		return ErrLastKey
+	}
+	id := p.Keys[i].ID
+	return s.change(ctx, func(ctx context.Context, t *tx) error {
+		const revoke = `UPDATE project_keys SET revoked_at = $1 WHERE project_id = $2 AND id = $3 AND revoked_at IS NULL
+			AND EXISTS (SELECT 1 FROM project_keys o WHERE o.project_id = $4 AND o.id <> $5 AND o.revoked_at IS NULL)`
+		n, err := t.exec(ctx, revoke, t.now.UnixMicro(), projectID, id, projectID, id)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrLastKey
+		}
+		return t.audit(ctx, actor, "key revoke", projectObject(projectID), Detail{}.Int("key", id))
+	})
+}
+
+func (s *Store) projectNow(ctx context.Context, id int64) (*merchant.Project, error) {
+	if err := s.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	p, ok := s.Project(id)
+	if !ok {
+		return nil, fmt.Errorf("%w: project %d", ErrNotFound, id)
+	}
+	return p, nil
+}
+
+// TopUp adds funds to a project: what it owes is paid first, the rest becomes available.
+func (s *Store) TopUp(ctx context.Context, projectID int64, currency string, amount int64, reason, actor string) error {
+	if _, err := s.projectNow(ctx, projectID); err != nil {
+		return err
+	}
+	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+		if err := t.topUp(ctx, projectID, currency, amount, reason); err != nil {
+			return err
+		}
+		detail := Detail{}.Text("currency", currency).Int("amount", amount).Text("reason", reason)
+		return t.audit(ctx, actor, "balance top-up", projectObject(projectID), detail)
+	}})
+}
+
+// topUp books a top-up; the transaction writes it with its other transfers.
+func (t *tx) topUp(ctx context.Context, projectID int64, currency string, amount int64, reason string) error {
+	const open = `INSERT INTO balances (project_id, currency, available, held, disputed, receivable, settlement, funding, fees, conversion, correction)
+		VALUES ($1, $2, 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT (project_id, currency) DO NOTHING`
+	if _, err := t.exec(ctx, open, projectID, currency); err != nil {
+		return err
+	}
+	key := balanceKey{projectID, currency}
+	if err := t.lockBalances(ctx, []balanceKey{key}); err != nil {
+		return err
+	}
+	for _, tr := range t.funds.balances[key].TopUpTransfers(amount, reason, t.now) {
+		if err := t.post(tr); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Balances returns a project's balances by currency.
+func (s *Store) Balances(ctx context.Context, projectID int64) (map[string]ledger.Balance, error) {
+	rows, err := s.reads.QueryContext(ctx, "SELECT "+balanceColumns+" FROM balances WHERE project_id = $1 ORDER BY currency", projectID)
+	if err != nil {
+		return nil, fmt.Errorf("store: reading balances: %w", err)
+	}
+	out := make(map[string]ledger.Balance)
+	err = eachRow(rows, func(r *sql.Rows) error {
+		b, err := scanBalance(r)
+		out[b.Currency] = b
+		return err
+	})
+	return out, err
+}
+
+// audit logs an act of a person or program.
+func (t *tx) audit(ctx context.Context, actor, action, object string, detail Detail) error {
+	const insert = "INSERT INTO audit_log (id, at, actor, action, object, detail) VALUES ($1, $2, $3, $4, $5, $6)"
+	_, err := t.exec(ctx, insert, t.store.rows.take(), t.now.UnixMicro(), actor, action, object, detail.String())
+	return err
+}
+
+// callbackTarget is where a callback goes by the settings of now.
+func (s *Store) callbackTarget(job *CallbackJob) string {
+	p, ok := s.Project(job.Event.ProjectID)
+	if !ok {
+		return ""
+	}
+	return rule.CallbackURL(p, job.Payment.Options, job.Payment.Method, job.Event.PaymentStatus)
+}

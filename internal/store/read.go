@@ -1,0 +1,168 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"flashpay/internal/payout"
+)
+
+// notFound turns «no rows» into ErrNotFound.
+func notFound(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	return err
+}
+
+const paymentColumns = `p.id, p.project_id, p.payment_key, p.payment_id, p.request_id, p.content_hash, p.status, p.method, p.method_title, p.amount,
+	p.currency, p.description, p.account_mask, p.customer_id, p.interface, p.options, p.created_at, p.updated_at, p.events, p.head_seq, p.head_hash`
+
+func scanPayment(scan func(...any) error) (payout.Payment, error) {
+	var p payout.Payment
+	var content, head []byte
+	var options string
+	var created, updated int64
+	err := scan(&p.ID, &p.ProjectID, &p.PaymentKey, &p.PaymentID, &p.RequestID, &content, (*string)(&p.Status), &p.Method, &p.MethodTitle,
+		&p.Amount, &p.Currency, &p.Description, &p.AccountMask, &p.CustomerID, &p.Interface, &options, &created, &updated, &p.Events,
+		&p.Head.Seq, &head)
+	if err != nil {
+		return p, notFound(err)
+	}
+	copy(p.ContentHash[:], content)
+	copy(p.Head.Hash[:], head)
+	p.CreatedAt, p.UpdatedAt = fromMicros(created), fromMicros(updated)
+	if err := json.Unmarshal([]byte(options), &p.Options); err != nil {
+		return p, fmt.Errorf("store: options of payment %d: %w", p.ID, err)
+	}
+	return p, nil
+}
+
+const operationColumns = `o.id, o.project_id, o.payment, o.number, o.stage, o.status, o.provider, o.provider_id, o.provider_key, o.provider_payment_id,
+	o.auth_code, o.amount, o.currency, o.code, o.submits, o.inquiries, o.created_at, o.updated_at, o.submit_deadline, o.threshold_at, o.next_at, o.version`
+
+func scanOperation(scan func(...any) error) (payout.Operation, error) {
+	var o payout.Operation
+	var created, updated, deadline, threshold int64
+	var next sql.NullInt64
+	err := scan(&o.ID, &o.ProjectID, &o.Payment, &o.Number, (*string)(&o.Stage), (*string)(&o.Status), &o.Provider, &o.ProviderID, &o.Key,
+		&o.ProviderPaymentID, &o.AuthCode, &o.Amount, &o.Currency, &o.Code, &o.Submits, &o.Inquiries, &created, &updated, &deadline,
+		&threshold, &next, &o.Version)
+	if err != nil {
+		return o, notFound(err)
+	}
+	o.CreatedAt, o.UpdatedAt, o.SubmitDeadline = fromMicros(created), fromMicros(updated), fromMicros(deadline)
+	o.ThresholdAt, o.NextAt = fromMicros(threshold), fromMicros(next.Int64)
+	return o, nil
+}
+
+// PaymentView finds a payment of a project by the merchant's payment id, in any case. ErrNotFound where there is none.
+func (s *Store) PaymentView(ctx context.Context, projectID int64, paymentID string) (*View, error) {
+	const find = "SELECT " + paymentColumns + " FROM payments p WHERE p.project_id = $1 AND p.payment_key = $2"
+	return s.view(ctx, s.reads.QueryRowContext(ctx, find, projectID, payout.Fold(paymentID)))
+}
+
+// PaymentViewByRequest finds the payment that a request made, by the request's id. ErrNotFound where it made none.
+func (s *Store) PaymentViewByRequest(ctx context.Context, projectID int64, requestID string) (*View, error) {
+	parts := strings.Split(requestID, "-")
+	if len(parts) != 3 {
+		return nil, ErrNotFound
+	}
+	id, err := strconv.ParseInt(parts[1], 16, 64)
+	if err != nil {
+		return nil, ErrNotFound
+	}
+	v, err := s.viewByID(ctx, projectID, id)
+	if err != nil {
+		return nil, err
+	}
+	if v.Payment.RequestID != requestID {
+		return nil, ErrNotFound
+	}
+	return v, nil
+}
+
+func (s *Store) viewByID(ctx context.Context, projectID, id int64) (*View, error) {
+	const find = "SELECT " + paymentColumns + " FROM payments p WHERE p.project_id = $1 AND p.id = $2"
+	return s.view(ctx, s.reads.QueryRowContext(ctx, find, projectID, id))
+}
+
+func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {
+	p, err := scanPayment(row.Scan)
+	if err != nil {
+		return nil, err
+	}
+	v := &View{Payment: p}
+	const first = "SELECT " + operationColumns + " FROM operations o WHERE o.project_id = $1 AND o.id = $2"
+	const later = "SELECT " + operationColumns + " FROM operations o WHERE o.project_id = $1 AND o.payment = $2 AND o.number > 1 ORDER BY o.number"
+	for _, query := range []string{first, later} {
+		rows, err := s.reads.QueryContext(ctx, query, p.ProjectID, p.ID)
+		if err != nil {
+			return nil, fmt.Errorf("store: operations: %w", err)
+		}
+		err = eachRow(rows, func(r *sql.Rows) error {
+			o, err := scanOperation(r.Scan)
+			v.Operations = append(v.Operations, o)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("store: operations: %w", err)
+		}
+	}
+	return v, nil
+}
+
+// WorkByKey loads the operation that carries a key towards its provider. ErrNotFound where the platform never made it.
+func (s *Store) WorkByKey(ctx context.Context, key string) (*Work, error) {
+	const find = "SELECT " + operationColumns + " FROM operations o WHERE o.provider_key = $1"
+	o, err := scanOperation(s.reads.QueryRowContext(ctx, find, key).Scan)
+	if err != nil {
+		return nil, err
+	}
+	return s.work(ctx, o)
+}
+
+// Reload loads an operation's work again, after somebody else has moved it.
+func (s *Store) Reload(ctx context.Context, projectID, operationID int64) (*Work, error) {
+	const find = "SELECT " + operationColumns + " FROM operations o WHERE o.project_id = $1 AND o.id = $2"
+	o, err := scanOperation(s.reads.QueryRowContext(ctx, find, projectID, operationID).Scan)
+	if err != nil {
+		return nil, err
+	}
+	return s.work(ctx, o)
+}
+
+// work adds payment and request to an operation.
+func (s *Store) work(ctx context.Context, o payout.Operation) (*Work, error) {
+	const find = "SELECT " + paymentColumns + ", r.sealed FROM payments p JOIN requests r ON r.project_id = p.project_id AND r.payment = p.id WHERE p.project_id = $1 AND p.id = $2"
+	var sealed []byte
+	row := s.reads.QueryRowContext(ctx, find, o.ProjectID, o.Payment)
+	p, err := scanPayment(func(into ...any) error { return row.Scan(append(into, &sealed)...) })
+	if err != nil {
+		return nil, err
+	}
+	w := &Work{Payment: p, Operation: o}
+	if w.Request, err = s.vault.Unseal(sealed, requestPlace(p.ProjectID, p.PaymentKey)); err != nil {
+		return nil, err
+	}
+	w.Account, err = accountOf(w.Request)
+	return w, err
+}
+
+// accountOf reads the account number out of a request that Gate has checked.
+func accountOf(body []byte) (string, error) {
+	var request struct {
+		Account struct {
+			Number string `json:"number"`
+		} `json:"account"`
+	}
+	if err := json.Unmarshal(body, &request); err != nil {
+		return "", fmt.Errorf("store: stored request: %w", err)
+	}
+	return request.Account.Number, nil
+}

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Seal is a seal over the journal lines of one shard that were new when it was made: the root of their Merkle tree,
+// chained to the seal before. Who changes a sealed line must forge every seal since.
+type Seal struct {
+	Shard   int64
+	Number  int64
+	LastRow int64 // the newest line that it covers; it begins after its predecessor's
+	Lines   int64
+	Root    [32]byte
+	Hash    [32]byte
+	At      time.Time
+}
+
+// Chain computes the seal's hash from its predecessor's.
+func (s *Seal) Chain(previous [32]byte) [32]byte {
+	h := sha256.New()
+	h.Write(previous[:])
+	for _, n := range []int64{s.Shard, s.Number, s.LastRow, s.Lines, s.At.UnixMicro()} {
+		var b [8]byte
+		binary.BigEndian.PutUint64(b[:], uint64(n))
+		h.Write(b[:])
+	}
+	h.Write(s.Root[:])
+	var sum [32]byte
+	h.Sum(sum[:0])
+	return sum
+}
+
+// Merkle computes the root of the tree over the lines' hashes, in their order. Leaves and nodes are told apart by
+// their first byte, and an odd node is carried up as it is.
+type Merkle struct{ level [][32]byte }
+
+// Add adds a leaf.
+func (m *Merkle) Add(leaf [32]byte) {
+	m.level = append(m.level, sha256.Sum256(append([]byte{0}, leaf[:]...)))
+}
+
+// Root is the tree's root; of no leaves it is zero.
+func (m *Merkle) Root() [32]byte {
+	level := m.level
+	for len(level) > 1 {
+		next := make([][32]byte, 0, (len(level)+1)/2)
+		for i := 0; i+1 < len(level); i += 2 {
+			next = append(next, sha256.Sum256(append(append([]byte{1}, level[i][:]...), level[i+1][:]...)))
+		}
+		if len(level)%2 == 1 {
+			next = append(next, level[len(level)-1])
+		}
+		level = next
+	}
+	if len(level) == 0 {
+		return [32]byte{}
+	}
+	return level[0]
+}
+
+// SealJournal seals the committed lines of this node's shard that are not sealed yet. It reads them in pieces, so that
+// no read lasts long.
+func (s *Store) SealJournal(ctx context.Context) error {
+	shard, last := s.shard.Load(), s.sealed.Load()
+	previous, err := s.lastSeal(ctx, shard)
+	if err != nil || last <= previous.LastRow {
+		return err
+	}
+	seal := Seal{Shard: shard, Number: previous.Number + 1, LastRow: last, At: s.Now()}
+	var tree Merkle
+	for from := max(previous.LastRow, shard*shardSpan); from < last; {
+		n, newest, err := s.addLines(ctx, &tree, from, last)
+		if err != nil {
+			return fmt.Errorf("store: sealing: %w", err)
+		}
+		if n == 0 {
+			break
+		}
+		seal.Lines += n
+		from = newest
+	}
+	seal.Root = tree.Root()
+	seal.Hash = seal.Chain(previous.Hash)
+	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+		const insert = "INSERT INTO seals (shard, number, last_row, lines, root, hash, at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (shard, number) DO NOTHING"
+		_, err := t.exec(ctx, insert, seal.Shard, seal.Number, seal.LastRow, seal.Lines, seal.Root[:], seal.Hash[:], seal.At.UnixMicro())
+		return err
+	}})
+}
+
+// addLines adds the next lines after from, up to last, and says how many and which was the newest.
+func (s *Store) addLines(ctx context.Context, tree *Merkle, from, last int64) (n, newest int64, err error) {
+	rows, err := s.reads.QueryContext(ctx, "SELECT id, hash FROM journal WHERE id > $1 AND id <= $2 ORDER BY id LIMIT 10000", from, last)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = eachRow(rows, func(r *sql.Rows) error {
+		var hash sql.RawBytes
+		if err := r.Scan(&newest, &hash); err != nil {
+			return err
+		}
+		tree.Add([32]byte(hash))
+		n++
+		return nil
+	})
+	return n, newest, err
+}
+
+func (s *Store) lastSeal(ctx context.Context, shard int64) (Seal, error) {
+	seal := Seal{Shard: shard}
+	var hash []byte
+	const find = "SELECT number, last_row, hash FROM seals WHERE shard = $1 ORDER BY number DESC LIMIT 1"
+	err := s.reads.QueryRowContext(ctx, find, shard).Scan(&seal.Number, &seal.LastRow, &hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return seal, nil
+	}
+	copy(seal.Hash[:], hash)
+	return seal, err
+}
+
+// findUnsealed sets out from the newest line that a predecessor in this shard has committed.
+func (s *Store) findUnsealed(ctx context.Context) error {
+	shard := s.shard.Load()
+	var newest sql.NullInt64
+	const find = "SELECT MAX(id) FROM journal WHERE id >= $1 AND id < $2"
+	if err := s.reads.QueryRowContext(ctx, find, shard*shardSpan, (shard+1)*shardSpan).Scan(&newest); err != nil {
+		return fmt.Errorf("store: newest journal line: %w", err)
+	}
+	s.sealed.Store(newest.Int64)
+	return nil
+}

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// session is one connection with its prepared statements. It belongs to one goroutine.
+type session struct {
+	dialect    *dialect
+	conn       *sql.Conn
+	statements map[string]*sql.Stmt
+}
+
+func newSession(ctx context.Context, d *dialect, db *sql.DB) (*session, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("store: opening a connection: %w", err)
+	}
+	return &session{dialect: d, conn: conn, statements: make(map[string]*sql.Stmt)}, nil
+}
+
+func (s *session) close() {
+	for _, stmt := range s.statements {
+		_ = stmt.Close()
+	}
+	_ = s.conn.Close()
+}
+
+// prepared returns the statement for text, whose {{words}} are filled in, prepared once.
+func (s *session) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
+	if stmt, ok := s.statements[text]; ok {
+		return stmt, nil
+	}
+	stmt, err := s.conn.PrepareContext(ctx, s.dialect.sql(text))
+	if err != nil {
+		return nil, fmt.Errorf("store: preparing %q: %w", firstWords(text), err)
+	}
+	s.statements[text] = stmt
+	return stmt, nil
+}
+
+// exec runs a statement that returns no rows and says how many it changed.
+func (s *session) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	stmt, err := s.prepared(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, fmt.Errorf("store: %s: %w", firstWords(text), err)
+	}
+	return result.RowsAffected()
+}
+
+// query runs a statement and calls scan for each row.
+func (s *session) query(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
+	stmt, err := s.prepared(ctx, text)
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return fmt.Errorf("store: %s: %w", firstWords(text), err)
+	}
+	if err := eachRow(rows, scan); err != nil {
+		return fmt.Errorf("store: %s: %w", firstWords(text), err)
+	}
+	return nil
+}
+
+// eachRow calls scan for each row and closes them.
+func eachRow(rows *sql.Rows, scan func(*sql.Rows) error) error {
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
+func firstWords(text string) string {
+	words := strings.Fields(text)
+	return strings.Join(words[:min(6, len(words))], " ")
+}
+
+// bulk is one statement over many rows: head, then row once for each (its % are the parameters), then tail.
+// It is prepared in a few fixed sizes.
+type bulk struct {
+	head, row, tail string
+	columns         int
+	texts           map[*dialect][len(bulkSizes)]string
+}
+
+var bulkSizes = [...]int{128, 32, 8, 1}
+
+// newBulk makes a bulk statement. For the texts to be the same at each call, all are made here, once.
+func newBulk(head, row, tail string) *bulk {
+	b := &bulk{head: head, row: row, tail: tail, columns: strings.Count(row, "%"), texts: make(map[*dialect][len(bulkSizes)]string)}
+	for _, d := range []*dialect{&sqliteDialect, &postgresDialect} {
+		var texts [len(bulkSizes)]string
+		for i, size := range bulkSizes {
+			texts[i] = b.text(d, size)
+		}
+		b.texts[d] = texts
+	}
+	return b
+}
+
+func (b *bulk) text(d *dialect, rows int) string {
+	var sb strings.Builder
+	sb.WriteString(b.head)
+	n := 0
+	for r := range rows {
+		if r > 0 {
+			sb.WriteString(", ")
+		}
+		for _, c := range b.row {
+			if c != '%' {
+				sb.WriteRune(c)
+				continue
+			}
+			n++
+			sb.WriteString(d.position(n))
+		}
+	}
+	sb.WriteString(b.tail)
+	return sb.String()
+}
+
+// run executes the statement over all rows of args, which holds b.columns values a row; scan, where given, gets each
+// row that comes back.
+func (b *bulk) run(ctx context.Context, s *session, args []any, scan func(*sql.Rows) error) error {
+	if len(args)%b.columns != 0 {
+		return fmt.Errorf("store: %s: %d values do not fill rows of %d", firstWords(b.head), len(args), b.columns)
+	}
+	texts := b.texts[s.dialect]
+	for i := 0; len(args) > 0; {
+		size := bulkSizes[i] * b.columns
+		if len(args) < size {
+			i++
+			continue
+		}
+		var err error
+		if scan != nil {
+			err = s.query(ctx, texts[i], scan, args[:size]...)
+		} else {
+			_, err = s.exec(ctx, texts[i], args[:size]...)
+		}
+		if err != nil {
+			return err
+		}
+		args = args[size:]
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+const (
+	shardSpan    = 1_000_000_000_000 // numbers a shard: an id is shard × span + number
+	numberBlock  = 1_000             // of operations' numbers, which the wire shows
+	rowBlock     = 100_000           // of row numbers, which nobody sees
+	commandShard = 9000              // of command-line programs: they work beside servers and take single numbers
+	maxShard     = 8999              // 9,000 × span stays below 2^53, as the wire's integers must
+	shardLease   = 10 * time.Second
+	shardBeat    = 3 * time.Second
+)
+
+func newOwner() string {
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // never fails, says crypto/rand
+	host, _ := os.Hostname()
+	return fmt.Sprintf("%s/%d/%s", host, os.Getpid(), hex.EncodeToString(id[:]))
+}
+
+// allocator hands out numbers from blocks that the database has given. Only commits use it, one at a time.
+type allocator struct{ next, end int64 }
+
+func (a *allocator) left() int64 { return a.end - a.next }
+
+func (a *allocator) take() int64 {
+	if a.next >= a.end {
+		panic("store: number block is used up")
+	}
+	a.next++
+	return a.next - 1
+}
+
+// takeShard takes a free shard for a server, or the shared one for a command, and what a dead predecessor left
+// behind is freed.
+func (s *Store) takeShard(ctx context.Context, serve bool) error {
+	if !serve {
+		s.shard.Store(commandShard)
+		const insert = "INSERT INTO shards (shard, owner, lease_until, next_number, next_row) VALUES ($1, 'commands', 0, 1, 1) ON CONFLICT (shard) DO NOTHING"
+		_, err := s.session.exec(ctx, insert, commandShard)
+		return err
+	}
+	for shard := int64(0); shard <= maxShard; shard++ {
+		taken, err := s.tryShard(ctx, shard)
+		if err != nil {
+			return err
+		}
+		if taken {
+			s.shard.Store(shard)
+			return s.freeLeases(ctx, shard)
+		}
+	}
+	return errors.New("store: all shards are taken: stop nodes that are not needed")
+}
+
+// tryShard takes one shard if it is new or its owner's lease has ended. On SQLite the file's lock already says that
+// no other server lives.
+func (s *Store) tryShard(ctx context.Context, shard int64) (bool, error) {
+	now := s.Now()
+	expired := now.UnixMicro()
+	if s.dialect == &sqliteDialect {
+		expired = 1<<62 - 1
+	}
+	const take = `INSERT INTO shards (shard, owner, lease_until, next_number, next_row) VALUES ($1, $2, $3, 1, 1)
+		ON CONFLICT (shard) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until WHERE shards.lease_until < $4`
+	n, err := s.session.exec(ctx, take, shard, s.owner, now.Add(shardLease).UnixMicro(), expired)
+	return n == 1, err
+}
+
+// keepShard renews this node's lease on its shard and frees the leases of nodes that have died, so that their work is
+// taken over within seconds.
+func (s *Store) keepShard(ctx context.Context) error {
+	now := s.Now()
+	const renew = "UPDATE shards SET lease_until = $1 WHERE shard = $2 AND owner = $3"
+	result, err := s.writes.ExecContext(ctx, renew, now.Add(shardLease).UnixMicro(), s.shard.Load(), s.owner)
+	if err != nil {
+		return fmt.Errorf("store: renewing the shard's lease: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		s.logger.Error("store: this node's shard was taken over: it was silent for too long", "shard", s.shard.Load())
+		return s.reshard(ctx)
+	}
+	if s.dialect == &sqliteDialect {
+		return nil
+	}
+	return s.buryDead(ctx, now)
+}
+
+// reshard takes another shard after this node had been silent for so long that its own was given away. It does so
+// inside the writer, where numbers are handed out.
+func (s *Store) reshard(ctx context.Context) error {
+	return s.do(ctx, &command{exec: func(ctx context.Context, _ *tx) error {
+		s.numbers, s.rows = allocator{}, allocator{}
+		return s.takeShard(ctx, true)
+	}})
+}
+
+// buryDead frees what dead nodes had leased. The owner is emptied so that each death is handled once.
+func (s *Store) buryDead(ctx context.Context, now time.Time) error {
+	const bury = "UPDATE shards SET owner = '' WHERE lease_until < $1 AND owner <> '' AND owner <> 'commands' RETURNING shard"
+	rows, err := s.writes.QueryContext(ctx, bury, now.UnixMicro())
+	if err != nil {
+		return fmt.Errorf("store: looking for dead nodes: %w", err)
+	}
+	var dead []int64
+	if err := eachRow(rows, func(r *sql.Rows) error {
+		var shard int64
+		err := r.Scan(&shard)
+		dead = append(dead, shard)
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, shard := range dead {
+		s.logger.Warn("store: a node has died; its leases are freed", "shard", shard)
+		if err := s.freeLeases(ctx, shard); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// freeLeases makes everything that a shard had leased due now.
+func (s *Store) freeLeases(ctx context.Context, shard int64) error {
+	now := s.Now().UnixMicro()
+	for _, table := range []string{"operations", "callbacks", "notifications"} {
+		free := "UPDATE " + table + " SET next_at = $1, lease = NULL WHERE lease = $2 AND next_at IS NOT NULL"
+		if _, err := s.writes.ExecContext(ctx, free, now, shard); err != nil {
+			return fmt.Errorf("store: freeing the leases of shard %d: %w", shard, err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) giveShardBack(ctx context.Context) error {
+	shard := s.shard.Load()
+	if shard == commandShard {
+		return nil
+	}
+	err := s.freeLeases(ctx, shard)
+	const give = "UPDATE shards SET lease_until = 0, owner = '' WHERE shard = $1 AND owner = $2"
+	if _, e := s.writes.ExecContext(ctx, give, shard, s.owner); e != nil {
+		err = errors.Join(err, fmt.Errorf("store: giving the shard back: %w", e))
+	}
+	return err
+}
+
+// reserveNumbers sees to it that the blocks hold at least as many numbers as asked for, outside of any transaction.
+func (s *Store) reserveNumbers(ctx context.Context, numbers, rows int64) error {
+	if s.numbers.left() >= numbers && s.rows.left() >= rows {
+		return nil
+	}
+	shard := s.shard.Load()
+	takeNumbers, takeRows := max(numbers, numberBlock), max(rows, rowBlock)
+	if shard == commandShard { // a command lives for a moment: it takes what it needs
+		takeNumbers, takeRows = numbers, rows
+	}
+	if s.numbers.left() >= numbers {
+		takeNumbers = 0
+	}
+	if s.rows.left() >= rows {
+		takeRows = 0
+	}
+	const take = "UPDATE shards SET next_number = next_number + $1, next_row = next_row + $2 WHERE shard = $3 RETURNING next_number, next_row"
+	return s.session.query(ctx, take, func(r *sql.Rows) error {
+		var number, row int64
+		if err := r.Scan(&number, &row); err != nil {
+			return err
+		}
+		if takeNumbers > 0 {
+			s.numbers = allocator{next: shard*shardSpan + number - takeNumbers, end: shard*shardSpan + number}
+		}
+		if takeRows > 0 {
+			s.rows = allocator{next: shard*shardSpan + row - takeRows, end: shard*shardSpan + row}
+		}
+		return nil
+	}, takeNumbers, takeRows, shard)
+}

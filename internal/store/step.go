@@ -1,0 +1,251 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"flashpay/internal/ledger"
+	"flashpay/internal/payout"
+)
+
+// Step is one step of an operation, as its worker saw it. The table of moves decides what it changes; the database
+// decides whether it was the first.
+type Step struct {
+	Payment   payout.Payment   // as last seen
+	Operation payout.Operation // as last seen: its version is compared
+	Event     payout.Event     // what happened; 0: nothing but time has passed
+	Kind      string           // of the journal line; empty: none is written (only where Event is 0)
+	Detail    Detail           // of the journal line
+	Code      int              // of Declined and Threshold
+	NextAt    time.Time        // when the next step is due, where the operation stays open
+	Inquired  bool             // counts an inquiry
+
+	ProviderPaymentID string // where the provider told them
+	AuthCode          string
+	Discrepancy       string // kind of discrepancy to open although nothing moves; empty: only what the table says
+}
+
+// Stepped is a payment and its operation after a step.
+type Stepped struct {
+	Payment   payout.Payment
+	Operation payout.Operation
+}
+
+// stepItem is a Step in the writer.
+type stepItem struct {
+	before Step
+	after  Stepped
+	move   payout.Move
+	moves  bool // the table of moves has a row for it
+	line   *Line
+	won    bool
+}
+
+func (i *stepItem) movesFunds() bool { return i.moves && i.move.Funds != payout.KeepFunds }
+
+// Apply commits a step. ErrMoved says that somebody else moved the operation first: load it and decide again.
+func (s *Store) Apply(ctx context.Context, step Step) (Stepped, error) {
+	item := newStepItem(step, s.Now())
+	if err := s.do(ctx, &command{step: item}); err != nil {
+		return Stepped{}, err
+	}
+	return item.after, nil
+}
+
+func newStepItem(step Step, now time.Time) *stepItem {
+	item := &stepItem{before: step, after: Stepped{Payment: step.Payment, Operation: step.Operation}}
+	p, o := &item.after.Payment, &item.after.Operation
+	if step.Event != 0 {
+		item.move, item.moves = payout.State{Status: p.Status, Stage: o.Stage}.On(step.Event)
+	}
+	o.Version++
+	o.NextAt = step.NextAt
+	if step.Inquired {
+		o.Inquiries++
+	}
+	if item.moves {
+		item.applyMove(now)
+	}
+	if step.ProviderPaymentID != "" {
+		o.ProviderPaymentID = step.ProviderPaymentID
+	}
+	if step.AuthCode != "" {
+		o.AuthCode = step.AuthCode
+	}
+	if !o.Stage.Open() {
+		o.NextAt = time.Time{}
+	}
+	if step.Kind != "" {
+		item.line = &Line{ProjectID: p.ProjectID, Payment: p.ID, Seq: p.Head.Seq + 1, At: now, Kind: step.Kind, Operation: o.ID, Detail: step.Detail.String()}
+		item.line.Hash = item.line.Chain(p.Head.Hash)
+		p.Head = payout.Head{Seq: item.line.Seq, Hash: item.line.Hash}
+	}
+	return item
+}
+
+// applyMove changes payment and operation as the row of the table says.
+func (i *stepItem) applyMove(now time.Time) {
+	p, o := &i.after.Payment, &i.after.Operation
+	o.Stage = i.move.To.Stage
+	if i.move.To.Status != p.Status {
+		p.Status, p.UpdatedAt = i.move.To.Status, now
+	}
+	switch i.before.Event {
+	case payout.Succeeded:
+		if p.Status == payout.Success {
+			o.Status, o.Code, o.UpdatedAt = payout.Success, payout.CodeSuccess, now
+		}
+	case payout.Declined, payout.Threshold:
+		if i.move.From.Status == payout.Processing {
+			o.Status, o.Code, o.UpdatedAt = payout.Decline, i.before.Code, now
+		}
+	case payout.NotSent:
+		o.Inquiries = 0
+	}
+	if i.move.Callback {
+		p.Events++
+	}
+}
+
+var moveOperationRows = newBulk(moveOperationsHead, moveOperationsRow, moveOperationsTail)
+
+const (
+	moveOperationsHead = `WITH v (project_id, id, before, stage, status, provider_payment_id, auth_code, code, inquiries, updated_at, next_at) AS (VALUES `
+	moveOperationsRow  = `(CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS TEXT), CAST(% AS TEXT), CAST(% AS TEXT),
+		CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT))`
+	moveOperationsTail = `) UPDATE operations SET stage = v.stage, status = v.status, provider_payment_id = v.provider_payment_id, auth_code = v.auth_code,
+		code = v.code, inquiries = v.inquiries, updated_at = v.updated_at, next_at = v.next_at, lease = NULL, version = v.before + 1
+		FROM v WHERE operations.project_id = v.project_id AND operations.id = v.id AND operations.version = v.before RETURNING operations.id`
+)
+
+// moveOperations makes the compare-and-set of every step: operations first, then the heads of their payments.
+func (t *tx) moveOperations(ctx context.Context, commands []*command) error {
+	byOperation := make(map[int64]*command)
+	var args []any
+	for _, c := range commands {
+		if c.step == nil {
+			continue
+		}
+		c.step.won = false
+		o, before := &c.step.after.Operation, &c.step.before.Operation
+		if byOperation[o.ID] != nil { // the other one of this commit was first
+			c.err = ErrMoved
+			continue
+		}
+		byOperation[o.ID] = c
+		args = append(args, o.ProjectID, o.ID, before.Version, string(o.Stage), string(o.Status), o.ProviderPaymentID, o.AuthCode,
+			int64(o.Code), int64(o.Inquiries), o.UpdatedAt.UnixMicro(), optionalMicros(o.NextAt))
+	}
+	if len(args) == 0 {
+		return nil
+	}
+	err := moveOperationRows.run(ctx, t.session, args, func(r *sql.Rows) error {
+		var id int64
+		err := r.Scan(&id)
+		byOperation[id].step.won = true
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range byOperation {
+		if !c.step.won {
+			if c.err, err = t.whyLost(ctx, c.step); err != nil {
+				return err
+			}
+		}
+	}
+	return t.moveHeads(ctx, byOperation)
+}
+
+// whyLost tells a step that somebody else was faster from one whose own commit, of unknown outcome, had gone through.
+func (t *tx) whyLost(ctx context.Context, i *stepItem) (lost, err error) {
+	lost = ErrMoved
+	if i.line == nil {
+		return lost, nil
+	}
+	const find = "SELECT 1 FROM journal WHERE project_id = $1 AND payment = $2 AND seq = $3 AND hash = $4"
+	err = t.query(ctx, find, func(*sql.Rows) error {
+		lost = nil
+		return nil
+	}, i.line.ProjectID, i.line.Payment, i.line.Seq, i.line.Hash[:])
+	return lost, err
+}
+
+var movePayments = newBulk(
+	"WITH v (project_id, id, before, status, updated_at, events, head_seq, head_hash) AS (VALUES ",
+	"(CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), %)",
+	`) UPDATE payments SET status = v.status, updated_at = v.updated_at, events = v.events, head_seq = v.head_seq, head_hash = v.head_hash
+		FROM v WHERE payments.project_id = v.project_id AND payments.id = v.id AND payments.head_seq = v.before RETURNING payments.id`)
+
+// paymentMove is one row of movePayments: p as it shall be, and the length of the journal that it must have before.
+func paymentMove(p *payout.Payment, before int64) []any {
+	return []any{p.ProjectID, p.ID, before, string(p.Status), p.UpdatedAt.UnixMicro(), int64(p.Events), p.Head.Seq, p.Head.Hash[:]}
+}
+
+func (t *tx) moveHeads(ctx context.Context, byOperation map[int64]*command) error {
+	var args []any
+	want := 0
+	for _, c := range byOperation {
+		if i := c.step; i.won && i.line != nil {
+			args = append(args, paymentMove(&i.after.Payment, i.before.Payment.Head.Seq)...)
+			want++
+		}
+	}
+	if want == 0 {
+		return nil
+	}
+	err := movePayments.run(ctx, t.session, args, func(*sql.Rows) error {
+		want--
+		return nil
+	})
+	if err == nil && want != 0 {
+		// The operation is as it was seen and its payment is not: everything of this commit is rolled back, and
+		// the one whose step it was fails alone.
+		return fmt.Errorf("%w: the journal of its payment had grown", ErrMoved)
+	}
+	return err
+}
+
+// bookStep books what a step that was first moves: funds, journal line, event, discrepancy.
+func (t *tx) bookStep(i *stepItem) error {
+	p, o := &i.after.Payment, &i.after.Operation
+	if i.line != nil {
+		i.line.ID = t.store.rows.take()
+		t.addLine(i.line)
+	}
+	if i.before.Discrepancy != "" {
+		t.dispute(p, o, i.before.Discrepancy, i.before.Detail)
+	}
+	if !i.moves {
+		return nil
+	}
+	if i.move.Discrepancy != "" {
+		t.dispute(p, o, i.move.Discrepancy, i.before.Detail)
+	}
+	if i.move.Callback {
+		t.announce(p, o, i.line.At)
+	}
+	if tr, ok := transferOf(i.move.Funds); ok {
+		tr.ProjectID, tr.Currency, tr.Amount, tr.Payment, tr.Operation = o.ProjectID, o.Currency, o.Amount, p.ID, o.ID
+		return t.post(tr)
+	}
+	return nil
+}
+
+// transferOf says between which accounts a movement of funds goes.
+func transferOf(f payout.Funds) (ledger.Transfer, bool) {
+	switch f {
+	case payout.SpendHold:
+		return ledger.Transfer{Debit: ledger.Held, Credit: ledger.Settlement, Kind: ledger.Spend}, true
+	case payout.ReturnHold:
+		return ledger.Transfer{Debit: ledger.Held, Credit: ledger.Available, Kind: ledger.Return}, true
+	case payout.DisputeHold:
+		return ledger.Transfer{Debit: ledger.Held, Credit: ledger.Disputed, Kind: ledger.Dispute}, true
+	case payout.ReturnDispute:
+		return ledger.Transfer{Debit: ledger.Disputed, Credit: ledger.Available, Kind: ledger.DisputeReturn}, true
+	}
+	return ledger.Transfer{}, false
+}

@@ -1,0 +1,171 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"flashpay/internal/batch"
+)
+
+// command is one item of a commit: exactly one of its members is set.
+type command struct {
+	exec         func(ctx context.Context, t *tx) error // runs first, in the same transaction
+	accept       *acceptItem
+	step         *stepItem
+	attempt      *attemptItem
+	notification *notificationItem
+	rejection    *Rejection
+
+	err error // what its caller is told
+}
+
+// tx is one transaction under way, and what its commands have gathered so far.
+type tx struct {
+	*session
+	store *Store
+	now   time.Time
+	funds fundsBook
+	lines []any // journal rows
+	moved []any // transfer rows
+	news  []*event
+	open  []discrepancy
+	jobs  []*CallbackJob // callbacks that this process sends itself, once committed
+}
+
+const (
+	commitPatience = 20 * time.Second // how long a commit is tried again while the database is away
+	lockPatience   = 10 * time.Second // of one try
+)
+
+// do hands a command to the writer and waits for its commit.
+func (s *Store) do(ctx context.Context, c *command) error {
+	err := s.batcher.Do(ctx, c)
+	switch {
+	case errors.Is(err, batch.ErrQueueFull), errors.Is(err, batch.ErrClosed):
+		return fmt.Errorf("%w (%w)", ErrQueueFull, err)
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("%w (%w)", ErrUnavailable, err)
+	case errors.Is(err, batch.ErrOutcomeUnknown):
+		return fmt.Errorf("%w (%w)", ErrUnavailable, err)
+	}
+	return err
+}
+
+// commit is the batcher's commit function: all commands in one transaction; where one of them is bad, it fails alone.
+func (s *Store) commit(ctx context.Context, commands []*command) []error {
+	s.commitAll(ctx, commands)
+	errs := make([]error, len(commands))
+	for i, c := range commands {
+		errs[i] = c.err
+	}
+	return errs
+}
+
+func (s *Store) commitAll(ctx context.Context, commands []*command) {
+	deadline := time.Now().Add(commitPatience)
+	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
+		jobs, err := s.tryCommit(ctx, commands)
+		if err == nil {
+			for _, job := range jobs {
+				s.callbacks.Start(job)
+			}
+			return
+		}
+		what := s.dialect.classify(err)
+		if what == faultItem {
+			s.commitApart(ctx, commands, err)
+			return
+		}
+		if time.Now().After(deadline) || ctx.Err() != nil {
+			s.logger.Error("store: commit given up", "items", len(commands), "err", err)
+			for _, c := range commands {
+				c.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+			}
+			return
+		}
+		if what == faultUnknown {
+			s.logger.Warn("store: the outcome of a commit is not known; it runs again", "items", len(commands), "err", err)
+			s.reconnect(ctx)
+		}
+		time.Sleep(pause)
+	}
+}
+
+// commitApart finds the bad command: the commands are committed in halves, so that the good ones pass.
+func (s *Store) commitApart(ctx context.Context, commands []*command, err error) {
+	if len(commands) == 1 {
+		commands[0].err = err
+		return
+	}
+	half := len(commands) / 2
+	s.commitAll(ctx, commands[:half])
+	s.commitAll(ctx, commands[half:])
+}
+
+// reconnect replaces the writer's connection; the next try finds out whether that helped.
+func (s *Store) reconnect(ctx context.Context) {
+	s.session.close()
+	fresh, err := newSession(ctx, s.dialect, s.writes)
+	if err != nil {
+		s.logger.Error("store: reconnecting failed", "err", err)
+		return
+	}
+	s.session = fresh
+}
+
+func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*CallbackJob, err error) {
+	ctx, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	if err := s.reserveNumbers(ctx, int64(len(commands)), int64(8*len(commands)+64)); err != nil {
+		return nil, err
+	}
+	if _, err := s.session.conn.ExecContext(ctx, s.dialect.sql("{{begin}}")); err != nil {
+		return nil, fmt.Errorf("store: begin: %w", err)
+	}
+	t := &tx{session: s.session, store: s, now: s.Now()}
+	if err := t.run(ctx, commands); err != nil {
+		s.releaseJobs(t.jobs)
+		if _, e := s.session.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); e != nil {
+			s.reconnect(context.WithoutCancel(ctx))
+		}
+		return nil, err
+	}
+	if _, err := s.session.conn.ExecContext(ctx, "COMMIT"); err != nil {
+		s.releaseJobs(t.jobs)
+		return nil, fmt.Errorf("store: commit: %w", err)
+	}
+	if last := s.rows.next - 1; len(t.lines) > 0 {
+		s.sealed.Store(last)
+	}
+	return t.jobs, nil
+}
+
+// releaseJobs gives back the places that were reserved for callbacks of a transaction that was rolled back.
+func (s *Store) releaseJobs(jobs []*CallbackJob) {
+	for _, job := range jobs {
+		s.callbacks.Release(job.Lane)
+	}
+}
+
+// run writes all commands, in the lock order of the house: payments, operations, balances, counters.
+func (t *tx) run(ctx context.Context, commands []*command) error {
+	for _, c := range commands {
+		c.err = nil
+		if c.exec != nil {
+			if err := c.exec(ctx, t); err != nil {
+				return err
+			}
+		}
+	}
+	for _, phase := range []func(context.Context, []*command) error{
+		t.insertPayments, t.moveOperations, t.lockFunds, t.decide, t.insertOperations,
+		t.writeFunds, t.writeJournal, t.writeAttempts, t.writeNotifications, t.writeRejections, t.writeDiscrepancies, t.writeEvents,
+	} {
+		if err := phase(ctx, commands); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+// Package vault keeps secrets at rest: it seals requests and keys, makes the keyed index under which sealed fields
+// can be searched, and derives the keys that operations carry towards a provider. All of it hangs on one keyset,
+// which stands beside the SQLite file or in FLASHPAY_KEYSET; without it the sealed data cannot be read.
+package vault
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+	"github.com/tink-crypto/tink-go/v2/tink"
+)
+
+// Vault seals, opens, indexes and derives. It is safe for concurrent use.
+type Vault struct {
+	aead         tink.AEAD
+	index        []byte
+	installation []byte
+	fingerprint  string
+}
+
+// file is the keyset as text: a Tink AEAD keyset, which can hold several keys for rotation, and two secrets that
+// never rotate, because searches and providers' keys hang on them.
+type file struct {
+	AEAD         json.RawMessage `json:"aead"`
+	Index        []byte          `json:"index"`
+	Installation []byte          `json:"installation"`
+}
+
+// Generate makes a new keyset as JSON text. Whoever has it can read everything that is sealed under it.
+func Generate() ([]byte, error) {
+	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		return nil, fmt.Errorf("vault: making a keyset: %w", err)
+	}
+	var text bytes.Buffer
+	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&text)); err != nil {
+		return nil, fmt.Errorf("vault: writing a keyset: %w", err)
+	}
+	f := file{AEAD: text.Bytes(), Index: make([]byte, 32), Installation: make([]byte, 32)}
+	_, _ = rand.Read(f.Index) // never fails, says crypto/rand
+	_, _ = rand.Read(f.Installation)
+	return json.MarshalIndent(f, "", "  ")
+}
+
+// Open reads a keyset that Generate made.
+func Open(text []byte) (*Vault, error) {
+	var f file
+	if err := json.Unmarshal(text, &f); err != nil {
+		return nil, fmt.Errorf("vault: the keyset is not the JSON that flashpay wrote: %w", err)
+	}
+	if len(f.Index) < 32 || len(f.Installation) < 32 {
+		return nil, errors.New("vault: the keyset lacks its members index and installation (32 bytes each)")
+	}
+	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(f.AEAD)))
+	if err != nil {
+		return nil, fmt.Errorf("vault: member aead of the keyset: %w", err)
+	}
+	primitive, err := aead.New(handle)
+	if err != nil {
+		return nil, fmt.Errorf("vault: member aead of the keyset: %w", err)
+	}
+	sum := sha256.Sum256(append([]byte("flashpay keyset\x00"), f.Installation...))
+	return &Vault{aead: primitive, index: f.Index, installation: f.Installation, fingerprint: hex.EncodeToString(sum[:8])}, nil
+}
+
+// Fingerprint names the keyset without revealing it; a database remembers which one it was made with.
+func (v *Vault) Fingerprint() string { return v.fingerprint }
+
+// Seal encrypts plain; what binds it to its place (a table and row) must be given to Open again.
+func (v *Vault) Seal(plain []byte, place string) ([]byte, error) {
+	sealed, err := v.aead.Encrypt(plain, []byte(place))
+	if err != nil {
+		return nil, fmt.Errorf("vault: sealing %s: %w", place, err)
+	}
+	return sealed, nil
+}
+
+// Unseal decrypts what Seal made for the same place.
+func (v *Vault) Unseal(sealed []byte, place string) ([]byte, error) {
+	plain, err := v.aead.Decrypt(sealed, []byte(place))
+	if err != nil {
+		return nil, fmt.Errorf("vault: unsealing %s: the data or the keyset is not the one it was sealed with: %w", place, err)
+	}
+	return plain, nil
+}
+
+// Index is the keyed index of a searchable field: 63 bits of HMAC-SHA-256 over the field's name and its normalised
+// value. Equal values have equal indexes; who finds by index confirms by unsealing.
+func (v *Vault) Index(field, value string) int64 {
+	mac := hmac.New(sha256.New, v.index)
+	mac.Write([]byte(field))
+	mac.Write([]byte{0})
+	mac.Write([]byte(Normalise(field, value)))
+	var sum [sha256.Size]byte
+	return int64(binary.BigEndian.Uint64(mac.Sum(sum[:0])) >> 1)
+}
+
+// Normalise gives the form under which a searchable field is compared: e-mail addresses without case, account numbers
+// without case and blanks, phones without anything but digits.
+func Normalise(field, value string) string {
+	value = strings.TrimSpace(value)
+	switch field {
+	case "email":
+		return strings.ToLower(value)
+	case "account":
+		return strings.ToUpper(strings.ReplaceAll(value, " ", ""))
+	case "phone":
+		return strings.Map(func(r rune) rune {
+			if r < '0' || r > '9' {
+				return -1
+			}
+			return r
+		}, value)
+	}
+	return value
+}
+
+var keyEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// ProviderKey is the one key of an operation towards its provider: base32 of HMAC over project, folded payment id and
+// operation number, 32 characters (160 bits). It is not random, so that a payout that was lost with a database and
+// accepted again carries the same key (product.md §3.2).
+func (v *Vault) ProviderKey(projectID int64, paymentKey string, number int) string {
+	mac := hmac.New(sha256.New, v.installation)
+	mac.Write(strconv.AppendInt(nil, projectID, 10))
+	mac.Write([]byte{0})
+	mac.Write([]byte(paymentKey))
+	mac.Write([]byte{0})
+	mac.Write(strconv.AppendInt(nil, int64(number), 10))
+	return keyEncoding.EncodeToString(mac.Sum(nil)[:20])
+}
+
+// Secret derives a named secret of this installation, such as the one that the sandbox signs notifications with.
+func (v *Vault) Secret(name string) string {
+	mac := hmac.New(sha256.New, v.installation)
+	mac.Write([]byte("secret\x00" + name))
+	return hex.EncodeToString(mac.Sum(nil))
+}
