@@ -28,7 +28,8 @@ type Callback struct {
 //
 // The error is a *[signature.SyntaxError], [signature.ErrMissing],
 // [signature.ErrMalformed] or [signature.ErrMismatch], wrapped, or says which
-// member of a body that verified cannot be read.
+// member of a body that verified cannot be read. Without keys, or where one is
+// empty, it is [signature.ErrNoKey].
 func ParseCallback(body []byte, keys ...string) (*Callback, error) {
 	v, order, err := verified(body, keys...)
 	if err != nil {
@@ -55,8 +56,8 @@ func ParseCallback(body []byte, keys ...string) (*Callback, error) {
 //
 // Other answers, after which the platform tries again: 405 for another method
 // than POST, 413 above [MaxCallback], 400 for a body that cannot be read or whose
-// signature does not fit any of keys(), 500 where handle failed. Their text does
-// not repeat the error of handle.
+// signature does not fit any of keys(), 500 where handle failed or a key is
+// missing. Their text does not repeat the error of handle.
 func CallbackHandler(keys func() []string, handle func(ctx context.Context, cb *Callback) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, ok := readCallback(w, r)
@@ -65,7 +66,7 @@ func CallbackHandler(keys func() []string, handle func(ctx context.Context, cb *
 		}
 		cb, err := ParseCallback(body, keys()...)
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
+			http.Error(w, err.Error(), refusedStatus(err))
 			return
 		}
 		if err := handle(r.Context(), cb); err != nil {
@@ -74,6 +75,14 @@ func CallbackHandler(keys func() []string, handle func(ctx context.Context, cb *
 		}
 		w.WriteHeader(http.StatusOK)
 	})
+}
+
+// refusedStatus tells a fault of the callback from one of our configuration.
+func refusedStatus(err error) int {
+	if errors.Is(err, signature.ErrNoKey) {
+		return http.StatusInternalServerError
+	}
+	return http.StatusBadRequest
 }
 
 // readCallback reads the body, or answers why it does not.

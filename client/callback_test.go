@@ -59,8 +59,13 @@ func TestParseCallback(t *testing.T) {
 	if !reflect.DeepEqual(*got, want) {
 		t.Errorf("got  %+v\nwant %+v", *got, want)
 	}
-	if _, err := client.ParseCallback([]byte(body)); err == nil || !strings.Contains(err.Error(), "no key") {
+	if _, err := client.ParseCallback([]byte(body)); !errors.Is(err, signature.ErrNoKey) {
 		t.Errorf("without keys: %v", err)
+	}
+	// A key that was not set must not let through what anyone can sign.
+	forged := signedJSON(t, `{"payment":{"id":"1","status":"success"}}`, "")
+	if _, err := client.ParseCallback([]byte(forged), key, ""); !errors.Is(err, signature.ErrNoKey) {
+		t.Errorf("with an empty key: %v", err)
 	}
 	if _, err := client.ParseCallback([]byte(body), "a", "b"); !errors.Is(err, signature.ErrMismatch) {
 		t.Errorf("with other keys: %v", err)
@@ -112,6 +117,11 @@ func TestCallbackHandler(t *testing.T) {
 		})
 	}
 	w := httptest.NewRecorder()
+	client.CallbackHandler(func() []string { return nil }, nil).ServeHTTP(w, httptest.NewRequest("POST", "/", strings.NewReader(good)))
+	if w.Code != 500 {
+		t.Errorf("without keys: %d, want 500", w.Code)
+	}
+	w = httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader(good), brokenReader{})))
 	if w.Code != 400 {
 		t.Errorf("body breaks off: %d, want 400", w.Code)

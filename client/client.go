@@ -64,6 +64,9 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Key == "" {
 		return nil, errors.New("client: Key is empty; it is the secret key of your project")
 	}
+	if cfg.Timeout < 0 || cfg.Attempts < 0 || cfg.Backoff < 0 {
+		return nil, errors.New("client: Timeout, Attempts and Backoff cannot be negative; 0 takes the default")
+	}
 	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
 	cfg.Attempts = cmp.Or(cfg.Attempts, defaultAttempts)
 	cfg.Backoff = cmp.Or(cfg.Backoff, defaultBackoff)
@@ -156,7 +159,7 @@ func (c *Client) post(ctx context.Context, req Request, read func([]byte) error)
 		if !a.again || n >= c.cfg.Attempts {
 			return open, fmt.Errorf("attempt %d: %w", n, a.err)
 		}
-		pause := max(a.pause, time.Duration(float64(backoff)*(0.8+0.4*rand.Float64())))
+		pause := max(a.pause, backoff*4/5+rand.N(backoff*2/5+1))
 		backoff = min(2*backoff, 50*c.cfg.Backoff)
 		timer := time.NewTimer(pause)
 		select {

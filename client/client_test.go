@@ -239,6 +239,8 @@ func TestNewRefuses(t *testing.T) {
 		"GateURL":   func(c *client.Config) { c.GateURL = "gate.example" },
 		"ProjectID": func(c *client.Config) { c.ProjectID = 0 },
 		"Key":       func(c *client.Config) { c.Key = "" },
+		"Attempts":  func(c *client.Config) { c.Attempts = -1 },
+		"Backoff":   func(c *client.Config) { c.Backoff = -1 },
 	} {
 		cfg := good
 		change(&cfg)

@@ -46,7 +46,7 @@ func (f *Forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.Callback, d.Err = ParseCallback(body, f.Keys()...)
 	switch {
 	case d.Err != nil:
-		d.Status = http.StatusBadRequest
+		d.Status = refusedStatus(d.Err)
 	case f.Target != "":
 		d.Status, d.Err = f.forward(r.Context(), r.Header, body)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -155,8 +156,8 @@ const codeNoProject = "2442" // Project ID not found: also 404, but no word abou
 // verified parses a signed body and checks its signature under the keys, in
 // turn.
 func verified(body []byte, keys ...string) (*signature.Value, signature.Order, error) {
-	if len(keys) == 0 {
-		return nil, 0, errors.New("no key to verify with")
+	if len(keys) == 0 || slices.Contains(keys, "") {
+		return nil, 0, signature.ErrNoKey
 	}
 	v, err := signature.Parse(body)
 	if err != nil {

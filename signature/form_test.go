@@ -201,6 +201,12 @@ func TestVerifyRefusesMalformed(t *testing.T) {
 	if _, err := form.Verify(good, "K"); !errors.Is(err, signature.ErrMismatch) {
 		t.Errorf("other key: %v, want ErrMismatch", err)
 	}
+	if _, err := form.Verify(form.Sign(""), ""); !errors.Is(err, signature.ErrNoKey) {
+		t.Errorf("empty key: %v, want ErrNoKey", err)
+	}
+	if got := signature.SignString([]byte("a:1"), "k"); got != good {
+		t.Errorf("SignString = %s, want %s", got, good)
+	}
 	if _, err := form.Verify(good, "k"); err != nil {
 		t.Errorf("right key after a wrong one: %v", err)
 	}

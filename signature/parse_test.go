@@ -137,11 +137,11 @@ func TestParseBoundsTheForm(t *testing.T) {
 }
 
 // TestParseManyMembers: an object with many members takes linear time. Were each
-// name compared with all before it, this test would take minutes.
+// name compared with all before it, this test would take long.
 func TestParseManyMembers(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`{"first":0`)
-	for i := range 150_000 {
+	for i := range 50_000 {
 		fmt.Fprintf(&b, `,"%d":0`, i)
 	}
 	b.WriteString("}")
@@ -149,7 +149,7 @@ func TestParseManyMembers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(v.Members) != 150_001 {
+	if len(v.Members) != 50_001 {
 		t.Errorf("%d members", len(v.Members))
 	}
 }

@@ -11,8 +11,11 @@ import (
 // Size is the length of a signature: base64 with padding of 64 bytes.
 const Size = 88
 
-// Why a signature was refused. Verify wraps none of them.
+// Why a signature was refused.
 var (
+	// ErrNoKey: the key is empty, most likely a setting that was not made. Anyone
+	// can sign under it, so nothing verifies under it.
+	ErrNoKey = errors.New("signature: key is empty")
 	// ErrMissing: there is no signature, or it is empty.
 	ErrMissing = errors.New("signature: missing")
 	// ErrMalformed: the signature cannot be one under any key: it is not the
@@ -36,7 +39,7 @@ func Sign(body []byte, key string) (string, error) {
 
 // Verify parses a body, looks for its signature (see [Find]) and checks it under
 // key, in any of the four orders. It returns the order that fitted. The error
-// is a *[SyntaxError], [ErrMissing], [ErrMalformed] or [ErrMismatch].
+// is a *[SyntaxError], [ErrMissing], [ErrMalformed], [ErrMismatch] or [ErrNoKey].
 func Verify(body []byte, key string) (Order, error) {
 	v, err := Parse(body)
 	if err != nil {
@@ -69,15 +72,25 @@ func Find(v *Value) (sig string, ok bool) {
 
 // Sign returns the signature under key, in natural order.
 func (f *Form) Sign(key string) string {
+	return SignString(f.signingString(Natural), key)
+}
+
+// SignString returns the signature of a signing string that the caller made, as
+// tools do that look for the mistake in a refused signature. To sign a body use
+// [Sign].
+func SignString(signingString []byte, key string) string {
 	var sum [sha512.Size]byte
-	return base64.StdEncoding.EncodeToString(appendMAC(sum[:0], key, f.signingString(Natural)))
+	return base64.StdEncoding.EncodeToString(appendMAC(sum[:0], key, signingString))
 }
 
 // Verify checks a signature under key. It tries the four orders, each distinct
 // signing string once, and returns the first order that fits. Digests are
-// compared in constant time. The error is [ErrMissing], [ErrMalformed] or
-// [ErrMismatch].
+// compared in constant time. The error is [ErrMissing], [ErrMalformed],
+// [ErrMismatch] or [ErrNoKey].
 func (f *Form) Verify(sig, key string) (Order, error) {
+	if key == "" {
+		return 0, ErrNoKey
+	}
 	if sig == "" {
 		return 0, ErrMissing
 	}
