@@ -37,7 +37,7 @@ func (s *Store) SaveAttempt(ctx context.Context, a Attempt, state CallbackState,
 var moveCallbacks = newBulk(
 	`WITH v (project_id, number, attempt, state, next_at, last_at, duration, http_status, error, answer) AS (VALUES `,
 	`(CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT),
-		CAST(% AS BIGINT), CAST(% AS TEXT), %)`,
+		CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS {{bytes}}))`,
 	`) UPDATE callbacks SET state = CASE WHEN callbacks.state = 'pending' THEN v.state ELSE callbacks.state END,
 		next_at = CASE WHEN callbacks.state = 'pending' THEN v.next_at ELSE callbacks.next_at END,
 		lease = NULL, attempts = v.attempt, scheduled = callbacks.scheduled + 1, last_at = v.last_at, duration = v.duration,

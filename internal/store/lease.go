@@ -28,11 +28,11 @@ func (s *Store) LeaseOperations(ctx context.Context, projectID int64, n int, sub
 	err = s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
 		leased = leased[:0]
 		// Past its threshold nothing is submitted any more: such an operation is leased as it is, and declined.
-		const take = `UPDATE operations AS o SET lease = $1, next_at = $2, version = o.version + 1,
-			stage = CASE WHEN o.stage = 'new' AND o.threshold_at > $3 THEN 'sending' ELSE o.stage END,
-			submits = CASE WHEN o.stage = 'new' AND o.threshold_at > $4 THEN o.submits + 1 ELSE o.submits END,
-			submit_deadline = CASE WHEN o.stage = 'new' AND o.threshold_at > $5 THEN $6 ELSE o.submit_deadline END
-			WHERE o.project_id = $7 AND o.id IN
+		const take = `UPDATE operations SET lease = $1, next_at = $2, version = version + 1,
+			stage = CASE WHEN stage = 'new' AND threshold_at > $3 THEN 'sending' ELSE stage END,
+			submits = CASE WHEN stage = 'new' AND threshold_at > $4 THEN submits + 1 ELSE submits END,
+			submit_deadline = CASE WHEN stage = 'new' AND threshold_at > $5 THEN $6 ELSE submit_deadline END
+			WHERE project_id = $7 AND id IN
 			(SELECT id FROM operations WHERE project_id = $8 AND next_at <= $9 ORDER BY next_at LIMIT $10{{skip_locked}})
 			RETURNING ` + operationColumns
 		now := t.now.UnixMicro()

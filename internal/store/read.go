@@ -43,8 +43,8 @@ func scanPayment(scan func(...any) error) (payout.Payment, error) {
 	return p, nil
 }
 
-const operationColumns = `o.id, o.project_id, o.payment, o.number, o.stage, o.status, o.provider, o.provider_id, o.provider_key, o.provider_payment_id,
-	o.auth_code, o.amount, o.currency, o.code, o.submits, o.inquiries, o.created_at, o.updated_at, o.submit_deadline, o.threshold_at, o.next_at, o.version`
+const operationColumns = `id, project_id, payment, number, stage, status, provider, provider_id, provider_key, provider_payment_id,
+	auth_code, amount, currency, code, submits, inquiries, created_at, updated_at, submit_deadline, threshold_at, next_at, version`
 
 func scanOperation(scan func(...any) error) (payout.Operation, error) {
 	var o payout.Operation
@@ -98,8 +98,8 @@ func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {
 		return nil, err
 	}
 	v := &View{Payment: p}
-	const first = "SELECT " + operationColumns + " FROM operations o WHERE o.project_id = $1 AND o.id = $2"
-	const later = "SELECT " + operationColumns + " FROM operations o WHERE o.project_id = $1 AND o.payment = $2 AND o.number > 1 ORDER BY o.number"
+	const first = "SELECT " + operationColumns + " FROM operations WHERE project_id = $1 AND id = $2"
+	const later = "SELECT " + operationColumns + " FROM operations WHERE project_id = $1 AND payment = $2 AND number > 1 ORDER BY number"
 	for _, query := range []string{first, later} {
 		rows, err := s.reads.QueryContext(ctx, query, p.ProjectID, p.ID)
 		if err != nil {
@@ -119,7 +119,7 @@ func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {
 
 // WorkByKey loads the operation that carries a key towards its provider. ErrNotFound where the platform never made it.
 func (s *Store) WorkByKey(ctx context.Context, key string) (*Work, error) {
-	const find = "SELECT " + operationColumns + " FROM operations o WHERE o.provider_key = $1"
+	const find = "SELECT " + operationColumns + " FROM operations WHERE provider_key = $1"
 	o, err := scanOperation(s.reads.QueryRowContext(ctx, find, key).Scan)
 	if err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (s *Store) WorkByKey(ctx context.Context, key string) (*Work, error) {
 
 // Reload loads an operation's work again, after somebody else has moved it.
 func (s *Store) Reload(ctx context.Context, projectID, operationID int64) (*Work, error) {
-	const find = "SELECT " + operationColumns + " FROM operations o WHERE o.project_id = $1 AND o.id = $2"
+	const find = "SELECT " + operationColumns + " FROM operations WHERE project_id = $1 AND id = $2"
 	o, err := scanOperation(s.reads.QueryRowContext(ctx, find, projectID, operationID).Scan)
 	if err != nil {
 		return nil, err

@@ -128,7 +128,7 @@ func (b *bulk) text(d *dialect, rows int) string {
 		}
 	}
 	sb.WriteString(b.tail)
-	return sb.String()
+	return d.sql(sb.String())
 }
 
 // run executes the statement over all rows of args, which holds b.columns values a row; scan, where given, gets each

@@ -176,7 +176,7 @@ func (t *tx) whyLost(ctx context.Context, i *stepItem) (lost, err error) {
 
 var movePayments = newBulk(
 	"WITH v (project_id, id, before, status, updated_at, events, head_seq, head_hash) AS (VALUES ",
-	"(CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), %)",
+	"(CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS {{bytes}}))",
 	`) UPDATE payments SET status = v.status, updated_at = v.updated_at, events = v.events, head_seq = v.head_seq, head_hash = v.head_hash
 		FROM v WHERE payments.project_id = v.project_id AND payments.id = v.id AND payments.head_seq = v.before RETURNING payments.id`)
 
