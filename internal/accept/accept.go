@@ -307,3 +307,23 @@ func integerAt(v *signature.Value, path ...string) int64 {
 	n, _ := strconv.ParseInt(textAt(v, path...), 10, 64)
 	return n
 }
+
+// FitsLimits tells whether a method takes the currency and the sum under a project's settings for it. An empty
+// currency stands for any, an amount of 0 for none in particular.
+func FitsLimits(settings merchant.MethodSettings, m *method.Method, currency string, amount int64) bool {
+	if currency == "" {
+		return true
+	}
+	c, ok := m.Currency(currency)
+	if !ok || len(settings.Currencies) > 0 && !slices.Contains(settings.Currencies, currency) {
+		return false
+	}
+	least, most := c.Min, c.Max
+	if settings.MinAmount > 0 {
+		least = settings.MinAmount
+	}
+	if settings.MaxAmount > 0 {
+		most = settings.MaxAmount
+	}
+	return amount == 0 || least <= amount && amount <= most
+}

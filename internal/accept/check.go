@@ -44,6 +44,9 @@ func (r *Report) value(f *field, v *signature.Value, path string) {
 			r.shape(f, path, "an array", v)
 			return
 		}
+		if f.maxLength >= 0 && len(v.Items) > f.maxLength {
+			r.fault(f, path, fmt.Sprintf("must have at most %d elements; it has %d", f.maxLength, len(v.Items)))
+		}
 		for i := range v.Items {
 			if f.item != nil {
 				r.value(f.item, &v.Items[i], joined(f, path)+"."+strconv.Itoa(i))

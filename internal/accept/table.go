@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"encoding/csv"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -57,7 +56,7 @@ type field struct {
 	byName   map[string]*field // object
 	item     *field            // array: what each of its elements is
 
-	minLength, maxLength int // in code points; maxLength -1: no limit
+	minLength, maxLength int // in code points, of an array in elements; maxLength -1: no limit
 	minimum, maximum     int64
 	bounded              bool // minimum and maximum count
 	rangeWords           string
@@ -110,24 +109,6 @@ func ParseTable(text string) (*Table, error) {
 
 // Rows returns the table's lines in order; callers only read them.
 func (t *Table) Rows() []Row { return t.rows }
-
-// Without gives a copy of the table in which the named fields are optional, for endpoints that ask for less.
-func (t *Table) Without(optional ...string) *Table {
-	var b strings.Builder
-	w := csv.NewWriter(&b)
-	rows := [][]string{strings.Split(columns, ",")}
-	for _, r := range t.rows {
-		required := "no"
-		if r.Required && !slices.Contains(optional, r.Path) {
-			required = "yes"
-		}
-		rows = append(rows, []string{r.Path, r.Type, required, r.MinLength, r.MaxLength, r.Minimum, r.Maximum, r.Pattern, r.Description})
-	}
-	if err := w.WriteAll(rows); err != nil {
-		panic("accept: writing a table to memory: " + err.Error())
-	}
-	return MustParseTable(b.String())
-}
 
 func newObject(path string, order int) *field {
 	return &field{path: path, order: order, kind: object, byName: make(map[string]*field)}

@@ -1,0 +1,48 @@
+package gate
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// clientAddress is the connection's address, or, where that is a trusted proxy, the last hop of X-Forwarded-For that is
+// not: what stands before it may be made up. A hop that cannot be read ends the search at the hop after it.
+func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
+	addr := hop(r.RemoteAddr)
+	if len(trusted) == 0 || !isTrusted(addr, trusted) {
+		return addr
+	}
+	lines := r.Header["X-Forwarded-For"]
+	for _, line := range slices.Backward(lines) {
+		hops := strings.Split(line, ",")
+		for _, text := range slices.Backward(hops) {
+			next := hop(strings.TrimSpace(text))
+			if !next.IsValid() {
+				return addr
+			}
+			addr = next
+			if !isTrusted(addr, trusted) {
+				return addr
+			}
+		}
+	}
+	return addr
+}
+
+func isTrusted(addr netip.Addr, trusted []netip.Prefix) bool {
+	return slices.ContainsFunc(trusted, func(n netip.Prefix) bool { return n.Contains(addr) })
+}
+
+// hop reads an address with or without port; invalid where it is none.
+func hop(text string) netip.Addr {
+	if withPort, err := netip.ParseAddrPort(text); err == nil {
+		return withPort.Addr().Unmap().WithZone("")
+	}
+	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap().WithZone("")
+}

@@ -1,0 +1,205 @@
+// Package gate is station 1 of the road: the HTTP interface that merchants' web services talk to. A request is parsed,
+// its sender known by project, address and signature, its fields checked; what is good goes to the store, and the
+// answer leaves when the payment is durable. Nothing is stored here. The package is also the providers' door: it has
+// their notifications stored as they came.
+package gate
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"flashpay/internal/accept"
+	"flashpay/internal/account"
+	"flashpay/internal/merchant"
+	"flashpay/internal/method"
+	"flashpay/internal/provider"
+	"flashpay/internal/store"
+)
+
+// Projects gives the projects as this process knows them.
+type Projects interface {
+	// Project finds a project in the cached snapshot.
+	Project(id int64) (*merchant.Project, bool)
+	// Refresh reads the snapshot again; what was committed before the call is in it afterwards.
+	Refresh(ctx context.Context) error
+}
+
+// Payments finds payments. Both return store.ErrNotFound where the project has none.
+type Payments interface {
+	PaymentView(ctx context.Context, projectID int64, paymentID string) (*store.View, error)
+	PaymentViewByRequest(ctx context.Context, projectID int64, requestID string) (*store.View, error)
+}
+
+// Rejections keeps, for 24 hours, the requests that were refused although their signature was good.
+type Rejections interface {
+	NewRequestID() string
+	SaveRejection(ctx context.Context, r store.Rejection) error
+	// RejectionByRequest returns store.ErrNotFound where none is kept.
+	RejectionByRequest(ctx context.Context, projectID int64, requestID string) (*store.Rejection, error)
+}
+
+// Notifications stores what providers send, as it came.
+type Notifications interface {
+	SaveNotification(ctx context.Context, provider string, n provider.Notification) error
+}
+
+// Limiter limits the requests of one project. It is asked only about requests whose signature is good.
+type Limiter interface {
+	// Allow tells whether a request may enter now, and otherwise after which time another may be tried.
+	Allow(projectID int64) (wait time.Duration, ok bool)
+}
+
+// Answer is what the hook learns about an answer that left.
+type Answer struct {
+	Endpoint string // path pattern of the endpoint; "other" where there is none
+	Status   int    // HTTP status
+	Code     int    // of the body; 0 where nothing was refused
+	Repeat   bool   // an accepted request had been accepted before
+	Took     time.Duration
+}
+
+// Config is what a Gate is made of. All interfaces may be one value.
+type Config struct {
+	Projects      Projects
+	Acceptor      accept.Acceptor
+	Payments      Payments
+	Rejections    Rejections
+	Notifications Notifications
+	Methods       *method.Registry
+	// Route chooses the provider for a project's mode and a method; ok is false where none is live.
+	Route func(p *merchant.Project, m *method.Method) (name string, id int64, ok bool)
+	// Providers are the names whose notifications are taken.
+	Providers []string
+	// Banks names banks for the account doctor; nil knows none.
+	Banks account.Banks
+	// TrustedProxies are the proxies whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// OtherKeys names keys that a test project's sender may have confused with the project's own, for the signature
+	// doctor: revoked ones, or those of the merchant's other test projects. Nil knows none.
+	OtherKeys func(p *merchant.Project) []OtherKey
+	// Limiter limits requests by project; nil does not.
+	Limiter Limiter
+	// RefreshEvery is the shortest time between two readings of the projects that refusals ask for; 0 is 100 ms.
+	RefreshEvery time.Duration
+	// Logger gets one line for each request; nil logs nothing.
+	Logger *slog.Logger
+	// Answered, where set, is called after each answer, by many goroutines at once.
+	Answered func(Answer)
+}
+
+// OtherKey is a secret key with words that name it, such as "the key of project 211 (Shop)".
+type OtherKey struct{ Name, Secret string }
+
+// Gate answers merchants and providers. It is safe for use by many goroutines.
+type Gate struct {
+	Config
+	payouts accept.Service
+	fresh   refresher
+	buffers sync.Pool
+}
+
+// New makes a Gate.
+func New(c Config) *Gate {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.RefreshEvery == 0 {
+		c.RefreshEvery = 100 * time.Millisecond
+	}
+	c.Providers = slices.Clone(c.Providers)
+	g := &Gate{Config: c, payouts: accept.Service{Acceptor: c.Acceptor, Route: c.Route, Banks: c.Banks}}
+	g.fresh = refresher{every: c.RefreshEvery, refresh: c.Projects.Refresh}
+	g.buffers.New = func() any { b := make([]byte, 0, 1024); return &b }
+	return g
+}
+
+// Handler serves all endpoints. It answers everything itself, unknown paths too, always with JSON (openapi.yaml apart).
+func (g *Gate) Handler() http.Handler { return http.HandlerFunc(g.serve) }
+
+func (g *Gate) serve(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{gate: g, r: r, started: time.Now()}
+	buf := g.buffers.Get().(*[]byte)
+	body := g.answer(x, (*buf)[:0])
+	x.write(w, body)
+	g.report(x)
+	if cap(body) <= maxBody {
+		*buf = body
+		g.buffers.Put(buf)
+	}
+}
+
+// answer runs the endpoint and renders what came of it, whatever that is.
+func (g *Gate) answer(x *exchange, dst []byte) (body []byte) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			if cause == http.ErrAbortHandler {
+				panic(cause)
+			}
+			body = x.refuse(dst, panicked(cause))
+		}
+	}()
+	route, param, f := findRoute(x.r)
+	x.route, x.param = route, param
+	if f != nil {
+		return x.refuse(dst, f)
+	}
+	body, f = route.serve(x.r.Context(), x, dst)
+	if f != nil {
+		return x.refuse(dst, f)
+	}
+	x.status = http.StatusOK
+	return body
+}
+
+// report tells the log and the hook about an answer. Neither gets account numbers or secrets.
+func (g *Gate) report(x *exchange) {
+	took := time.Since(x.started)
+	if g.Answered != nil {
+		g.Answered(Answer{Endpoint: x.route.name, Status: x.status, Code: x.code, Repeat: x.repeat, Took: took})
+	}
+	level := slog.LevelInfo
+	switch {
+	case x.status == http.StatusInternalServerError:
+		level = slog.LevelError
+	case x.status == http.StatusServiceUnavailable || x.saveErr != nil:
+		level = slog.LevelWarn
+	}
+	ctx := x.r.Context()
+	if !g.Logger.Enabled(ctx, level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 16)
+	attrs = append(
+		attrs, slog.String("endpoint", x.route.name), slog.String("method", cut(x.r.Method, 16)), slog.Int("status", x.status),
+		slog.Int("code", x.code), slog.String("request_id", x.requestID), slog.Int64("project_id", x.projectID),
+		slog.String("payment_id", x.paymentID), slog.String("from", x.from().String()), slog.Int("bytes", len(x.body)),
+		slog.Bool("repeat", x.repeat), slog.Bool("reread", x.reread), slog.Duration("took", took),
+	)
+	if x.route == &noRoute {
+		attrs = append(attrs, slog.String("path", cut(x.r.URL.Path, 200)))
+	}
+	if x.param != "" {
+		attrs = append(attrs, slog.String("name", cut(x.param, 100)))
+	}
+	if x.cause != nil {
+		attrs = append(attrs, slog.String("error", x.cause.Error()))
+	}
+	if x.saveErr != nil {
+		attrs = append(attrs, slog.String("rejection_not_kept", x.saveErr.Error()))
+	}
+	g.Logger.LogAttrs(ctx, level, "gate request", attrs...)
+}
+
+// cut shortens a text to at most n bytes, at the end of a character.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}
