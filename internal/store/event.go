@@ -64,6 +64,8 @@ type CallbackJob struct {
 	Scheduled int // of them since the schedule was last started
 	Payment   payout.Payment
 	Operation payout.Operation
+
+	LeasedUntil time.Time // when it stops belonging to this process
 }
 
 // CallbackLease is how long a callback that was handed out belongs to its process: longer than one attempt may take.
@@ -189,31 +191,14 @@ func (t *tx) callbackRow(e *event) []any {
 	if state == CallbackPending {
 		nextAt = max(e.notBefore, t.now.Add(e.payment.Options.CallbackDelay).UnixMicro())
 		if e.first && e.payment.Options.CallbackDelay == 0 && t.store.callbacks != nil && t.store.callbacks.Reserve(lane) {
-			nextAt, lease = t.now.Add(CallbackLease).UnixMicro(), t.store.shard.Load()
-			t.jobs = append(t.jobs, &CallbackJob{Event: e.Event, URL: target, Lane: lane, Payment: e.payment, Operation: e.operation})
+			until := t.now.Add(CallbackLease)
+			nextAt, lease = until.UnixMicro(), t.store.shard.Load()
+			t.jobs = append(t.jobs, &CallbackJob{
+				Event: e.Event, URL: target, Lane: lane, Payment: e.payment, Operation: e.operation, LeasedUntil: until,
+			})
 		}
 	}
 	return []any{e.ProjectID, e.Number, e.Payment, string(state), target, lane, nextAt, lease, t.now.UnixMicro()}
-}
-
-// supersede ends the older callbacks of a payment that are not acknowledged: it has at most one under way. Where one
-// is being sent right now, the newer waits until that attempt must have ended.
-func (t *tx) supersede(ctx context.Context, e *event) error {
-	const under = `SELECT MAX(next_at) FROM callbacks WHERE project_id = $1 AND state = $2 AND lease IS NOT NULL
-		AND number IN (SELECT number FROM events WHERE project_id = $3 AND payment = $4)`
-	err := t.query(ctx, under, func(r *sql.Rows) error {
-		var until sql.NullInt64
-		err := r.Scan(&until)
-		e.notBefore = until.Int64
-		return err
-	}, e.ProjectID, string(CallbackPending), e.ProjectID, e.Payment)
-	if err != nil {
-		return err
-	}
-	const end = `UPDATE callbacks SET state = $1, next_at = NULL, lease = NULL WHERE project_id = $2 AND state = $3
-		AND number IN (SELECT number FROM events WHERE project_id = $4 AND payment = $5)`
-	_, err = t.exec(ctx, end, string(CallbackSuperseded), e.ProjectID, string(CallbackPending), e.ProjectID, e.Payment)
-	return err
 }
 
 // discrepancy is one row for people to look at.

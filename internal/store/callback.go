@@ -1,0 +1,261 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"flashpay/internal/payout"
+)
+
+// ErrNewerCallback says that a callback is not sent because a newer one of its payment is still under way: a payment
+// has at most one.
+var ErrNewerCallback = errors.New("store: a newer callback of this payment is still being sent: resend that one, or wait until it has ended")
+
+// CallbackLane is a lane in which a callback waits or is under way.
+type CallbackLane struct {
+	Lane  int64
+	DueAt time.Time // when its first one is due, or the lease of one ends
+}
+
+// CallbackLanes lists the lanes that have a callback waiting or under way.
+func (s *Store) CallbackLanes(ctx context.Context) ([]CallbackLane, error) {
+	const find = `WITH RECURSIVE l (lane) AS (
+		SELECT MIN(lane) FROM callbacks WHERE next_at IS NOT NULL
+		UNION ALL SELECT (SELECT MIN(lane) FROM callbacks WHERE next_at IS NOT NULL AND lane > l.lane) FROM l WHERE l.lane IS NOT NULL)
+		SELECT l.lane, (SELECT MIN(c.next_at) FROM callbacks c WHERE c.next_at IS NOT NULL AND c.lane = l.lane) FROM l WHERE l.lane IS NOT NULL`
+	rows, err := s.reads.QueryContext(ctx, find)
+	if err != nil {
+		return nil, fmt.Errorf("store: lanes of callbacks: %w", err)
+	}
+	var lanes []CallbackLane
+	err = eachRow(rows, func(r *sql.Rows) error {
+		var lane, due int64
+		err := r.Scan(&lane, &due)
+		lanes = append(lanes, CallbackLane{Lane: lane, DueAt: fromMicros(due)})
+		return err
+	})
+	return lanes, err
+}
+
+// loose runs a query that returns one number a row.
+func (s *Store) loose(ctx context.Context, query string, args ...any) ([]int64, error) {
+	rows, err := s.reads.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	var out []int64
+	err = eachRow(rows, func(r *sql.Rows) error {
+		var v int64
+		err := r.Scan(&v)
+		out = append(out, v)
+		return err
+	})
+	return out, err
+}
+
+// LeaseCallbacks leases up to n due callbacks of a lane to this process, oldest first.
+func (s *Store) LeaseCallbacks(ctx context.Context, lane int64, n int) ([]*CallbackJob, error) {
+	type key struct{ project, number int64 }
+	var leased []key
+	var until time.Time
+	err := s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+		leased, until = leased[:0], t.now.Add(CallbackLease)
+		const lease = `WITH due AS MATERIALIZED (SELECT project_id, number FROM callbacks WHERE lane = $1 AND next_at <= $2
+				ORDER BY next_at LIMIT $3{{skip_locked}})
+			UPDATE callbacks SET lease = $4, next_at = $5 FROM due
+			WHERE callbacks.project_id = due.project_id AND callbacks.number = due.number RETURNING callbacks.project_id, callbacks.number`
+		return t.query(ctx, lease, func(r *sql.Rows) error {
+			var k key
+			err := r.Scan(&k.project, &k.number)
+			leased = append(leased, k)
+			return err
+		}, lane, t.now.UnixMicro(), n, t.store.shard.Load(), until.UnixMicro())
+	}})
+	if err != nil {
+		return nil, err
+	}
+	jobs := make([]*CallbackJob, 0, len(leased))
+	for _, k := range leased {
+		job, err := s.CallbackJob(ctx, k.project, k.number)
+		if err != nil {
+			return jobs, err
+		}
+		job.LeasedUntil = until
+		jobs = append(jobs, job)
+	}
+	return jobs, nil
+}
+
+// HoldCallback is asked before an attempt of a callback that has waited: is it still pending and leased to this process,
+// and for as long as the attempt may take? A lease that would end too early is renewed. false: somebody else decides
+// about it now, leave it.
+func (s *Store) HoldCallback(ctx context.Context, job *CallbackJob, need time.Duration) (bool, error) {
+	e := &job.Event
+	if job.LeasedUntil.Sub(s.Now()) >= need {
+		const held = "SELECT number FROM callbacks WHERE project_id = $1 AND number = $2 AND state = $3 AND lease = $4 AND next_at = $5"
+		found, err := s.loose(ctx, held, e.ProjectID, e.Number, string(CallbackPending), s.shard.Load(), job.LeasedUntil.UnixMicro())
+		return len(found) == 1, err
+	}
+	var until time.Time
+	changed := int64(0)
+	err := s.do(ctx, &command{exec: func(ctx context.Context, t *tx) (err error) {
+		until = t.now.Add(CallbackLease)
+		const renew = "UPDATE callbacks SET next_at = $1 WHERE project_id = $2 AND number = $3 AND state = $4 AND lease = $5 AND next_at = $6"
+		changed, err = t.exec(ctx, renew, until.UnixMicro(), e.ProjectID, e.Number, string(CallbackPending), t.store.shard.Load(),
+			job.LeasedUntil.UnixMicro())
+		return err
+	}})
+	if err != nil || changed == 0 {
+		return false, err
+	}
+	job.LeasedUntil = until
+	return true, nil
+}
+
+// CallbackJob loads a callback with all that its body is rendered from. ErrNotFound where there is none.
+func (s *Store) CallbackJob(ctx context.Context, projectID, number int64) (*CallbackJob, error) {
+	const find = `SELECT e.project_id, e.number, e.payment, e.operation, e.payment_status, e.operation_status, e.code, e.provider_id,
+		e.provider_payment_id, e.auth_code, e.at, c.url, c.lane, c.attempts, c.scheduled, ` + paymentColumns + `
+		FROM events e JOIN callbacks c ON c.project_id = e.project_id AND c.number = e.number
+		JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment WHERE e.project_id = $1 AND e.number = $2`
+	job := &CallbackJob{}
+	e := &job.Event
+	var at int64
+	var err error
+	row := s.reads.QueryRowContext(ctx, find, projectID, number)
+	job.Payment, err = scanPayment(func(payment ...any) error {
+		return row.Scan(append([]any{
+			&e.ProjectID, &e.Number, &e.Payment, &e.Operation, (*string)(&e.PaymentStatus), (*string)(&e.OperationStatus), &e.Code,
+			&e.ProviderID, &e.ProviderPaymentID, &e.AuthCode, &at, &job.URL, &job.Lane, &job.Attempts, &job.Scheduled,
+		}, payment...)...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.At = fromMicros(at)
+	const operation = "SELECT " + operationColumns + " FROM operations WHERE project_id = $1 AND id = $2"
+	job.Operation, err = scanOperation(s.reads.QueryRowContext(ctx, operation, projectID, e.Operation).Scan)
+	return job, err
+}
+
+// ResendCallback makes a callback due at once, as the first attempt of a fresh schedule, to where the settings of now
+// send it. number 0 means the newest of the payment. It returns the number that was chosen. ErrNotFound: there is none.
+// ErrNoCallbackURL: nobody wants it. ErrNewerCallback: a newer one of its payment is under way.
+// One that is being sent right now is sent again after that attempt, unless it is acknowledged.
+func (s *Store) ResendCallback(ctx context.Context, projectID int64, paymentID string, number int64, actor string) (int64, error) {
+	if number == 0 {
+		const newest = `SELECT MAX(e.number) FROM events e JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment
+			WHERE p.project_id = $1 AND p.payment_key = $2`
+		var found sql.NullInt64
+		if err := s.reads.QueryRowContext(ctx, newest, projectID, payout.Fold(paymentID)).Scan(&found); err != nil {
+			return 0, fmt.Errorf("store: newest callback: %w", err)
+		}
+		if number = found.Int64; !found.Valid {
+			return 0, ErrNotFound
+		}
+	}
+	job, err := s.CallbackJob(ctx, projectID, number)
+	if err != nil {
+		return 0, err
+	}
+	if paymentID != "" && job.Payment.PaymentKey != payout.Fold(paymentID) {
+		return 0, ErrNotFound
+	}
+	if job.URL = s.callbackTarget(job); job.URL == "" {
+		return 0, ErrNoCallbackURL
+	}
+	err = s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+		if err := t.resend(ctx, job); err != nil {
+			return err
+		}
+		return t.audit(ctx, actor, "callback resend", projectObject(projectID), Detail{}.Int("number", number).Text("payment_id", job.Payment.PaymentID))
+	}})
+	if err == nil && s.callbacks != nil {
+		s.callbacks.Wake()
+	}
+	return number, err
+}
+
+func (t *tx) resend(ctx context.Context, job *CallbackJob) error {
+	e := &job.Event
+	pending, err := t.pendingCallbacks(ctx, e)
+	if err != nil {
+		return err
+	}
+	due, sending := t.now, false
+	for _, c := range pending {
+		switch {
+		case c.number > e.Number:
+			return ErrNewerCallback
+		case c.number == e.Number:
+			sending = c.until.After(t.now)
+		}
+		if c.until.After(due) {
+			due = c.until
+		}
+	}
+	if err := t.endPending(ctx, e); err != nil {
+		return err
+	}
+	// The row's own last attempt is logged before the next one takes its place there.
+	const keep = `INSERT INTO attempts (project_id, number, attempt, url, at, duration, http_status, error, answer)
+		SELECT project_id, number, attempts, url, last_at, duration, http_status, error, answer FROM callbacks
+		WHERE project_id = $1 AND number = $2 AND attempts > 0 ON CONFLICT (project_id, number, attempt) DO NOTHING`
+	if _, err := t.exec(ctx, keep, e.ProjectID, e.Number); err != nil {
+		return err
+	}
+	again := "UPDATE callbacks SET state = $1, next_at = $2, lease = NULL, scheduled = 0, url = $3, lane = $4 WHERE project_id = $5 AND number = $6"
+	if sending { // its lease stays with the attempt
+		again = "UPDATE callbacks SET state = $1, next_at = $2, scheduled = 0, url = $3, lane = $4 WHERE project_id = $5 AND number = $6"
+	}
+	_, err = t.exec(ctx, again, string(CallbackPending), due.UnixMicro(), job.URL, Lane(e.ProjectID, job.URL), e.ProjectID, e.Number)
+	return err
+}
+
+// pendingCallback is a callback of a payment that is not acknowledged.
+type pendingCallback struct {
+	number int64
+	until  time.Time // when an attempt that is under way must have ended; zero: none is
+}
+
+// pendingCallbacks reads, and locks, the callbacks of an event's payment that are not acknowledged.
+func (t *tx) pendingCallbacks(ctx context.Context, e *Event) ([]pendingCallback, error) {
+	var pending []pendingCallback
+	const find = `SELECT number, CASE WHEN lease IS NULL THEN 0 ELSE next_at END FROM callbacks WHERE project_id = $1 AND state = $2
+		AND number IN (SELECT number FROM events WHERE project_id = $3 AND payment = $4) ORDER BY number{{for_update}}`
+	err := t.query(ctx, find, func(r *sql.Rows) error {
+		var c pendingCallback
+		var until int64
+		err := r.Scan(&c.number, &until)
+		c.until = fromMicros(until)
+		pending = append(pending, c)
+		return err
+	}, e.ProjectID, string(CallbackPending), e.ProjectID, e.Payment)
+	return pending, err
+}
+
+// endPending supersedes the callbacks of an event's payment that are older than the event and not acknowledged.
+func (t *tx) endPending(ctx context.Context, e *Event) error {
+	const end = `UPDATE callbacks SET state = $1, next_at = NULL, lease = NULL WHERE project_id = $2 AND state = $3
+		AND number IN (SELECT number FROM events WHERE project_id = $4 AND payment = $5 AND number < $6)`
+	_, err := t.exec(ctx, end, string(CallbackSuperseded), e.ProjectID, string(CallbackPending), e.ProjectID, e.Payment, e.Number)
+	return err
+}
+
+// supersede ends the older callbacks of a payment that are not acknowledged: it has at most one under way. Where one
+// is being sent right now, the newer waits until that attempt must have ended.
+func (t *tx) supersede(ctx context.Context, e *event) error {
+	pending, err := t.pendingCallbacks(ctx, &e.Event)
+	if err != nil || len(pending) == 0 {
+		return err
+	}
+	for _, c := range pending {
+		if !c.until.IsZero() {
+			e.notBefore = max(e.notBefore, c.until.UnixMicro())
+		}
+	}
+	return t.endPending(ctx, &e.Event)
+}

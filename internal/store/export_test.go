@@ -1,0 +1,14 @@
+package store
+
+import "context"
+
+// AnnounceAgain makes another event of a payment's first operation. The table of moves makes one event a payment today;
+// what supersedes is there for the statuses that will make more of them.
+func (s *Store) AnnounceAgain(ctx context.Context, v *View) error {
+	p, o := v.Payment, v.Operations[0]
+	p.Events = 2
+	return s.do(ctx, &command{exec: func(_ context.Context, t *tx) error {
+		t.announce(&p, &o, t.now)
+		return nil
+	}})
+}
