@@ -48,7 +48,8 @@ type Service struct {
 	Banks account.Banks
 }
 
-// In is a payout request whose sender is known: for Gate, its signature was verified.
+// In is a payout request whose sender is known: for Gate, its signature was verified. The other ways in ask for no
+// signature; their requests have the same members otherwise.
 type In struct {
 	Project   *merchant.Project
 	Method    *method.Method // nil: unknown
@@ -119,6 +120,9 @@ func otherData() *Refusal {
 // the table refuses is not judged again.
 func allFaults(in *In) []Fault {
 	faults := in.Report.Faults
+	if in.Interface != InterfaceGate {
+		faults = slices.DeleteFunc(slices.Clone(faults), func(f Fault) bool { return f.Field == "general.signature" })
+	}
 	add := func(path string, code int, words string, missing bool) {
 		if slices.ContainsFunc(faults, func(f Fault) bool { return f.Field == path }) {
 			return
@@ -325,5 +329,5 @@ func FitsLimits(settings merchant.MethodSettings, m *method.Method, currency str
 	if settings.MaxAmount > 0 {
 		most = settings.MaxAmount
 	}
-	return amount == 0 || least <= amount && amount <= most
+	return amount == 0 || least <= amount && amount <= most && amount%max(c.Step, 1) == 0
 }

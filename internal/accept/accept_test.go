@@ -297,6 +297,48 @@ func TestExamineStoresNothing(t *testing.T) {
 	}
 }
 
+func TestOnlyGateAsksForASignature(t *testing.T) {
+	request := in(t, set(t, "general.signature", ""))
+	if r := Examine(&request); r == nil || r.Code != payout.CodeRequired {
+		t.Errorf("through Gate: %v", r)
+	}
+	request.Interface = InterfaceDashboard
+	if r := Examine(&request); r != nil {
+		t.Errorf("through Dashboard: %v", r)
+	}
+	request = in(t, set(t, "account.number", ""))
+	request.Interface = InterfaceDashboard
+	if r := Examine(&request); r == nil || len(r.Faults) != 1 {
+		t.Errorf("without account through Dashboard: %v", r)
+	}
+}
+
+func TestFitsLimits(t *testing.T) {
+	m := &method.Method{Currencies: []method.Currency{{Code: "GEL", Min: 100, Max: 1000, Step: 100}}}
+	for _, c := range []struct {
+		settings merchant.MethodSettings
+		currency string
+		amount   int64
+		want     bool
+	}{
+		{merchant.MethodSettings{}, "", 0, true},
+		{merchant.MethodSettings{}, "GEL", 0, true},
+		{merchant.MethodSettings{}, "GEL", 100, true},
+		{merchant.MethodSettings{}, "GEL", 1000, true},
+		{merchant.MethodSettings{}, "GEL", 150, false},
+		{merchant.MethodSettings{}, "GEL", 99, false},
+		{merchant.MethodSettings{}, "GEL", 1100, false},
+		{merchant.MethodSettings{}, "KGS", 100, false},
+		{merchant.MethodSettings{Currencies: []string{"USD"}}, "GEL", 100, false},
+		{merchant.MethodSettings{MinAmount: 200}, "GEL", 100, false},
+		{merchant.MethodSettings{MaxAmount: 2000}, "GEL", 2000, true},
+	} {
+		if got := FitsLimits(c.settings, m, c.currency, c.amount); got != c.want {
+			t.Errorf("%+v, %d %s: %t", c.settings, c.amount, c.currency, got)
+		}
+	}
+}
+
 func BenchmarkPayout(b *testing.B) {
 	v := parse(b, seed)
 	request := in(b, v)

@@ -68,7 +68,8 @@ func (x *exchange) authenticate(ctx context.Context) *failure {
 	f := x.identify()
 	if f != nil && f.cause != errFinal {
 		if err := x.gate.fresh.since(ctx, x.started); err != nil {
-			return failed(errors.Join(errStale, err))
+			return later(errors.Join(errStale, err), 2*time.Second, "the database does not answer, and the project's settings may have "+
+				"changed; nothing was stored, send the same request again")
 		}
 		x.reread = true
 		f = x.identify()

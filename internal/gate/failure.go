@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -95,12 +96,14 @@ func internal(err error) *failure {
 // failed turns an error of the store into a failure: the one place that decides which errors mean «later».
 func failed(err error) *failure {
 	var refusal *accept.Refusal
+	var network net.Error
 	switch {
 	case errors.As(err, &refusal):
 		return refused(refusal)
 	case errors.Is(err, store.ErrQueueFull):
 		return later(err, time.Second, "too many requests are waiting; nothing was stored, send the same request again")
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+		errors.As(err, &network):
 		return later(err, 2*time.Second, "the database does not answer, and whether something was stored is not known; "+
 			"send the same request again: it is never paid twice")
 	default:

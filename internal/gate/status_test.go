@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -79,7 +80,7 @@ func TestStatusFaults(t *testing.T) {
 	wantRefused(t, post(t, g, statusPath, signed(t, `{"general":{"project_id":210,"payment_id":null}}`, key)), 400, "2004", "2004 general.payment_id")
 	wantRefused(t, post(t, g, requestPath, signed(t, `{"project_id":210}`, key)), 400, "2004", "2004 request_id")
 	wantRefused(t, post(t, g, requestPath, signed(t, `{"project_id":210,"request_id":"`+strings.Repeat("x", 101)+`"}`, key)), 400, "702", "702 request_id")
-	for err, status := range map[error]int{store.ErrUnavailable: 503, errDatabase: 500} {
+	for err, status := range map[error]int{store.ErrUnavailable: 503, errDatabase: 500, &net.OpError{Op: "dial", Err: errDatabase}: 503} {
 		m.viewErr = err
 		for _, path := range []string{statusPath, requestPath} {
 			if a := post(t, g, path, everyRequest(t)[path]); a.status != status {
@@ -238,15 +239,6 @@ func TestAvailableMethods(t *testing.T) {
 	wantRefused(t, ask(`[{"payment_method":""},{"payment_method":"x","amount":0}]`), 400, "2004", "2004 payment_method_list.0.payment_method", "702 payment_method_list.1.amount")
 	wantRefused(t, ask("["+strings.Repeat(`{"payment_method":"x"},`, 10)+`{"payment_method":"x"}]`), 400, "702", "702 payment_method_list")
 	wantRefused(t, ask(`{}`), 422, "2003", "2003 payment_method_list")
-}
-
-// TestQuestionsInTrouble gets the two endpoints that ask no database into a fault of the platform.
-func TestQuestionsInTrouble(t *testing.T) {
-	for _, path := range []string{"/v2/info/banks/bank-transfer/kyrgyzstan/payout/list", methodsPath} {
-		g, _ := setup(t)
-		g.Methods = nil
-		wantRefused(t, post(t, g, path, everyRequest(t)[path]), 500, "501")
-	}
 }
 
 func TestNotifications(t *testing.T) {
