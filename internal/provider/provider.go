@@ -34,7 +34,7 @@ type Traits struct {
 	InquireDeadline time.Duration // the longest that one Inquire may take
 	SettleTime      time.Duration // after a submit's deadline: until then «key not known» proves nothing
 	Concurrency     int           // calls at once
-	PerSecond       float64       // submits a second; 0 is no limit
+	PerSecond       int           // submits a second; 0 is no limit
 }
 
 // Transfer is what a provider is asked to execute.
@@ -47,8 +47,10 @@ type Transfer struct {
 	Currency    string
 	Account     string
 	Description string
-	Details     map[string]string // sender's and customer's data as received, by path, such as "customer.first_name"
-	Threshold   time.Time         // when the platform stops waiting for the result
+	Threshold   time.Time // when the platform stops waiting for the result
+	// Details gives sender's and customer's texts as received, by path, such as "customer.first_name". It reads the
+	// request again, so an adapter calls it only where its bank wants them.
+	Details func() map[string]string
 }
 
 // Query names the transfer that an inquiry asks for.

@@ -42,6 +42,7 @@ type Work struct {
 	Operation payout.Operation
 	Account   string // in clear
 	Request   []byte // the body as received
+	Submit    bool   // the intent was committed just now, by this process: submit it; else inquire
 }
 
 // acceptItem is a NewPayout in the writer.
@@ -89,7 +90,7 @@ func (s *Store) Accept(ctx context.Context, p *NewPayout) (Receipt, error) {
 	started := err == nil && item.inserted && item.code == payout.CodeSuccess
 	switch {
 	case started && item.intent > 0:
-		s.engine.Start(&Work{Payment: item.payment, Operation: item.operation, Account: p.Account, Request: p.Request})
+		s.engine.Start(&Work{Payment: item.payment, Operation: item.operation, Account: p.Account, Request: p.Request, Submit: true})
 	case item.intent > 0:
 		s.engine.Release(p.ProjectID, p.Provider)
 	case started && s.engine != nil:

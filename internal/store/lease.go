@@ -16,31 +16,48 @@ func (s *Store) OperationProjects(ctx context.Context) ([]int64, error) {
 		SELECT project_id FROM l WHERE project_id IS NOT NULL`)
 }
 
-// LeaseOperations leases up to n due operations of a project to this process, oldest first, for the time given.
-// Those that are not with their provider yet become «sending» by it: the lease is the intent, committed before the
-// submit, which must end before submitDeadline from now.
-func (s *Store) LeaseOperations(ctx context.Context, projectID int64, n int, submitDeadline, lease time.Duration) ([]*Work, error) {
-	due, err := s.loose(ctx, "SELECT id FROM operations WHERE project_id = $1 AND next_at <= $2 LIMIT 1", projectID, s.Now().UnixMicro())
+// Lease says what LeaseOperations leases.
+type Lease struct {
+	ProjectID      int64
+	Provider       string
+	N              int           // at most
+	Submit         bool          // also operations that are not with their provider yet; else those only past their threshold
+	SubmitDeadline time.Duration // how long from now a submit may take
+	Duration       time.Duration // of the lease: longer than the call that it covers
+}
+
+// LeaseOperations leases due operations of a project and provider to this process, oldest first. Those that are not
+// with their provider yet become «sending» by it: the lease is the intent, committed before the submit.
+// Past its threshold nothing is submitted any more: such an operation is leased as it is, to be declined.
+func (s *Store) LeaseOperations(ctx context.Context, l Lease) ([]*Work, error) {
+	due, err := s.loose(ctx, "SELECT id FROM operations WHERE project_id = $1 AND next_at <= $2 LIMIT 1", l.ProjectID, s.Now().UnixMicro())
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
+	submit := int64(0)
+	if l.Submit {
+		submit = 1
+	}
 	var leased []payout.Operation
+	var deadline time.Time
 	err = s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
 		leased = leased[:0]
-		// Past its threshold nothing is submitted any more: such an operation is leased as it is, and declined.
+		deadline = t.now.Add(l.SubmitDeadline)
 		const take = `UPDATE operations SET lease = $1, next_at = $2, version = version + 1,
 			stage = CASE WHEN stage = 'new' AND threshold_at > $3 THEN 'sending' ELSE stage END,
 			submits = CASE WHEN stage = 'new' AND threshold_at > $4 THEN submits + 1 ELSE submits END,
 			submit_deadline = CASE WHEN stage = 'new' AND threshold_at > $5 THEN $6 ELSE submit_deadline END
 			WHERE project_id = $7 AND id IN
-			(SELECT id FROM operations WHERE project_id = $8 AND next_at <= $9 ORDER BY next_at LIMIT $10{{skip_locked}})
+			(SELECT id FROM operations WHERE project_id = $8 AND next_at <= $9 AND provider = $10
+				AND (stage <> 'new' OR threshold_at <= $11 OR $12 = 1) ORDER BY next_at LIMIT $13{{skip_locked}})
 			RETURNING ` + operationColumns
 		now := t.now.UnixMicro()
 		return t.query(ctx, take, func(r *sql.Rows) error {
 			o, err := scanOperation(r.Scan)
 			leased = append(leased, o)
 			return err
-		}, t.store.shard.Load(), t.now.Add(lease).UnixMicro(), now, now, now, t.now.Add(submitDeadline).UnixMicro(), projectID, projectID, now, n)
+		}, t.store.shard.Load(), t.now.Add(l.Duration).UnixMicro(), now, now, now, deadline.UnixMicro(), l.ProjectID, l.ProjectID, now,
+			l.Provider, now, submit, l.N)
 	}})
 	if err != nil {
 		return nil, err
@@ -51,6 +68,7 @@ func (s *Store) LeaseOperations(ctx context.Context, projectID int64, n int, sub
 		if err != nil {
 			return work, err
 		}
+		w.Submit = o.Stage == payout.Sending && o.SubmitDeadline.Equal(deadline)
 		work = append(work, w)
 	}
 	return work, nil

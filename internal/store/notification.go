@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"flashpay/internal/payout"
 	"flashpay/internal/provider"
 )
 
@@ -83,6 +84,9 @@ func (t *tx) writeNotifications(ctx context.Context, commands []*command) error 
 	}
 	for _, c := range commands {
 		n := c.notification
+		if c.step != nil && c.step.won && c.step.before.Notification != 0 {
+			n = &notificationItem{id: c.step.before.Notification, state: "done"}
+		}
 		switch {
 		case n == nil:
 		case n.stored != nil:
@@ -129,7 +133,7 @@ func (s *Store) LeaseNotifications(ctx context.Context, n int) ([]*StoredNotific
 // OpenUnknownKey keeps a provider's report on a key that the platform never made as a discrepancy.
 func (s *Store) OpenUnknownKey(ctx context.Context, providerName, key string, detail Detail) error {
 	return s.do(ctx, &command{exec: func(_ context.Context, t *tx) error {
-		t.open = append(t.open, discrepancy{kind: "unknown key", detail: detail.String(), dedup: providerName + " " + key})
+		t.open = append(t.open, discrepancy{kind: payout.UnknownKey, detail: detail.String(), dedup: providerName + " " + key})
 		return nil
 	}})
 }

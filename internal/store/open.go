@@ -3,6 +3,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -33,6 +34,7 @@ type Config struct {
 	Migrate bool   // bring an older database up to date; an empty one always is
 	Serve   bool   // this process works on the road: it takes a shard, and the file's only server lock
 	Logger  *slog.Logger
+	Follow  time.Duration // how often changed settings are looked for; 0: twice a second
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -118,11 +120,13 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	if c.Serve {
-		s.every(background, 500*time.Millisecond, s.follow)
+		s.every(background, cmp.Or(c.Follow, 500*time.Millisecond), s.follow)
+		s.every(background, time.Minute, s.SealJournal)
+		s.every(background, time.Hour, s.DropRejections)
+	}
+	if c.Serve && s.dialect == &postgresDialect { // SQLite has one server and one clock
 		s.every(background, shardBeat, s.keepShard)
 		s.every(background, 30*time.Second, s.measureClock)
-		s.every(background, time.Minute, s.SealJournal)
-		s.every(background, 10*time.Minute, s.DropRejections)
 	}
 	return nil
 }

@@ -90,9 +90,6 @@ func (s *Store) keepShard(ctx context.Context) error {
 		s.logger.Error("store: this node's shard was taken over: it was silent for too long", "shard", s.shard.Load())
 		return s.reshard(ctx)
 	}
-	if s.dialect == &sqliteDialect {
-		return nil
-	}
 	return s.buryDead(ctx, now)
 }
 

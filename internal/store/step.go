@@ -24,6 +24,7 @@ type Step struct {
 
 	ProviderPaymentID string // where the provider told them
 	AuthCode          string
+	Notification      int64  // the stored notification that this step makes done; 0: none
 	Discrepancy       string // kind of discrepancy to open although nothing moves; empty: only what the table says
 }
 

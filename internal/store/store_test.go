@@ -171,11 +171,12 @@ func TestStepsFollowTheTableOnce(t *testing.T) {
 		if _, err := s.Accept(t.Context(), newPayout(210, "p", 100)); err != nil {
 			t.Fatal(err)
 		}
-		work, err := s.LeaseOperations(t.Context(), 210, 10, 10*time.Second, 12*time.Second)
+		lease := store.Lease{ProjectID: 210, Provider: "sandbox", N: 10, Submit: true, SubmitDeadline: 10 * time.Second, Duration: 12 * time.Second}
+		work, err := s.LeaseOperations(t.Context(), lease)
 		if err != nil || len(work) != 1 || work[0].Operation.Stage != payout.Sending || work[0].Operation.Submits != 1 || work[0].Account != "1090000000000000" {
 			t.Fatalf("lease: %+v, %v", work, err)
 		}
-		if again, err := s.LeaseOperations(t.Context(), 210, 10, 10*time.Second, 12*time.Second); err != nil || len(again) != 0 {
+		if again, err := s.LeaseOperations(t.Context(), lease); err != nil || len(again) != 0 {
 			t.Fatalf("leased twice: %+v, %v", again, err)
 		}
 		step := store.Step{Payment: work[0].Payment, Operation: work[0].Operation, Event: payout.Succeeded, Kind: "succeeded", ProviderPaymentID: "b-1"}
@@ -212,7 +213,7 @@ func TestStepsFollowTheTableOnce(t *testing.T) {
 		if err != nil || len(lanes) != 1 {
 			t.Fatalf("lanes %v, %v", lanes, err)
 		}
-		jobs, err := s.LeaseCallbacks(t.Context(), lanes[0], 10)
+		jobs, err := s.LeaseCallbacks(t.Context(), lanes[0].Lane, 10)
 		if err != nil || len(jobs) != 1 || jobs[0].Event.Number != 1 || jobs[0].Operation.ID != v.Operations[0].ID {
 			t.Fatalf("callbacks %+v, %v", jobs, err)
 		}

@@ -1,0 +1,299 @@
+// Package process is stations 4, 6 and 7 of the road: it hands operations to their providers, applies what they
+// answer, and asks again where the answer was lost. What it finds out becomes true by a step in the store, decided by
+// the one table of moves; a crash between any two steps is harmless, because the next one is committed with the fact.
+package process
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"flashpay/internal/payout"
+	"flashpay/internal/provider"
+	"flashpay/internal/store"
+	"flashpay/internal/work"
+)
+
+// Times are the engine's delays. Tests shorten them.
+type Times struct {
+	Inquiries  []time.Duration // after the last submit
+	Every      time.Duration   // between inquiries after those
+	Disputed   time.Duration   // between inquiries after the threshold
+	GiveUp     time.Duration   // after the threshold, when inquiries end
+	Resubmit   time.Duration   // before the next submit of what certainly was not sent; doubles up to OutOfFunds
+	OutOfFunds time.Duration   // pause of a provider that has no funds, or does not answer
+	Poll       time.Duration   // between looks into the database while nothing wakes the engine
+}
+
+// DefaultTimes are the times of product.md §4.
+func DefaultTimes() Times {
+	return Times{
+		Inquiries: []time.Duration{
+			2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 15 * time.Minute,
+		},
+		Every:      30 * time.Minute,
+		Disputed:   time.Hour,
+		GiveUp:     30 * 24 * time.Hour,
+		Resubmit:   time.Second,
+		OutOfFunds: time.Minute,
+		Poll:       250 * time.Millisecond,
+	}
+}
+
+// Config says what an engine works with.
+type Config struct {
+	Store     *store.Store
+	Providers []provider.Provider
+	Logger    *slog.Logger
+	Times     Times
+	// Observe, where given, hears of every call of a provider.
+	Observe func(providerName, call string, outcome provider.Kind, took time.Duration)
+}
+
+// Engine works on operations. It is the store's Engine.
+type Engine struct {
+	config        Config
+	store         *store.Store
+	log           *slog.Logger
+	times         Times
+	banks         map[string]*bank
+	notifications *work.Pool[*store.StoredNotification]
+	loop          *work.Loop
+
+	mu   sync.Mutex
+	open map[string]*inFlight // by the operation's key: what this process has handed over and not seen the end of
+}
+
+// inFlight is an operation as this process last saw it, so that a notification needs no look into the database.
+type inFlight struct {
+	work       *store.Work
+	acceptedAt time.Time // when the provider accepted it; zero: its call still runs
+}
+
+// New makes an engine; Run starts it.
+func New(c Config) *Engine {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Times.Poll == 0 {
+		c.Times = DefaultTimes()
+	}
+	e := &Engine{config: c, store: c.Store, log: c.Logger, times: c.Times, banks: make(map[string]*bank), open: make(map[string]*inFlight)}
+	for _, p := range c.Providers {
+		e.banks[p.Name()] = newBank(p, c, e.run)
+	}
+	e.notifications = work.NewPool(work.Config{Running: 64, LaneRunning: 64, Places: 4096, LanePlaces: 4096}, e.handleNotification)
+	e.loop = work.NewLoop(c.Times.Poll, e.poll)
+	return e
+}
+
+// Run works until ctx ends, then lets the calls that run finish.
+func (e *Engine) Run(ctx context.Context) error {
+	calls := context.WithoutCancel(ctx)
+	for _, b := range e.banks {
+		b.pool.Open(calls)
+	}
+	e.notifications.Open(calls)
+	var done sync.WaitGroup
+	done.Go(func() { e.loop.Run(ctx) })
+	done.Go(func() { e.watch(ctx) })
+	done.Wait()
+	for _, b := range e.banks {
+		b.pool.Close()
+	}
+	e.notifications.Close()
+	return nil
+}
+
+// Reserve takes a place for one operation at a provider that answers.
+func (e *Engine) Reserve(projectID int64, name string) (time.Duration, bool) {
+	b := e.banks[name]
+	if b == nil || !b.takesSubmits(e.store.Now()) || !b.pool.Reserve(projectID) {
+		return 0, false
+	}
+	return b.traits.SubmitDeadline, true
+}
+
+// Release gives a reserved place back.
+func (e *Engine) Release(projectID int64, name string) { e.banks[name].pool.Release(projectID) }
+
+// Start works on an operation in a reserved place.
+func (e *Engine) Start(w *store.Work) {
+	if w.Submit {
+		e.remember(w)
+	}
+	e.banks[w.Operation.Provider].pool.Start(w.Operation.ProjectID, w)
+}
+
+// Wake makes the engine look into the database.
+func (e *Engine) Wake() { e.loop.Wake() }
+
+// Notify handles a stored notification at once, where there is room; else it is found when its lease ends.
+func (e *Engine) Notify(n *store.StoredNotification) {
+	if e.notifications.Reserve(0) {
+		e.notifications.Start(0, n)
+	}
+}
+
+func (e *Engine) remember(w *store.Work) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.open[w.Operation.Key] = &inFlight{work: w}
+}
+
+func (e *Engine) forget(key string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.open, key)
+}
+
+// recall returns an operation as this process last saw it; nil where it does not know it.
+func (e *Engine) recall(key string) *store.Work {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if f := e.open[key]; f != nil {
+		return f.work
+	}
+	return nil
+}
+
+// poll leases what is due: of each provider and project in turn, as much as there is room for.
+func (e *Engine) poll(ctx context.Context) (more bool) {
+	if e.leaseNotifications(ctx) {
+		more = true
+	}
+	projects, err := e.store.OperationProjects(ctx)
+	if err != nil {
+		e.log.Error("process: looking for due operations failed", "err", err)
+		return false
+	}
+	rand.Shuffle(len(projects), func(i, j int) { projects[i], projects[j] = projects[j], projects[i] })
+	for _, b := range e.banks {
+		for _, project := range projects {
+			full, err := e.lease(ctx, b, project)
+			if err != nil && ctx.Err() == nil {
+				e.log.Error("process: leasing operations failed", "project", project, "err", err)
+				return false
+			}
+			more = more || full
+		}
+	}
+	return more
+}
+
+// leaseSize is how many operations one lease takes: a commit is worth it from about a tenth of that.
+const leaseSize = 256
+
+// lease leases due operations of one project. It says whether there may be more of them.
+func (e *Engine) lease(ctx context.Context, b *bank, project int64) (full bool, err error) {
+	submit := b.takesSubmits(e.store.Now())
+	n := min(leaseSize, b.pool.Room(project))
+	if n < leaseSize/8 {
+		return true, nil
+	}
+	leased, err := e.store.LeaseOperations(ctx, store.Lease{
+		ProjectID: project, Provider: b.name, N: n, Submit: submit,
+		SubmitDeadline: b.traits.SubmitDeadline, Duration: max(b.traits.SubmitDeadline, b.traits.InquireDeadline) + callMargin,
+	})
+	for _, w := range leased {
+		if b.pool.Reserve(project) {
+			e.Start(w)
+		} // else the place was taken meanwhile: its lease ends, and it is inquired
+	}
+	return len(leased) == n, err
+}
+
+// callMargin is how much longer a lease lasts than the call that it covers.
+const callMargin = 2 * time.Second
+
+// run works on one leased operation: submits it, declines it at its threshold, or inquires.
+func (e *Engine) run(ctx context.Context, w *store.Work) {
+	b := e.banks[w.Operation.Provider]
+	now := e.store.Now()
+	switch {
+	case w.Submit:
+		e.submit(ctx, b, w)
+	case w.Operation.Stage == payout.New: // leased past its threshold
+		e.step(ctx, w, e.thresholdStep(w))
+	case w.Operation.Stage == payout.Disputed && now.After(w.Operation.ThresholdAt.Add(e.times.GiveUp)):
+		detail := store.Detail{}.Int("inquiries", int64(w.Operation.Inquiries))
+		e.step(ctx, w, store.Step{Event: payout.GivenUp, Kind: "given up", Detail: detail})
+	default:
+		e.inquire(ctx, b, w)
+	}
+}
+
+// watch reschedules what a provider has accepted and not finished: its next inquiry is committed only when the result
+// does not come at once, which saves most operations a commit.
+func (e *Engine) watch(ctx context.Context) {
+	ticker := time.NewTicker(e.times.Poll)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			for _, w := range e.overdue() {
+				go e.step(context.WithoutCancel(ctx), w, store.Step{NextAt: e.nextInquiry(w, e.store.Now())})
+			}
+		}
+	}
+}
+
+// overdue takes out what was accepted so long ago that its first inquiry is near.
+func (e *Engine) overdue() []*store.Work {
+	patience := e.times.Inquiries[0] * 3 / 4
+	now := e.store.Now()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []*store.Work
+	for key, f := range e.open {
+		if !f.acceptedAt.IsZero() && now.Sub(f.acceptedAt) > patience {
+			out = append(out, f.work)
+			delete(e.open, key)
+		}
+	}
+	return out
+}
+
+// accepted marks an operation that its provider has and has not finished.
+func (e *Engine) accepted(w *store.Work) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if f := e.open[w.Operation.Key]; f != nil {
+		f.acceptedAt = e.store.Now()
+	}
+}
+
+// nextInquiry is when an operation is inquired next: by the schedule after its last submit, ±10 %, never later than
+// its threshold; after the threshold hourly.
+func (e *Engine) nextInquiry(w *store.Work, now time.Time) time.Time {
+	o := &w.Operation
+	if o.Stage == payout.Disputed {
+		return now.Add(jitter(e.times.Disputed))
+	}
+	submitted := o.SubmitDeadline.Add(-e.banks[o.Provider].traits.SubmitDeadline)
+	for _, after := range e.times.Inquiries {
+		if submitted.Add(after - after/10).After(now) { // not the one that runs now, however early it was
+			return earlier(submitted.Add(jitter(after)), o.ThresholdAt)
+		}
+	}
+	return earlier(now.Add(jitter(e.times.Every)), o.ThresholdAt)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// jitter changes a duration by up to ten per cent, so that what was sent together does not come back together.
+func jitter(d time.Duration) time.Duration {
+	if d < 10 {
+		return d
+	}
+	return d - d/10 + rand.N(d/5)
+}

@@ -1,0 +1,90 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"flashpay/internal/provider"
+	"flashpay/internal/store"
+)
+
+// handleNotification has a stored notification read by its provider's adapter and applies what it reports.
+func (e *Engine) handleNotification(ctx context.Context, n *store.StoredNotification) {
+	b := e.banks[n.Provider]
+	if b == nil {
+		e.refuse(ctx, n, "no such provider in this process")
+		return
+	}
+	reports, err := b.provider.ReadNotification(ctx, n.Notification)
+	if err != nil {
+		e.refuse(ctx, n, err.Error())
+		return
+	}
+	finished := false
+	for _, r := range reports {
+		from := source{call: "notification"}
+		if len(reports) == 1 {
+			from.notification = n.ID
+		}
+		stored, err := e.report(ctx, b, r, from)
+		if err != nil {
+			e.postpone(ctx, n, err)
+			return
+		}
+		finished = stored && from.notification != 0
+	}
+	if finished {
+		return // in the commit of its step
+	}
+	if err := e.store.FinishNotification(ctx, n.ID, ""); err != nil {
+		e.log.Error("process: finishing a notification failed; it is read again", "notification", n.ID, "err", err)
+	}
+}
+
+// report applies one report. stored is true where a step was committed, and with it the notification finished.
+func (e *Engine) report(ctx context.Context, b *bank, r provider.Report, from source) (stored bool, err error) {
+	w := e.recall(r.Key)
+	if w == nil {
+		w, err = e.store.WorkByKey(ctx, r.Key)
+		if errors.Is(err, store.ErrNotFound) {
+			e.log.Warn("process: a notification for a key that is not ours", "provider", b.name, "key", r.Key)
+			return false, e.store.OpenUnknownKey(ctx, b.name, r.Key, store.Detail{}.Text("key", r.Key).Text("outcome", r.Outcome.Kind.String()))
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return e.settle(ctx, w, r.Outcome, from)
+}
+
+func (e *Engine) refuse(ctx context.Context, n *store.StoredNotification, why string) {
+	e.log.Warn("process: a notification was refused", "provider", n.Provider, "notification", n.ID, "why", why)
+	if err := e.store.FinishNotification(ctx, n.ID, why); err != nil {
+		e.log.Error("process: refusing a notification failed", "notification", n.ID, "err", err)
+	}
+}
+
+func (e *Engine) postpone(ctx context.Context, n *store.StoredNotification, cause error) {
+	delay := min(time.Second<<min(n.Tries, 10), 10*time.Minute)
+	e.log.Error("process: a notification could not be applied; it is tried again", "notification", n.ID, "err", cause, "in", delay)
+	if err := e.store.PostponeNotification(ctx, n.ID, cause.Error(), e.store.Now().Add(delay)); err != nil {
+		e.log.Error("process: postponing a notification failed; its lease ends", "notification", n.ID, "err", err)
+	}
+}
+
+// leaseNotifications takes up notifications that nobody has handled. It says whether there may be more.
+func (e *Engine) leaseNotifications(ctx context.Context) (full bool) {
+	const n = 128
+	if e.notifications.Room(0) < n {
+		return true
+	}
+	leased, err := e.store.LeaseNotifications(ctx, n)
+	if err != nil {
+		e.log.Error("process: leasing notifications failed", "err", err)
+	}
+	for _, stored := range leased {
+		e.Notify(stored)
+	}
+	return len(leased) == n
+}

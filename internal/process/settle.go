@@ -1,0 +1,264 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"flashpay/internal/payout"
+	"flashpay/internal/provider"
+	"flashpay/internal/store"
+)
+
+// source says where an outcome comes from.
+type source struct {
+	call         string // submit, inquire or notification
+	notification int64  // the stored notification's id
+}
+
+// settle turns an outcome into a step of its operation. A definite one is applied until it is first or says nothing
+// new; one that only lets time pass is dropped where somebody else has moved the operation. stored is true where a step
+// was committed. An error means that what was heard is not stored.
+func (e *Engine) settle(ctx context.Context, w *store.Work, out provider.Outcome, from source) (stored bool, err error) {
+	for range 8 {
+		step := e.decide(w, out, from)
+		if step == nil {
+			return false, nil
+		}
+		err := e.apply(ctx, w, *step)
+		if !errors.Is(err, store.ErrMoved) {
+			return err == nil, err
+		}
+		if step.Event == 0 && step.Kind == "" || from.call == "submit" && out.Kind == provider.NotSent {
+			return false, nil // its lease has ended, or the result came first: who has it now goes on
+		}
+		fresh, err := e.store.Reload(ctx, w.Operation.ProjectID, w.Operation.ID)
+		if err != nil {
+			return false, fmt.Errorf("process: loading operation %d again: %w", w.Operation.ID, err)
+		}
+		w = fresh
+	}
+	return false, fmt.Errorf("process: operation %d: %w eight times", w.Operation.ID, store.ErrMoved)
+}
+
+// decide says which step an outcome asks for; nil for none.
+func (e *Engine) decide(w *store.Work, out provider.Outcome, from source) *store.Step {
+	now := e.store.Now()
+	step := store.Step{
+		Detail: e.detail(w, out, from), ProviderPaymentID: out.PaymentID, AuthCode: out.AuthCode, Notification: from.notification,
+		NextAt: w.Operation.NextAt, Inquired: from.call == "inquire",
+	}
+	if w.Operation.Stage.Open() {
+		step.NextAt = e.nextInquiry(w, now)
+	}
+	if said := e.differs(w, out); said != "" {
+		step.Kind, step.Discrepancy = "mismatch", payout.Mismatch
+		step.Detail = step.Detail.Text("differs", said)
+		return e.mismatched(w, &step, now)
+	}
+	switch out.Kind {
+	case provider.Succeeded:
+		return e.definite(w, &step, payout.Succeeded, payout.CodeSuccess)
+	case provider.Declined:
+		return e.declined(w, &step, out)
+	case provider.Returned:
+		return e.definite(w, &step, payout.Returned, 0)
+	case provider.NotSent:
+		return e.notSent(w, &step, from, now)
+	case provider.Accepted:
+		return e.notFinished(w, &step, from, now)
+	}
+	return e.unknown(w, &step, from, now)
+}
+
+// hear settles what a call told, and logs where that could not be stored: the lease ends, and it is asked again.
+func (e *Engine) hear(ctx context.Context, w *store.Work, out provider.Outcome, call string) {
+	if _, err := e.settle(ctx, w, out, source{call: call}); err != nil {
+		e.log.Error("process: an outcome was not stored", "operation", w.Operation.ID, "call", call, "outcome", out.Kind.String(), "err", err)
+	}
+}
+
+// definite applies a definite event, or keeps it where it says nothing new: the same again changes nothing and is
+// journalled (product.md §3.6).
+func (e *Engine) definite(w *store.Work, step *store.Step, event payout.Event, code int) *store.Step {
+	step.Event, step.Kind, step.Code = event, event.String(), code
+	if _, moves := (payout.State{Status: w.Payment.Status, Stage: w.Operation.Stage}).On(event); !moves {
+		step.Event, step.Kind = 0, "repeated"
+	}
+	return step
+}
+
+// declined applies a refusal. A bank without funds of its own refuses nobody: it is paused, and the payout waits.
+func (e *Engine) declined(w *store.Work, step *store.Step, out provider.Outcome) *store.Step {
+	code := out.Code
+	if code == payout.CodeProviderOutOfFunds && w.Operation.Stage == payout.Sending {
+		e.pause(e.banks[w.Operation.Provider], out.Message)
+		step.Event, step.Kind = payout.NotSent, "provider out of funds"
+		step.NextAt = earlier(e.store.Now().Add(jitter(e.times.OutOfFunds)), w.Operation.ThresholdAt)
+		return step
+	}
+	if _, known := payout.LookUp(code); !known || code == payout.CodeSuccess {
+		code = payout.CodeGeneralDecline
+	}
+	return e.definite(w, step, payout.Declined, code)
+}
+
+// notSent applies «certainly not with the provider». From an inquiry that is believed only when nothing of ours can
+// still be on its way, and only of a provider where sending a key again is safe (product.md §3.2).
+func (e *Engine) notSent(w *store.Work, step *store.Step, from source, now time.Time) *store.Step {
+	o := &w.Operation
+	if from.call == "submit" {
+		step.Event, step.Kind = payout.NotSent, payout.NotSent.String()
+		step.NextAt = earlier(now.Add(jitter(min(e.times.Resubmit<<min(o.Submits, 10), e.times.OutOfFunds))), o.ThresholdAt)
+		return step
+	}
+	traits := e.banks[o.Provider].traits
+	settled := o.SubmitDeadline.Add(traits.SettleTime)
+	switch {
+	case now.Before(settled) && settled.Before(o.ThresholdAt) && o.Stage == payout.Sending:
+		step.NextAt = settled.Add(time.Millisecond)
+		return step
+	case now.Before(settled) || !traits.Idempotent:
+		return e.unknown(w, step, from, now)
+	}
+	if _, moves := (payout.State{Status: w.Payment.Status, Stage: o.Stage}).On(payout.NotSent); !moves {
+		return nil
+	}
+	step.Event, step.Kind, step.NextAt = payout.NotSent, payout.NotSent.String(), now
+	return step
+}
+
+// notFinished handles «accepted»: time passes.
+func (e *Engine) notFinished(w *store.Work, step *store.Step, from source, now time.Time) *store.Step {
+	if !w.Operation.Stage.Open() {
+		if from.call == "notification" {
+			step.Kind = "repeated"
+			return step
+		}
+		return nil
+	}
+	return e.atThreshold(w, step, now)
+}
+
+// unknown handles an answer that was lost or made no sense: only an inquiry can tell.
+func (e *Engine) unknown(w *store.Work, step *store.Step, from source, now time.Time) *store.Step {
+	if !w.Operation.Stage.Open() {
+		return nil
+	}
+	if from.call == "submit" {
+		step.Kind = "unknown"
+		return step
+	}
+	return e.atThreshold(w, step, now)
+}
+
+// mismatched keeps a result that is not about what was asked as a discrepancy: it decides nothing, and at the threshold
+// the operation is declined like one of which nothing is known.
+func (e *Engine) mismatched(w *store.Work, step *store.Step, now time.Time) *store.Step {
+	if w.Payment.Status == payout.Processing && !now.Before(w.Operation.ThresholdAt) {
+		step.Event, step.Code = payout.Threshold, payout.CodeAutoDecline
+		step.NextAt = now.Add(jitter(e.times.Disputed))
+	}
+	return step
+}
+
+// atThreshold lets time pass, or declines where the threshold has come: the inquiry before was the last one.
+func (e *Engine) atThreshold(w *store.Work, step *store.Step, now time.Time) *store.Step {
+	if w.Payment.Status == payout.Processing && !now.Before(w.Operation.ThresholdAt) {
+		s := e.thresholdStep(w)
+		s.Notification = step.Notification
+		return &s
+	}
+	return step
+}
+
+// thresholdStep declines an operation at its threshold; where it may be with the provider, inquiries go on.
+func (e *Engine) thresholdStep(w *store.Work) store.Step {
+	return store.Step{
+		Event: payout.Threshold, Kind: payout.Threshold.String(), Code: payout.CodeAutoDecline, NextAt: e.store.Now().Add(jitter(e.times.Disputed)),
+		Detail: store.Detail{}.Int("submits", int64(w.Operation.Submits)).Int("inquiries", int64(w.Operation.Inquiries)),
+	}
+}
+
+// step applies a step and logs what goes wrong.
+func (e *Engine) step(ctx context.Context, w *store.Work, step store.Step) { _ = e.apply(ctx, w, step) }
+
+// apply commits a step of an operation.
+func (e *Engine) apply(ctx context.Context, w *store.Work, step store.Step) error {
+	step.Payment, step.Operation = w.Payment, w.Operation
+	after, err := e.store.Apply(ctx, step)
+	e.forget(w.Operation.Key)
+	switch {
+	case err == nil:
+		e.log.Info("step", "project", w.Payment.ProjectID, "payment_id", w.Payment.PaymentID, "operation", w.Operation.ID, "kind", step.Kind,
+			"event", step.Event, "status", after.Payment.Status, "stage", after.Operation.Stage, "code", after.Operation.Code)
+		if step.Event == payout.NotSent && after.Operation.Stage == payout.New {
+			e.wakeAt(after.Operation.NextAt)
+		}
+	case !errors.Is(err, store.ErrMoved):
+		e.log.Error("process: a step could not be committed; its lease ends and it is taken up again", "operation", w.Operation.ID, "err", err)
+	}
+	return err
+}
+
+// wakeAt has the loop look when something becomes due that the interval would find late.
+func (e *Engine) wakeAt(at time.Time) {
+	if in := at.Sub(e.store.Now()); in < e.times.Poll {
+		time.AfterFunc(max(in, 0), e.Wake)
+	}
+}
+
+// differs compares what the provider says it was asked to pay with what it was asked; empty where nothing differs.
+func (e *Engine) differs(w *store.Work, out provider.Outcome) string {
+	var said []string
+	if out.Amount != 0 && out.Amount != w.Operation.Amount {
+		said = append(said, "amount "+strconv.FormatInt(out.Amount, 10))
+	}
+	if out.Currency != "" && out.Currency != w.Operation.Currency {
+		said = append(said, "currency "+out.Currency)
+	}
+	if out.Account != "" && out.Account != w.Account {
+		said = append(said, "account")
+	}
+	return strings.Join(said, ", ")
+}
+
+func (e *Engine) detail(w *store.Work, out provider.Outcome, from source) store.Detail {
+	return store.Detail{}.Text("by", from.call).Text("outcome", out.Kind.String()).Int("code", int64(out.Code)).Text("message", out.Message).
+		Text("provider_payment_id", out.PaymentID).Int("submits", int64(w.Operation.Submits)).Int("inquiries", int64(w.Operation.Inquiries))
+}
+
+// reference names a payout for people at the provider.
+func reference(w *store.Work) string {
+	return strconv.FormatInt(w.Payment.ProjectID, 10) + "/" + w.Payment.PaymentID
+}
+
+// details are the texts about sender and customer in a request, by path.
+func details(body []byte) map[string]string {
+	var request struct {
+		Sender   map[string]any `json:"sender"`
+		Customer map[string]any `json:"customer"`
+	}
+	if err := json.Unmarshal(body, &request); err != nil {
+		return nil
+	}
+	out := make(map[string]string)
+	collect(out, "sender", request.Sender)
+	collect(out, "customer", request.Customer)
+	return out
+}
+
+func collect(out map[string]string, path string, members map[string]any) {
+	for name, value := range members {
+		switch v := value.(type) {
+		case string:
+			out[path+"."+name] = v
+		case map[string]any:
+			collect(out, path+"."+name, v)
+		}
+	}
+}
