@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -189,7 +190,9 @@ func TestAcceptedThenFoundByInquiry(t *testing.T) {
 
 func TestDeclinedReturnsTheHold(t *testing.T) {
 	bank := newScripted()
-	bank.submit = func(int, provider.Transfer) provider.Outcome { return provider.Outcome{Kind: provider.Declined, Code: 20102} }
+	bank.submit = func(int, provider.Transfer) provider.Outcome {
+		return provider.Outcome{Kind: provider.Declined, Code: 20102}
+	}
 	drive(t, bank, func(r *road) {
 		r.accept("p")
 		time.Sleep(time.Second)
@@ -227,7 +230,7 @@ func TestNotIdempotentIsNeverSentAgain(t *testing.T) {
 	bank.traits.Idempotent = false
 	bank.submit = func(int, provider.Transfer) provider.Outcome { return answer(provider.Unknown) }
 	bank.inquire = always(provider.NotSent)
-	driveFor(t, bank, time.Minute, func(r *road) {
+	driveFor(t, bank, 10*time.Minute, func(r *road) {
 		r.accept("p")
 		time.Sleep(25 * time.Hour)
 		if bank.submitted() != 1 {
@@ -269,20 +272,20 @@ func TestThresholdDisputesWhatMayBeWithTheBank(t *testing.T) {
 	for name, c := range outcomes {
 		t.Run(name, func(t *testing.T) {
 			bank := newScripted()
-			var late bool
+			var late atomic.Bool
 			bank.inquire = func(int) provider.Outcome {
-				if late {
+				if late.Load() {
 					return answer(c.late)
 				}
 				return answer(provider.Accepted)
 			}
-			driveFor(t, bank, time.Minute, func(r *road) {
+			driveFor(t, bank, 10*time.Minute, func(r *road) {
 				r.accept("p")
-				time.Sleep(23*time.Hour + 50*time.Minute)
+				time.Sleep(23*time.Hour + 30*time.Minute)
 				r.want("p", payout.Processing, payout.Sending, payout.CodeAwaiting, 900, 100, 0)
-				time.Sleep(11 * time.Minute)
+				time.Sleep(45 * time.Minute)
 				r.want("p", payout.Decline, payout.Disputed, 603, 900, 0, 100)
-				late = true
+				late.Store(true)
 				if c.late == provider.Unknown {
 					time.Sleep(31 * 24 * time.Hour)
 				}
@@ -300,7 +303,7 @@ func TestThresholdDisputesWhatMayBeWithTheBank(t *testing.T) {
 func TestThresholdReturnsWhatWasNeverSent(t *testing.T) {
 	bank := newScripted()
 	bank.submit = func(int, provider.Transfer) provider.Outcome { return answer(provider.NotSent) }
-	driveFor(t, bank, time.Minute, func(r *road) {
+	driveFor(t, bank, 10*time.Minute, func(r *road) {
 		r.accept("p")
 		time.Sleep(25 * time.Hour)
 		r.want("p", payout.Decline, payout.Closed, 603, 1000, 0, 0)
@@ -309,9 +312,9 @@ func TestThresholdReturnsWhatWasNeverSent(t *testing.T) {
 
 func TestBankWithoutFundsIsPausedAndPayoutsWait(t *testing.T) {
 	bank := newScripted()
-	var funded bool
+	var funded atomic.Bool
 	bank.submit = func(int, provider.Transfer) provider.Outcome {
-		if funded {
+		if funded.Load() {
 			return answer(provider.Succeeded)
 		}
 		return provider.Outcome{Kind: provider.Declined, Code: 20504}
@@ -325,7 +328,7 @@ func TestBankWithoutFundsIsPausedAndPayoutsWait(t *testing.T) {
 			t.Errorf("%d submits to a bank without funds", n)
 		}
 		time.Sleep(time.Hour)
-		funded = true
+		funded.Store(true)
 		time.Sleep(5 * time.Minute)
 		for i := range 5 {
 			r.want(fmt.Sprint("p", i), payout.Success, payout.Closed, 0, 500, 0, 0)
@@ -335,9 +338,9 @@ func TestBankWithoutFundsIsPausedAndPayoutsWait(t *testing.T) {
 
 func TestBreakerHoldsPayoutsBackAndDeclinesNone(t *testing.T) {
 	bank := newScripted()
-	var healthy bool
+	var healthy atomic.Bool
 	bank.submit = func(int, provider.Transfer) provider.Outcome {
-		if healthy {
+		if healthy.Load() {
 			return answer(provider.Succeeded)
 		}
 		return answer(provider.NotSent)
@@ -346,11 +349,11 @@ func TestBreakerHoldsPayoutsBackAndDeclinesNone(t *testing.T) {
 		for i := range 10 {
 			r.accept(fmt.Sprint("p", i))
 		}
-		time.Sleep(10 * time.Hour)
-		if n := bank.submitted(); n > 36000/5 {
-			t.Errorf("%d submits to a dead bank in ten hours", n)
+		time.Sleep(2 * time.Hour)
+		if n := bank.submitted(); n > 7200/5 {
+			t.Errorf("%d submits to a dead bank in two hours", n)
 		}
-		healthy = true
+		healthy.Store(true)
 		time.Sleep(5 * time.Minute)
 		for i := range 10 {
 			r.want(fmt.Sprint("p", i), payout.Success, payout.Closed, 0, 0, 0, 0)
@@ -403,7 +406,9 @@ func TestContradictionsAndDifferencesAreDiscrepancies(t *testing.T) {
 		}
 	})
 	bank = newScripted()
-	bank.submit = func(int, provider.Transfer) provider.Outcome { return provider.Outcome{Kind: provider.Declined, Code: 20000} }
+	bank.submit = func(int, provider.Transfer) provider.Outcome {
+		return provider.Outcome{Kind: provider.Declined, Code: 20000}
+	}
 	drive(t, bank, func(r *road) {
 		r.accept("p")
 		time.Sleep(time.Second)
