@@ -346,6 +346,71 @@ func TestRestart(t *testing.T) {
 	})
 }
 
+// TestCrash leaves a bank with notices under way and opens its file again: the leases of the first are void at once.
+func TestCrash(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "bank")
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{State: state})
+		w.inbox.delay = 5 * time.Second
+		for i := range 100 {
+			w.submit(transferOf(fmt.Sprint("K", i), "1234"))
+		}
+		time.Sleep(time.Second)
+		began := time.Now()
+		second, err := Open(t.Context(), w.bank.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for w.waiting(second) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		if waited := time.Since(began); waited > 100*time.Millisecond {
+			t.Errorf("the second bank took up the notices after %v", waited)
+		}
+		w.eventually("all are notified", func() bool {
+			for i := range 100 {
+				if len(w.inbox.of(fmt.Sprint("K", i))) == 0 {
+					return false
+				}
+			}
+			return true
+		})
+		if err := second.Close(); err != nil {
+			t.Error(err)
+		}
+		second.cfg.Client.CloseIdleConnections()
+	})
+}
+
+// TestLeasesRunOut has a node of a shared bank die with tasks leased: another takes them when the leases end.
+func TestLeasesRunOut(t *testing.T) {
+	w := newWorld(t, Config{State: pgtest.URL(t)})
+	w.inbox.refuse = math.MaxInt
+	w.submit(transferOf("K1", "1234"))
+	w.submit(transferOf("K2", "0015"))
+	w.stop()
+	w.inbox.mu.Lock()
+	w.inbox.refuse = 0
+	w.inbox.mu.Unlock()
+	// As if it had died holding them, a lease ago.
+	s, err := openStore(t.Context(), w.bank.cfg.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if _, err := s.writer.Exec("UPDATE sandbox_bank.tasks SET due_at = 1, next_at = $1", time.Now().Add(500*time.Millisecond).UnixMicro()); err != nil {
+		t.Fatal(err)
+	}
+	w.start(w.bank.cfg)
+	began := time.Now()
+	for _, key := range []string{"K1", "K2"} {
+		w.eventually(key+" is notified", func() bool { return statuses(w.inbox.of(key)) == "ACSC" })
+	}
+	if waited := time.Since(began); waited < 400*time.Millisecond {
+		t.Errorf("the tasks were taken after %v, before their leases had run out", waited)
+	}
+}
+
 // TestSchedule has the receiver refuse for a day: the waits are those of the schedule, and then the bank gives up.
 func TestSchedule(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "bank")

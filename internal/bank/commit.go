@@ -123,7 +123,14 @@ func (c *commit) run(ops []op) error {
 	return nil
 }
 
-func (c *commit) stmt(query string) *sql.Stmt {
+// statement is a prepared one inside the transaction, which closes it.
+type statement interface {
+	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, args ...any) *sql.Row
+}
+
+func (c *commit) stmt(query string) statement {
 	return c.tx.StmtContext(c.ctx, c.bank.store.prepared[query])
 }
 

@@ -76,7 +76,7 @@ func openStore(ctx context.Context, address string) (*store, error) {
 		err = s.openSQLite(ctx, address)
 	}
 	if err == nil {
-		err = s.prepare(ctx, writerQueries()...)
+		err = s.prepareAll(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())
@@ -127,24 +127,28 @@ func (s *store) openPostgres(ctx context.Context, address string) error {
 	}
 	s.reader.SetMaxOpenConns(4)
 	s.reader.SetMaxIdleConns(4)
+	if err := s.createPostgres(ctx); err != nil {
+		return fmt.Errorf("bank: create schema sandbox_bank: %w", err)
+	}
+	return nil
+}
+
+// createPostgres makes what is missing, in one transaction.
+func (s *store) createPostgres(ctx context.Context) error {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("bank: connect to PostgreSQL: %w", err)
+		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it has nothing to do
 	statements := append([]string{
 		"SELECT pg_advisory_xact_lock(" + strconv.Itoa(schemaLock) + ")",
 		"CREATE SCHEMA IF NOT EXISTS sandbox_bank",
 	}, strings.Split(strings.TrimSpace(s.text(schema)), ";\n")...)
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("bank: create schema sandbox_bank: %w", err)
+			return errors.Join(err, tx.Rollback())
 		}
 	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("bank: create schema sandbox_bank: %w", err)
-	}
-	return nil
+	return tx.Commit()
 }
 
 func (s *store) close() error {
@@ -173,16 +177,24 @@ func (s *store) text(query string) string {
 	return strings.NewReplacer("{s}", s.prefix, "{tail}", tail, "{skip}", skip).Replace(query)
 }
 
-// prepare makes the writer's statements. It comes before the first transaction, which holds the only connection.
-func (s *store) prepare(ctx context.Context, queries ...string) error {
-	for _, query := range queries {
-		p, err := s.writer.PrepareContext(ctx, s.text(query))
-		if err != nil {
+// prepareAll makes the writer's statements. It comes before the first transaction, which holds the only connection.
+func (s *store) prepareAll(ctx context.Context) error {
+	for _, query := range writerQueries() {
+		if _, err := s.prepare(ctx, query); err != nil {
 			return fmt.Errorf("bank: prepare %q: %w", query, err)
 		}
-		s.prepared[query] = p
 	}
 	return nil
+}
+
+// prepare makes and keeps one statement, which close closes.
+func (s *store) prepare(ctx context.Context, query string) (statement, error) {
+	p, err := s.writer.PrepareContext(ctx, s.text(query))
+	if err != nil {
+		return nil, err
+	}
+	s.prepared[query] = p
+	return p, nil
 }
 
 // transfer reads one transfer by key; false where no submission of it ever came in.

@@ -180,7 +180,12 @@ func newWorld(t *testing.T, cfg Config) *world {
 	w := &world{t: t, net: &network{hosts: map[string]*pipeListener{}}, inbox: &inbox{t: t}}
 	w.client = w.net.client()
 	server := &http.Server{Handler: w.inbox}
-	go server.Serve(w.net.listen("platform")) //nolint:errcheck // ends with Close
+	platform := w.net.listen("platform")
+	go func() {
+		if err := server.Serve(platform); !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("the receiver: %v", err)
+		}
+	}()
 	cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	w.start(cfg)
 	t.Cleanup(func() {
@@ -327,6 +332,13 @@ func (w *world) eventually(what string, holds func() bool) {
 			w.t.Fatalf("never happened: %s", what)
 		}
 	}
+}
+
+// waiting is how many notices that bank holds.
+func (w *world) waiting(b *Bank) int {
+	b.notifier.mu.Lock()
+	defer b.notifier.mu.Unlock()
+	return len(b.notifier.held)
 }
 
 // settle gives what must not happen the time to happen.

@@ -29,16 +29,6 @@ func (r *recorder) commit(_ context.Context, items []int) []error {
 	return nil
 }
 
-func (r *recorder) sizes() []int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var sizes []int
-	for _, b := range r.batches {
-		sizes = append(sizes, len(b))
-	}
-	return sizes
-}
-
 func mustClose[T any](t *testing.T, b *Batcher[T]) {
 	t.Helper()
 	if err := b.Close(context.Background()); err != nil {
