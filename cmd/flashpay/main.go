@@ -1,0 +1,153 @@
+// Command flashpay is the whole product: the platform, the simulated bank, and the tools of those who run them and of
+// the merchants' engineers. This package holds flags and wiring; it alone knows all rooms.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes. A server that was asked to stop ends with exitOK.
+const (
+	exitOK     = 0
+	exitFailed = 1 // what was asked for could not be done, or a signature does not verify
+	exitUsage  = 2 // the command line cannot be understood
+	exitForced = 3 // a second signal: stopped without finishing
+)
+
+func main() {
+	os.Exit(run(interruptible(), os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// interruptible ends its context at the first SIGINT or SIGTERM, and the process at the second.
+func interruptible() context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		cancel(fmt.Errorf("stopped by signal: %s", <-signals))
+		<-signals
+		os.Exit(exitForced)
+	}()
+	return ctx
+}
+
+// app is what a command may touch of the world.
+type app struct {
+	ctx    context.Context // ends when the program is asked to stop
+	env    func(string) string
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// commands is the command line: one field, and one struct with a Run method, for each command.
+type commands struct {
+	Serve    serveCmd    `cmd:"" group:"run" help:"Start the platform: Gate, processing, callbacks, and a simulated bank for test projects."`
+	Bank     bankCmd     `cmd:"" group:"run" help:"Start the simulated bank alone."`
+	Migrate  migrateCmd  `cmd:"" group:"run" help:"Bring a database up to date."`
+	Project  projectCmd  `cmd:"" group:"operate" help:"Create and show projects, add and revoke their keys."`
+	Balance  balanceCmd  `cmd:"" group:"operate" help:"Show and top up a project's balances."`
+	Callback callbackCmd `cmd:"" group:"operate" help:"List a project's callbacks, send one again."`
+	Payout   payoutCmd   `cmd:"" group:"merchant" help:"Request a payout, ask for its status."`
+	Sign     signCmd     `cmd:"" group:"merchant" help:"Sign the JSON on stdin."`
+	Verify   verifyCmd   `cmd:"" group:"merchant" help:"Check the signature of the JSON on stdin."`
+	Listen   listenCmd   `cmd:"" group:"merchant" help:"Receive callbacks, print them, forward them to a web service under development."`
+	Version  versionCmd  `cmd:"" group:"other" help:"Print version and build."`
+}
+
+var groups = kong.Groups{
+	"run":      "Run the platform",
+	"operate":  "Operate it (beside a running server, too)",
+	"merchant": "For a merchant's engineer",
+	"other":    "Other",
+}
+
+const description = `Flashpay payouts: signed payout requests in, money out through a bank, signed callbacks back.
+
+Sums are minor units (100000 is 1,000.00 KGS). A flag's environment variable is shown in brackets; those that hold a
+secret can also be given as a file: FLASHPAY_KEY_FILE names a file with what FLASHPAY_KEY would hold. Help for a command
+with examples: flashpay COMMAND --help`
+
+// run is the program. It returns the exit code; the end of ctx asks servers to stop.
+func run(ctx context.Context, args []string, env func(string) string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	a := &app{ctx: ctx, env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+	defer func() { // kong prints help and exits; here that ends run only
+		if v := recover(); v != nil {
+			asked, ok := v.(exitNow)
+			if !ok {
+				panic(v)
+			}
+			code = int(asked)
+		}
+	}()
+	parser, err := kong.New(
+		&commands{}, kong.Name("flashpay"), kong.Description(description), groups,
+		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exitNow(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110, NoExpandSubcommands: true}),
+		kong.ValueFormatter(helpWithVariable), kong.Resolvers(variables(env)),
+	)
+	if err != nil {
+		fmt.Fprintf(stderr, "flashpay: %v\n", err)
+		return exitFailed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	chosen, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "flashpay: %v\nflashpay: see flashpay %s--help\n", err, chosenPath(err))
+		return exitUsage
+	}
+	return a.report(chosen.Run(a))
+}
+
+// exitNow carries an exit code out of kong's printing of help.
+type exitNow int
+
+// chosenPath is the command that could not be parsed, as far as it was understood, with a space behind it.
+func chosenPath(err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Command() != "" {
+		if node := parse.Context.Selected(); node != nil {
+			return node.Path() + " "
+		}
+	}
+	return ""
+}
+
+// errNo is a command's answer «no», already printed: nothing failed, and the exit code says it.
+var errNo = errors.New("no")
+
+// report prints an error and turns it into the exit code.
+func (a *app) report(err error) int {
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errNo):
+		return exitFailed
+	case errors.As(err, &usage):
+		fmt.Fprintf(a.stderr, "flashpay: %v\n", err)
+		return exitUsage
+	}
+	if cause := context.Cause(a.ctx); cause != nil && errors.Is(err, context.Canceled) {
+		err = cause
+	}
+	fmt.Fprintf(a.stderr, "flashpay: %v\n", err)
+	return exitFailed
+}
+
+// usageError is a fault of the command line that only the command itself could find.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }

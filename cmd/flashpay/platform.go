@@ -1,0 +1,345 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"flashpay/internal/accept"
+	"flashpay/internal/bank"
+	"flashpay/internal/callback"
+	"flashpay/internal/gate"
+	"flashpay/internal/merchant"
+	"flashpay/internal/method"
+	"flashpay/internal/ops"
+	"flashpay/internal/process"
+	"flashpay/internal/provider"
+	"flashpay/internal/provider/sandbox"
+	"flashpay/internal/store"
+)
+
+// platformConfig says what a platform is made of. A listener that is nil is not served.
+type platformConfig struct {
+	Store        store.Config // Serve and Migrate are set by startPlatform
+	TakeRequests bool         // role gate
+	Process      bool         // role engine
+	Gate         net.Listener
+	Ops          net.Listener
+
+	BankListener net.Listener // of a simulated bank in this process
+	Bank         bank.Config  // its State is found where it is empty
+	BankURL      string       // of a simulated bank elsewhere, where there is none in this process
+
+	NotificationURL       string // where the simulated bank posts results; empty: this node's own Gate
+	Methods               string // folder of method files; empty: none but those that ship with the program
+	TrustedProxies        []netip.Prefix
+	AllowPrivateCallbacks bool
+	Times                 process.Times // zero: the product's own
+	Logger                *slog.Logger
+}
+
+func (c *platformConfig) closeListeners() error {
+	var errs []error
+	for _, ln := range []net.Listener{c.Gate, c.Ops, c.BankListener} {
+		if ln != nil {
+			errs = append(errs, ln.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// platform is the product, running in this process: serve is made of it, and so is whatever else starts it.
+type platform struct {
+	config  *platformConfig
+	store   *store.Store
+	methods *method.Registry
+	metrics *ops.Metrics
+	console *ops.Server
+
+	bank      *runningBank
+	engine    *process.Engine
+	callbacks *callback.Dispatcher
+	gate      *server
+	ops       *server
+
+	failed  chan error // a part stopped by itself: the process should end
+	cancel  context.CancelFunc
+	workers sync.WaitGroup // engine and callbacks
+	working atomic.Int32   // of them, those that run
+}
+
+// startPlatform starts everything and returns when it listens. It owns the listeners, also where it fails.
+func startPlatform(ctx context.Context, c *platformConfig) (*platform, error) {
+	p := &platform{config: c, metrics: ops.NewMetrics(), failed: make(chan error, 8)}
+	if err := p.start(ctx); err != nil {
+		return nil, errors.Join(err, p.stop(withGrace(ctx, stopGrace)), c.closeUnserved(p))
+	}
+	return p, nil
+}
+
+// closeUnserved closes the listeners that nobody serves yet.
+func (c *platformConfig) closeUnserved(p *platform) error {
+	if p.gate != nil {
+		c.Gate = nil
+	}
+	if p.ops != nil {
+		c.Ops = nil
+	}
+	if p.bank != nil {
+		c.BankListener = nil
+	}
+	return c.closeListeners()
+}
+
+func (p *platform) start(ctx context.Context) (err error) {
+	c := p.config
+	if p.methods, err = loadMethods(c.Methods); err != nil {
+		return err
+	}
+	c.Store.Serve, c.Store.Migrate, c.Store.Logger = true, true, c.Logger
+	if p.store, err = openStore(ctx, c.Store); err != nil {
+		return err
+	}
+	if err := p.startSimulatedBank(ctx); err != nil {
+		return err
+	}
+	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p.cancel = cancel
+	if c.Process {
+		if err := p.startEngine(working); err != nil {
+			return err
+		}
+	}
+	p.console = ops.New(p.metrics, p.checks()...)
+	if c.Gate != nil {
+		p.gate = startServer(c.Gate, p.newGate().Handler(), c.Logger)
+		p.watch(p.gate.failed)
+	}
+	if c.Ops != nil {
+		p.ops = startServer(c.Ops, p.console, c.Logger)
+		p.watch(p.ops.failed)
+	}
+	return nil
+}
+
+// loadMethods reads the method files that ship with the program and those of a folder.
+func loadMethods(dir string) (*method.Registry, error) {
+	var dirs []fs.FS
+	if dir != "" {
+		dirs = append(dirs, os.DirFS(dir))
+	}
+	methods, err := method.Load(accept.Payout.Known, dirs...)
+	if err != nil && dir != "" {
+		return nil, fmt.Errorf("--methods=%s: %w", dir, err)
+	}
+	return methods, err
+}
+
+func (p *platform) startSimulatedBank(ctx context.Context) (err error) {
+	c := p.config
+	if c.BankListener == nil {
+		return nil
+	}
+	c.Bank.State = cmp.Or(c.Bank.State, bankBeside(p.store, c.Store.URL))
+	c.Bank.Logger = cmp.Or(c.Bank.Logger, c.Logger)
+	if p.bank, err = startBank(ctx, c.BankListener, c.Bank); err != nil {
+		return err
+	}
+	p.watch(p.bank.failed)
+	return nil
+}
+
+// bankBeside is where the simulated bank of a database keeps its books: for PostgreSQL in a schema of its own in it.
+func bankBeside(s *store.Store, databaseURL string) string {
+	if path := s.Path(); path != "" {
+		return path + ".bank"
+	}
+	return databaseURL
+}
+
+// bankURL is where the simulated bank is.
+func (p *platform) bankURL() string {
+	if p.bank != nil {
+		return p.bank.url
+	}
+	return p.config.BankURL
+}
+
+// startEngine starts processing and callbacks; the store hands work to both from now on.
+func (p *platform) startEngine(ctx context.Context) error {
+	c := p.config
+	adapter, err := p.newSandbox()
+	if err != nil {
+		return err
+	}
+	p.engine = process.New(process.Config{Store: p.store, Providers: []provider.Provider{p.metrics.Measure(adapter)}, Logger: c.Logger, Times: c.Times})
+	p.callbacks = callback.New(callback.Config{
+		Store: p.store, AllowPrivate: c.AllowPrivateCallbacks, Logger: c.Logger, Observe: p.attempted,
+		StopTime: stopGrace - closeGrace - time.Second, // what came of the last attempts is saved before the store closes
+	})
+	p.metrics.Gauge("callbacks_taken", "Callbacks that this process sends, or that wait for their turn in it.", func() int64 {
+		fast, slow := p.callbacks.Taken()
+		return int64(fast + slow)
+	})
+	p.store.SetEngine(p.engine)
+	p.store.SetDispatcher(p.callbacks)
+	p.work(ctx, "processing", p.engine.Run)
+	p.work(ctx, "callbacks", p.callbacks.Run)
+	return nil
+}
+
+// work runs a part of the engine until ctx ends.
+func (p *platform) work(ctx context.Context, name string, run func(context.Context) error) {
+	p.working.Add(1)
+	p.workers.Go(func() {
+		err := run(ctx)
+		p.working.Add(-1)
+		if ctx.Err() == nil {
+			p.failed <- fmt.Errorf("%s stopped: %w", name, cmp.Or(err, errors.New("nobody had asked it to")))
+		}
+	})
+}
+
+// checks are the conditions under which this node should get requests.
+func (p *platform) checks() []ops.Check {
+	list := []ops.Check{{Name: "store", Ready: p.store.Ready}}
+	if p.config.Process {
+		started := p.working.Load()
+		list = append(list, ops.Check{Name: "engine", Ready: func(context.Context) error {
+			if p.working.Load() < started {
+				return errors.New("processing or callbacks have stopped")
+			}
+			return nil
+		}})
+	}
+	return list
+}
+
+// watch passes on that a server has stopped by itself.
+func (p *platform) watch(failed <-chan error) {
+	go func() {
+		if err, ok := <-failed; ok {
+			p.failed <- err
+		}
+	}()
+}
+
+func (p *platform) newGate() *gate.Gate {
+	return gate.New(gate.Config{
+		Projects: p.store, Acceptor: p.store, Payments: p.store, Rejections: p.store, Notifications: p.store, Methods: p.methods,
+		Route: route, Providers: []string{sandbox.Name}, TrustedProxies: p.config.TrustedProxies, OtherKeys: p.otherKeys,
+		Logger: p.config.Logger, Answered: p.answered,
+	})
+}
+
+// route chooses the provider: test projects pay through the sandbox, and nothing else does. There is no provider for
+// live projects yet; their payouts are declined with 3293.
+func route(project *merchant.Project, _ *method.Method) (name string, id int64, ok bool) {
+	if project.Mode == merchant.Test {
+		return sandbox.Name, sandbox.ID, true
+	}
+	return "", 0, false
+}
+
+// otherKeys are the keys of the merchant's other test projects, which a sender may have taken by mistake.
+func (p *platform) otherKeys(of *merchant.Project) []gate.OtherKey {
+	const most = 50 // each is tried against every refused signature
+	var keys []gate.OtherKey
+	for _, other := range p.store.Projects() {
+		if other.ID == of.ID || other.MerchantID != of.MerchantID || other.Mode != merchant.Test {
+			continue
+		}
+		for _, k := range other.Keys {
+			if len(keys) < most {
+				keys = append(keys, gate.OtherKey{Name: fmt.Sprintf("key %d of project %d (%s)", k.ID, other.ID, other.Name), Secret: k.Secret})
+			}
+		}
+	}
+	return keys
+}
+
+func (p *platform) answered(a gate.Answer) {
+	p.metrics.Answered(a.Endpoint, a.Status, a.Code, a.Took)
+	if a.Status == http.StatusOK && strings.HasSuffix(a.Endpoint, "/payout") {
+		p.metrics.Accepted(a.Repeat)
+	}
+}
+
+func (p *platform) attempted(a store.Attempt, became store.CallbackState) {
+	result := string(became)
+	if became == store.CallbackPending {
+		result = "to be repeated"
+	}
+	p.metrics.CallbackAttempted(result, a.Duration)
+}
+
+// addresses are where the platform listens.
+func (p *platform) addresses() addresses {
+	found := addresses{Ready: true, Bank: p.bankURL()}
+	if p.gate != nil {
+		found.Gate = p.gate.url
+	}
+	if p.ops != nil {
+		found.Ops = p.ops.url
+	}
+	return found
+}
+
+// closeGrace is the part of the time for stopping that is kept for giving leases back.
+const closeGrace = 2 * time.Second
+
+// stop takes no more requests, finishes what runs until shortly before ctx ends, gives leases back and closes
+// everything. What could not be finished goes on at the next start: the road is made for that.
+func (p *platform) stop(ctx context.Context) error {
+	finishing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if deadline, ok := ctx.Deadline(); ok {
+		finishing, cancel = context.WithDeadline(ctx, deadline.Add(-closeGrace))
+		defer cancel()
+	}
+	if p.console != nil {
+		p.console.Drain()
+	}
+	if p.cancel != nil {
+		p.cancel()
+	}
+	p.finish(finishing)
+	err := p.bank.stop(ctx)
+	if p.store != nil {
+		err = errors.Join(err, p.store.Close(ctx))
+	}
+	return errors.Join(err, p.ops.stop(ctx))
+}
+
+// finish lets Gate's requests and the engine's calls end, both at once. Those that take too long are no failure: they
+// are cut off, and said so.
+func (p *platform) finish(ctx context.Context) {
+	var parts sync.WaitGroup
+	parts.Go(func() {
+		if err := p.gate.stop(ctx); err != nil {
+			p.config.Logger.Warn("requests were cut off: they took too long to finish", "err", err)
+		}
+	})
+	done := make(chan struct{})
+	go func() {
+		p.workers.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		p.config.Logger.Warn("calls were cut off: they took too long to finish; their outcome is inquired at the next start")
+	}
+	parts.Wait()
+}

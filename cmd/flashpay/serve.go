@@ -1,0 +1,161 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"net/url"
+	"strings"
+
+	"flashpay/internal/bank"
+)
+
+type serveCmd struct {
+	databaseFlag
+	Gate                  string   `var:"FLASHPAY_GATE" default:"127.0.0.1:8080" placeholder:"ADDR" help:"Where Gate listens; port 0 takes a free one. Default: 127.0.0.1:8080."`
+	Ops                   string   `var:"FLASHPAY_OPS" default:"127.0.0.1:8090" placeholder:"ADDR" help:"Where metrics, health and profiles are; not for strangers. Default: 127.0.0.1:8090."`
+	Dashboard             string   `var:"FLASHPAY_DASHBOARD" placeholder:"ADDR" help:"Where Dashboard listens. Not part of this version yet."`
+	DataAPI               string   `name:"data-api" var:"FLASHPAY_DATA_API" placeholder:"ADDR" help:"Where the Data API listens. Not part of this version yet."`
+	Roles                 []string `var:"FLASHPAY_ROLES" default:"gate,engine" placeholder:"gate" help:"What this node does: gate takes requests, engine processes payouts and sends callbacks. Default: both."`
+	Bank                  string   `var:"FLASHPAY_BANK" xor:"bank" placeholder:"ADDR" help:"Where the simulated bank in this process listens. Default: 127.0.0.1 and a free port."`
+	BankURL               string   `name:"bank-url" var:"FLASHPAY_BANK_URL" xor:"bank" placeholder:"URL" help:"Use a simulated bank that runs elsewhere (flashpay bank)."`
+	BankState             string   `name:"bank-state" var:"FLASHPAY_BANK_STATE" secret:"" placeholder:"PATH" help:"Books of the simulated bank. Default: beside a SQLite database its file plus .bank, in PostgreSQL the schema sandbox_bank."`
+	NotificationURL       string   `name:"notification-url" var:"FLASHPAY_NOTIFICATION_URL" placeholder:"URL" help:"Gate's address as the bank reaches it, such as http://gate.internal:8080. Default: this node's own."`
+	Methods               string   `var:"FLASHPAY_METHODS" type:"existingdir" placeholder:"DIR" help:"A folder of method files, beside those that ship with the program."`
+	TrustedProxy          []string `name:"trusted-proxy" var:"FLASHPAY_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed; may be repeated."`
+	AllowPrivateCallbacks bool     `name:"allow-private-callbacks" var:"FLASHPAY_ALLOW_PRIVATE_CALLBACKS" help:"Send callbacks to private and loopback addresses, too."`
+	LogLevel              string   `name:"log-level" var:"FLASHPAY_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: info."`
+}
+
+// Help is shown by --help.
+func (c *serveCmd) Help() string {
+	return `When everything listens, one line of JSON on stdout says where; the log goes to stderr. SIGTERM or Ctrl-C: takes no more
+requests, finishes what runs within 10 s, gives its leases back, and ends with exit code 0. One serve works on a SQLite
+file, any number on a PostgreSQL database; other commands work beside it.
+
+  flashpay serve --database sqlite:flashpay.db --gate 127.0.0.1:8080 --ops 127.0.0.1:8090
+  {"ready":true,"gate":"http://127.0.0.1:8080","ops":"http://127.0.0.1:8090","bank":"http://127.0.0.1:41873"}
+
+  flashpay serve --database postgres://flashpay@db/flashpay --roles gate --gate :8080 --ops :8090
+  flashpay serve --database postgres://flashpay@db/flashpay --roles engine --ops :8090 --notification-url http://gate.internal:8080
+
+Sealed data needs the database's keyset. It stands beside a SQLite file (PATH.keyset), for PostgreSQL in your configuration
+folder; FLASHPAY_KEYSET holds it or its path instead, and must be the same for all nodes. Back it up: without it nobody
+can read the data.`
+}
+
+// addresses is the line that says that a server is ready.
+type addresses struct {
+	Ready bool   `json:"ready"`
+	Gate  string `json:"gate,omitempty"`
+	Ops   string `json:"ops,omitempty"`
+	Bank  string `json:"bank,omitempty"`
+}
+
+// Run serves until the program is asked to stop.
+func (c *serveCmd) Run(a *app) error {
+	config, err := c.platform(a)
+	if err != nil {
+		return err
+	}
+	if err := c.listen(config); err != nil {
+		return errors.Join(err, config.closeListeners())
+	}
+	p, err := startPlatform(a.ctx, config)
+	if err != nil {
+		return err
+	}
+	if err = a.printJSON(p.addresses()); err == nil {
+		select {
+		case <-a.ctx.Done():
+		case err = <-p.failed:
+		}
+	}
+	return errors.Join(err, p.stop(withGrace(a.ctx, stopGrace)))
+}
+
+// platform turns the flags into a platform's configuration, without opening anything.
+func (c *serveCmd) platform(a *app) (*platformConfig, error) {
+	database, err := c.config(a)
+	if err != nil {
+		return nil, err
+	}
+	level, err := parseLevel(c.LogLevel)
+	if err != nil {
+		return nil, err
+	}
+	p := &platformConfig{
+		Store: database, Methods: c.Methods, AllowPrivateCallbacks: c.AllowPrivateCallbacks, Logger: newLogger(a.stderr, level),
+		BankURL: strings.TrimRight(c.BankURL, "/"), Bank: bank.Config{State: bankState(c.BankState)},
+	}
+	if err := c.readRoles(p); err != nil {
+		return nil, err
+	}
+	for _, text := range c.TrustedProxy {
+		network, err := parseNetwork(text)
+		if err != nil {
+			return nil, usagef("--trusted-proxy=%s: %v", text, err)
+		}
+		p.TrustedProxies = append(p.TrustedProxies, network)
+	}
+	if err := checkAddress("--bank-url", c.BankURL); err != nil {
+		return nil, err
+	}
+	if err := checkAddress("--notification-url", c.NotificationURL); err != nil {
+		return nil, err
+	}
+	if p.NotificationURL = strings.TrimRight(c.NotificationURL, "/"); p.NotificationURL != "" && !strings.HasSuffix(p.NotificationURL, notificationPath) {
+		p.NotificationURL += notificationPath
+	}
+	return p, nil
+}
+
+// checkAddress checks the form of an HTTP address; an empty one is not given.
+func checkAddress(flag, text string) error {
+	u, err := url.Parse(text)
+	if text != "" && (err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return usagef("%s=%s: want an address such as http://127.0.0.1:8083", flag, text)
+	}
+	return nil
+}
+
+// readRoles reads what this node does, and refuses what this version cannot do.
+func (c *serveCmd) readRoles(p *platformConfig) error {
+	const later = "is not part of this version yet: leave it out"
+	for _, role := range c.Roles {
+		switch role = strings.TrimSpace(role); role {
+		case "gate":
+			p.TakeRequests = true
+		case "engine":
+			p.Process = true
+		case "dashboard", "dataapi":
+			return usagef("--roles: %s %s", role, later)
+		default:
+			return usagef("--roles: there is no role %q: want gate, engine, or both", role)
+		}
+	}
+	switch {
+	case c.Dashboard != "":
+		return usagef("--dashboard=%s: Dashboard %s", c.Dashboard, later)
+	case c.DataAPI != "":
+		return usagef("--data-api=%s: the Data API %s", c.DataAPI, later)
+	case !p.TakeRequests && !p.Process:
+		return usagef("--roles: none given: want gate, engine, or both")
+	}
+	return nil
+}
+
+// listen opens the listeners of this node's roles.
+func (c *serveCmd) listen(p *platformConfig) (err error) {
+	if p.TakeRequests {
+		if p.Gate, err = listen("--gate", c.Gate); err != nil {
+			return err
+		}
+	}
+	if p.Ops, err = listen("--ops", c.Ops); err != nil {
+		return err
+	}
+	if c.Bank != "" || p.Process && c.BankURL == "" {
+		p.BankListener, err = listen("--bank", cmp.Or(c.Bank, "127.0.0.1:0"))
+	}
+	return err
+}
