@@ -36,6 +36,9 @@ func (c *bankCmd) Run(a *app) error {
 	if c.State == "" {
 		return usagef("no books: give --state PATH, a file for the bank's books, or set FLASHPAY_BANK_STATE")
 	}
+	if c.ReturnAfter < 0 || c.LateAfter < 0 {
+		return usagef("--return-after and --late-after: want durations such as 10s or 500ms")
+	}
 	level, err := parseLevel(c.LogLevel)
 	if err != nil {
 		return err
@@ -45,7 +48,8 @@ func (c *bankCmd) Run(a *app) error {
 		return err
 	}
 	b, err := startBank(a.ctx, ln, bank.Config{
-		State: bankState(c.State), NoDedup: c.NoDedup, ReturnAfter: c.ReturnAfter, LateAfter: c.LateAfter, Logger: newLogger(a.stderr, level),
+		State: bankState(c.State), NoDedup: c.NoDedup, Logger: newLogger(a.stderr, level),
+		ReturnAfter: max(c.ReturnAfter, 1), LateAfter: max(c.LateAfter, 1), // 0 is «at once»; to the bank it is its default
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close())

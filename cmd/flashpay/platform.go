@@ -130,6 +130,9 @@ func (p *platform) start(ctx context.Context) (err error) {
 		p.ops = startServer(c.Ops, p.console, c.Logger)
 		p.watch(p.ops.failed)
 	}
+	at := p.addresses()
+	c.Logger.Info("started", "build", ops.ReadBuild().String(), "database", p.store.EngineName(), "takes_requests", c.TakeRequests, "processes", c.Process,
+		"gate", at.Gate, "ops", at.Ops, "bank", at.Bank)
 	return nil
 }
 
@@ -314,12 +317,15 @@ func (p *platform) stop(ctx context.Context) error {
 	if p.cancel != nil {
 		p.cancel()
 	}
+	started := time.Now()
 	p.finish(finishing)
 	err := p.bank.stop(ctx)
 	if p.store != nil {
 		err = errors.Join(err, p.store.Close(ctx))
 	}
-	return errors.Join(err, p.ops.stop(ctx))
+	err = errors.Join(err, p.ops.stop(ctx))
+	p.config.Logger.Info("stopped", "took", time.Since(started), "err", err)
+	return err
 }
 
 // finish lets Gate's requests and the engine's calls end, both at once. Those that take too long are no failure: they

@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -94,6 +98,7 @@ func TestUsage(t *testing.T) {
 		{"serve --database sqlite:x --methods no-such-folder", "no-such-folder"},
 		{"bank", "--state PATH"},
 		{"bank --state x --return-after soon", "return-after"},
+		{"bank --state x --late-after=-1s", "want durations such as"},
 		{"payout create --project 1 --key K --amount 1 --account 1", "--gate URL"},
 		{"payout create --gate http://127.0.0.1:1 --key K --amount 1 --account 1", "--project N"},
 		{"payout create --gate http://127.0.0.1:1 --project 1 --amount 1 --account 1", "FLASHPAY_KEY"},
@@ -241,6 +246,68 @@ func TestStopFinishesRequests(t *testing.T) {
 	<-entered
 	if err := hangs.stop(withGrace(t.Context(), 50*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("hanging request: %v", err)
+	}
+}
+
+// The first signal lets a callback that is being forwarded finish; the second ends the program at once.
+func TestSecondSignal(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(entered)
+		<-release
+	}))
+	defer target.Close()
+	defer close(release)
+	program, err := exec.LookPath("flashpay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener := exec.Command(program, "listen", "--addr", "127.0.0.1:0", "--key", "K", "--json", "--forward", target.URL)
+	stdout, err := listener.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listener.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Process.Kill() }()
+	var ready struct{ Listen string }
+	if err := json.NewDecoder(stdout).Decode(&ready); err != nil {
+		t.Fatal(err)
+	}
+	_, signed, _ := inProcess(t, t.Context(), nil, `{"payment":{"id":"1"}}`, "sign", "--key", "K", "--body")
+	go func() {
+		if resp, err := http.Post(ready.Listen, "application/json", strings.NewReader(signed)); err == nil {
+			_ = resp.Body.Close()
+		}
+	}()
+	<-entered
+	ended := make(chan struct{})
+	go func() {
+		_ = listener.Wait()
+		close(ended)
+	}()
+	for _, last := range []bool{false, true} {
+		if err := listener.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		wait := 300 * time.Millisecond
+		if last {
+			wait = 5 * time.Second
+		}
+		select {
+		case <-ended:
+			if !last {
+				t.Fatal("the first signal cut the callback off")
+			}
+		case <-time.After(wait):
+			if last {
+				t.Fatal("the second signal does not end it")
+			}
+		}
+	}
+	if code := listener.ProcessState.ExitCode(); code != exitForced {
+		t.Errorf("ended with %d, want %d", code, exitForced)
 	}
 }
 
