@@ -1,0 +1,142 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"flashpay/client"
+	"flashpay/internal/payout"
+)
+
+// row is one row of the sandbox table of product.md §4, and what the merchant must see.
+type row struct {
+	ends        string
+	project     int64 // 210: threshold 24 h; 211: threshold 16 s
+	status      client.Status
+	code        string
+	executed    int
+	submissions int // at least
+	discrepancy string
+	disputed    bool
+}
+
+var rows = []row{
+	{ends: "0001", project: 210, status: client.StatusDecline, code: "20000"},
+	{ends: "0002", project: 210, status: client.StatusDecline, code: "20102"},
+	{ends: "0003", project: 210, status: client.StatusDecline, code: "20106"},
+	{ends: "0004", project: 210, status: client.StatusDecline, code: "20204"},
+	{ends: "0005", project: 210, status: client.StatusDecline, code: "20501"},
+	{ends: "0006", project: 210, status: client.StatusSuccess, code: "0", executed: 1, submissions: 3},
+	{ends: "0007", project: 210, status: client.StatusSuccess, code: "0", executed: 1, submissions: 1},
+	{ends: "0008", project: 210, status: client.StatusSuccess, code: "0", executed: 1, submissions: 2},
+	{ends: "0009", project: 211, status: client.StatusDecline, code: "603", disputed: true},
+	{ends: "0010", project: 210, status: client.StatusSuccess, code: "0", executed: 1},
+	{ends: "0011", project: 210, status: client.StatusSuccess, code: "0", executed: 1},
+	{ends: "0012", project: 210, status: client.StatusSuccess, code: "0", executed: 1, discrepancy: payout.MoneyReturned},
+	{ends: "0013", project: 211, status: client.StatusDecline, code: "603", executed: 1, discrepancy: payout.LateSuccess, disputed: true},
+	{ends: "0014", project: 210, status: client.StatusSuccess, code: "0", executed: 1},
+	{ends: "0015", project: 210, status: client.StatusSuccess, code: "0", executed: 1},
+	{ends: "4598", project: 210, status: client.StatusSuccess, code: "0", executed: 1},
+}
+
+func TestEveryRowOfTheSandboxTable(t *testing.T) {
+	for _, dedup := range []string{"dedup", "no-dedup"} {
+		t.Run(dedup, func(t *testing.T) {
+			t.Parallel()
+			engines(t, func(t *testing.T, db database) { testRows(t, db, dedup) })
+		})
+	}
+}
+
+func testRows(t *testing.T, db database, dedup string) {
+	args := []string{"bank", "--listen", "127.0.0.1:0", "--state", db.dir + "/bank", "--return-after", "2s", "--late-after", "3s"}
+	if dedup == "no-dedup" {
+		args = append(args, "--no-dedup")
+	}
+	bank := db.start(t, args...)
+	node := db.serve(t, "--bank-url", bank.Bank)
+	web := newReceiver(t)
+	db.project(t, 210, web)
+	db.project(t, 211, web, "--threshold", "16s")
+	waitForProject(t, node.Gate, 211)
+	for _, r := range rows {
+		if _, err := shop(t, node.Gate, r.project).Create(t.Context(), to("10900000"+r.ends, "row-"+r.ends)); err != nil {
+			t.Fatalf("%s: %v", r.ends, err)
+		}
+	}
+	for _, r := range rows {
+		checkRow(t, node.Gate, web, r)
+	}
+	time.Sleep(5 * time.Second) // returns and late successes come after the callbacks
+	checkBooks(t, db, bank.Bank)
+	for _, r := range rows {
+		if n := len(web.callbacks("row-" + r.ends)); n != 1 {
+			t.Errorf("%s: %d callbacks", r.ends, n)
+		}
+	}
+}
+
+func checkRow(t *testing.T, gate string, web *receiver, r row) {
+	t.Helper()
+	cb := web.await(t, "row-"+r.ends, 90*time.Second)
+	if cb.Status != r.status || cb.Operation.Code != r.code {
+		t.Errorf("%s: callback says %s, code %s; want %s, %s", r.ends, cb.Status, cb.Operation.Code, r.status, r.code)
+	}
+	p, err := shop(t, gate, r.project).Status(t.Context(), "ROW-"+r.ends)
+	if err != nil || p.Status != r.status || p.Operations[0].Code != r.code {
+		t.Errorf("%s: status %+v, %v", r.ends, p, err)
+	}
+}
+
+// checkBooks compares the bank's book, the balances and the discrepancies with the table.
+func checkBooks(t *testing.T, db database, bank string) {
+	t.Helper()
+	transfers := book(t, bank)
+	s := db.open(t)
+	want := map[int64]*funds{210: {Available: 100000000}, 211: {Available: 100000000}}
+	for _, r := range rows {
+		reference := map[int64]string{210: "210/row-", 211: "211/row-"}[r.project] + r.ends
+		if tr := transfers[reference]; tr.Executed != r.executed || tr.Submissions < r.submissions {
+			t.Errorf("%s: the bank says %+v; want %d executed, at least %d submissions", r.ends, tr, r.executed, r.submissions)
+		}
+		if r.status == client.StatusSuccess || r.disputed {
+			want[r.project].Available -= 100000
+		}
+		if r.disputed {
+			want[r.project].Disputed += 100000
+		}
+		v, err := s.PaymentView(t.Context(), r.project, "row-"+r.ends)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := ""
+		all, err := s.Discrepancies(t.Context(), r.project)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range all {
+			if d.Payment == v.Payment.ID {
+				found += d.Kind
+			}
+		}
+		if found != r.discrepancy {
+			t.Errorf("%s: discrepancies %q, want %q", r.ends, found, r.discrepancy)
+		}
+	}
+	for project, f := range want {
+		if got := db.funds(t, project); got != *f {
+			t.Errorf("project %d has %+v, want %+v", project, got, *f)
+		}
+	}
+}
+
+// waitForProject waits until a node knows a project that was made beside it: within a second.
+func waitForProject(t *testing.T, gate string, project int64) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Second); ; time.Sleep(20 * time.Millisecond) {
+		_, err := shop(t, gate, project).Status(t.Context(), "none")
+		if err == nil || time.Now().After(deadline) {
+			return
+		}
+	}
+}
