@@ -8,6 +8,8 @@ import (
 )
 
 type callbackCmd struct {
+	List   callbackListCmd   `cmd:"" help:"List a project's callbacks, newest first."`
+	Show   callbackShowCmd   `cmd:"" help:"Show a callback and its attempts."`
 	Resend callbackResendCmd `cmd:"" help:"Send a callback again, with a fresh schedule."`
 }
 
@@ -42,6 +44,8 @@ func (c *callbackResendCmd) Run(a *app) error {
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			return fmt.Errorf("project %d has no such callback: see `flashpay callback list --id %d`; a payment has none before its status is final", c.ID, c.ID)
+		case errors.Is(err, store.ErrNewerCallback):
+			return fmt.Errorf("a newer callback of this payment is still being sent: resend that one (`flashpay callback resend --id %d --payment-id …`), or wait until it has ended", c.ID)
 		case errors.Is(err, store.ErrNoCallbackURL):
 			return fmt.Errorf("project %d and the payment have no callback URL, so nobody would get it", c.ID)
 		case err != nil:

@@ -192,8 +192,7 @@ func (p *platform) startEngine(ctx context.Context) error {
 		StopTime: stopGrace - closeGrace - time.Second, // what came of the last attempts is saved before the store closes
 	})
 	p.metrics.Gauge("callbacks_taken", "Callbacks that this process sends, or that wait for their turn in it.", func() int64 {
-		fast, slow := p.callbacks.Taken()
-		return int64(fast + slow)
+		return int64(p.callbacks.Taken())
 	})
 	p.store.SetEngine(p.engine)
 	p.store.SetDispatcher(p.callbacks)
