@@ -258,7 +258,7 @@ func item(m *method.Method, n *store.NewPayout) rule.Item {
 		i.Currencies[k] = m.Currencies[k].Code
 	}
 	if c, ok := m.Currency(n.Currency); ok {
-		i.MinAmount, i.MaxAmount = c.Min, c.Max
+		i.MinAmount, i.MaxAmount, i.Step = c.Min, c.Max, c.Step
 	}
 	return i
 }

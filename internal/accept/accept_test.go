@@ -118,7 +118,7 @@ func TestPayoutReadsTheRequest(t *testing.T) {
 			CallbackDelay: 30 * time.Second, CallbacksDisabled: true, BestBefore: best,
 		},
 		Check: rule.Item{
-			Method: "bank-transfer/kyrgyzstan", Currencies: []string{"KGS"}, MinAmount: 1500, MaxAmount: 1500000,
+			Method: "bank-transfer/kyrgyzstan", Currencies: []string{"KGS"}, MinAmount: 1500, MaxAmount: 1500000, Step: 1,
 			Amount: 1500, Currency: "KGS", BestBefore: best,
 		},
 	}

@@ -106,7 +106,7 @@ func (b *Balance) Post(t Transfer) error {
 		return fmt.Errorf("%w: %s %d %s→%s on balance %d %s", ErrTransfer, t.Currency, t.Amount, t.Debit, t.Credit, b.ProjectID, b.Currency)
 	}
 	from, to := b.credits[t.Debit], b.credits[t.Credit]
-	if from < math.MinInt64+t.Amount || to > math.MaxInt64-t.Amount {
+	if from < -math.MaxInt64+t.Amount || to > math.MaxInt64-t.Amount {
 		return fmt.Errorf("%w: %d %s overflows", ErrTransfer, t.Amount, t.Currency)
 	}
 	from, to = from-t.Amount, to+t.Amount

@@ -28,6 +28,7 @@ const (
 	CodeInsufficientFunds  = 3028
 	CodePaymentIDExists    = 3041
 	CodeNotFound           = 3061
+	CodeInvalidAmount      = 3104
 	CodeCurrency           = 3121
 	CodeAccountRequired    = 3242
 	CodeSignature          = 3261

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"flashpay/internal/provider"
@@ -21,18 +22,10 @@ func (e *Engine) handleNotification(ctx context.Context, n *store.StoredNotifica
 		e.refuse(ctx, n, err.Error())
 		return
 	}
-	finished := false
-	for _, r := range reports {
-		from := source{call: "notification"}
-		if len(reports) == 1 {
-			from.notification = n.ID
-		}
-		stored, err := e.report(ctx, b, r, from)
-		if err != nil {
-			e.postpone(ctx, n, err)
-			return
-		}
-		finished = stored && from.notification != 0
+	finished, err := e.applyReports(ctx, b, n, reports)
+	if err != nil {
+		e.postpone(ctx, n, err)
+		return
 	}
 	if finished {
 		return // in the commit of its step
@@ -40,6 +33,21 @@ func (e *Engine) handleNotification(ctx context.Context, n *store.StoredNotifica
 	if err := e.store.FinishNotification(ctx, n.ID, ""); err != nil {
 		e.log.Error("process: finishing a notification failed; it is read again", "notification", n.ID, "err", err)
 	}
+}
+
+// applyReports applies what a notification reports, all at once, so that its steps share a commit. finished is true
+// where the only report's step finished the notification, too.
+func (e *Engine) applyReports(ctx context.Context, b *bank, n *store.StoredNotification, reports []provider.Report) (finished bool, err error) {
+	if len(reports) == 1 {
+		return e.report(ctx, b, reports[0], source{call: "notification", notification: n.ID})
+	}
+	errs := make([]error, len(reports))
+	var done sync.WaitGroup
+	for i, r := range reports {
+		done.Go(func() { _, errs[i] = e.report(ctx, b, r, source{call: "notification"}) })
+	}
+	done.Wait()
+	return false, errors.Join(errs...)
 }
 
 // report applies one report. stored is true where a step was committed, and with it the notification finished.

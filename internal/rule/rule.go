@@ -16,6 +16,7 @@ type Item struct {
 	Currencies []string
 	MinAmount  int64 // the method's limits in the item's currency, minor units
 	MaxAmount  int64
+	Step       int64 // the method takes multiples of it only; 0 or 1: any sum
 	Amount     int64
 	Currency   string
 	BestBefore time.Time // zero: none
@@ -47,6 +48,8 @@ func Decide(s State, i Item) int {
 		return payout.CodeAboveLimit
 	case i.Amount < limit(settings.MinAmount, i.MinAmount):
 		return payout.CodeBelowLimit
+	case i.Step > 1 && i.Amount%i.Step != 0:
+		return payout.CodeInvalidAmount
 	case i.BadAccount:
 		return payout.CodeAccountData
 	case !i.BestBefore.IsZero() && !i.BestBefore.After(s.Now):

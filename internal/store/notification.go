@@ -166,7 +166,7 @@ func (s *Store) RejectionByRequest(ctx context.Context, projectID int64, request
 	const find = "SELECT status, body, at FROM rejections WHERE request_id = $1 AND project_id = $2 AND at > $3"
 	err := s.reads.QueryRowContext(ctx, find, requestID, projectID, s.Now().Add(-rejectionLife).UnixMicro()).Scan(&r.Status, &r.Body, &at)
 	if err != nil {
-		return nil, notFound(err)
+		return nil, s.unavailable(notFound(err))
 	}
 	r.At = fromMicros(at)
 	return r, nil

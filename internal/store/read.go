@@ -12,6 +12,14 @@ import (
 	"flashpay/internal/payout"
 )
 
+// unavailable says of an error of a broken connection that the database does not answer.
+func (s *Store) unavailable(err error) error {
+	if err == nil || errors.Is(err, ErrNotFound) || s.dialect.classify(err) != faultUnknown {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
 // notFound turns «no rows» into ErrNotFound.
 func notFound(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
@@ -95,7 +103,7 @@ func (s *Store) viewByID(ctx context.Context, projectID, id int64) (*View, error
 func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {
 	p, err := scanPayment(row.Scan)
 	if err != nil {
-		return nil, err
+		return nil, s.unavailable(err)
 	}
 	v := &View{Payment: p}
 	const first = "SELECT " + operationColumns + " FROM operations WHERE project_id = $1 AND id = $2"
@@ -103,7 +111,7 @@ func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {
 	for _, query := range []string{first, later} {
 		rows, err := s.reads.QueryContext(ctx, query, p.ProjectID, p.ID)
 		if err != nil {
-			return nil, fmt.Errorf("store: operations: %w", err)
+			return nil, s.unavailable(fmt.Errorf("store: operations: %w", err))
 		}
 		err = eachRow(rows, func(r *sql.Rows) error {
 			o, err := scanOperation(r.Scan)
@@ -111,7 +119,7 @@ func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {
 			return err
 		})
 		if err != nil {
-			return nil, fmt.Errorf("store: operations: %w", err)
+			return nil, s.unavailable(fmt.Errorf("store: operations: %w", err))
 		}
 	}
 	return v, nil
