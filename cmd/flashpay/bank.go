@@ -47,10 +47,11 @@ func (c *bankCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	failed := make(chan error, 1)
 	b, err := startBank(a.ctx, ln, bank.Config{
 		State: bankState(c.State), NoDedup: c.NoDedup, Logger: newLogger(a.stderr, level),
 		ReturnAfter: max(c.ReturnAfter, 1), LateAfter: max(c.LateAfter, 1), // 0 is «at once»; to the bank it is its default
-	})
+	}, failed)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
@@ -59,7 +60,7 @@ func (c *bankCmd) Run(a *app) error {
 	}
 	select {
 	case <-a.ctx.Done():
-	case err := <-b.failed:
+	case err := <-failed:
 		return errors.Join(err, b.stop(withGrace(a.ctx, stopGrace)))
 	}
 	return b.stop(withGrace(a.ctx, stopGrace))
@@ -79,24 +80,24 @@ func parseLevel(text string) (slog.Level, error) {
 // runningBank is a simulated bank that serves.
 type runningBank struct {
 	url    string
-	failed chan error // at most one: it stopped by itself
 	cancel context.CancelFunc
 	ended  chan struct{}
 	bank   *bank.Bank
 }
 
-// startBank opens a bank and serves it. It takes the listener only where it returns no error.
-func startBank(ctx context.Context, ln net.Listener, c bank.Config) (*runningBank, error) {
+// startBank opens a bank and serves it; like startServer it says on failed that it stopped by itself. It takes the
+// listener only where it returns no error.
+func startBank(ctx context.Context, ln net.Listener, c bank.Config, failed chan<- error) (*runningBank, error) {
 	opened, err := bank.Open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	b := &runningBank{url: localURL(ln.Addr()), failed: make(chan error, 1), cancel: cancel, ended: make(chan struct{}), bank: opened}
+	b := &runningBank{url: localURL(ln.Addr()), cancel: cancel, ended: make(chan struct{}), bank: opened}
 	go func() {
 		defer close(b.ended)
 		if err := opened.Serve(serving, ln); err != nil {
-			b.failed <- err
+			failed <- err
 		}
 	}()
 	return b, nil

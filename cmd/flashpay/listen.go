@@ -39,13 +39,14 @@ func (c *listenCmd) Run(a *app) error {
 	}
 	printer := &callbackPrinter{app: a, json: c.JSON}
 	handler := &client.Forwarder{Keys: func() []string { return []string{c.Key} }, Target: c.Forward, Report: printer.print}
-	server := startServer(ln, handler, nil)
+	failed := make(chan error, 1)
+	server := startServer(ln, handler, nil, failed)
 	if err := printer.ready(server.url); err != nil {
 		return err
 	}
 	select {
 	case <-a.ctx.Done():
-	case err := <-server.failed:
+	case err := <-failed:
 		return err
 	}
 	return server.stop(withGrace(a.ctx, stopGrace))

@@ -73,7 +73,7 @@ type platform struct {
 	gate      *server
 	ops       *server
 
-	failed  chan error // a part stopped by itself: the process should end
+	failed  chan error // a part stopped by itself: the process should end; there is room for each part once
 	cancel  context.CancelFunc
 	workers sync.WaitGroup // engine and callbacks
 	working atomic.Int32   // of them, those that run
@@ -123,12 +123,10 @@ func (p *platform) start(ctx context.Context) (err error) {
 	}
 	p.console = ops.New(p.metrics, p.checks()...)
 	if c.Gate != nil {
-		p.gate = startServer(c.Gate, p.newGate().Handler(), c.Logger)
-		p.watch(p.gate.failed)
+		p.gate = startServer(c.Gate, p.newGate().Handler(), c.Logger, p.failed)
 	}
 	if c.Ops != nil {
-		p.ops = startServer(c.Ops, p.console, c.Logger)
-		p.watch(p.ops.failed)
+		p.ops = startServer(c.Ops, p.console, c.Logger, p.failed)
 	}
 	at := p.addresses()
 	c.Logger.Info("started", "build", ops.ReadBuild().String(), "database", p.store.EngineName(), "takes_requests", c.TakeRequests, "processes", c.Process,
@@ -156,10 +154,9 @@ func (p *platform) startSimulatedBank(ctx context.Context) (err error) {
 	}
 	c.Bank.State = cmp.Or(c.Bank.State, bankBeside(p.store, c.Store.URL))
 	c.Bank.Logger = cmp.Or(c.Bank.Logger, c.Logger)
-	if p.bank, err = startBank(ctx, c.BankListener, c.Bank); err != nil {
+	if p.bank, err = startBank(ctx, c.BankListener, c.Bank, p.failed); err != nil {
 		return err
 	}
-	p.watch(p.bank.failed)
 	return nil
 }
 
@@ -226,15 +223,6 @@ func (p *platform) checks() []ops.Check {
 		}})
 	}
 	return list
-}
-
-// watch passes on that a server has stopped by itself.
-func (p *platform) watch(failed <-chan error) {
-	go func() {
-		if err, ok := <-failed; ok {
-			p.failed <- err
-		}
-	}()
 }
 
 func (p *platform) newGate() *gate.Gate {

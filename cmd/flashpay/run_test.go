@@ -205,7 +205,7 @@ func TestStopFinishesRequests(t *testing.T) {
 		close(entered)
 		<-release
 		_, _ = io.WriteString(w, "done")
-	}), nil)
+	}), nil, make(chan error, 1))
 	answer := make(chan string, 1)
 	go func() {
 		resp, err := http.Get(s.url)
@@ -240,7 +240,7 @@ func TestStopFinishesRequests(t *testing.T) {
 	hangs := startServer(ln, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(entered)
 		<-r.Context().Done()
-	}), nil)
+	}), nil, make(chan error, 1))
 	go func() {
 		if resp, err := http.Get(hangs.url); err == nil {
 			_ = resp.Body.Close()

@@ -36,14 +36,14 @@ func localURL(addr net.Addr) string {
 
 // server is an HTTP server that runs.
 type server struct {
-	url    string
-	http   *http.Server
-	failed chan error // at most one: it stopped by itself
+	url  string
+	http *http.Server
 }
 
-// startServer serves a listener with limits that keep a slow or greedy client from holding it.
-func startServer(ln net.Listener, handler http.Handler, logger *slog.Logger) *server {
-	s := &server{url: localURL(ln.Addr()), failed: make(chan error, 1)}
+// startServer serves a listener with limits that keep a slow or greedy client from holding it. Where it stops by itself
+// it says so on failed, once, which must have room.
+func startServer(ln net.Listener, handler http.Handler, logger *slog.Logger, failed chan<- error) *server {
+	s := &server{url: localURL(ln.Addr())}
 	s.http = &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
@@ -54,7 +54,7 @@ func startServer(ln net.Listener, handler http.Handler, logger *slog.Logger) *se
 	s.http.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
 	go func() {
 		if err := s.http.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			s.failed <- fmt.Errorf("server on %s: %w", s.url, err)
+			failed <- fmt.Errorf("server on %s: %w", s.url, err)
 		}
 	}()
 	return s
