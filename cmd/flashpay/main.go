@@ -50,6 +50,7 @@ type app struct {
 
 // commands is the command line: one field, and one struct with a Run method, for each command.
 type commands struct {
+	Demo     demoCmd     `cmd:"" group:"run" help:"Platform, simulated bank and a merchant's web service in one process, to try."`
 	Serve    serveCmd    `cmd:"" group:"run" help:"Start the platform: Gate, processing, callbacks, and a simulated bank for test projects."`
 	Bank     bankCmd     `cmd:"" group:"run" help:"Start the simulated bank alone."`
 	Migrate  migrateCmd  `cmd:"" group:"run" help:"Bring a database up to date."`

@@ -121,6 +121,9 @@ func (p *platform) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	p.metrics.Gauge("store_queued", "Items that wait for a commit.", func() int64 { return int64(p.store.Stats().Queued) })
+	p.metrics.Counter("store_commits_total", "Commits.", func() int64 { return p.store.Stats().Commits })
+	p.metrics.Counter("store_items_total", "Items in them: their quotient is the size of a batch.", func() int64 { return p.store.Stats().Items })
 	p.console = ops.New(p.metrics, p.checks()...)
 	if c.Gate != nil {
 		p.gate = startServer(c.Gate, p.newGate().Handler(), c.Logger, p.failed)
@@ -187,6 +190,9 @@ func (p *platform) startEngine(ctx context.Context) error {
 	p.callbacks = callback.New(callback.Config{
 		Store: p.store, AllowPrivate: c.AllowPrivateCallbacks, Logger: c.Logger, Observe: p.attempted,
 		StopTime: stopGrace - closeGrace - time.Second, // what came of the last attempts is saved before the store closes
+	})
+	p.metrics.Gauge("operations_taken", "Operations that this process works on, or has committed the intent of.", func() int64 {
+		return int64(p.engine.Taken())
 	})
 	p.metrics.Gauge("callbacks_taken", "Callbacks that this process sends, or that wait for their turn in it.", func() int64 {
 		return int64(p.callbacks.Taken())

@@ -24,7 +24,6 @@ type bank struct {
 	limiter  *rate.Limiter
 	breaker  *gobreaker.CircuitBreaker[provider.Outcome]
 	paused   atomic.Int64 // until when nothing is submitted, in microseconds: the bank is out of funds
-	observe  func(call string, outcome provider.Kind, took time.Duration)
 }
 
 func newBank(p provider.Provider, c Config, run func(context.Context, *store.Work)) *bank {
@@ -49,11 +48,6 @@ func newBank(p provider.Provider, c Config, run func(context.Context, *store.Wor
 			c.Logger.Warn("process: circuit breaker", "provider", name, "from", from.String(), "to", to.String())
 		},
 	})
-	b.observe = func(call string, outcome provider.Kind, took time.Duration) {
-		if c.Observe != nil {
-			c.Observe(b.name, call, outcome, took)
-		}
-	}
 	return b
 }
 
@@ -70,7 +64,6 @@ func (b *bank) takesSubmits(now time.Time) bool {
 
 // call makes one call through the breaker. refused is true where the breaker is open, and nothing was called.
 func (b *bank) call(name string, f func() provider.Outcome) (out provider.Outcome, refused bool) {
-	begun := time.Now()
 	out, err := b.breaker.Execute(func() (provider.Outcome, error) {
 		out := f()
 		switch {
@@ -84,7 +77,6 @@ func (b *bank) call(name string, f func() provider.Outcome) (out provider.Outcom
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
 		return provider.Outcome{Kind: provider.NotSent, Message: "the circuit breaker is open"}, true
 	}
-	b.observe(name, out.Kind, time.Since(begun))
 	return out, false
 }
 

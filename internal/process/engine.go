@@ -48,8 +48,6 @@ type Config struct {
 	Providers []provider.Provider
 	Logger    *slog.Logger
 	Times     Times
-	// Observe, where given, hears of every call of a provider.
-	Observe func(providerName, call string, outcome provider.Kind, took time.Duration)
 }
 
 // Engine works on operations. It is the store's Engine.
@@ -135,6 +133,14 @@ func (e *Engine) Notify(n *store.StoredNotification) {
 	if e.notifications.Reserve(0) {
 		e.notifications.Start(0, n)
 	}
+}
+
+// Taken says how many operations this process works on, or has committed the intent of.
+func (e *Engine) Taken() (n int) {
+	for _, b := range e.banks {
+		n += b.pool.Taken()
+	}
+	return n
 }
 
 func (e *Engine) remember(w *store.Work) {

@@ -57,6 +57,8 @@ type Store struct {
 	clock     atomic.Int64 // microseconds to add to this machine's time
 	snapshot  atomic.Pointer[snapshot]
 	refreshMu sync.Mutex
+	commits   atomic.Int64
+	items     atomic.Int64
 	sealed    atomic.Int64 // newest journal row of this shard that is committed
 	engine    Engine
 	callbacks Dispatcher
@@ -282,6 +284,18 @@ func (s *Store) Ready(ctx context.Context) error {
 		return fmt.Errorf("store: the database does not answer: %w", err)
 	}
 	return nil
+}
+
+// Stats are the writer's figures since the store was opened.
+type Stats struct {
+	Queued  int   // items that wait for a commit now
+	Commits int64 // made
+	Items   int64 // in them
+}
+
+// Stats returns the writer's figures.
+func (s *Store) Stats() Stats {
+	return Stats{Queued: s.batcher.Queued(), Commits: s.commits.Load(), Items: s.items.Load()}
 }
 
 // SetEngine tells the store what processes operations in this process. It must be called before the first request.

@@ -136,6 +136,8 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 		s.releaseJobs(t.jobs)
 		return nil, fmt.Errorf("store: commit: %w", err)
 	}
+	s.commits.Add(1)
+	s.items.Add(int64(len(commands)))
 	if last := s.rows.next - 1; len(t.lines) > 0 {
 		s.sealed.Store(last)
 	}

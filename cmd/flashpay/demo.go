@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"flashpay/internal/bank"
+	"flashpay/internal/demo"
+	"flashpay/internal/merchant"
+	"flashpay/internal/store"
+)
+
+// demoCmd starts all the parties of a payout in one process.
+type demoCmd struct {
+	Data string `var:"FLASHPAY_DEMO_DATA" default:"./flashpay-demo" placeholder:"DIR" help:"Where everything is kept; started again, the demo goes on where it was. Default: ./flashpay-demo."`
+}
+
+// Help is shown by --help.
+func (c *demoCmd) Help() string {
+	return `Platform, simulated bank and a merchant's web service, on SQLite, with nothing to set up. Open the shop's page, request
+payouts and watch each one's way: request and signing string, answer, callback, verified or not. Ctrl-C stops it.
+
+  flashpay demo
+  flashpay demo --data /tmp/demo
+
+It listens on 127.0.0.1 only: Gate on port 8080, the shop on 8081, the bank on 8090; where a port is taken, on a free one.`
+}
+
+// The demo's project. Its key is the one that the documentation's examples are signed with: no money hangs on it.
+const (
+	demoProject   = 210
+	demoKey       = "secret"
+	demoFunds     = 100_000_000 // 1,000,000.00 KGS
+	demoThreshold = 2 * time.Minute
+)
+
+// Run runs the demo until the program is asked to stop.
+func (c *demoCmd) Run(a *app) (err error) {
+	if err := os.MkdirAll(c.Data, 0o750); err != nil {
+		return fmt.Errorf("--data=%s: %w: choose a folder that can be written", c.Data, err)
+	}
+	logFile, err := os.OpenFile(filepath.Join(c.Data, "flashpay.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("--data=%s: %w", c.Data, err)
+	}
+	defer func() { err = errors.Join(err, logFile.Close()) }()
+	logger := newLogger(logFile, slog.LevelInfo)
+
+	web, err := listenNear(8081)
+	if err != nil {
+		return err
+	}
+	p, err := c.startPlatform(a.ctx, logger)
+	if err != nil {
+		return errors.Join(err, web.Close())
+	}
+	shop, server, err := c.startShop(a.ctx, p, web, logger)
+	if err != nil {
+		return errors.Join(err, web.Close(), p.stop(withGrace(a.ctx, stopGrace)))
+	}
+	c.welcome(a, p, server.url)
+	select {
+	case <-a.ctx.Done():
+	case err = <-p.failed:
+	}
+	_, _ = fmt.Fprintln(a.stdout, "\nStopping; started again, the demo goes on where it was.")
+	grace := withGrace(a.ctx, stopGrace)
+	return errors.Join(err, shop.Close(), server.stop(grace), p.stop(grace))
+}
+
+// startPlatform starts platform and bank, and makes the project where it is not there yet.
+func (c *demoCmd) startPlatform(ctx context.Context, logger *slog.Logger) (*platform, error) {
+	config := &platformConfig{
+		Store:        store.Config{URL: "sqlite:" + filepath.Join(c.Data, "flashpay.db")},
+		TakeRequests: true, Process: true, AllowPrivateCallbacks: true, Logger: logger,
+		Bank: bank.Config{ReturnAfter: 10 * time.Second, LateAfter: 10 * time.Second},
+	}
+	var err error
+	for _, l := range []struct {
+		port int
+		into *net.Listener
+	}{{8080, &config.Gate}, {8090, &config.BankListener}, {0, &config.Ops}} {
+		if *l.into, err = listenNear(l.port); err != nil {
+			return nil, errors.Join(err, config.closeListeners())
+		}
+	}
+	return startPlatform(ctx, config)
+}
+
+// startShop starts the merchant's web service and points the project's callbacks at it.
+func (c *demoCmd) startShop(ctx context.Context, p *platform, ln net.Listener, logger *slog.Logger) (*demo.Shop, *server, error) {
+	callbacks := localURL(ln.Addr()) + "/callback"
+	if err := ensureDemoProject(ctx, p.store, callbacks); err != nil {
+		return nil, nil, err
+	}
+	shop, err := demo.New(demo.Config{
+		GateURL: p.addresses().Gate, ProjectID: demoProject, Key: demoKey, State: c.Data, Logger: logger, Threshold: demoThreshold,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	server := startServer(ln, shop.Handler(), logger, p.failed)
+	server.http.WriteTimeout = 0 // the page's live view is an answer without end
+	return shop, server, nil
+}
+
+// ensureDemoProject makes the demo's project, or points its callbacks at where the shop listens today.
+func ensureDemoProject(ctx context.Context, s *store.Store, callbackURL string) error {
+	if known, ok := s.Project(demoProject); ok {
+		changed := *known
+		changed.Settings.CallbackURL = callbackURL
+		return s.UpdateProject(ctx, &changed, "demo")
+	}
+	return s.CreateProject(ctx, &merchant.Project{
+		ID: demoProject, MerchantID: 1, Name: "Demo shop", Mode: merchant.Test,
+		Settings: merchant.Settings{CallbackURL: callbackURL, Threshold: merchant.Duration(demoThreshold)},
+	}, demoKey, map[string]int64{"KGS": demoFunds}, "demo")
+}
+
+func (c *demoCmd) welcome(a *app, p *platform, shopURL string) {
+	at := p.addresses()
+	_, _ = fmt.Fprintf(a.stdout, `Flashpay demo: everything runs in this process, in %s.
+
+  The shop, open this:  %s
+  Gate                  %s   project %d, key %q
+  The bank's book       %s/transfers
+  Metrics and health    %s/metrics
+
+Ctrl-C stops it.
+`, c.Data, shopURL, at.Gate, demoProject, demoKey, at.Bank, at.Ops)
+}
+
+// listenNear listens on loopback, on the port asked for or, where that is taken, on a free one.
+func listenNear(port int) (net.Listener, error) {
+	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		ln, err = listen("loopback", "127.0.0.1:0")
+	}
+	return ln, err
+}
