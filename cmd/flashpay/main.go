@@ -54,6 +54,8 @@ type commands struct {
 	Serve    serveCmd    `cmd:"" group:"run" help:"Start the platform: Gate, processing, callbacks, and a simulated bank for test projects."`
 	Bank     bankCmd     `cmd:"" group:"run" help:"Start the simulated bank alone."`
 	Migrate  migrateCmd  `cmd:"" group:"run" help:"Bring a database up to date."`
+	Bench    benchCmd    `cmd:"" group:"run" help:"Measure payouts a second on this machine."`
+	Part     partCmd     `cmd:"" name:"bench-part" hidden:"" help:"A process of bench."`
 	Project  projectCmd  `cmd:"" group:"operate" help:"Create and show projects, add and revoke their keys."`
 	Balance  balanceCmd  `cmd:"" group:"operate" help:"Show and top up a project's balances."`
 	Callback callbackCmd `cmd:"" group:"operate" help:"List a project's callbacks, send one again."`
