@@ -77,7 +77,7 @@ type fault uint8
 
 const (
 	faultItem    fault = iota // an item is bad: it must fail alone
-	faultRetry                // rolled back for reasons of others (deadlock, busy): run it again
+	faultRetry                // rolled back for reasons of others (deadlock, busy, too slow): run it again
 	faultUnknown              // the connection broke: whether it was committed is not known; run it again with the same ids
 )
 
@@ -89,7 +89,7 @@ func (d *dialect) classify(err error) fault {
 	switch {
 	case errors.As(err, &pg):
 		switch {
-		case pg.Code == "40001", pg.Code == "40P01", pg.Code == "55P03":
+		case pg.Code == "40001", pg.Code == "40P01", pg.Code == "55P03", pg.Code == "57014":
 			return faultRetry
 		case strings.HasPrefix(pg.Code, "57P"), strings.HasPrefix(pg.Code, "08"), strings.HasPrefix(pg.Code, "53"):
 			return faultUnknown
@@ -97,7 +97,7 @@ func (d *dialect) classify(err error) fault {
 		return faultItem
 	case errors.As(err, &lite):
 		switch lite.Code() & 0xff {
-		case sqlitelib.SQLITE_BUSY, sqlitelib.SQLITE_LOCKED:
+		case sqlitelib.SQLITE_BUSY, sqlitelib.SQLITE_LOCKED, sqlitelib.SQLITE_INTERRUPT:
 			return faultRetry
 		case sqlitelib.SQLITE_FULL, sqlitelib.SQLITE_IOERR, sqlitelib.SQLITE_CANTOPEN, sqlitelib.SQLITE_READONLY:
 			return faultUnknown

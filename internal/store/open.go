@@ -155,9 +155,11 @@ func (s *Store) connect(ctx context.Context, address string) (err error) {
 }
 
 func sqliteDSN(path, synchronous string, readOnly bool) string {
-	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "foreign_keys(1)", "cache_size(-65536)", "wal_autocheckpoint(4000)"}
+	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "foreign_keys(1)", "wal_autocheckpoint(4000)"}
 	if readOnly {
-		pragmas = append(pragmas, "query_only(1)")
+		pragmas = append(pragmas, "query_only(1)", "cache_size(-8192)")
+	} else {
+		pragmas = append(pragmas, "cache_size(-65536)") // KiB: the indexes' pages that each commit touches
 	}
 	q := url.Values{"_pragma": pragmas}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()

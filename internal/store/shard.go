@@ -98,7 +98,13 @@ func (s *Store) keepShard(ctx context.Context) error {
 func (s *Store) reshard(ctx context.Context) error {
 	return s.do(ctx, &command{exec: func(ctx context.Context, _ *tx) error {
 		s.numbers, s.rows = allocator{}, allocator{}
-		return s.takeShard(ctx, true)
+		if err := s.takeShard(ctx, true); err != nil {
+			return err
+		}
+		if err := s.findUnsealed(ctx); err != nil {
+			return err
+		}
+		return s.reserveNumbers(ctx, numberBlock, rowBlock) // for the rest of this commit
 	}})
 }
 

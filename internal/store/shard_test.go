@@ -1,0 +1,77 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"flashpay/internal/payout"
+	"flashpay/internal/pgtest"
+	"flashpay/internal/store"
+)
+
+// TestNodesHaveShardsOfTheirOwn opens two nodes on one database: their numbers never meet, and a node that is gone
+// leaves its shard to the next.
+func TestNodesHaveShardsOfTheirOwn(t *testing.T) {
+	url := pgtest.URL(t)
+	a := open(t, url)
+	createProject(t, a, 210, 10_000)
+	b, err := store.Open(t.Context(), store.Config{URL: url, Keyset: testKeyset(), Serve: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := make(map[int64]bool)
+	for i := range 20 {
+		s := []*store.Store{a, b}[i%2]
+		id := fmt.Sprint("p", i)
+		if _, err := s.Accept(t.Context(), newPayout(210, id, 100)); err != nil {
+			t.Fatal(err)
+		}
+		v, err := s.PaymentView(t.Context(), 210, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if shard := v.Payment.ID / 1_000_000_000_000; shard != int64(i%2) || ids[v.Payment.ID] {
+			t.Errorf("payment %d of node %d", v.Payment.ID, i%2)
+		}
+		ids[v.Payment.ID] = true
+	}
+	if err := b.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	c := open(t, url)
+	if _, err := c.Accept(t.Context(), newPayout(210, "next", 100)); err != nil {
+		t.Fatal(err)
+	}
+	v, err := c.PaymentView(t.Context(), 210, "next")
+	if err != nil || v.Payment.ID/1_000_000_000_000 != 1 || ids[v.Payment.ID] {
+		t.Errorf("after a restart: %+v, %v", v, err)
+	}
+}
+
+// TestLeasesOfAClosedNodeAreFree leases an operation and closes the node: the next one gets it at once.
+func TestLeasesOfAClosedNodeAreFree(t *testing.T) {
+	engines(t, func(t *testing.T, url string) {
+		s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: testKeyset(), Serve: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		createProject(t, s, 210, 1000)
+		if _, err := s.Accept(t.Context(), newPayout(210, "p", 100)); err != nil {
+			t.Fatal(err)
+		}
+		lease := store.Lease{ProjectID: 210, Provider: "sandbox", N: 10, Submit: true, SubmitDeadline: time.Minute, Duration: time.Hour}
+		if work, err := s.LeaseOperations(t.Context(), lease); err != nil || len(work) != 1 || !work[0].Submit {
+			t.Fatalf("%+v, %v", work, err)
+		}
+		if err := s.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		next := open(t, url)
+		work, err := next.LeaseOperations(t.Context(), lease)
+		if err != nil || len(work) != 1 || work[0].Submit || work[0].Operation.Stage != payout.Sending {
+			t.Fatalf("after a restart it is inquired, not submitted: %+v, %v", work, err)
+		}
+	})
+}
