@@ -1,0 +1,192 @@
+// Package callback is stations 8 and 9 of the road: it renders a callback from the event that was committed with the
+// fact, signs it, posts it to the merchant, logs the attempt, and tries again by the schedule of protocol.md §5.1 until
+// the merchant answers 200. It meets the other stations in committed rows only.
+package callback
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"flashpay/internal/store"
+	"flashpay/internal/work"
+)
+
+// Config says how callbacks are sent. All but Store may be left zero.
+type Config struct {
+	Store        *store.Store
+	AllowPrivate bool                                                           // also to addresses of private networks
+	Logger       *slog.Logger                                                   // nil: nothing is logged
+	Interval     time.Duration                                                  // how often due callbacks are looked for beside what wakes the loop; 0: 1 s
+	StopTime     time.Duration                                                  // how long attempts may go on once Run shall end; 0: 8 s
+	TLS          *tls.Config                                                    // nil: the system's roots
+	Schedule     func(scheduled int, lastEnd time.Time) (at time.Time, ok bool) // nil: Next
+
+	// DialContext makes connections; nil: those of the network, guarded against private addresses unless AllowPrivate.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+	// Observe is told of each attempt and what its callback became, for metrics; it must be quick.
+	Observe func(a store.Attempt, became store.CallbackState)
+}
+
+// leaseAhead is how many places a lane may have before no more is leased for it: what waits in the database can be sent
+// by another process.
+const leaseAhead = 256
+
+// leasers is how many lanes are leased at once: what they write is committed together.
+const leasers = 8
+
+// Dispatcher sends callbacks. It is a store.Dispatcher; while Run runs, it takes callbacks.
+type Dispatcher struct {
+	config Config
+	sender *sender
+	pools  [classes]*work.Pool[task]
+	lanes  *laneBook
+	loop   *work.Loop
+	alarm  *alarm
+	hungry atomic.Bool    // something due was left for want of places
+	turn   int            // of the lanes, in the loop
+	under  sync.WaitGroup // attempts
+}
+
+var _ store.Dispatcher = (*Dispatcher)(nil)
+
+// task is one callback in a pool: to be sent, or, where ended is set, being sent already.
+type task struct {
+	job   *store.CallbackJob
+	ended <-chan struct{}
+}
+
+// New makes a dispatcher; it takes nothing before Run.
+func New(c Config) *Dispatcher {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Schedule == nil {
+		c.Schedule = Next
+	}
+	if c.Interval <= 0 {
+		c.Interval = time.Second
+	}
+	if c.StopTime <= 0 {
+		c.StopTime = 8 * time.Second
+	}
+	d := &Dispatcher{config: c, sender: newSender(&c), lanes: newLaneBook()}
+	for c := range d.pools {
+		d.pools[c] = work.NewPool(pools[c], func(ctx context.Context, t task) { d.run(ctx, class(c), t) })
+	}
+	d.loop = work.NewLoop(c.Interval, d.poll)
+	d.alarm = &alarm{wake: d.loop.Wake}
+	return d
+}
+
+// Run sends callbacks until ctx ends; then attempts that run may end within StopTime, and what came of them is saved.
+// Those that are cut off count as failed. It must be called once, and end before the store is closed.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	attempts, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(nil)
+	for _, p := range d.pools {
+		p.Open(attempts)
+	}
+	d.loop.Run(ctx)
+	d.alarm.stop()
+	timer := time.AfterFunc(d.config.StopTime, func() { cut(errStopped) })
+	defer timer.Stop()
+	for _, p := range d.pools {
+		p.Close()
+	}
+	d.under.Wait()
+	d.sender.transport.CloseIdleConnections()
+	if err := ctx.Err(); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// Wake makes the loop look for due callbacks now.
+func (d *Dispatcher) Wake() { d.loop.Wake() }
+
+// Taken says how many callbacks this process holds, being sent or waiting.
+func (d *Dispatcher) Taken() int {
+	taken := 0
+	for _, p := range d.pools {
+		taken += p.Taken()
+	}
+	return taken
+}
+
+// Reserve takes a place in a lane; false where there is none: then the callback is found in the database.
+func (d *Dispatcher) Reserve(lane int64) bool {
+	c := d.lanes.class(lane)
+	if !d.pools[c].Reserve(lane) {
+		d.hungry.Store(true)
+		return false
+	}
+	d.lanes.reserve(lane, c)
+	return true
+}
+
+// Release gives a reserved place back unused.
+func (d *Dispatcher) Release(lane int64) { d.pools[d.lanes.use(lane)].Release(lane) }
+
+// Start uses a reserved place: job is sent at once, or when its lane's turn comes.
+func (d *Dispatcher) Start(job *store.CallbackJob) {
+	d.pools[d.lanes.use(job.Lane)].Start(job.Lane, task{job: job})
+}
+
+// run sends a callback, or waits for one that is being sent.
+func (d *Dispatcher) run(ctx context.Context, here class, t task) {
+	defer d.freed()
+	if t.ended != nil {
+		<-t.ended
+		return
+	}
+	lane := t.job.Lane
+	if now := d.lanes.class(lane); now != here { // found out while this one waited
+		d.move(now, t)
+		return
+	}
+	if here == slow {
+		d.deliver(ctx, t.job)
+		return
+	}
+	ended := make(chan struct{})
+	d.under.Go(func() {
+		defer close(ended)
+		d.deliver(ctx, t.job)
+	})
+	timer := time.NewTimer(slowAfter)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return
+	case <-timer.C:
+	}
+	d.lanes.mark(lane, false)
+	if !d.move(slow, task{job: t.job, ended: ended}) {
+		<-ended
+	}
+}
+
+// move gives a task to another pool; false where that has no place for it. One that is not being sent yet is then
+// dropped: its lease ends, and it is found again.
+func (d *Dispatcher) move(to class, t task) bool {
+	if !d.pools[to].Reserve(t.job.Lane) {
+		d.hungry.Store(true)
+		return false
+	}
+	d.pools[to].Start(t.job.Lane, t)
+	return true
+}
+
+// freed wakes the loop where something due was left for want of places: a moment later, when this place is free.
+func (d *Dispatcher) freed() {
+	if d.hungry.Swap(false) {
+		now := d.config.Store.Now()
+		d.alarm.set(now.Add(5*time.Millisecond), now)
+	}
+}

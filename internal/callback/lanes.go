@@ -1,0 +1,108 @@
+package callback
+
+import (
+	"sync"
+	"time"
+
+	"flashpay/internal/work"
+)
+
+// class is what is known of a lane's endpoint, by the time that it took to answer.
+type class int
+
+const (
+	untried class = iota
+	quick
+	slow
+	classes
+)
+
+// Each class of endpoints has a pool of its own, so that any number of dead or slow endpoints takes no place from one
+// that is known to be quick, and little time from one that is not known yet. An attempt that takes longer than slowAfter
+// moves to the slow pool, and its lane with it. In each pool the lanes take turns.
+var pools = [classes]work.Config{
+	untried: {Running: 256, LaneRunning: 1, Places: 4096, LanePlaces: 256},
+	quick:   {Running: 512, LaneRunning: 64, Places: 16384, LanePlaces: 4096},
+	slow:    {Running: 512, LaneRunning: 16, Places: 2048, LanePlaces: 32},
+}
+
+const (
+	// slowAfter is how long an attempt to a quick endpoint may take.
+	slowAfter = time.Second
+	// quickAgain is how many attempts in a row must be quick for a slow lane to be quick again.
+	quickAgain = 8
+	// knownLanes bounds the memory of lanes; beyond it everything is forgotten and found out again.
+	knownLanes = 200_000
+)
+
+// laneBook knows the lanes' classes, and where places are reserved for them.
+type laneBook struct {
+	mu       sync.Mutex
+	known    map[int64]int          // quick attempts that a lane still lacks to be quick
+	reserved [classes]map[int64]int // places that are neither started nor released
+}
+
+func newLaneBook() *laneBook {
+	b := &laneBook{known: make(map[int64]int)}
+	for c := range b.reserved {
+		b.reserved[c] = make(map[int64]int)
+	}
+	return b
+}
+
+// class says what is known of a lane.
+func (b *laneBook) class(lane int64) class {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	missing, known := b.known[lane]
+	switch {
+	case !known:
+		return untried
+	case missing == 0:
+		return quick
+	}
+	return slow
+}
+
+// mark learns from an attempt.
+func (b *laneBook) mark(lane int64, wasQuick bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	missing, known := b.known[lane]
+	switch {
+	case !wasQuick:
+		missing = quickAgain
+	case missing > 0:
+		missing--
+	}
+	if !known && len(b.known) >= knownLanes {
+		clear(b.known)
+	}
+	b.known[lane] = missing
+}
+
+// reserve notes a reserved place.
+func (b *laneBook) reserve(lane int64, c class) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reserved[c][lane]++
+}
+
+// use takes back a note of a place of this lane, and says in which pool the place is. Places of one lane and pool are
+// all alike, so it does not matter which of them is used.
+func (b *laneBook) use(lane int64) class {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for c, places := range b.reserved {
+		switch n := places[lane]; n {
+		case 0:
+			continue
+		case 1:
+			delete(places, lane)
+		default:
+			places[lane] = n - 1
+		}
+		return class(c)
+	}
+	panic("callback: a place was used that had not been reserved")
+}

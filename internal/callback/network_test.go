@@ -1,0 +1,97 @@
+package callback
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+)
+
+// network is an internet of hosts behind net.Pipe, for virtual time. A host that nobody serves is dead: it swallows
+// what is sent to it.
+type network struct {
+	mu      sync.Mutex
+	hosts   map[string]*pipeListener
+	refuses map[string]bool
+	servers []*http.Server
+}
+
+func newNetwork() *network {
+	return &network{hosts: make(map[string]*pipeListener), refuses: make(map[string]bool)}
+}
+
+// serve puts a host on the network.
+func (n *network) serve(host string, f http.HandlerFunc) {
+	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	s := &http.Server{Handler: f}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hosts[host] = l
+	n.servers = append(n.servers, s)
+	go s.Serve(l)
+}
+
+// refuse makes a host refuse connections.
+func (n *network) refuse(host string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.refuses[host] = true
+}
+
+func (n *network) dial(ctx context.Context, _, address string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	l, refuses := n.hosts[host], n.refuses[host]
+	n.mu.Unlock()
+	if refuses {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}
+	if l == nil {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	ours, theirs := net.Pipe()
+	select {
+	case l.conns <- theirs:
+		return ours, nil
+	case <-l.closed:
+		return nil, errors.New("closed")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (n *network) close() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.servers {
+		s.Close()
+	}
+}
+
+type pipeListener struct {
+	conns  chan net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }

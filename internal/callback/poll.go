@@ -1,0 +1,100 @@
+package callback
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"flashpay/internal/store"
+)
+
+// poll leases what is due, a share of each lane in turn, and starts it.
+func (d *Dispatcher) poll(ctx context.Context) (more bool) {
+	start := time.Now()
+	// However many lanes there are, looking for what is due takes half of the time at most.
+	defer func() { time.Sleep(min(time.Since(start), d.config.Interval)) }()
+	lanes, err := d.config.Store.CallbackLanes(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.config.Logger.Error("callback: looking for due callbacks failed", "err", err)
+		}
+		return false
+	}
+	now := d.config.Store.Now()
+	var due []int64
+	var next time.Time
+	for _, l := range lanes {
+		switch {
+		case !l.DueAt.After(now):
+			due = append(due, l.Lane)
+		case next.IsZero() || l.DueAt.Before(next):
+			next = l.DueAt
+		}
+	}
+	if !next.IsZero() {
+		d.alarm.set(next, now)
+	}
+	return d.leaseAll(ctx, due)
+}
+
+// leaseAll leases from all lanes. Another one is the first each time, so that none is always served last.
+func (d *Dispatcher) leaseAll(ctx context.Context, due []int64) (more bool) {
+	if len(due) == 0 {
+		return false
+	}
+	d.turn++
+	queue := make(chan int64, len(due))
+	for i := range due {
+		queue <- due[(d.turn+i)%len(due)]
+	}
+	close(queue)
+	var leased atomic.Bool
+	var wg sync.WaitGroup
+	for range min(leasers, len(due)) {
+		wg.Go(func() {
+			for lane := range queue {
+				if d.lease(ctx, lane) > 0 {
+					leased.Store(true)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return leased.Load()
+}
+
+// lease leases as many due callbacks of a lane as it has places for, starts them and says how many.
+func (d *Dispatcher) lease(ctx context.Context, lane int64) int {
+	places := 0
+	for want := d.room(lane); places < want && d.Reserve(lane); {
+		places++
+	}
+	if places == 0 {
+		d.hungry.Store(true)
+		return 0
+	}
+	jobs, err := d.config.Store.LeaseCallbacks(ctx, lane, places)
+	if err != nil && ctx.Err() == nil {
+		d.config.Logger.Error("callback: leasing due callbacks failed", "leased", len(jobs), "err", err)
+	}
+	for _, job := range jobs {
+		d.start(lane, job)
+	}
+	for range places - len(jobs) {
+		d.Release(lane)
+	}
+	return len(jobs)
+}
+
+// start starts a job in a place of the lane in which it was found.
+func (d *Dispatcher) start(lane int64, job *store.CallbackJob) {
+	job.Lane = lane
+	d.Start(job)
+}
+
+// room says how many callbacks may be leased for a lane.
+func (d *Dispatcher) room(lane int64) int {
+	c := d.lanes.class(lane)
+	return d.pools[c].Room(lane) - max(0, pools[c].LanePlaces-leaseAhead)
+}
