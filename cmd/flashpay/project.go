@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"flashpay/internal/account"
 	"flashpay/internal/merchant"
 	"flashpay/internal/money"
 	"flashpay/internal/store"
@@ -188,7 +189,7 @@ type projectView struct {
 	Rules        []merchant.CallbackRule            `json:"callback_rules,omitempty"`
 	Threshold    string                             `json:"threshold,omitempty"` // absent: the method's own
 	AllowIP      []netip.Prefix                     `json:"allow_ip"`
-	AccountCheck merchant.AccountCheck              `json:"account_check,omitempty"`
+	AccountCheck account.Policy                     `json:"account_check,omitempty"`
 	Methods      map[string]merchant.MethodSettings `json:"methods,omitempty"`
 	Keys         []keyView                          `json:"keys"`
 	Key          string                             `json:"key,omitempty"` // of project create, where it was made there

@@ -270,7 +270,7 @@ func AccountPolicy(p *merchant.Project, m *method.Method) account.Policy {
 	case m.Country != account.Country:
 		return account.Off
 	case p.Settings.AccountCheck != "":
-		return account.Policy(p.Settings.AccountCheck)
+		return p.Settings.AccountCheck
 	case p.Mode == merchant.Test:
 		return account.Off
 	default:

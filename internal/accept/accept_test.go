@@ -250,7 +250,7 @@ func TestAccountDoctorsPolicy(t *testing.T) {
 	other.Country = "GE"
 	for _, c := range []struct {
 		mode    merchant.Mode
-		project merchant.AccountCheck
+		project account.Policy
 		method  *method.Method
 		number  string
 		remark  bool

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"flashpay/internal/account"
 )
 
 // Mode tells whether a project moves money.
@@ -56,23 +58,13 @@ func (p *Project) Admits(addr netip.Addr) bool {
 	return slices.ContainsFunc(p.Settings.AllowIP, func(n netip.Prefix) bool { return n.Contains(addr) })
 }
 
-// AccountCheck is the policy of the account doctor (product.md §12.1).
-type AccountCheck string
-
-// The policies: off asks nothing, warn keeps a remark, strict declines 20102 at once.
-const (
-	AccountCheckOff    AccountCheck = "off"
-	AccountCheckWarn   AccountCheck = "warn"
-	AccountCheckStrict AccountCheck = "strict"
-)
-
 // Settings are a project's settings, one versioned value, stored as JSON.
 type Settings struct {
 	CallbackURL   string                    `json:"callback_url,omitempty"`
 	CallbackRules []CallbackRule            `json:"callback_rules,omitempty"`
 	Threshold     Duration                  `json:"threshold,omitempty"` // 0: the method's own
 	AllowIP       []netip.Prefix            `json:"allow_ip,omitempty"`
-	AccountCheck  AccountCheck              `json:"account_check,omitempty"` // empty: off for test, the method's own for live
+	AccountCheck  account.Policy            `json:"account_check,omitempty"` // empty: off for test, the method's own for live
 	Methods       map[string]MethodSettings `json:"methods,omitempty"`       // by method path; absent: enabled, method's limits
 }
 
