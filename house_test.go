@@ -91,21 +91,22 @@ var rooms = map[string][]string{
 	// The proof that the public packages suffice for a merchant.
 	"internal/demo": {"client", "signature"},
 
-	"internal/pgtest": {},
-	"e2e":             {},
-	"cmd/flashpay":    anything,
+	"internal/pgtest":      {},
+	"internal/browsertest": {},
+	"e2e":                  {},
+	"cmd/flashpay":         anything,
 }
 
 // inTests is what tests may import beyond their room's own list, those of nouns
 // and public packages excepted. Stations stay apart in tests as well:
 // what needs several of them is a test of e2e.
 var inTests = []string{
-	"internal/pgtest", "internal/provider/providertest", "internal/provider/sandbox", "internal/bank",
+	"internal/pgtest", "internal/browsertest", "internal/provider/providertest", "internal/provider/sandbox", "internal/bank",
 	"internal/store", "internal/audit", "internal/vault", "signature", "client", "openapi",
 }
 
 // onlyInTests must not get into the program.
-var onlyInTests = []string{"internal/pgtest", "internal/provider/providertest"}
+var onlyInTests = []string{"internal/pgtest", "internal/browsertest", "internal/provider/providertest"}
 
 // withFloats lists the rooms that measure and hold no money: there a float is
 // a rate, a share or a duration. Elsewhere sums are int64 minor units, and

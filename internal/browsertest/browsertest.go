@@ -1,0 +1,327 @@
+// Package browsertest drives pages in a headless Chromium, for tests.
+//
+// A browser is started once for a test, with a new and empty profile, and ends
+// with it. A machine without Chromium fails the test and is told what to
+// install; nothing is skipped. A page fails its test where it asks for anything
+// that is not on loopback, throws an error, or breaks its own content policy.
+package browsertest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// Screenshots names the environment variable with the folder that pictures go
+// to. Where it is empty, none are taken.
+const Screenshots = "FLASHPAY_SCREENSHOTS"
+
+// deadline bounds everything that one page does in a test.
+const deadline = 60 * time.Second
+
+// errNoChromium is what a developer reads whose machine has none.
+var errNoChromium = errors.New("no Chromium found: run `make deps`, or install it " +
+	"(`apt-get install chromium fonts-dejavu-core`, `brew install --cask chromium`), so that chromium, chromium-browser, " +
+	"google-chrome, google-chrome-stable or headless_shell is in PATH")
+
+// Browser is a running Chromium.
+type Browser struct{ ctx context.Context }
+
+// Start starts a Chromium for the length of a test.
+func Start(t testing.TB) *Browser {
+	t.Helper()
+	binary, err := find()
+	if err != nil {
+		t.Fatalf("browsertest: %v", err)
+	}
+	// Flags of our own only: what a browser does beyond the page is switched off.
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(binary),
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.Headless,
+		chromedp.NoSandbox,
+		chromedp.DisableGPU,
+		chromedp.NoFirstRun,
+		chromedp.NoDefaultBrowserCheck,
+		chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-extensions", true),
+		chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.Flag("hide-scrollbars", true),
+		chromedp.Flag("force-color-profile", "srgb"),
+		chromedp.Flag("lang", "en-US"),
+		// Whatever is not loopback does not resolve.
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"),
+		chromedp.WSURLReadTimeout(deadline),
+	}
+	// Not t.Context(): the browser is ended in order when the test has ended.
+	alloc, endAlloc := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, end := chromedp.NewContext(alloc)
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			t.Logf("browsertest: ending Chromium: %v", err)
+		}
+		end()
+		endAlloc()
+	})
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("browsertest: %s does not start: %v", binary, err)
+	}
+	return &Browser{ctx}
+}
+
+func find() (string, error) {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "headless_shell"} {
+		if binary, err := exec.LookPath(name); err == nil {
+			return binary, nil
+		}
+	}
+	for _, binary := range []string{
+		"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+		"/Applications/Chromium.app/Contents/MacOS/Chromium",
+	} {
+		if _, err := os.Stat(binary); err == nil {
+			return binary, nil
+		}
+	}
+	return "", errNoChromium
+}
+
+// View is how a page is looked at. Zero sizes are those of a desk: 1440 by 900.
+type View struct {
+	Width, Height int64 // CSS pixels
+	Dark          bool  // what prefers-color-scheme says
+	NoScript      bool
+}
+
+// Page is an open tab. Its methods fail the test that opened it.
+type Page struct {
+	t      testing.TB
+	ctx    context.Context
+	mu     sync.Mutex
+	faults []string
+}
+
+// Open opens a new tab. It is closed at the end of the test, which fails if the
+// page asked for anything off loopback or reported an error; see [Page.Faults].
+func (b *Browser) Open(t testing.TB, v View) *Page {
+	t.Helper()
+	if v.Width == 0 {
+		v.Width, v.Height = 1440, 900
+	}
+	tab, end := chromedp.NewContext(b.ctx)
+	ctx, stop := context.WithTimeout(tab, deadline)
+	p := &Page{t: t, ctx: ctx}
+	t.Cleanup(func() {
+		for _, fault := range p.Faults() {
+			t.Errorf("browsertest: the page: %s", fault)
+		}
+		stop()
+		end()
+	})
+	// The first action in a tab binds its life to the context's, so it gets the
+	// one without a deadline.
+	if err := chromedp.Do(tab); err != nil {
+		t.Fatalf("browsertest: open a tab: %v", err)
+	}
+	if err := chromedp.Listen(tab, p.watch); err != nil {
+		t.Fatalf("browsertest: listen to a tab: %v", err)
+	}
+	p.Do(chromedp.EmulateViewport(v.Width, v.Height), chromedp.Func(v.emulate))
+	return p
+}
+
+// emulate makes a tab report what it does, and look as v says.
+func (v View) emulate(ctx context.Context, tab *chromedp.Target) error {
+	scheme := "light"
+	if v.Dark {
+		scheme = "dark"
+	}
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme},
+		{Name: "prefers-reduced-motion", Value: "reduce"},
+	}}
+	_, err := cdp.Call(ctx, tab, network.Enable, network.EnableParams{})
+	if err == nil {
+		_, err = cdp.Call(ctx, tab, log.Enable, cdp.Empty{})
+	}
+	if err == nil {
+		_, err = cdp.Call(ctx, tab, emulation.SetEmulatedMedia, media)
+	}
+	if err == nil && v.NoScript {
+		_, err = cdp.Call(ctx, tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	}
+	return err
+}
+
+// watch notes what a page must not do. Answers of 4xx are not among it: pages
+// are shown with them.
+func (p *Page) watch(event any) {
+	switch e := event.(type) {
+	case *network.EventRequestWillBeSent:
+		if !onLoopback(e.Request.URL) {
+			p.note("asked for " + e.Request.URL)
+		}
+	case *runtime.EventExceptionThrown:
+		words := e.ExceptionDetails.Text
+		if e.ExceptionDetails.Exception != nil {
+			words += " " + e.ExceptionDetails.Exception.Description
+		}
+		p.note("threw: " + words)
+	case *log.EventEntryAdded:
+		if e.Entry.Level == log.EntryLevelError && e.Entry.Source != log.EntrySourceNetwork {
+			p.note(string(e.Entry.Source) + ": " + e.Entry.Text)
+		}
+	}
+}
+
+func (p *Page) note(fault string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, fault)
+}
+
+func onLoopback(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	if u.Scheme == "data" || u.Scheme == "blob" || u.Scheme == "about" {
+		return true
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Faults returns what the page has done so far that it must not, and forgets it.
+func (p *Page) Faults() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	faults := p.faults
+	p.faults = nil
+	return faults
+}
+
+// Do runs actions in the page, in their order.
+func (p *Page) Do(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	if err := chromedp.Do(p.ctx, actions...); err != nil {
+		p.t.Fatalf("browsertest: %v\nthe page says:\n%s", err, p.lastWords())
+	}
+}
+
+// Goto opens an address and waits until the page is loaded.
+func (p *Page) Goto(address string) {
+	p.t.Helper()
+	p.Do(chromedp.Navigate(address))
+}
+
+// Click clicks on the first visible element that a CSS selector matches.
+func (p *Page) Click(selector string) {
+	p.t.Helper()
+	p.Do(chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+}
+
+// Type replaces what stands in a field by what is typed.
+func (p *Page) Type(selector, text string) {
+	p.t.Helper()
+	p.Do(chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// Value returns what stands in a field.
+func (p *Page) Value(selector string) string {
+	p.t.Helper()
+	value, err := chromedp.Run(p.ctx, chromedp.Value(chromedp.CSS(selector)))
+	if err != nil {
+		p.t.Fatalf("browsertest: value of %s: %v", selector, err)
+	}
+	return value
+}
+
+// Eval evaluates a JavaScript expression in a page.
+func Eval[T any](p *Page, expression string) T {
+	p.t.Helper()
+	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		p.t.Fatalf("browsertest: %s: %v", expression, err)
+	}
+	return value
+}
+
+const (
+	patience = 20 * time.Second
+	interval = 50 * time.Millisecond
+)
+
+// Wait waits until the page's text has all the words, whatever their case.
+func (p *Page) Wait(words ...string) {
+	p.t.Helper()
+	end := time.Now().Add(patience)
+	for _, w := range words {
+		for !strings.Contains(strings.ToLower(p.lastWords()), strings.ToLower(w)) {
+			if time.Now().After(end) {
+				p.t.Fatalf("browsertest: %q does not appear; the page says:\n%s", w, p.lastWords())
+			}
+			time.Sleep(interval)
+		}
+	}
+}
+
+// Text returns what the page says, as it is seen.
+func (p *Page) Text() string {
+	p.t.Helper()
+	return Eval[string](p, text)
+}
+
+const text = `document.body.innerText`
+
+// lastWords is Text for a page that may be between two documents.
+func (p *Page) lastWords() string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), patience)
+	defer cancel()
+	words, err := chromedp.Run(ctx, chromedp.Evaluate[string](text))
+	if err != nil {
+		return "(no text: " + err.Error() + ")"
+	}
+	return words
+}
+
+// Screenshot writes a picture of the page, in its whole length or of what is
+// seen of it, as name.png into the folder that [Screenshots] names, if it does.
+func (p *Page) Screenshot(name string, whole bool) {
+	p.t.Helper()
+	dir := os.Getenv(Screenshots)
+	if dir == "" {
+		return
+	}
+	action := chromedp.CaptureScreenshot()
+	if whole {
+		action = chromedp.FullScreenshot(100)
+	}
+	picture, err := chromedp.Run(p.ctx, action)
+	if err != nil {
+		p.t.Fatalf("browsertest: picture of the page: %v", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		p.t.Fatalf("browsertest: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644); err != nil {
+		p.t.Fatalf("browsertest: %v", err)
+	}
+}
