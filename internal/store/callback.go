@@ -58,8 +58,7 @@ func (s *Store) loose(ctx context.Context, query string, args ...any) ([]int64, 
 
 // LeaseCallbacks leases up to n due callbacks of a lane to this process, oldest first.
 func (s *Store) LeaseCallbacks(ctx context.Context, lane int64, n int) ([]*CallbackJob, error) {
-	type key struct{ project, number int64 }
-	var leased []key
+	var leased []callbackKey
 	var until time.Time
 	err := s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
 		leased, until = leased[:0], t.now.Add(CallbackLease)
@@ -68,7 +67,7 @@ func (s *Store) LeaseCallbacks(ctx context.Context, lane int64, n int) ([]*Callb
 			UPDATE callbacks SET lease = $4, next_at = $5 FROM due
 			WHERE callbacks.project_id = due.project_id AND callbacks.number = due.number RETURNING callbacks.project_id, callbacks.number`
 		return t.query(ctx, lease, func(r *sql.Rows) error {
-			var k key
+			var k callbackKey
 			err := r.Scan(&k.project, &k.number)
 			leased = append(leased, k)
 			return err
@@ -77,14 +76,44 @@ func (s *Store) LeaseCallbacks(ctx context.Context, lane int64, n int) ([]*Callb
 	if err != nil {
 		return nil, err
 	}
-	jobs := make([]*CallbackJob, 0, len(leased))
-	for _, k := range leased {
-		job, err := s.CallbackJob(ctx, k.project, k.number)
-		if err != nil {
-			return jobs, err
-		}
-		job.LeasedUntil = until
+	return s.callbackJobs(ctx, leased, until)
+}
+
+// callbackKey names a callback.
+type callbackKey struct{ project, number int64 }
+
+var readCallbacks = newBulk("WITH v (project_id, number) AS (VALUES ", "(CAST(% AS BIGINT), CAST(% AS BIGINT))",
+	`) SELECT e.project_id, e.number, e.payment, e.operation, e.payment_status, e.operation_status, e.code, e.provider_id,
+		e.provider_payment_id, e.auth_code, e.at, c.url, c.lane, c.attempts, c.scheduled, o.amount, o.currency, o.created_at, `+paymentColumns+`
+		FROM v JOIN events e ON e.project_id = v.project_id AND e.number = v.number
+		JOIN callbacks c ON c.project_id = e.project_id AND c.number = e.number
+		JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment
+		JOIN operations o ON o.project_id = e.project_id AND o.id = e.operation`)
+
+// callbackJobs loads callbacks with all that their bodies are rendered from.
+func (s *Store) callbackJobs(ctx context.Context, keys []callbackKey, until time.Time) ([]*CallbackJob, error) {
+	jobs := make([]*CallbackJob, 0, len(keys))
+	args := make([]any, 0, 2*len(keys))
+	for _, k := range keys {
+		args = append(args, k.project, k.number)
+	}
+	err := readCallbacks.read(ctx, s.dialect, s.reads, args, func(r *sql.Rows) (err error) {
+		job := &CallbackJob{LeasedUntil: until}
+		e, o := &job.Event, &job.Operation
+		var at, created int64
+		job.Payment, err = scanPayment(func(payment ...any) error {
+			return r.Scan(append([]any{
+				&e.ProjectID, &e.Number, &e.Payment, &e.Operation, (*string)(&e.PaymentStatus), (*string)(&e.OperationStatus), &e.Code,
+				&e.ProviderID, &e.ProviderPaymentID, &e.AuthCode, &at, &job.URL, &job.Lane, &job.Attempts, &job.Scheduled,
+				&o.Amount, &o.Currency, &created,
+			}, payment...)...)
+		})
+		e.At, o.CreatedAt, o.ID, o.ProjectID, o.Payment = fromMicros(at), fromMicros(created), e.Operation, e.ProjectID, e.Payment
 		jobs = append(jobs, job)
+		return err
+	})
+	if err != nil {
+		return nil, s.unavailable(err)
 	}
 	return jobs, nil
 }
@@ -117,28 +146,14 @@ func (s *Store) HoldCallback(ctx context.Context, job *CallbackJob, need time.Du
 
 // CallbackJob loads a callback with all that its body is rendered from. ErrNotFound where there is none.
 func (s *Store) CallbackJob(ctx context.Context, projectID, number int64) (*CallbackJob, error) {
-	const find = `SELECT e.project_id, e.number, e.payment, e.operation, e.payment_status, e.operation_status, e.code, e.provider_id,
-		e.provider_payment_id, e.auth_code, e.at, c.url, c.lane, c.attempts, c.scheduled, ` + paymentColumns + `
-		FROM events e JOIN callbacks c ON c.project_id = e.project_id AND c.number = e.number
-		JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment WHERE e.project_id = $1 AND e.number = $2`
-	job := &CallbackJob{}
-	e := &job.Event
-	var at int64
-	var err error
-	row := s.reads.QueryRowContext(ctx, find, projectID, number)
-	job.Payment, err = scanPayment(func(payment ...any) error {
-		return row.Scan(append([]any{
-			&e.ProjectID, &e.Number, &e.Payment, &e.Operation, (*string)(&e.PaymentStatus), (*string)(&e.OperationStatus), &e.Code,
-			&e.ProviderID, &e.ProviderPaymentID, &e.AuthCode, &at, &job.URL, &job.Lane, &job.Attempts, &job.Scheduled,
-		}, payment...)...)
-	})
+	jobs, err := s.callbackJobs(ctx, []callbackKey{{projectID, number}}, time.Time{})
+	if err == nil && len(jobs) == 0 {
+		err = ErrNotFound
+	}
 	if err != nil {
 		return nil, err
 	}
-	e.At = fromMicros(at)
-	const operation = "SELECT " + operationColumns + " FROM operations WHERE project_id = $1 AND id = $2"
-	job.Operation, err = scanOperation(s.reads.QueryRowContext(ctx, operation, projectID, e.Operation).Scan)
-	return job, err
+	return jobs[0], nil
 }
 
 // ResendCallback makes a callback due at once, as the first attempt of a fresh schedule, to where the settings of now

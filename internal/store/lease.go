@@ -62,14 +62,38 @@ func (s *Store) LeaseOperations(ctx context.Context, l Lease) ([]*Work, error) {
 	if err != nil {
 		return nil, err
 	}
-	work := make([]*Work, 0, len(leased))
-	for _, o := range leased {
-		w, err := s.work(ctx, o)
+	work, err := s.works(ctx, leased)
+	for _, w := range work {
+		w.Submit = w.Operation.Stage == payout.Sending && w.Operation.SubmitDeadline.Equal(deadline)
+	}
+	return work, err
+}
+
+var readWorks = newBulk("WITH v (project_id, id) AS (VALUES ", "(CAST(% AS BIGINT), CAST(% AS BIGINT))",
+	") SELECT "+paymentColumns+", r.sealed FROM v JOIN payments p ON p.project_id = v.project_id AND p.id = v.id JOIN requests r ON r.project_id = p.project_id AND r.payment = p.id")
+
+// works adds payments and requests to operations.
+func (s *Store) works(ctx context.Context, operations []payout.Operation) ([]*Work, error) {
+	byPayment := make(map[int64]*Work, len(operations))
+	work := make([]*Work, 0, len(operations))
+	var args []any
+	for _, o := range operations {
+		w := &Work{Operation: o}
+		work, byPayment[o.Payment] = append(work, w), w
+		args = append(args, o.ProjectID, o.Payment)
+	}
+	err := readWorks.read(ctx, s.dialect, s.reads, args, func(r *sql.Rows) error {
+		var sealed []byte
+		p, err := scanPayment(func(into ...any) error { return r.Scan(append(into, &sealed)...) })
 		if err != nil {
-			return work, err
+			return err
 		}
-		w.Submit = o.Stage == payout.Sending && o.SubmitDeadline.Equal(deadline)
-		work = append(work, w)
+		w := byPayment[p.ID]
+		w.Payment = p
+		return s.unseal(w, sealed)
+	})
+	if err != nil {
+		return nil, s.unavailable(err)
 	}
 	return work, nil
 }

@@ -147,19 +147,22 @@ func (s *Store) Reload(ctx context.Context, projectID, operationID int64) (*Work
 
 // work adds payment and request to an operation.
 func (s *Store) work(ctx context.Context, o payout.Operation) (*Work, error) {
-	const find = "SELECT " + paymentColumns + ", r.sealed FROM payments p JOIN requests r ON r.project_id = p.project_id AND r.payment = p.id WHERE p.project_id = $1 AND p.id = $2"
-	var sealed []byte
-	row := s.reads.QueryRowContext(ctx, find, o.ProjectID, o.Payment)
-	p, err := scanPayment(func(into ...any) error { return row.Scan(append(into, &sealed)...) })
+	work, err := s.works(ctx, []payout.Operation{o})
 	if err != nil {
 		return nil, err
 	}
-	w := &Work{Payment: p, Operation: o}
-	if w.Request, err = s.vault.Unseal(sealed, requestPlace(p.ProjectID, p.PaymentKey)); err != nil {
-		return nil, err
+	if work[0].Payment.ID == 0 {
+		return nil, fmt.Errorf("%w: payment %d", ErrNotFound, o.Payment)
 	}
-	w.Account, err = accountOf(w.Request)
-	return w, err
+	return work[0], nil
+}
+
+// unseal opens the request of a payment that is there already.
+func (s *Store) unseal(w *Work, sealed []byte) (err error) {
+	if w.Request, err = s.vault.Unseal(sealed, requestPlace(w.Payment.ProjectID, w.Payment.PaymentKey)); err == nil {
+		w.Account, err = accountOf(w.Request)
+	}
+	return err
 }
 
 // accountOf reads the account number out of a request that Gate has checked.

@@ -131,26 +131,42 @@ func (b *bulk) text(d *dialect, rows int) string {
 	return d.sql(sb.String())
 }
 
+// read runs a query over all rows of args on a connection of a pool, outside of any transaction.
+func (b *bulk) read(ctx context.Context, d *dialect, db *sql.DB, args []any, scan func(*sql.Rows) error) error {
+	return b.split(d, args, func(text string, args []any) error {
+		rows, err := db.QueryContext(ctx, text, args...)
+		if err != nil {
+			return fmt.Errorf("store: %s: %w", firstWords(text), err)
+		}
+		return eachRow(rows, scan)
+	})
+}
+
 // run executes the statement over all rows of args, which holds b.columns values a row; scan, where given, gets each
 // row that comes back.
 func (b *bulk) run(ctx context.Context, s *session, args []any, scan func(*sql.Rows) error) error {
+	return b.split(s.dialect, args, func(text string, args []any) (err error) {
+		if scan != nil {
+			return s.query(ctx, text, scan, args...)
+		}
+		_, err = s.exec(ctx, text, args...)
+		return err
+	})
+}
+
+// split calls f with the text and the values of one fixed size after the other.
+func (b *bulk) split(d *dialect, args []any, f func(text string, args []any) error) error {
 	if len(args)%b.columns != 0 {
 		return fmt.Errorf("store: %s: %d values do not fill rows of %d", firstWords(b.head), len(args), b.columns)
 	}
-	texts := b.texts[s.dialect]
+	texts := b.texts[d]
 	for i := 0; len(args) > 0; {
 		size := bulkSizes[i] * b.columns
 		if len(args) < size {
 			i++
 			continue
 		}
-		var err error
-		if scan != nil {
-			err = s.query(ctx, texts[i], scan, args[:size]...)
-		} else {
-			_, err = s.exec(ctx, texts[i], args[:size]...)
-		}
-		if err != nil {
+		if err := f(texts[i], args[:size]); err != nil {
 			return err
 		}
 		args = args[size:]

@@ -46,7 +46,7 @@ func open(t *testing.T, url string) *store.Store {
 	return s
 }
 
-func createProject(t *testing.T, s *store.Store, id, funds int64) {
+func createProject(t testing.TB, s *store.Store, id, funds int64) {
 	t.Helper()
 	p := &merchant.Project{ID: id, Name: "shop", Mode: merchant.Test, Settings: merchant.Settings{CallbackURL: "http://127.0.0.1:1/callback"}}
 	if err := s.CreateProject(t.Context(), p, fmt.Sprintf("key-%d", id), map[string]int64{"KGS": funds}, "test"); err != nil {
