@@ -32,7 +32,7 @@ import (
 const Screenshots = "FLASHPAY_SCREENSHOTS"
 
 // deadline bounds everything that one page does in a test.
-const deadline = 60 * time.Second
+const deadline = 2 * time.Minute
 
 // errNoChromium is what a developer reads whose machine has none.
 var errNoChromium = errors.New("no Chromium found: run `make deps`, or install it " +
@@ -265,20 +265,40 @@ func Eval[T any](p *Page, expression string) T {
 }
 
 const (
-	patience = 20 * time.Second
+	patience = 30 * time.Second
 	interval = 50 * time.Millisecond
 )
 
 // Wait waits until the page's text has all the words, whatever their case.
 func (p *Page) Wait(words ...string) {
 	p.t.Helper()
-	end := time.Now().Add(patience)
 	for _, w := range words {
-		for !strings.Contains(strings.ToLower(p.lastWords()), strings.ToLower(w)) {
-			if time.Now().After(end) {
-				p.t.Fatalf("browsertest: %q does not appear; the page says:\n%s", w, p.lastWords())
-			}
-			time.Sleep(interval)
+		if !p.becomes(w, true) {
+			p.t.Fatalf("browsertest: %q does not appear; the page says:\n%s", w, p.lastWords())
+		}
+	}
+}
+
+// WaitGone waits until the page's text has none of the words, whatever their
+// case.
+func (p *Page) WaitGone(words ...string) {
+	p.t.Helper()
+	for _, w := range words {
+		if !p.becomes(w, false) {
+			p.t.Fatalf("browsertest: %q does not go away; the page says:\n%s", w, p.lastWords())
+		}
+	}
+}
+
+// becomes reports whether the page comes to say a word, or to leave it out.
+func (p *Page) becomes(word string, there bool) bool {
+	for end := time.Now().Add(patience); ; time.Sleep(interval) {
+		text, err := p.read()
+		if err == nil && strings.Contains(strings.ToLower(text), strings.ToLower(word)) == there {
+			return true
+		}
+		if time.Now().After(end) {
+			return false
 		}
 	}
 }
@@ -291,15 +311,20 @@ func (p *Page) Text() string {
 
 const text = `document.body.innerText`
 
-// lastWords is Text for a page that may be between two documents.
+// lastWords is Text for a page that may be broken.
 func (p *Page) lastWords() string {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), patience)
-	defer cancel()
-	words, err := chromedp.Run(ctx, chromedp.Evaluate[string](text))
+	words, err := p.read()
 	if err != nil {
 		return "(no text: " + err.Error() + ")"
 	}
 	return words
+}
+
+// read fails while a page is between two documents.
+func (p *Page) read() (string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[string](text))
 }
 
 // Screenshot writes a picture of the page, in its whole length or of what is

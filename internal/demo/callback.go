@@ -78,7 +78,7 @@ func (s *Shop) noteRefused(body []byte) {
 	s.write.Lock()
 	defer s.write.Unlock()
 	if s.book.refused < keptRefused {
-		s.enterLocked(r) // logged where it fails; a refused callback asks for nothing
+		_ = s.enterLocked(r) // logged where it fails; a refused callback asks for nothing
 	}
 }
 

@@ -76,7 +76,7 @@ func (g *fakeGate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	v, _ := signature.Parse(body)
 	if r.URL.Path == "/v2/payment/status" {
-		w.Write(g.signed(v.Get("general", "payment_id").Text, "operations"))
+		_, _ = w.Write(g.signed(v.Get("general", "payment_id").Text, "operations"))
 		return
 	}
 	g.payout(w, string(body), v)

@@ -108,6 +108,6 @@ func syncFolder(name string) error {
 		return err
 	}
 	defer dir.Close()
-	dir.Sync() // some systems refuse this for a folder; then there is nothing to be done
+	_ = dir.Sync() // some systems refuse this for a folder; then there is nothing to be done
 	return nil
 }

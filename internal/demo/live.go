@@ -47,7 +47,7 @@ const (
 // has changed.
 func (s *Shop) serveEvents(w http.ResponseWriter, r *http.Request) {
 	out := http.NewResponseController(w)
-	out.SetWriteDeadline(time.Time{}) // a server may not have any; then it needs none lifted
+	_ = out.SetWriteDeadline(time.Time{}) // a server may not have any; then it needs none lifted
 	w.Header().Set("Content-Type", "text/event-stream")
 	page, leave := s.live.join()
 	defer leave()

@@ -29,8 +29,7 @@ func serve(t testing.TB, s *demo.Shop) string {
 	return server.URL
 }
 
-func TestPageLooks(t *testing.T) {
-	browser := browsertest.Start(t)
+func driveLooks(t *testing.T, browser *browsertest.Browser) {
 	gate := newGate(t)
 	empty := serve(t, open(t, gate.URL, t.TempDir()))
 	full := open(t, gate.URL, t.TempDir())

@@ -20,8 +20,8 @@ var static embed.FS
 
 var page = template.Must(template.New("page.html").ParseFS(pages, "page.html", "way.html"))
 
-// firstAnswer is how long a sent form waits for Gate before it shows the payout
-// on its way. An answer that came meanwhile can show faults at their fields.
+// firstAnswer is how long a form waits for Gate before it shows the payout on its
+// way. An answer that came meanwhile can show faults at their fields.
 const firstAnswer = 2 * time.Second
 
 // burst is how many payouts are sent at once to show load.
@@ -102,12 +102,7 @@ func (s *Shop) sendOne(w http.ResponseWriter, r *http.Request, f form, o order) 
 		s.refuseForm(w, f, p, err)
 		return
 	}
-	select {
-	case <-e.Done:
-	case <-time.After(firstAnswer):
-	case <-r.Context().Done():
-		return
-	}
+	await(r.Context(), e)
 	s.book.mu.RLock()
 	a := e.Answer
 	s.book.mu.RUnlock()
@@ -118,6 +113,19 @@ func (s *Shop) sendOne(w http.ResponseWriter, r *http.Request, f form, o order) 
 		return
 	}
 	http.Redirect(w, r, linkTo(p.Number), http.StatusSeeOther)
+}
+
+// await waits a little for an exchange's answer, so that a page without script
+// shows it.
+func await(ctx context.Context, e *exchange) {
+	if e == nil {
+		return
+	}
+	select {
+	case <-e.Done:
+	case <-time.After(firstAnswer):
+	case <-ctx.Done():
+	}
 }
 
 func (s *Shop) sendMany(w http.ResponseWriter, r *http.Request, f form, orders []order) {
@@ -179,12 +187,13 @@ func (s *Shop) serveAct(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusNotFound, "There is no payout under this address.")
 		return
 	}
+	var e *exchange // of a request that was sent
 	var err error
 	switch r.PathValue("act") {
 	case "repeat":
-		err = s.repeat(p)
+		e, err = s.repeat(p)
 	case "change":
-		err = s.change(p, customerIP(r.RemoteAddr))
+		e, err = s.change(p, customerIP(r.RemoteAddr))
 	case "status":
 		ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
 		defer cancel()
@@ -199,6 +208,7 @@ func (s *Shop) serveAct(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusConflict, "That was not possible: "+err.Error()+".")
 		return
 	}
+	await(r.Context(), e)
 	http.Redirect(w, r, linkTo(p.Number)+anchors[r.PathValue("act")], http.StatusSeeOther)
 }
 
@@ -235,5 +245,5 @@ func (s *Shop) render(w http.ResponseWriter, status int, view *view) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	w.Write(b.Bytes())
+	_, _ = w.Write(b.Bytes())
 }

@@ -69,17 +69,17 @@ func (s *Shop) pay(o order, batch string) (*payout, *exchange, error) {
 }
 
 // repeat sends the very bytes of a payout's request again.
-func (s *Shop) repeat(p *payout) error {
+func (s *Shop) repeat(p *payout) (*exchange, error) {
 	s.write.Lock()
 	defer s.write.Unlock()
 	e := p.decisive()
 	if e == nil {
-		return errors.New("this payout was not requested here, so there is no request to repeat")
+		return nil, errors.New("this payout was not requested here, so there is no request to repeat")
 	}
 	req := *e.Request
 	req.Why = whyRepeat
-	_, _, err := s.dispatch(p.ID, &req, "")
-	return err
+	_, e, err := s.dispatch(p.ID, &req, "")
+	return e, err
 }
 
 // repeatOpen repeats all requests that have no usable answer.
@@ -93,7 +93,7 @@ func (s *Shop) repeatOpen() error {
 	}
 	s.book.mu.RUnlock()
 	for _, p := range open {
-		if err := s.repeat(p); err != nil && !errors.Is(err, errBusy) {
+		if _, err := s.repeat(p); err != nil && !errors.Is(err, errBusy) {
 			return err
 		}
 	}
@@ -102,12 +102,12 @@ func (s *Shop) repeatOpen() error {
 
 // change requests another amount under the same id, which the platform has to
 // refuse.
-func (s *Shop) change(p *payout, ip string) error {
+func (s *Shop) change(p *payout, ip string) (*exchange, error) {
 	s.write.Lock()
 	defer s.write.Unlock()
 	e := p.decisive()
 	if e == nil || e.Answer == nil || e.Answer.Outcome != outcomeAccepted {
-		return errors.New("this payout was not accepted yet, so its id is still free for other content")
+		return nil, errors.New("this payout was not accepted yet, so its id is still free for other content")
 	}
 	r := e.Request
 	amount := r.Amount + 1_00
@@ -116,10 +116,10 @@ func (s *Shop) change(p *payout, ip string) error {
 	}
 	req, err := s.build(order{p.ID, amount, r.Account, r.Name, r.Description, ip}, whyChanged)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, _, err = s.dispatch(p.ID, req, "")
-	return err
+	_, e, err = s.dispatch(p.ID, req, "")
+	return e, err
 }
 
 // dispatch stores a request and sends it. The caller holds s.write.

@@ -147,7 +147,7 @@ func TestOneWay(t *testing.T) {
 		"1,000.00 KGS to 00004598", "salary-1",
 		`"amount": 100000`, "account:number:00004598;", "general:payment_id:salary-1;",
 		"HTTP 200 OK", `"request_id":`, "Accepted: the platform has stored the payout",
-		"Signature verified", "payment:status:success;", "0 Success. Stored, then answered 200.")
+		"Signature verified", "payment:status:success;", "0 Success. Its signature fits in natural order. Stored, then answered 200.")
 	says(t, s, "/", "1 succeeded", "1 callback verified", "Success")
 	if w := press(t, s, "1", "status"); w.Code != http.StatusSeeOther {
 		t.Errorf("status: %d", w.Code)

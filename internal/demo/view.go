@@ -47,7 +47,6 @@ type row struct {
 	Bank    string
 	Stamp   stamp
 	Proof   string // of its callbacks
-	Current bool
 }
 
 // stamp is a moment as people and programs read it.

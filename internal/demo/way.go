@@ -24,7 +24,6 @@ type wayView struct {
 	Bank        scenario
 	Since       stamp
 	Say         string
-	Elsewhere   bool // requested by somebody else under this project
 	Pending     bool
 	CanRepeat   bool
 	Retry       bool // to repeat is what should be done now
@@ -82,7 +81,6 @@ type callbackView struct {
 	Claim    string // what one says that does not verify
 	Stamp    stamp
 	After    string
-	Order    string
 	Times    int
 	Document *document
 	Open     bool
@@ -109,7 +107,7 @@ func (s *Shop) way(n int) *wayView {
 	r := s.row(p)
 	w := &wayView{
 		Number: n, ID: p.ID, Chip: r.Chip, Amount: r.Amount, Currency: currency, Account: r.Account, Since: r.Stamp,
-		Elsewhere: len(p.Exchanges) == 0, Pending: pending(p), Say: "Payout " + p.ID + ": " + r.Chip.Text,
+		Pending: pending(p), Say: "Payout " + p.ID + ": " + r.Chip.Text,
 	}
 	if r.Proof != "" {
 		w.Say += ", " + r.Proof
@@ -210,13 +208,13 @@ func answerOf(e *exchange, first string) answerView {
 }
 
 func callbackOf(c *received, since time.Time) callbackView {
-	v := callbackView{Verified: c.Error == "", Lead: c.Error, Stamp: stampOf(c.At), Order: c.Order, Times: c.Times}
+	v := callbackView{Verified: c.Error == "", Lead: c.Error, Stamp: stampOf(c.At), Times: c.Times}
 	if !since.IsZero() {
 		v.After = after(since, c.At)
 	}
 	if v.Verified {
 		v.Chip = factChip(c.Fact)
-		v.Lead = strings.TrimSpace(c.Fact.Code+" "+c.Fact.Message) + ". Stored, then answered 200."
+		v.Lead = strings.TrimSpace(c.Fact.Code+" "+c.Fact.Message) + ". Its signature fits in " + c.Order + " order. Stored, then answered 200."
 		v.Document = documentOf(c.Body, signingStringOf(c.Body, c.Order), signatureOf(c.Body))
 		return v
 	}

@@ -109,7 +109,7 @@ func answerMark(r *record, e *exchange) mark {
 func factMark(at time.Time, f *fact, source string) mark {
 	c := factChip(f)
 	note := source
-	if f.Message != "" && f.Status != client.StatusSuccess {
+	if f.Message != "" && f.Status != client.StatusSuccess && f.Status != client.StatusReversed {
 		note = f.Message + " · " + source
 	}
 	return mark{At: at, Title: c.Text, Note: note, Tone: c.Tone}

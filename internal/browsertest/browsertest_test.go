@@ -1,0 +1,95 @@
+package browsertest_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"flashpay/internal/browsertest"
+)
+
+func page(t *testing.T, head, body string) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Security-Policy", "style-src 'none'")
+		fmt.Fprintf(w, "<!doctype html><title>t</title>%s<body>%s", head, body)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestPage(t *testing.T) {
+	b := browsertest.Start(t)
+	url := page(t, "", `<input id=a value=old><button onclick="b.textContent = a.value">go</button><p id=b>
+		<noscript>nothing runs</noscript><script>a.title = matchMedia("(prefers-color-scheme: dark)").matches</script>`)
+
+	p := b.Open(t, browsertest.View{Dark: true, Width: 400, Height: 300})
+	p.Goto(url)
+	p.Type("#a", "typed")
+	p.Click("button")
+	p.Wait("TYPED")
+	if got := p.Value("#a"); got != "typed" {
+		t.Errorf("the field holds %q", got)
+	}
+	if browsertest.Eval[string](p, "a.title") != "true" || browsertest.Eval[int](p, "innerWidth") != 400 {
+		t.Error("the page is not looked at as the view says")
+	}
+	if faults := p.Faults(); len(faults) > 0 {
+		t.Errorf("faults of a page without: %q", faults)
+	}
+	t.Setenv(browsertest.Screenshots, t.TempDir()+"/made")
+	p.Screenshot("seen", false)
+	p.Screenshot("whole", true)
+	for _, name := range []string{"seen", "whole"} {
+		picture, err := os.ReadFile(os.Getenv(browsertest.Screenshots) + "/" + name + ".png")
+		if err != nil || !strings.HasPrefix(string(picture), "\x89PNG") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	p = b.Open(t, browsertest.View{NoScript: true})
+	p.Goto(url)
+	p.Wait("nothing runs")
+}
+
+func TestFaults(t *testing.T) {
+	b := browsertest.Start(t)
+	for _, c := range []struct{ body, says string }{
+		{`<img src="http://192.0.2.1/x.png">`, "asked for http://192.0.2.1/x.png"},
+		{`<img src="//example.com/x.png">`, "asked for http://example.com/x.png"},
+		{`<script>throw new Error("broken")</script>`, "threw: Uncaught Error: broken"},
+		{`<p style="color:red">x</p>`, "security: "},
+	} {
+		p := b.Open(t, browsertest.View{})
+		p.Goto(page(t, "", c.body+"<p>done"))
+		p.Wait("done")
+		if faults := strings.Join(p.Faults(), "\n"); !strings.Contains(faults, c.says) {
+			t.Errorf("%s: %q, want %q", c.body, faults, c.says)
+		}
+	}
+}
+
+// TestWithoutChromium runs the tests of this file where no browser is found.
+func TestWithoutChromium(t *testing.T) {
+	const child = "BROWSERTEST_CHILD"
+	if os.Getenv(child) != "" {
+		browsertest.Start(t)
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=TestWithoutChromium", "-test.v")
+	cmd.Env = []string{child + "=1", "PATH=" + t.TempDir(), "HOME=" + t.TempDir()}
+	out, err := cmd.CombinedOutput()
+	if _, statErr := os.Stat("/Applications"); statErr == nil {
+		return // there a browser is found without PATH
+	}
+	if err == nil || !strings.Contains(string(out), "apt-get install chromium") || strings.Contains(string(out), "SKIP") {
+		t.Errorf("without Chromium: %v\n%s", err, out)
+	}
+}
