@@ -53,6 +53,7 @@ type commands struct {
 	Demo     demoCmd     `cmd:"" group:"run" help:"Platform, simulated bank and a merchant's web service in one process, to try."`
 	Serve    serveCmd    `cmd:"" group:"run" help:"Start the platform: Gate, processing, callbacks, and a simulated bank for test projects."`
 	Bank     bankCmd     `cmd:"" group:"run" help:"Start the simulated bank alone."`
+	Crash    crashCmd    `cmd:"" name:"crashtest" group:"run" help:"Kill platform and bank in the middle of their work, and check that nothing was lost or paid twice."`
 	Migrate  migrateCmd  `cmd:"" group:"run" help:"Bring a database up to date."`
 	Bench    benchCmd    `cmd:"" group:"run" help:"Measure payouts a second on this machine."`
 	Part     partCmd     `cmd:"" name:"bench-part" hidden:"" help:"A process of bench."`
