@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what the tests need beside Go: PostgreSQL's server programs and a
-# Chromium; with the argument "race" also a C compiler, which the race detector
-# needs. Where all is there it does nothing. Installing goes through apt, as
+# Installs what the tests need beside Go: PostgreSQL's server programs, a
+# Chromium and, on Linux, strace; with the argument "race" also a C compiler,
+# which the race detector needs. Where all is there it does nothing. Installing goes through apt, as
 # root or with a sudo that asks for no password; else this script says what to
 # install, and fails.
 set -eu
@@ -24,6 +24,10 @@ has_chromium() {
 		[ -x "/Applications/Chromium.app/Contents/MacOS/Chromium" ]
 }
 
+has_strace() { # only Linux has it, and the tests that count system calls are Linux's
+	[ "$(uname)" != Linux ] || command -v strace >/dev/null
+}
+
 has_compiler() {
 	command -v "${CC:-gcc}" >/dev/null || command -v clang >/dev/null
 }
@@ -37,6 +41,7 @@ need() { # what is missing, and the Debian packages that bring it
 }
 has_postgresql || need "PostgreSQL's server programs initdb and postgres, version 13 or newer (or set FLASHPAY_TEST_POSTGRES to the URL of a server whose user may create databases)" postgresql
 has_chromium || need "Chromium or Google Chrome" "chromium fonts-dejavu-core"
+has_strace || need "strace, which counts the calls that bring payouts to the disk" strace
 case "${1:-}" in
 race) has_compiler || need "a C compiler, for the race detector" "gcc libc6-dev" ;;
 "") ;;
@@ -88,3 +93,4 @@ apt install --no-install-recommends $packages ||
 	give_up "apt-get could not install it; see above."
 has_postgresql || give_up "apt-get has installed postgresql, and initdb and postgres are still not to be found."
 has_chromium || give_up "apt-get has installed chromium, and it is still not to be found in PATH."
+has_strace || give_up "apt-get has installed strace, and it is still not to be found in PATH."

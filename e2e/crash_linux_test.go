@@ -1,0 +1,61 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCrashTestLeavesNoProcess(t *testing.T) {
+	dir := t.TempDir()
+	cmd := exec.Command(program, "crashtest", "--kills", "100")
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+	var log syncBuffer
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(log.String(), "kill 1 of 100"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no kill within 30 s: %s", &log)
+		}
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(log.String(), "stopped by signal") {
+			t.Errorf("interrupted: %v: %s", err, &log)
+		}
+	case <-time.After(20 * time.Second):
+		_ = cmd.Process.Kill()
+		t.Fatalf("it goes on after an interrupt: %s", &log)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	// Its processes name their folder in their environment.
+	for _, pid := range processesWith(t, dir) {
+		t.Errorf("process %s is left behind", pid)
+	}
+}
+
+// processesWith lists the processes whose environment holds a text; it looks where the system shows that.
+func processesWith(t *testing.T, text string) (pids []string) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatalf("this test reads /proc, which Linux has: %v", err)
+	}
+	for _, e := range entries {
+		if env, err := os.ReadFile("/proc/" + e.Name() + "/environ"); err == nil && strings.Contains(string(env), text) {
+			pids = append(pids, e.Name())
+		}
+	}
+	return pids
+}
