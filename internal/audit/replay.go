@@ -1,0 +1,203 @@
+package audit
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"flashpay/internal/payout"
+	"flashpay/internal/store"
+)
+
+// said is what a journal line's detail says, as far as it is compared.
+type said struct {
+	RequestID         string `json:"request_id"`
+	Amount            int64  `json:"amount"`
+	Currency          string `json:"currency"`
+	AccountKey        int64  `json:"account_key"`
+	Content           string `json:"content"`
+	Provider          string `json:"provider"`
+	Code              int    `json:"code"`
+	ProviderPaymentID string `json:"provider_payment_id"`
+}
+
+func saidIn(l *store.Line) (*said, error) {
+	s := &said{}
+	if len(l.Detail) > detailOfLine {
+		return s, fmt.Errorf("it has %d bytes", len(l.Detail))
+	}
+	return s, json.Unmarshal([]byte(l.Detail), s)
+}
+
+// The kinds of a journal's first line.
+const (
+	kindAccepted = "accepted"
+	kindDeclined = "declined" // also later ones, of a provider's no
+	kindMismatch = "mismatch"
+)
+
+// events are the events that each kind of a later line can stand for; 0: nothing moved. What a provider says of another
+// sum is kept as a mismatch, and at the threshold the same line declines.
+var events = map[string][]payout.Event{
+	payout.Succeeded.String(): {payout.Succeeded},
+	kindDeclined:              {payout.Declined},
+	payout.Returned.String():  {payout.Returned},
+	payout.NotSent.String():   {payout.NotSent},
+	payout.Threshold.String(): {payout.Threshold},
+	payout.GivenUp.String():   {payout.GivenUp},
+	"provider out of funds":   {payout.NotSent},
+	"repeated":                {0},
+	"unknown":                 {0},
+	kindMismatch:              {0, payout.Threshold},
+}
+
+// discrepancyKinds are those that a payment's journal can open.
+var discrepancyKinds = []string{
+	payout.LateSuccess, payout.PaidAfterNo, payout.DeclinedAfterOK, payout.MoneyReturned, payout.NoAnswer, payout.Mismatch,
+}
+
+// instant is where an operation stands: its state, and which transfers it has caused.
+type instant struct {
+	state payout.State // canonical
+	held  bool         // accepted: funds are held for it
+	funds [3]payout.Funds
+	moves int // of funds
+}
+
+// track is one way that a payment can have gone, as far as its journal tells. Whether an operation was handed over is
+// not in the journal, so there can be several; what is stored decides.
+type track struct {
+	instant
+	then          instant // at the ledger's instant
+	statusAt      int64   // microseconds: when the status last changed
+	code          int
+	announced     int    // events
+	announcedAt   int64  // of the last
+	announcedBy   int64  // the journal line's number
+	discrepancies uint8  // bits, by discrepancyKinds
+	told          string // provider's id of the payment, where the last line that says one left nothing open
+}
+
+// canonical makes one of the two states between which an operation goes without a line of the journal.
+func canonical(s payout.State) payout.State {
+	if s.Status == payout.Processing && s.Stage == payout.Sending {
+		s.Stage = payout.New
+	}
+	return s
+}
+
+// follow takes each track one line further. None left: the line cannot follow.
+func follow(tracks []track, l *store.Line, s *said, threshold time.Time, had bool) []track {
+	if l.Seq == 1 {
+		return begin(l, s, had)
+	}
+	var out []track
+	for _, t := range tracks {
+		for _, event := range events[l.Kind] {
+			for _, next := range t.on(event, l, s, threshold) {
+				if had {
+					next.then = next.instant
+				}
+				if !slices.Contains(out, next) {
+					out = append(out, next)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func begin(l *store.Line, s *said, had bool) []track {
+	t := track{statusAt: l.At.UnixMicro(), code: s.Code}
+	switch {
+	case l.Kind == kindAccepted && s.Code == payout.CodeSuccess:
+		t.state, t.held, t.code = payout.State{Status: payout.Processing, Stage: payout.New}, true, payout.CodeAwaiting
+	case l.Kind == kindDeclined && s.Code != payout.CodeSuccess:
+		t.state = payout.State{Status: payout.Decline, Stage: payout.Closed}
+		t.announced, t.announcedAt, t.announcedBy = 1, t.statusAt, l.Seq
+	default:
+		return nil
+	}
+	if had {
+		t.then = t.instant
+	}
+	return []track{t}
+}
+
+// on is where an event can lead from here, by the table of moves.
+func (t track) on(event payout.Event, l *store.Line, s *said, threshold time.Time) []track {
+	if l.Kind == kindMismatch {
+		t.open(payout.Mismatch)
+	}
+	if event == 0 {
+		t.hear(s)
+		return []track{t}
+	}
+	if event == payout.Threshold && l.At.Before(threshold) {
+		return nil
+	}
+	from := []payout.State{t.state}
+	if t.state.Status == payout.Processing {
+		from = append(from, payout.State{Status: payout.Processing, Stage: payout.Sending})
+	}
+	var out []track
+	for _, state := range from {
+		if m, ok := state.On(event); ok {
+			next := t
+			if next.move(m, l, s) {
+				out = append(out, next)
+			}
+		}
+	}
+	return out
+}
+
+// move makes one move. It is false where the funds move more often than they can.
+func (t *track) move(m payout.Move, l *store.Line, s *said) bool {
+	if m.Funds != payout.KeepFunds {
+		if t.moves == len(t.funds) {
+			return false
+		}
+		t.funds[t.moves] = m.Funds
+		t.moves++
+	}
+	if m.From.Status != m.To.Status {
+		t.statusAt = l.At.UnixMicro()
+		t.code = codeOf(m.On, s.Code)
+	}
+	if m.Callback {
+		t.announced++
+		t.announcedAt, t.announcedBy = l.At.UnixMicro(), l.Seq
+	}
+	if m.Discrepancy != "" {
+		t.open(m.Discrepancy)
+	}
+	t.state = canonical(m.To)
+	t.hear(s)
+	return true
+}
+
+func codeOf(event payout.Event, said int) int {
+	switch event {
+	case payout.Succeeded:
+		return payout.CodeSuccess
+	case payout.Threshold:
+		return payout.CodeAutoDecline
+	}
+	if _, known := payout.LookUp(said); !known || said == payout.CodeSuccess {
+		return payout.CodeGeneralDecline
+	}
+	return said
+}
+
+func (t *track) open(discrepancy string) {
+	t.discrepancies |= 1 << slices.Index(discrepancyKinds, discrepancy)
+}
+
+// hear keeps the provider's id of the payment. While something is open, it can change without a line.
+func (t *track) hear(s *said) {
+	if s.ProviderPaymentID != "" && !t.state.Stage.Open() {
+		t.told = s.ProviderPaymentID
+	}
+}

@@ -1,0 +1,338 @@
+package audit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"flashpay/internal/audit"
+	"flashpay/internal/merchant"
+	"flashpay/internal/payout"
+	"flashpay/internal/pgtest"
+	"flashpay/internal/provider"
+	"flashpay/internal/rule"
+	"flashpay/internal/store"
+	"flashpay/internal/vault"
+	"flashpay/internal/wire"
+)
+
+// engines runs a test on both engines, each with a fresh database.
+func engines(t *testing.T, test func(t *testing.T, url string)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db")) })
+	t.Run("postgres", func(t *testing.T) { test(t, pgtest.URL(t)) })
+}
+
+var keyset = sync.OnceValue(func() string {
+	text, err := vault.Generate()
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+})
+
+func open(t *testing.T, url string, serve bool) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: keyset(), Serve: serve})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close(context.Background()) })
+	return s
+}
+
+// road does with a store what the stations do.
+type road struct {
+	t     testing.TB
+	store *store.Store
+}
+
+func (r *road) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *road) project(id, funds int64) {
+	r.t.Helper()
+	p := &merchant.Project{ID: id, Name: "shop", Mode: merchant.Test, Settings: merchant.Settings{CallbackURL: "http://127.0.0.1:1/callback"}}
+	r.must(r.store.CreateProject(r.t.Context(), p, fmt.Sprintf("key-%d", id), map[string]int64{"KGS": funds}, "test"))
+}
+
+func newPayout(project int64, id string, amount int64) *store.NewPayout {
+	const account, mail, ip = "1090000000000000", "ann@example.com", "192.0.2.1"
+	return &store.NewPayout{
+		ProjectID: project, PaymentID: id, ContentHash: [32]byte{1, byte(amount)}, Method: "bank-transfer/kyrgyzstan", MethodTitle: "Bank transfer Kyrgyzstan",
+		Amount: amount, Currency: "KGS", Account: account, AccountMask: wire.Mask(account), CustomerID: "c-1", Description: "wages", Email: mail, IP: ip,
+		Request: fmt.Appendf(nil, `{"general":{"project_id":%d,"payment_id":%q},"account":{"number":%q,"Number":"other"},
+			"customer":{"id":"c-1","email":%q,"ip_address":%q,"phone":null},"payment":{"amount":%d,"currency":"KGS","description":"wages"}}`,
+			project, id, account, mail, ip, amount),
+		Interface: 1, Threshold: time.Hour, Provider: "sandbox", ProviderID: 21432,
+		Check: rule.Item{Method: "bank-transfer/kyrgyzstan", Currencies: []string{"KGS"}, MinAmount: 1, MaxAmount: 1 << 40, Amount: amount, Currency: "KGS"},
+	}
+}
+
+func (r *road) accept(p *store.NewPayout) {
+	r.t.Helper()
+	_, err := r.store.Accept(r.t.Context(), p)
+	r.must(err)
+}
+
+// send accepts a payout and leases it, as a worker does that is about to submit it.
+func (r *road) send(p *store.NewPayout) *store.Work {
+	r.t.Helper()
+	r.accept(p)
+	work, err := r.store.LeaseOperations(r.t.Context(), store.Lease{
+		ProjectID: p.ProjectID, Provider: p.Provider, N: 1, Submit: true, SubmitDeadline: 10 * time.Second, Duration: 12 * time.Second,
+	})
+	r.must(err)
+	if len(work) != 1 || work[0].Payment.PaymentID != p.PaymentID {
+		r.t.Fatalf("leased %+v, want %s", work, p.PaymentID)
+	}
+	return work[0]
+}
+
+// step applies a step as a station does, and leaves in w how the operation stands then.
+func (r *road) step(w *store.Work, s store.Step) {
+	r.t.Helper()
+	s.Payment, s.Operation = w.Payment, w.Operation
+	if s.Event != 0 && s.Kind == "" {
+		s.Kind = s.Event.String()
+	}
+	s.NextAt = time.Now().Add(time.Hour)
+	if s.Detail == nil {
+		s.Detail = store.Detail{}.Text("by", "inquire").Int("code", int64(s.Code)).Text("provider_payment_id", s.ProviderPaymentID)
+	}
+	after, err := r.store.Apply(r.t.Context(), s)
+	r.must(err)
+	w.Payment, w.Operation = after.Payment, after.Operation
+}
+
+func (r *road) succeed(w *store.Work) {
+	r.t.Helper()
+	r.step(w, store.Step{Event: payout.Succeeded, ProviderPaymentID: "b-" + w.Payment.PaymentID, AuthCode: "a-1"})
+}
+
+// answer makes attempts of the newest callback of a payment: each status is what one is answered.
+func (r *road) answer(project int64, number int64, end store.CallbackState, statuses ...int) {
+	r.t.Helper()
+	for i, status := range statuses {
+		job, err := r.store.CallbackJob(r.t.Context(), project, number)
+		r.must(err)
+		a := store.Attempt{
+			ProjectID: project, Number: number, Attempt: job.Attempts + 1, Scheduled: job.Scheduled, URL: job.URL, At: r.store.Now(),
+			Duration: 1500 * time.Microsecond, HTTPStatus: status, Answer: []byte("answer"),
+		}
+		state, next := store.CallbackPending, r.store.Now().Add(time.Hour)
+		if status != 200 {
+			a.Error = fmt.Sprintf("answered %d", status)
+		}
+		if i == len(statuses)-1 {
+			if state = end; end != store.CallbackPending {
+				next = time.Time{}
+			}
+		}
+		r.must(r.store.SaveAttempt(r.t.Context(), a, state, next))
+	}
+}
+
+// number is the number of a payment's event.
+func (r *road) number(project int64, id string) int64 {
+	r.t.Helper()
+	found, err := r.store.Deliveries(r.t.Context(), store.DeliveryFilter{ProjectID: project, PaymentID: id})
+	r.must(err)
+	if len(found) != 1 {
+		r.t.Fatalf("%s has %d callbacks", id, len(found))
+	}
+	return found[0].Number
+}
+
+const soon = 400 * time.Millisecond
+
+// build makes a database with payouts in every state that the road leads to.
+func build(t testing.TB, s *store.Store) {
+	t.Helper()
+	r := &road{t, s}
+	r.project(210, 100_000)
+	r.project(211, 50_000)
+	for _, id := range []string{"Success", "three", "given-up", "waits", "resent", "repeated", "returned"} {
+		r.succeed(r.send(newPayout(210, id, 1000)))
+	}
+	quiet := newPayout(210, "quiet", 1000)
+	quiet.Options.CallbacksDisabled = true
+	r.succeed(r.send(quiet))
+	r.must(s.SealJournal(t.Context()))
+	r.declines()
+	r.must(s.SealJournal(t.Context()))
+	r.open()
+	r.callbacks()
+	r.notifications()
+	r.succeed(r.send(newPayout(211, "success", 700)))
+	r.accept(newPayout(211, "new", 300))
+	r.must(s.OpenUnknownKey(t.Context(), "sandbox", "NOTOURS", store.Detail{}.Text("key", "NOTOURS")))
+}
+
+// declines makes payouts that are declined, at each door.
+func (r *road) declines() {
+	r.t.Helper()
+	poor := newPayout(210, "poor", 1_000_000)
+	r.accept(poor)
+	strict := newPayout(210, "strict", 1000)
+	strict.Check.BadAccount, strict.Phone = true, ""
+	r.accept(strict)
+	nobody := newPayout(211, "nobody", 1000)
+	nobody.Provider, nobody.ProviderID = "", 0
+	r.accept(nobody)
+
+	w := r.send(newPayout(210, "declined", 1000))
+	r.step(w, store.Step{Event: payout.Declined, Code: 20102})
+	w = r.send(newPayout(210, "paid-after-no", 1000))
+	r.step(w, store.Step{Event: payout.Declined, Code: payout.CodeGeneralDecline, Detail: store.Detail{}.Int("code", 99999)}) // no code of ours
+	r.step(w, store.Step{Event: payout.Succeeded, ProviderPaymentID: "b-late"})
+
+	var late []*store.Work
+	for _, id := range []string{"disputed", "late-success", "no-answer", "dispute-no", "dispute-unknown", "mismatch-threshold"} {
+		p := newPayout(210, id, 1000)
+		p.Threshold = soon
+		late = append(late, r.send(p))
+	}
+	never := newPayout(211, "never-sent", 1000)
+	never.Threshold = soon
+	r.accept(never)
+	time.Sleep(soon + 50*time.Millisecond)
+	for i, w := range late {
+		kind, discrepancy := "", ""
+		if i == len(late)-1 {
+			kind, discrepancy = "mismatch", payout.Mismatch
+		}
+		r.step(w, store.Step{Event: payout.Threshold, Kind: kind, Code: payout.CodeAutoDecline, Discrepancy: discrepancy})
+	}
+	r.step(late[1], store.Step{Event: payout.Succeeded, ProviderPaymentID: "b-disputed"})
+	r.step(late[2], store.Step{Event: payout.GivenUp})
+	r.step(late[3], store.Step{Event: payout.Declined, Code: 20000})
+	r.step(late[4], store.Step{Event: payout.NotSent})
+	work, err := r.store.LeaseOperations(r.t.Context(), store.Lease{ProjectID: 211, Provider: "sandbox", N: 5, Duration: 12 * time.Second})
+	r.must(err)
+	if len(work) != 1 || work[0].Operation.Stage != payout.New {
+		r.t.Fatalf("never sent: %+v", work)
+	}
+	r.step(work[0], store.Step{Event: payout.Threshold, Code: payout.CodeAutoDecline})
+}
+
+// open makes payouts that are not finished.
+func (r *road) open() {
+	r.t.Helper()
+	r.send(newPayout(211, "sending", 500))
+	w := r.send(newPayout(210, "unknown", 1000))
+	r.step(w, store.Step{Kind: "unknown"})
+	w = r.send(newPayout(210, "out-of-funds", 1000))
+	r.step(w, store.Step{Event: payout.NotSent, Kind: "provider out of funds"})
+	w = r.send(newPayout(210, "mismatch", 1000))
+	r.step(w, store.Step{Kind: "mismatch", Discrepancy: payout.Mismatch})
+	r.step(w, store.Step{Inquired: true})
+	view, err := r.store.PaymentView(r.t.Context(), 210, "repeated")
+	r.must(err)
+	w = &store.Work{Payment: view.Payment, Operation: view.Operations[0]}
+	r.step(w, store.Step{Kind: "repeated", ProviderPaymentID: "b-again"})
+	view, err = r.store.PaymentView(r.t.Context(), 210, "returned")
+	r.must(err)
+	w = &store.Work{Payment: view.Payment, Operation: view.Operations[0]}
+	r.step(w, store.Step{Event: payout.Returned})
+	r.step(w, store.Step{Event: payout.Declined, Code: 20000})
+}
+
+// callbacks brings callbacks into every state.
+func (r *road) callbacks() {
+	r.t.Helper()
+	r.answer(210, r.number(210, "success"), store.CallbackDelivered, 200)
+	r.answer(210, r.number(210, "three"), store.CallbackDelivered, 500, 0, 200)
+	r.answer(210, r.number(210, "given-up"), store.CallbackGivenUp, 500, 404)
+	r.answer(210, r.number(210, "waits"), store.CallbackPending, 503)
+	r.answer(210, r.number(210, "resent"), store.CallbackDelivered, 200)
+	_, err := r.store.ResendCallback(r.t.Context(), 210, "resent", 0, "test")
+	r.must(err)
+	r.answer(210, r.number(210, "resent"), store.CallbackDelivered, 500, 200)
+	r.answer(210, r.number(210, "disputed"), store.CallbackDelivered, 200)
+	_, err = r.store.ResendCallback(r.t.Context(), 210, "disputed", 0, "test")
+	r.must(err)
+}
+
+func (r *road) notifications() {
+	r.t.Helper()
+	for range 3 {
+		r.must(r.store.SaveNotification(r.t.Context(), "sandbox", provider.Notification{Body: []byte("done")}))
+	}
+	leased, err := r.store.LeaseNotifications(r.t.Context(), 2)
+	r.must(err)
+	r.must(r.store.FinishNotification(r.t.Context(), leased[0].ID, ""))
+	r.must(r.store.FinishNotification(r.t.Context(), leased[1].ID, "garbage"))
+}
+
+// topUps are made by commands, beside the server.
+func topUps(t *testing.T, url string) {
+	t.Helper()
+	s := open(t, url, false)
+	for _, currency := range []string{"KGS", "USD"} {
+		if err := s.TopUp(t.Context(), 210, currency, 5000, "more", "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func run(t testing.TB, c audit.Config) *audit.Report {
+	t.Helper()
+	report, err := audit.Run(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+func clean(t testing.TB, report *audit.Report) {
+	t.Helper()
+	if !report.OK || len(report.Findings) > 0 || len(report.Failures) > 0 {
+		t.Fatalf("not clean: %v\n%s", report.Failures, list(report))
+	}
+}
+
+func list(report *audit.Report) (text string) {
+	for _, f := range report.Findings {
+		text += fmt.Sprintf("  %s %s: %s\n", f.Kind, f.Name(), f.What)
+	}
+	return text
+}
+
+func TestSampleIsClean(t *testing.T) {
+	engines(t, func(t *testing.T, url string) {
+		s := open(t, url, true)
+		clean(t, run(t, audit.Config{Store: s})) // an empty database
+		build(t, s)
+		topUps(t, url)
+		report := run(t, audit.Config{Store: s})
+		clean(t, report)
+		for table, want := range map[string]int64{
+			"payments": 26, "operations": 26, "requests": 26, "transfers": 47, "balances": 3, "seals": 2, "events": 21, "callbacks": 21,
+			"attempts": 10, "notifications": 3, "discrepancies": 8, "journal": 55,
+		} {
+			if report.Checked[table] != want {
+				t.Errorf("checked %d of %s, want %d", report.Checked[table], table, want)
+			}
+		}
+	})
+}
+
+func TestDatabaseAway(t *testing.T) {
+	s := open(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db"), false)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := audit.Run(ctx, audit.Config{Store: s}); !errors.Is(err, context.Canceled) {
+		t.Fatalf("a run that could not read: %v", err)
+	}
+}

@@ -1,0 +1,389 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"flashpay/internal/ledger"
+)
+
+// AuditSnapshot is one consistent view of the database for internal/audit. It only reads. It is valid inside the
+// function that AuditSnapshot calls, and belongs to one goroutine; none of its methods may be called from inside the
+// function that another one calls for each row.
+type AuditSnapshot struct {
+	store *Store
+	conn  *sql.Conn
+}
+
+// AuditSnapshot runs read over one consistent view of the database. On SQLite it should take well under a second, so
+// that checkpoints and writers get their turn (design.md §4); who reads more reads page after page.
+func (s *Store) AuditSnapshot(ctx context.Context, read func(*AuditSnapshot) error) error {
+	return s.auditSnapshot(ctx, func(v *AuditSnapshot) error {
+		// Pages are found by index, and so is what belongs to their rows: without statistics, such as right after a
+		// restore, PostgreSQL would join them by reading whole tables, page after page.
+		if s.dialect == &postgresDialect {
+			const byIndex = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
+			if _, err := v.conn.ExecContext(ctx, byIndex); err != nil {
+				return fmt.Errorf("store: audit: %w", err)
+			}
+		}
+		return read(v)
+	})
+}
+
+func (s *Store) auditSnapshot(ctx context.Context, read func(*AuditSnapshot) error) (err error) {
+	conn, err := s.reads.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("store: audit: %w", err)
+	}
+	defer func() {
+		if _, e := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); e != nil { // the pool must not get it back inside a transaction
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+		_ = conn.Close()
+	}()
+	begin := "BEGIN" // deferred: the first read takes the snapshot, and no writer waits for it
+	if s.dialect == &postgresDialect {
+		begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+	}
+	if _, err := conn.ExecContext(ctx, begin); err != nil {
+		return fmt.Errorf("store: audit: %w", err)
+	}
+	return read(&AuditSnapshot{store: s, conn: conn})
+}
+
+// each runs a query and calls scan for each row.
+func (v *AuditSnapshot) each(ctx context.Context, query string, scan func(*sql.Rows) error, args ...any) error {
+	rows, err := v.conn.QueryContext(ctx, query, args...)
+	if err != nil {
+		return fmt.Errorf("store: audit: %s: %w", firstWords(query), err)
+	}
+	if err := eachRow(rows, scan); err != nil {
+		return fmt.Errorf("store: audit: %s: %w", firstWords(query), err)
+	}
+	return nil
+}
+
+// AuditPlace is a place in the order in which an audit reads payments: on SQLite by id, on PostgreSQL by project and
+// id, as their primary keys stand.
+type AuditPlace struct{ Project, ID int64 }
+
+// The places before and behind everything.
+var (
+	AuditStart = AuditPlace{math.MinInt64, math.MinInt64}
+	AuditEnd   = AuditPlace{math.MaxInt64, math.MaxInt64}
+)
+
+// AuditRange is what lies behind After, up to To.
+type AuditRange struct{ After, To AuditPlace }
+
+// within is a condition on the columns project and id, with its arguments, which are the statement's first.
+func (v *AuditSnapshot) within(project, id string, r AuditRange) (string, []any) {
+	if v.store.dialect == &sqliteDialect {
+		return id + " > $1 AND " + id + " <= $2", []any{r.After.ID, r.To.ID}
+	}
+	pair := "(" + project + ", " + id + ")"
+	return pair + " > ($1, $2) AND " + pair + " <= ($3, $4)", []any{r.After.Project, r.After.ID, r.To.Project, r.To.ID}
+}
+
+// order is the columns' order in which within walks.
+func (v *AuditSnapshot) order(project, id string) string {
+	if v.store.dialect == &sqliteDialect {
+		return id
+	}
+	return project + ", " + id
+}
+
+// AuditShard is how far a shard had come at one instant.
+type AuditShard struct {
+	Shard      int64
+	Known      bool  // it has a row in the table of shards
+	NextNumber int64 // the first of its numbers that nobody has taken
+	NextRow    int64
+	Line       int64 // id of its newest journal line; 0: it has none
+	Seals      int64 // number of its newest seal
+	transfer   int64 // id of its newest transfer (SQLite only)
+}
+
+// AuditMarks says how far the tables that only grow had grown at one instant. Within a shard, rows become visible in
+// the order of their ids, so a journal line was there exactly where its id is not above its shard's mark.
+type AuditMarks struct {
+	Shards  map[int64]*AuditShard
+	Payment int64 // the greatest id of a payment
+}
+
+// ShardOf is the shard that gave an id.
+func ShardOf(id int64) int64 {
+	if id < 0 {
+		return -1
+	}
+	return id / shardSpan
+}
+
+// RowOf is an id's number within its shard.
+func RowOf(id int64) int64 { return id % shardSpan }
+
+// ShardRange is the ids that a shard can give: those above after, up to last.
+func ShardRange(shard int64) (after, last int64) { return shard * shardSpan, (shard+1)*shardSpan - 1 }
+
+// Had tells whether a journal line of this id was there at the marks' instant.
+func (m *AuditMarks) Had(line int64) bool {
+	s := m.Shards[ShardOf(line)]
+	return s != nil && line <= s.Line
+}
+
+func (m *AuditMarks) shard(number int64) *AuditShard {
+	s := m.Shards[number]
+	if s == nil {
+		s = &AuditShard{Shard: number}
+		m.Shards[number] = s
+	}
+	return s
+}
+
+// AuditBalance is a row of balances.
+type AuditBalance struct {
+	ledger.Balance
+	Project bool // the project exists
+}
+
+// AuditLedger is what AuditLedger reads, in the order of the fields: all of one instant.
+type AuditLedger struct {
+	Marks    func(*AuditMarks) error
+	Balance  func(*AuditBalance) error
+	Transfer func(*ledger.Transfer) error
+}
+
+// AuditLedger reads balances and transfers of one and the same instant, and says by its marks which one. PostgreSQL
+// keeps one snapshot over all of it. SQLite does so for the balances and the marks, and reads the transfers in pages
+// up to the marks: transfers are never changed, and those of servers become visible in the order of their ids. The few
+// that command-line programs make do not (several of them share a shard), so they are read with the balances.
+func (s *Store) AuditLedger(ctx context.Context, r AuditLedger) error {
+	marks := &AuditMarks{Shards: make(map[int64]*AuditShard)}
+	err := s.auditSnapshot(ctx, func(v *AuditSnapshot) error {
+		if err := v.marks(ctx, marks); err != nil {
+			return err
+		}
+		if err := r.Marks(marks); err != nil {
+			return err
+		}
+		if err := v.balances(ctx, r.Balance); err != nil {
+			return err
+		}
+		if s.dialect == &postgresDialect {
+			return v.transfers(ctx, "1 = 1", r.Transfer)
+		}
+		after, last := ShardRange(commandShard)
+		return v.transfers(ctx, "id > $1 AND id <= $2", r.Transfer, after, last)
+	})
+	if err != nil || s.dialect == &postgresDialect {
+		return err
+	}
+	for _, shard := range marks.Shards {
+		if shard.Shard == commandShard {
+			continue
+		}
+		if err := s.transferPages(ctx, shard, r.Transfer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// transferPage is how many transfers SQLite reads at a time.
+const transferPage = 20_000
+
+func (s *Store) transferPages(ctx context.Context, shard *AuditShard, each func(*ledger.Transfer) error) error {
+	after, _ := ShardRange(shard.Shard)
+	if after--; shard.Shard < 0 { // ids that no shard gives are read, too
+		after = math.MinInt64
+	}
+	for n := transferPage; n == transferPage; {
+		err := s.auditSnapshot(ctx, func(v *AuditSnapshot) error {
+			n = 0
+			return v.transfers(ctx, "id > $1 AND id <= $2 ORDER BY id LIMIT $3", func(t *ledger.Transfer) error {
+				n, after = n+1, t.ID
+				return each(t)
+			}, after, shard.transfer, transferPage)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *AuditSnapshot) transfers(ctx context.Context, where string, each func(*ledger.Transfer) error, args ...any) error {
+	query := "SELECT id, project_id, currency, debit, credit, amount, kind, payment, operation, reason FROM transfers WHERE " + where
+	var t ledger.Transfer
+	return v.each(ctx, query, func(r *sql.Rows) error {
+		var debit, credit int64
+		err := r.Scan(&t.ID, &t.ProjectID, &t.Currency, &debit, &credit, &t.Amount, (*string)(&t.Kind), &t.Payment, &t.Operation, &t.Reason)
+		if err != nil {
+			return err
+		}
+		t.Debit, t.Credit = account(debit), account(credit)
+		return each(&t)
+	}, args...)
+}
+
+// account is a stored account number; one that there is not becomes 0.
+func account(n int64) ledger.Account {
+	if n < 0 || n > math.MaxUint8 {
+		return 0
+	}
+	return ledger.Account(n)
+}
+
+func (v *AuditSnapshot) balances(ctx context.Context, each func(*AuditBalance) error) error {
+	const query = `SELECT ` + balanceColumns + `, EXISTS (SELECT 1 FROM projects p WHERE p.id = project_id) FROM balances ORDER BY project_id, currency`
+	return v.each(ctx, query, func(r *sql.Rows) error {
+		var b AuditBalance
+		var project int64
+		var currency string
+		sums := make([]int64, len(ledger.Accounts()))
+		into := []any{&project, &currency}
+		for i := range sums {
+			into = append(into, &sums[i])
+		}
+		if err := r.Scan(append(into, &b.Project)...); err != nil {
+			return err
+		}
+		byAccount := make(map[ledger.Account]int64, len(sums))
+		for i, a := range ledger.Accounts() {
+			byAccount[a] = sums[i]
+		}
+		b.Balance = ledger.NewBalance(project, currency, byAccount)
+		return each(&b)
+	})
+}
+
+func (v *AuditSnapshot) marks(ctx context.Context, m *AuditMarks) error {
+	const known = "SELECT shard, next_number, next_row FROM shards"
+	err := v.each(ctx, known, func(r *sql.Rows) error {
+		s := AuditShard{Known: true}
+		err := r.Scan(&s.Shard, &s.NextNumber, &s.NextRow)
+		m.Shards[s.Shard] = &s
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	const seals = "SELECT shard, MAX(number) FROM seals GROUP BY shard"
+	err = v.each(ctx, seals, func(r *sql.Rows) error {
+		var shard, number int64
+		err := r.Scan(&shard, &number)
+		m.shard(shard).Seals = number
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := v.newest(ctx, "journal", func(id int64) { m.shard(ShardOf(id)).Line = id }); err != nil {
+		return err
+	}
+	if v.store.dialect == &sqliteDialect {
+		if err := v.newest(ctx, "transfers", func(id int64) { m.shard(ShardOf(id)).transfer = id }); err != nil {
+			return err
+		}
+	}
+	return v.each(ctx, "SELECT COALESCE(MAX(id), 0) FROM payments", func(r *sql.Rows) error { return r.Scan(&m.Payment) })
+}
+
+// newest finds the greatest id of each shard that a table has rows of, without reading the rows between.
+func (v *AuditSnapshot) newest(ctx context.Context, table string, found func(id int64)) error {
+	for from := int64(math.MinInt64); ; {
+		first, err := v.one(ctx, "SELECT MIN(id) FROM "+table+" WHERE id >= $1", from)
+		if err != nil || !first.Valid {
+			return err
+		}
+		_, last := ShardRange(ShardOf(first.Int64))
+		greatest, err := v.one(ctx, "SELECT MAX(id) FROM "+table+" WHERE id >= $1 AND id <= $2", first.Int64, last)
+		if err != nil {
+			return err
+		}
+		found(greatest.Int64)
+		from = last + 1
+	}
+}
+
+// one runs a query for one number, which may be null.
+func (v *AuditSnapshot) one(ctx context.Context, query string, args ...any) (n sql.NullInt64, err error) {
+	err = v.each(ctx, query, func(r *sql.Rows) error { return r.Scan(&n) }, args...)
+	return n, err
+}
+
+// AuditSeals reads up to n seals of a shard behind a number, in their order.
+func (s *Store) AuditSeals(ctx context.Context, shard, after int64, n int) (seals []Seal, err error) {
+	const query = "SELECT number, last_row, lines, root, hash, at FROM seals WHERE shard = $1 AND number > $2 ORDER BY number LIMIT $3"
+	err = s.auditSnapshot(ctx, func(v *AuditSnapshot) error {
+		return v.each(ctx, query, func(r *sql.Rows) error {
+			seal := Seal{Shard: shard}
+			var root, hash sql.RawBytes
+			var at int64
+			if err := r.Scan(&seal.Number, &seal.LastRow, &seal.Lines, &root, &hash, &at); err != nil {
+				return err
+			}
+			if err := errors.Join(fill(&seal.Root, root), fill(&seal.Hash, hash)); err != nil {
+				seal.Root, seal.Hash = [32]byte{}, [32]byte{} // no seal has them
+			}
+			seal.At = fromMicros(at)
+			seals = append(seals, seal)
+			return nil
+		}, shard, after, n)
+	})
+	return seals, err
+}
+
+var errLength = errors.New("store: a hash of another length than 32 bytes")
+
+func fill(hash *[32]byte, from []byte) error {
+	if copy(hash[:], from) != len(hash) || len(from) != len(hash) {
+		return errLength
+	}
+	return nil
+}
+
+// AuditLine is what a seal covers of a journal line.
+type AuditLine struct {
+	ID        int64
+	ProjectID int64
+	Payment   int64
+	Hash      [32]byte
+	Found     bool // its payment exists
+}
+
+// AuditLines reads up to n journal lines with ids above after, up to last, in their order.
+func (s *Store) AuditLines(ctx context.Context, after, last int64, n int, each func(*AuditLine) error) error {
+	const query = `SELECT j.id, j.project_id, j.payment, j.hash, p.id IS NOT NULL FROM journal j
+		LEFT JOIN payments p ON p.project_id = j.project_id AND p.id = j.payment WHERE j.id > $1 AND j.id <= $2 ORDER BY j.id LIMIT $3`
+	return s.AuditSnapshot(ctx, func(v *AuditSnapshot) error {
+		var l AuditLine
+		var hash sql.RawBytes
+		return v.each(ctx, query, func(r *sql.Rows) error {
+			if err := r.Scan(&l.ID, &l.ProjectID, &l.Payment, &hash, &l.Found); err != nil {
+				return err
+			}
+			if err := fill(&l.Hash, hash); err != nil {
+				l.Hash = [32]byte{}
+			}
+			return each(&l)
+		}, after, last, n)
+	})
+}
+
+// AuditShards lists the marks' shards by their numbers.
+func (m *AuditMarks) AuditShards() []*AuditShard {
+	var out []*AuditShard
+	for _, s := range m.Shards {
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b *AuditShard) int { return cmp.Compare(a.Shard, b.Shard) })
+	return out
+}

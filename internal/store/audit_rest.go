@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"flashpay/internal/payout"
+)
+
+// AuditPart is a row that belongs to a payment, seen from the row's own table.
+type AuditPart struct {
+	AuditPlace
+	Payment int64
+	Number  int64 // of an operation, else 0
+	Found   bool  // the payment exists
+}
+
+// AuditParts reads up to n rows of a table behind a place, in the order of places: requests, or operations.
+func (s *Store) AuditParts(ctx context.Context, table string, after AuditPlace, n int) (parts []AuditPart, err error) {
+	id, number := "t.id", "t.number"
+	if table == "requests" {
+		id, number = "t.payment", "0"
+	}
+	err = s.AuditSnapshot(ctx, func(v *AuditSnapshot) error {
+		where, args := v.within("t.project_id", id, AuditRange{after, AuditEnd})
+		query := fmt.Sprintf(`SELECT t.project_id, %s, t.payment, %s, p.id IS NOT NULL FROM %s t
+			LEFT JOIN payments p ON p.project_id = t.project_id AND p.id = t.payment WHERE %s ORDER BY %s LIMIT $%d`,
+			id, number, table, where, v.order("t.project_id", id), len(args)+1)
+		return v.each(ctx, query, func(r *sql.Rows) error {
+			var p AuditPart
+			err := r.Scan(&p.Project, &p.ID, &p.Payment, &p.Number, &p.Found)
+			parts = append(parts, p)
+			return err
+		}, append(args, n)...)
+	})
+	return parts, err
+}
+
+// AuditNotification is a notification as it stands in the database.
+type AuditNotification struct {
+	ID, Received int64 // microseconds
+	State        string
+	Due, Lease   bool // next_at, lease are set
+	DueAt        int64
+	Opens        error // why it cannot be opened; nil: it can
+}
+
+// AuditNotifications reads up to n notifications with ids above after, in their order.
+func (s *Store) AuditNotifications(ctx context.Context, after int64, n int, each func(*AuditNotification) error) error {
+	const query = "SELECT id, received_at, state, next_at, lease IS NOT NULL, provider, sealed FROM notifications WHERE id > $1 ORDER BY id LIMIT $2"
+	return s.AuditSnapshot(ctx, func(v *AuditSnapshot) error {
+		return v.each(ctx, query, func(r *sql.Rows) error {
+			var a AuditNotification
+			var due sql.NullInt64
+			var provider string
+			var sealed sql.RawBytes
+			if err := r.Scan(&a.ID, &a.Received, &a.State, &due, &a.Lease, &provider, &sealed); err != nil {
+				return err
+			}
+			a.Due, a.DueAt = due.Valid, due.Int64
+			_, a.Opens = s.vault.Unseal(sealed, "notification/"+provider)
+			return each(&a)
+		}, after, n)
+	})
+}
+
+// AuditDiscrepancy is a discrepancy as it stands in the database.
+type AuditDiscrepancy struct {
+	Discrepancy
+	Settled bool
+	Found   bool // its payment exists, or it belongs to none
+}
+
+// AuditDiscrepancies reads up to n discrepancies with ids above after, in their order.
+func (s *Store) AuditDiscrepancies(ctx context.Context, after int64, n int, each func(*AuditDiscrepancy) error) error {
+	const query = `SELECT d.id, d.project_id, d.payment, d.operation, d.kind, d.settled_at IS NOT NULL, d.reason, p.id IS NOT NULL OR d.payment = 0
+		FROM discrepancies d LEFT JOIN payments p ON p.project_id = d.project_id AND p.id = d.payment WHERE d.id > $1 ORDER BY d.id LIMIT $2`
+	return s.AuditSnapshot(ctx, func(v *AuditSnapshot) error {
+		return v.each(ctx, query, func(r *sql.Rows) error {
+			var d AuditDiscrepancy
+			if err := r.Scan(&d.ID, &d.ProjectID, &d.Payment, &d.Operation, &d.Kind, &d.Settled, &d.Reason, &d.Found); err != nil {
+				return err
+			}
+			return each(&d)
+		}, after, n)
+	})
+}
+
+// AuditBankOperation is an operation as a bank's books are compared with it.
+type AuditBankOperation struct {
+	AuditOperation
+	PaymentID   string
+	PaymentKey  string
+	Account     string // in clear
+	SucceededBy int64  // id of the journal line that says so; 0: none does
+	Discrepancy bool   // one is recorded, settled or not
+}
+
+// AuditByKey reads the operations that carry keys towards their provider, in no order. An account that cannot be read
+// is empty: other checks say why.
+func (s *Store) AuditByKey(ctx context.Context, keys []string, each func(*AuditBankOperation) error) error {
+	places := make([]string, len(keys))
+	args := make([]any, len(keys))
+	for i, k := range keys {
+		places[i], args[i] = s.dialect.position(i+1), k
+	}
+	query := "SELECT " + auditOperationColumns + `, p.payment_id, p.payment_key, r.sealed,
+		COALESCE((SELECT MIN(j.id) FROM journal j WHERE j.project_id = o.project_id AND j.payment = o.payment AND j.kind = '` + payout.Succeeded.String() + `'), 0),
+		EXISTS (SELECT 1 FROM discrepancies d WHERE d.project_id = o.project_id AND d.payment = o.payment)
+		FROM operations o JOIN payments p ON p.project_id = o.project_id AND p.id = o.payment
+		LEFT JOIN requests r ON r.project_id = p.project_id AND r.payment = p.id
+		WHERE o.provider_key IN (` + strings.Join(places, ", ") + ")"
+	return s.AuditSnapshot(ctx, func(v *AuditSnapshot) error {
+		return v.each(ctx, query, func(r *sql.Rows) error {
+			var o AuditBankOperation
+			var sealed []byte
+			var err error
+			o.AuditOperation, err = scanAuditOperation(r, &o.PaymentID, &o.PaymentKey, &sealed, &o.SucceededBy, &o.Discrepancy)
+			if err != nil {
+				return err
+			}
+			if body, err := s.vault.Unseal(sealed, requestPlace(o.ProjectID, o.PaymentKey)); err == nil {
+				o.Account, _ = accountOf(body)
+			}
+			return each(&o)
+		}, args...)
+	})
+}
