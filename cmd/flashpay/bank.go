@@ -49,7 +49,7 @@ func (c *bankCmd) Run(a *app) error {
 	}
 	failed := make(chan error, 1)
 	b, err := startBank(a.ctx, ln, bank.Config{
-		State: bankState(c.State), NoDedup: c.NoDedup, Logger: newLogger(a.stderr, level),
+		State: bankState(c.State), NoDedup: c.NoDedup, Logger: a.newLogger(a.stderr, level),
 		ReturnAfter: max(c.ReturnAfter, 1), LateAfter: max(c.LateAfter, 1), // 0 is «at once»; to the bank it is its default
 	}, failed)
 	if err != nil {

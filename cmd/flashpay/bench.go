@@ -56,7 +56,7 @@ func (c *benchCmd) Run(a *app) error {
 		return fmt.Errorf("this program cannot be started again: %w", err)
 	}
 	result, err := bench.Run(a.ctx, bench.Config{
-		Database: store.Config{URL: c.Database, Keyset: keyset, Logger: newLogger(a.stderr, slog.LevelWarn)},
+		Database: store.Config{URL: c.Database, Keyset: keyset, Logger: a.newLogger(a.stderr, slog.LevelWarn)},
 		Time:     time.Duration(c.Seconds) * time.Second, Concurrency: c.Concurrency, Projects: c.Projects, Profiles: c.Profiles,
 		Command: func(p bench.Part, databaseURL, bankURL string) *exec.Cmd {
 			return benchPart(program, keyset, p, databaseURL, bankURL)
@@ -129,7 +129,7 @@ func (c *partCmd) Run(a *app) error {
 
 // benchBare serves nothing, in the way in which serve serves Gate.
 func (a *app) benchBare() error {
-	return a.benchServe(bench.Nothing(), ops.NewMetrics(), newLogger(a.stderr, slog.LevelInfo))
+	return a.benchServe(bench.Nothing(), ops.NewMetrics(), a.newLogger(a.stderr, slog.LevelInfo))
 }
 
 // benchNullGate serves Gate as serve does, but what it accepts goes nowhere.
@@ -143,7 +143,7 @@ func (a *app) benchNullGate() error {
 		if err != nil {
 			return err
 		}
-		logger := newLogger(a.stderr, slog.LevelInfo)
+		logger := a.newLogger(a.stderr, slog.LevelInfo)
 		p := &platform{config: &platformConfig{Logger: logger}, store: s, methods: methods, metrics: ops.NewMetrics()}
 		null := p.newGate().Config
 		null.Acceptor = bench.Nowhere{Store: s}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os/user"
@@ -28,7 +27,7 @@ func (d *databaseFlag) config(a *app) (store.Config, error) {
 		return store.Config{}, usagef("no database: give --database sqlite:PATH or --database postgres://user:password@host/name, or set FLASHPAY_DATABASE")
 	}
 	keyset, err := a.keyset()
-	return store.Config{URL: d.Database, Keyset: keyset, Logger: newLogger(a.stderr, slog.LevelWarn)}, err
+	return store.Config{URL: d.Database, Keyset: keyset, Logger: a.newLogger(a.stderr, slog.LevelWarn)}, err
 }
 
 // with opens the database for one command, beside whatever server works on it, and closes it.
@@ -65,11 +64,6 @@ func openStore(ctx context.Context, c store.Config) (*store.Store, error) {
 		err = fmt.Errorf("%w: check that the server runs and that user, password and database in --database are right", err)
 	}
 	return nil, err
-}
-
-// newLogger writes lines of JSON.
-func newLogger(w io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
 // actor is who acts, for the audit log.

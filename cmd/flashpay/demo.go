@@ -50,7 +50,7 @@ func (c *demoCmd) Run(a *app) (err error) {
 		return fmt.Errorf("--data=%s: %w", c.Data, err)
 	}
 	defer func() { err = errors.Join(err, logFile.Close()) }()
-	logger := newLogger(logFile, slog.LevelInfo)
+	logger := a.newLogger(logFile, slog.LevelInfo)
 
 	web, err := listenNear(8081)
 	if err != nil {

@@ -46,6 +46,7 @@ type app struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+	logs   []*lineBuffer
 }
 
 // commands is the command line: one field, and one struct with a Run method, for each command.
@@ -83,6 +84,7 @@ with examples: flashpay COMMAND --help`
 // run is the program. It returns the exit code; the end of ctx asks servers to stop.
 func run(ctx context.Context, args []string, env func(string) string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	a := &app{ctx: ctx, env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+	defer a.flushLogs()
 	defer func() { // kong prints help and exits; here that ends run only
 		if v := recover(); v != nil {
 			asked, ok := v.(exitNow)

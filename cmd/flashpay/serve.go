@@ -84,7 +84,7 @@ func (c *serveCmd) platform(a *app) (*platformConfig, error) {
 		return nil, err
 	}
 	p := &platformConfig{
-		Store: database, Methods: c.Methods, AllowPrivateCallbacks: c.AllowPrivateCallbacks, Logger: newLogger(a.stderr, level),
+		Store: database, Methods: c.Methods, AllowPrivateCallbacks: c.AllowPrivateCallbacks, Logger: a.newLogger(a.stderr, level),
 		BankURL: strings.TrimRight(c.BankURL, "/"), Bank: bank.Config{State: bankState(c.BankState)},
 	}
 	if err := c.readRoles(p); err != nil {

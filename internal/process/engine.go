@@ -5,6 +5,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -66,8 +67,9 @@ type Engine struct {
 
 // inFlight is an operation as this process last saw it, so that a notification needs no look into the database.
 type inFlight struct {
-	work       *store.Work
-	acceptedAt time.Time // when the provider accepted it; zero: its call still runs
+	work        *store.Work
+	acceptedAt  time.Time // when the provider accepted it; zero: its call still runs
+	rescheduled bool      // its next inquiry is committed
 }
 
 // New makes an engine; Run starts it.
@@ -242,13 +244,16 @@ func (e *Engine) watch(ctx context.Context) {
 			return
 		case <-ticker.C:
 			for _, w := range e.overdue() {
-				go e.step(context.WithoutCancel(ctx), w, store.Step{NextAt: e.nextInquiry(w, e.store.Now())})
+				go e.reschedule(context.WithoutCancel(ctx), w)
 			}
 		}
 	}
 }
 
-// overdue takes out what was accepted so long ago that its first inquiry is near.
+// memory is how long an operation that was rescheduled is remembered for its notification.
+const memory = time.Minute
+
+// overdue finds what was accepted so long ago that its first inquiry is near, and forgets what is older still.
 func (e *Engine) overdue() []*store.Work {
 	patience := e.times.Inquiries[0] * 3 / 4
 	now := e.store.Now()
@@ -256,12 +261,36 @@ func (e *Engine) overdue() []*store.Work {
 	defer e.mu.Unlock()
 	var out []*store.Work
 	for key, f := range e.open {
-		if !f.acceptedAt.IsZero() && now.Sub(f.acceptedAt) > patience {
+		age := now.Sub(f.acceptedAt)
+		switch {
+		case f.acceptedAt.IsZero():
+		case !f.rescheduled && age > patience:
+			f.rescheduled = true
 			out = append(out, f.work)
+		case age > patience+memory:
 			delete(e.open, key)
 		}
 	}
 	return out
+}
+
+// reschedule commits the next inquiry of an operation, which stays known to this process.
+func (e *Engine) reschedule(ctx context.Context, w *store.Work) {
+	step := store.Step{Payment: w.Payment, Operation: w.Operation, NextAt: e.nextInquiry(w, e.store.Now())}
+	after, err := e.store.Apply(ctx, step)
+	if err != nil {
+		if !errors.Is(err, store.ErrMoved) {
+			e.log.Error("process: an inquiry could not be scheduled; the lease ends instead", "operation", w.Operation.ID, "err", err)
+		}
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if f := e.open[w.Operation.Key]; f != nil && f.work == w {
+		next := *w
+		next.Payment, next.Operation, next.Submit = after.Payment, after.Operation, false
+		f.work = &next
+	}
 }
 
 // accepted marks an operation that its provider has and has not finished.

@@ -156,7 +156,7 @@ var insertPaymentRows = newBulk(
 // insertPayments inserts one payment for each new (project, key); what exists already decides the others.
 func (t *tx) insertPayments(ctx context.Context, commands []*command) error {
 	leaders := t.leaders(commands)
-	var args []any
+	args := make([]any, 0, len(leaders)*insertPaymentRows.columns)
 	byID := make(map[int64]*acceptItem, len(leaders))
 	for _, it := range leaders {
 		t.judge(it, math.MaxInt64)
@@ -386,7 +386,8 @@ var insertRequestRows = newBulk(
 
 // insertOperations writes the first operations and the sealed requests of the payments made in this commit.
 func (t *tx) insertOperations(ctx context.Context, commands []*command) error {
-	var operations, requests []any
+	operations := make([]any, 0, len(commands)*insertOperationRows.columns)
+	requests := make([]any, 0, len(commands)*insertRequestRows.columns)
 	for _, c := range commands {
 		it := c.accept
 		if it == nil || !it.inserted {

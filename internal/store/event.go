@@ -127,7 +127,8 @@ func (t *tx) writeEvents(ctx context.Context, _ []*command) error {
 	if err := t.numberEvents(ctx); err != nil {
 		return err
 	}
-	var events, callbacks []any
+	events := make([]any, 0, len(t.news)*insertEvents.columns)
+	callbacks := make([]any, 0, len(t.news)*insertCallbacks.columns)
 	for _, e := range t.news {
 		if !e.first {
 			if err := t.supersede(ctx, e); err != nil {

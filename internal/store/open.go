@@ -155,7 +155,7 @@ func (s *Store) connect(ctx context.Context, address string) (err error) {
 }
 
 func sqliteDSN(path, synchronous string, readOnly bool) string {
-	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "foreign_keys(1)", "wal_autocheckpoint(4000)"}
+	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "foreign_keys(1)", "wal_autocheckpoint(10000)"}
 	if readOnly {
 		pragmas = append(pragmas, "query_only(1)", "cache_size(-8192)")
 	} else {

@@ -124,7 +124,7 @@ const (
 // moveOperations makes the compare-and-set of every step: operations first, then the heads of their payments.
 func (t *tx) moveOperations(ctx context.Context, commands []*command) error {
 	byOperation := make(map[int64]*command)
-	var args []any
+	args := make([]any, 0, len(commands)*moveOperationRows.columns)
 	for _, c := range commands {
 		if c.step == nil {
 			continue

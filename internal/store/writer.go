@@ -124,7 +124,10 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 	if _, err := s.session.conn.ExecContext(ctx, s.dialect.sql("{{begin}}")); err != nil {
 		return nil, fmt.Errorf("store: begin: %w", err)
 	}
-	t := &tx{session: s.session, store: s, now: s.Now()}
+	t := &tx{
+		session: s.session, store: s, now: s.Now(),
+		lines: make([]any, 0, len(commands)*insertLines.columns), moved: make([]any, 0, len(commands)*insertTransfers.columns),
+	}
 	if err := t.run(ctx, commands); err != nil {
 		s.releaseJobs(t.jobs)
 		if _, e := s.session.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); e != nil {
