@@ -56,6 +56,14 @@ func (v *verdict) add(kind, payment, format string, args ...any) {
 	}
 }
 
+func (v *verdict) list() []Violation {
+	var out []Violation
+	for _, kind := range v.kinds {
+		out = append(out, *v.found[kind])
+	}
+	return out
+}
+
 // judge holds the facts against the promises.
 func judge(f *facts) []Violation {
 	v := &verdict{found: make(map[string]*Violation)}
@@ -77,11 +85,7 @@ func judge(f *facts) []Violation {
 	for _, d := range f.discrepancies {
 		v.add("discrepancy", f.nameOf(d.Payment), "%s: %s", d.Kind, d.Detail)
 	}
-	var out []Violation
-	for _, kind := range v.kinds {
-		out = append(out, *v.found[kind])
-	}
-	return append(out, f.audit.violations()...)
+	return append(v.list(), f.audit.violations()...)
 }
 
 // judgeAnswers: every request is answered, with one request id, and what was answered is final, as its account asks.
@@ -147,7 +151,7 @@ func (f *facts) judgeCallbacks(v *verdict, o *order) {
 func (f *facts) judgeView(v *verdict, o *order) {
 	view, ok := f.views[o.wish.id]
 	if !ok {
-		if o.requestID != "" {
+		if o.requestID != "" && !f.statuses[o.wish.id].notFound {
 			v.add("lost", o.wish.id, "the database does not have it")
 		}
 		return

@@ -11,13 +11,12 @@ import (
 
 // Report is what a crash test did and found.
 type Report struct {
-	Seed     uint64 `json:"seed"`
-	Engine   string `json:"engine"` // sqlite or postgres
-	Nodes    int    `json:"nodes"`
-	Dedup    bool   `json:"dedup"` // whether the bank refuses to execute a key twice
-	Clean    bool   `json:"clean"` // there are no violations
-	Project  int64  `json:"project_id"`
-	Database string `json:"database,omitempty"` // where it is kept: a temporary one only with violations
+	Seed    uint64 `json:"seed"`
+	Engine  string `json:"engine"` // sqlite or postgres
+	Nodes   int    `json:"nodes"`
+	Dedup   bool   `json:"dedup"` // whether the bank refuses to execute a key twice
+	Clean   bool   `json:"clean"` // there are no violations
+	Project int64  `json:"project_id"`
 
 	Kills    map[string]int `json:"kills"`    // by role: platform, bank
 	Restarts map[string]int `json:"restarts"` // orderly ones, by role
@@ -31,10 +30,10 @@ type Report struct {
 	Executed    int            `json:"executed"`    // by the bank
 	Callbacks   Callbacks      `json:"callbacks"`
 
-	TakeOver *TakeOver `json:"take_over,omitempty"` // PostgreSQL only
-	Stop     float64   `json:"longest_stop_s"`      // of an orderly restart
-	Seconds  Seconds   `json:"seconds"`
-	Audit    any       `json:"audit,omitempty"` // counts
+	TakeOver *TakeOver        `json:"take_over,omitempty"` // PostgreSQL only
+	Stop     float64          `json:"longest_stop_s"`      // of an orderly restart
+	Seconds  Seconds          `json:"seconds"`
+	Audit    map[string]int64 `json:"audit"` // rows that the audit of the whole database looked at, by table
 
 	Violations []Violation `json:"violations"`
 	Logs       string      `json:"logs,omitempty"` // folder of the processes' logs, where there are violations
@@ -111,6 +110,7 @@ func (r *Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "  bank        %d submissions, %d executed\n", r.Submissions, r.Executed)
 	fmt.Fprintf(w, "  callbacks   %d acknowledged for %d payouts, %d answered with 500 first\n",
 		r.Callbacks.Acknowledged, r.Callbacks.Payments, r.Callbacks.Refused)
+	fmt.Fprintf(w, "  audit       %s\n", counted(r.Audit))
 	if r.TakeOver != nil {
 		fmt.Fprintf(w, "  take-over   %d operations of dead nodes, the last moved on after %.1f s\n", r.TakeOver.Operations, r.TakeOver.Worst)
 	}
@@ -125,7 +125,7 @@ func (r *Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "Logs and database are kept in %s\n", r.Logs)
 }
 
-func counted(m map[string]int) string {
+func counted[N int | int64](m map[string]N) string {
 	var words []string
 	for _, k := range keysOf(m) {
 		words = append(words, fmt.Sprintf("%d %s", m[k], k))
