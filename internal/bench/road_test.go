@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"database/sql"
 	"fmt"
 	"io"
 	"log/slog"
@@ -189,15 +190,28 @@ func BenchmarkRoad(b *testing.B) {
 	}{{"sqlite", sqliteURL}, {"postgres", func(tb testing.TB) string { return pgtest.URL(tb) }}} {
 		for name, toEnd := range map[string]bool{"intake": false, "end-to-end": true} {
 			b.Run(engine.name+"/"+name, func(b *testing.B) {
-				r := newRoad(b, engine.url(b), toEnd)
+				address := engine.url(b)
+				r := newRoad(b, address, toEnd)
 				r.pay(together)
 				b.ReportAllocs()
 				b.ResetTimer()
-				before := processorTime()
+				d := database{}
+				if engine.name == "postgres" {
+					direct, err := sql.Open("pgx", address)
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer func() { _ = direct.Close() }()
+					d.postmaster = findPostmaster(b.Context(), direct)
+				}
+				before, databaseBefore := processorTime(), d.cpu()
 				for left := b.N; left > 0; left -= together {
 					r.pay(min(left, together))
 				}
 				b.ReportMetric(float64((processorTime()-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
+				if engine.name == "postgres" {
+					b.ReportMetric(float64((d.cpu()-databaseBefore).Nanoseconds())/1000/float64(b.N), "db-cpu-µs/op")
+				}
 			})
 		}
 	}
