@@ -21,11 +21,14 @@ const (
 	fresh = time.Second
 	// savePatience is how long a result waits for the database; later the lease has ended, and it is sent again.
 	savePatience = 25 * time.Second
+	// saveAtStop is how long it waits once the server stops and attempts are cut off.
+	saveAtStop = time.Second
 )
 
-// deliver makes one attempt and saves what came of it.
-func (d *Dispatcher) deliver(ctx context.Context, job *store.CallbackJob) {
+// deliver makes one attempt, closes ended, and saves what came of it.
+func (d *Dispatcher) deliver(ctx context.Context, job *store.CallbackJob, ended chan<- struct{}) {
 	if !d.held(ctx, job) {
+		close(ended)
 		return
 	}
 	at, start := d.config.Store.Now(), time.Now()
@@ -36,13 +39,23 @@ func (d *Dispatcher) deliver(ctx context.Context, job *store.CallbackJob) {
 	}
 	d.lanes.mark(job.Lane, a.Duration < slowAfter)
 	state, next := d.become(job, status, at.Add(a.Duration))
-	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), savePatience)
-	defer cancel()
-	saved := d.config.Store.SaveAttempt(saving, a, state, next)
+	d.saving <- struct{}{}
+	close(ended) // the next attempt need not wait for this one's commit: so more of them share one
+	saved := d.save(ctx, a, state, next)
+	<-d.saving
 	if saved == nil && state == store.CallbackPending {
 		d.alarm.set(next, d.config.Store.Now())
 	}
 	d.report(ctx, job, a, state, next, saved)
+}
+
+// save saves what came of an attempt, also of one that was cut off because the server stops.
+func (d *Dispatcher) save(ctx context.Context, a store.Attempt, state store.CallbackState, next time.Time) error {
+	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), savePatience)
+	defer cancel()
+	stopped := context.AfterFunc(ctx, func() { time.AfterFunc(saveAtStop, cancel) })
+	defer stopped()
+	return d.config.Store.SaveAttempt(saving, a, state, next)
 }
 
 // held says whether a callback is still ours to send. What another process, a newer event or a person has taken up

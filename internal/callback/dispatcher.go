@@ -37,6 +37,9 @@ type Config struct {
 // by another process.
 const leaseAhead = 256
 
+// maxSaving bounds the results on their way to the database; beyond it attempts keep their places until it has caught up.
+const maxSaving = 1024
+
 // leasers is how many lanes are leased at once: what they write is committed together.
 const leasers = 8
 
@@ -51,6 +54,7 @@ type Dispatcher struct {
 	hungry atomic.Bool    // something due was left for want of places
 	turn   int            // of the lanes, in the loop
 	under  sync.WaitGroup // attempts
+	saving chan struct{}  // results on their way to the database
 }
 
 var _ store.Dispatcher = (*Dispatcher)(nil)
@@ -75,7 +79,7 @@ func New(c Config) *Dispatcher {
 	if c.StopTime <= 0 {
 		c.StopTime = 8 * time.Second
 	}
-	d := &Dispatcher{config: c, sender: newSender(&c), lanes: newLaneBook()}
+	d := &Dispatcher{config: c, sender: newSender(&c), lanes: newLaneBook(), saving: make(chan struct{}, maxSaving)}
 	for c := range d.pools {
 		d.pools[c] = work.NewPool(pools[c], func(ctx context.Context, t task) { d.run(ctx, class(c), t) })
 	}
@@ -150,15 +154,12 @@ func (d *Dispatcher) run(ctx context.Context, here class, t task) {
 		d.move(now, t)
 		return
 	}
+	ended := make(chan struct{})
+	d.under.Go(func() { d.deliver(ctx, t.job, ended) })
 	if here == slow {
-		d.deliver(ctx, t.job)
+		<-ended
 		return
 	}
-	ended := make(chan struct{})
-	d.under.Go(func() {
-		defer close(ended)
-		d.deliver(ctx, t.job)
-	})
 	timer := time.NewTimer(slowAfter)
 	defer timer.Stop()
 	select {

@@ -54,7 +54,7 @@ func (l *logs) String() string {
 
 // road is a store with a dispatcher on a network of its own, and what the dispatcher observed.
 type road struct {
-	t    *testing.T
+	t    testing.TB
 	url  string
 	s    *store.Store
 	d    *Dispatcher
@@ -71,7 +71,7 @@ const project = 210
 
 // newRoad opens the road; change may change the configuration. In virtual time the store runs no background work:
 // ten days of it would take minutes.
-func newRoad(t *testing.T, url string, change func(*Config)) *road {
+func newRoad(t testing.TB, url string, change func(*Config)) *road {
 	t.Helper()
 	r := &road{t: t, url: url, net: newNetwork(), logs: &logs{}}
 	var err error
@@ -514,7 +514,7 @@ func (r *road) open() *sql.DB {
 	return db
 }
 
-func exec(t *testing.T, db *sql.DB, query string, args ...any) {
+func exec(t testing.TB, db *sql.DB, query string, args ...any) {
 	t.Helper()
 	if _, err := db.Exec(query, args...); err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	paceCallbacks = 100
+	paceCallbacks = 60
 	paceEvery     = 50 * time.Millisecond
 	paceAnswer    = 20 * time.Millisecond
 )
