@@ -114,6 +114,7 @@ type partCmd struct {
 func (c *partCmd) Run(a *app) error {
 	return bench.Serve(a.ctx, a.stdin, a.stdout, func(ctx context.Context, out io.Writer) error {
 		a := &app{ctx: ctx, env: a.env, stdin: strings.NewReader(""), stdout: out, stderr: a.stderr}
+		defer a.flushLogs()
 		switch c.Args[0] {
 		case string(bench.Bare):
 			return a.benchBare()
@@ -152,6 +153,7 @@ func (a *app) benchNullGate() error {
 }
 
 func (a *app) benchServe(handler http.Handler, metrics *ops.Metrics, logger *slog.Logger) error {
+	tuneMemory()
 	var listeners [2]net.Listener
 	for i := range listeners {
 		var err error
