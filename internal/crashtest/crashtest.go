@@ -46,9 +46,10 @@ const (
 	// takes 12 s by design, an account that fails twice 24 s, and the schedule of inquiries has grown to 5 minutes
 	// for an operation whose every inquiry met a bank that was down.
 	drainLimit = 6 * time.Minute
-	// takeOverLimit is how long the work of a dead node may wait: its lease of 10 s, the others' beat of 3 s, and time
-	// for a busy machine.
-	takeOverLimit = 20 * time.Second
+	// takeOverLimit is how long the work of a dead node may wait for another: its lease of 10 s, the other's beat of 3 s,
+	// and time for a busy machine. A node that is alone may be killed again before it has taken anything over.
+	takeOverLimit      = 30 * time.Second
+	takeOverLimitAlone = 2 * time.Minute
 )
 
 // withDefaults fills in and checks a configuration.
@@ -180,6 +181,7 @@ func (t *test) run(ctx context.Context) (*Report, error) {
 
 // violate keeps a violation.
 func (t *test) violate(v Violation) {
+	v.Count = max(v.Count, len(v.Payments), 1)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.violations = append(t.violations, v)

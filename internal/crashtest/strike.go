@@ -171,7 +171,10 @@ func (t *test) leftBy(ctx context.Context, node int, died time.Time) map[string]
 }
 
 func (t *test) awaitTakeOver(ctx context.Context, dead victim, left map[string]int64, died time.Time) {
-	n := len(left)
+	n, limit := len(left), takeOverLimit
+	if len(t.nodes) == 1 {
+		limit = takeOverLimitAlone
+	}
 	for len(left) > 0 {
 		if sleep(ctx, 50*time.Millisecond) != nil {
 			return
@@ -182,7 +185,7 @@ func (t *test) awaitTakeOver(ctx context.Context, dead victim, left map[string]i
 				delete(left, id)
 			}
 		}
-		if took := time.Since(died); len(left) > 0 && took > takeOverLimit {
+		if took := time.Since(died); len(left) > 0 && took > limit {
 			t.violate(Violation{
 				Kind: "not taken over", Payments: keysOf(left),
 				Detail: fmt.Sprintf("%s after the death of %s nobody has taken up what it had leased", took.Round(time.Second), dead),
