@@ -165,7 +165,7 @@ func (b *books) judge(e *entry, o *store.AuditBankOperation, last bool) (what st
 		return fmt.Sprintf("paid twice: the bank executed key %s %d times", e.Key, e.Executed), false
 	case e.Amount != o.Amount || e.Currency != o.Currency:
 		return fmt.Sprintf("the bank was asked to pay %d %s under key %s; the operation is of %d %s", e.Amount, e.Currency, e.Key, o.Amount, o.Currency), false
-	case e.Account != o.Account:
+	case e.Account != accountOf(o):
 		return fmt.Sprintf("the bank was asked to pay to another account under key %s than the request says", e.Key), false
 	case e.Reference != nameOf(o):
 		return fmt.Sprintf("the bank knows key %s as %s", e.Key, e.Reference), false
@@ -190,6 +190,15 @@ func (b *books) judge(e *entry, o *store.AuditBankOperation, last bool) (what st
 
 func nameOf(o *store.AuditBankOperation) string {
 	return strconv.FormatInt(o.ProjectID, 10) + "/" + o.PaymentID
+}
+
+// accountOf is the account that an operation's request asks for; empty where it cannot be read: other checks say why.
+func accountOf(o *store.AuditBankOperation) string {
+	asked, err := readRequest(o.Request)
+	if err != nil {
+		return ""
+	}
+	return asked["account"]["number"]
 }
 
 func finding(e *entry, o *store.AuditBankOperation, what string) Finding {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"slices"
@@ -203,6 +204,7 @@ func (d *dossier) checkEvents() {
 		d.fail(KindEvent, "the payment is %s and has %d events; by its journal it should have %d", d.Status, d.eventCount, t.announced)
 	}
 	pending := 0
+	slices.SortFunc(d.events, func(a, b store.AuditEvent) int { return cmp.Compare(a.Number, b.Number) })
 	for i := range d.events {
 		e := &d.events[i]
 		d.checkEvent(e)

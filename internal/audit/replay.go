@@ -20,6 +20,7 @@ type said struct {
 	Provider          string `json:"provider"`
 	Code              int    `json:"code"`
 	ProviderPaymentID string `json:"provider_payment_id"`
+	Differs           string `json:"differs"` // what the provider says otherwise than it was asked: a mismatch
 }
 
 func saidIn(l *store.Line) (*said, error) {
@@ -34,22 +35,20 @@ func saidIn(l *store.Line) (*said, error) {
 const (
 	kindAccepted = "accepted"
 	kindDeclined = "declined" // also later ones, of a provider's no
-	kindMismatch = "mismatch"
 )
 
-// events are the events that each kind of a later line can stand for; 0: nothing moved. What a provider says of another
-// sum is kept as a mismatch, and at the threshold the same line declines.
-var events = map[string][]payout.Event{
-	payout.Succeeded.String(): {payout.Succeeded},
-	kindDeclined:              {payout.Declined},
-	payout.Returned.String():  {payout.Returned},
-	payout.NotSent.String():   {payout.NotSent},
-	payout.Threshold.String(): {payout.Threshold},
-	payout.GivenUp.String():   {payout.GivenUp},
-	"provider out of funds":   {payout.NotSent},
-	"repeated":                {0},
-	"unknown":                 {0},
-	kindMismatch:              {0, payout.Threshold},
+// events are the events that the kinds of later lines stand for; 0: nothing moved.
+var events = map[string]payout.Event{
+	payout.Succeeded.String(): payout.Succeeded,
+	kindDeclined:              payout.Declined,
+	payout.Returned.String():  payout.Returned,
+	payout.NotSent.String():   payout.NotSent,
+	payout.Threshold.String(): payout.Threshold,
+	payout.GivenUp.String():   payout.GivenUp,
+	"provider out of funds":   payout.NotSent,
+	"repeated":                0,
+	"unknown":                 0,
+	"mismatch":                0,
 }
 
 // discrepancyKinds are those that a payment's journal can open.
@@ -92,16 +91,18 @@ func follow(tracks []track, l *store.Line, s *said, threshold time.Time, had boo
 	if l.Seq == 1 {
 		return begin(l, s, had)
 	}
+	event, known := events[l.Kind]
+	if !known {
+		return nil
+	}
 	var out []track
 	for _, t := range tracks {
-		for _, event := range events[l.Kind] {
-			for _, next := range t.on(event, l, s, threshold) {
-				if had {
-					next.then = next.instant
-				}
-				if !slices.Contains(out, next) {
-					out = append(out, next)
-				}
+		for _, next := range t.on(event, l, s, threshold) {
+			if had {
+				next.then = next.instant
+			}
+			if !slices.Contains(out, next) {
+				out = append(out, next)
 			}
 		}
 	}
@@ -127,7 +128,7 @@ func begin(l *store.Line, s *said, had bool) []track {
 
 // on is where an event can lead from here, by the table of moves.
 func (t track) on(event payout.Event, l *store.Line, s *said, threshold time.Time) []track {
-	if l.Kind == kindMismatch {
+	if s.Differs != "" {
 		t.open(payout.Mismatch)
 	}
 	if event == 0 {
@@ -180,7 +181,7 @@ func (t *track) move(m payout.Move, l *store.Line, s *said) bool {
 
 func codeOf(event payout.Event, said int) int {
 	switch event {
-	case payout.Succeeded:
+	case payout.Succeeded, payout.Returned:
 		return payout.CodeSuccess
 	case payout.Threshold:
 		return payout.CodeAutoDecline

@@ -162,6 +162,7 @@ func build(t testing.TB, s *store.Store) {
 	for _, id := range []string{"Success", "three", "given-up", "waits", "resent", "repeated", "returned"} {
 		r.succeed(r.send(newPayout(210, id, 1000)))
 	}
+	r.step(r.send(newPayout(210, "only-returned", 1000)), store.Step{Event: payout.Returned})
 	quiet := newPayout(210, "quiet", 1000)
 	quiet.Options.CallbacksDisabled = true
 	r.succeed(r.send(quiet))
@@ -205,11 +206,11 @@ func (r *road) declines() {
 	r.accept(never)
 	time.Sleep(soon + 50*time.Millisecond)
 	for i, w := range late {
-		kind, discrepancy := "", ""
+		step := store.Step{Event: payout.Threshold, Code: payout.CodeAutoDecline}
 		if i == len(late)-1 {
-			kind, discrepancy = "mismatch", payout.Mismatch
+			step.Discrepancy, step.Detail = payout.Mismatch, store.Detail{}.Text("differs", "amount 5")
 		}
-		r.step(w, store.Step{Event: payout.Threshold, Kind: kind, Code: payout.CodeAutoDecline, Discrepancy: discrepancy})
+		r.step(w, step)
 	}
 	r.step(late[1], store.Step{Event: payout.Succeeded, ProviderPaymentID: "b-disputed"})
 	r.step(late[2], store.Step{Event: payout.GivenUp})
@@ -232,7 +233,7 @@ func (r *road) open() {
 	w = r.send(newPayout(210, "out-of-funds", 1000))
 	r.step(w, store.Step{Event: payout.NotSent, Kind: "provider out of funds"})
 	w = r.send(newPayout(210, "mismatch", 1000))
-	r.step(w, store.Step{Kind: "mismatch", Discrepancy: payout.Mismatch})
+	r.step(w, store.Step{Kind: "mismatch", Discrepancy: payout.Mismatch, Detail: store.Detail{}.Text("differs", "amount 5")})
 	r.step(w, store.Step{Inquired: true})
 	view, err := r.store.PaymentView(r.t.Context(), 210, "repeated")
 	r.must(err)
@@ -318,8 +319,8 @@ func TestSampleIsClean(t *testing.T) {
 		report := run(t, audit.Config{Store: s})
 		clean(t, report)
 		for table, want := range map[string]int64{
-			"payments": 26, "operations": 26, "requests": 26, "transfers": 47, "balances": 3, "seals": 2, "events": 21, "callbacks": 21,
-			"attempts": 10, "notifications": 3, "discrepancies": 8, "journal": 55,
+			"payments": 27, "operations": 27, "requests": 27, "transfers": 49, "balances": 3, "seals": 2, "events": 22, "callbacks": 22,
+			"attempts": 10, "notifications": 3, "discrepancies": 9, "journal": 57,
 		} {
 			if report.Checked[table] != want {
 				t.Errorf("checked %d of %s, want %d", report.Checked[table], table, want)

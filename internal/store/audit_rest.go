@@ -93,13 +93,12 @@ type AuditBankOperation struct {
 	AuditOperation
 	PaymentID   string
 	PaymentKey  string
-	Account     string // in clear
-	SucceededBy int64  // id of the journal line that says so; 0: none does
+	Request     []byte // the body as received; nil: it cannot be opened
+	SucceededBy int64  // of a success: id of the journal line that says so
 	Discrepancy bool   // one is recorded, settled or not
 }
 
-// AuditByKey reads the operations that carry keys towards their provider, in no order. An account that cannot be read
-// is empty: other checks say why.
+// AuditByKey reads the operations that carry keys towards their provider, in no order.
 func (s *Store) AuditByKey(ctx context.Context, keys []string, each func(*AuditBankOperation) error) error {
 	places := make([]string, len(keys))
 	args := make([]any, len(keys))
@@ -107,7 +106,8 @@ func (s *Store) AuditByKey(ctx context.Context, keys []string, each func(*AuditB
 		places[i], args[i] = s.dialect.position(i+1), k
 	}
 	query := "SELECT " + auditOperationColumns + `, p.payment_id, p.payment_key, r.sealed,
-		COALESCE((SELECT MIN(j.id) FROM journal j WHERE j.project_id = o.project_id AND j.payment = o.payment AND j.kind = '` + payout.Succeeded.String() + `'), 0),
+		COALESCE((SELECT MIN(j.id) FROM journal j WHERE j.project_id = o.project_id AND j.payment = o.payment AND j.kind IN ('` +
+		payout.Succeeded.String() + "', '" + payout.Returned.String() + `')), 0),
 		EXISTS (SELECT 1 FROM discrepancies d WHERE d.project_id = o.project_id AND d.payment = o.payment)
 		FROM operations o JOIN payments p ON p.project_id = o.project_id AND p.id = o.payment
 		LEFT JOIN requests r ON r.project_id = p.project_id AND r.payment = p.id
@@ -121,8 +121,8 @@ func (s *Store) AuditByKey(ctx context.Context, keys []string, each func(*AuditB
 			if err != nil {
 				return err
 			}
-			if body, err := s.vault.Unseal(sealed, requestPlace(o.ProjectID, o.PaymentKey)); err == nil {
-				o.Account, _ = accountOf(body)
+			if o.Request, err = s.vault.Unseal(sealed, requestPlace(o.ProjectID, o.PaymentKey)); err != nil {
+				o.Request = nil
 			}
 			return each(&o)
 		}, args...)
