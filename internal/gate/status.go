@@ -131,6 +131,6 @@ func operationFacts(p *payout.Payment, o *payout.Operation, sum wire.Sum) wire.O
 	return wire.OperationFacts{
 		ID: o.ID, Type: payout.Type, Status: string(o.Status), Date: o.UpdatedAt, CreatedDate: o.CreatedAt, RequestID: p.RequestID,
 		Initial: sum, Converted: wire.Sum{Amount: o.Amount, Currency: o.Currency}, Code: code, Message: payout.Message(code),
-		ProviderID: o.ProviderID, ProviderPaymentID: o.ProviderPaymentID, AuthCode: o.AuthCode,
+		ProviderID: o.ReachedProvider(), ProviderPaymentID: o.ProviderPaymentID, AuthCode: o.AuthCode,
 	}
 }

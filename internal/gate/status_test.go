@@ -32,7 +32,7 @@ func view(status payout.Status, code int) *store.View {
 			Amount: 100000, Currency: "KGS", AccountMask: "ACC123******6789", CustomerID: "123", UpdatedAt: at.Add(7 * time.Second),
 		},
 		Operations: []payout.Operation{{
-			ID: 214, Number: 1, Status: status, ProviderID: 21432, Amount: 100000, Currency: "KGS", Code: code, CreatedAt: at, UpdatedAt: at.Add(7 * time.Second),
+			ID: 214, Number: 1, Status: status, ProviderID: 21432, Submits: 1, Amount: 100000, Currency: "KGS", Code: code, CreatedAt: at, UpdatedAt: at.Add(7 * time.Second),
 		}},
 	}
 }

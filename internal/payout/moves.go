@@ -120,15 +120,22 @@ var moves = []Move{
 	{From: State{Processing, Sending}, On: Declined, To: State{Decline, Closed}, Funds: ReturnHold, Callback: true},
 	{From: State{Processing, Sending}, On: Threshold, To: State{Decline, Disputed}, Funds: DisputeHold, Callback: true},
 
+	// Paid, and the money came back, before we had heard of the first: a success whose return has to be looked at.
+	{From: State{Processing, New}, On: Returned, To: State{Success, Closed}, Funds: SpendHold, Callback: true, Discrepancy: MoneyReturned},
+	{From: State{Processing, Sending}, On: Returned, To: State{Success, Closed}, Funds: SpendHold, Callback: true, Discrepancy: MoneyReturned},
+
 	{From: State{Decline, Disputed}, On: NotSent, To: State{Decline, Closed}, Funds: ReturnDispute},
 	{From: State{Decline, Disputed}, On: Declined, To: State{Decline, Closed}, Funds: ReturnDispute},
 	{From: State{Decline, Disputed}, On: Succeeded, To: State{Decline, Unsettled}, Discrepancy: LateSuccess},
+	{From: State{Decline, Disputed}, On: Returned, To: State{Decline, Unsettled}, Discrepancy: MoneyReturned},
 	{From: State{Decline, Disputed}, On: GivenUp, To: State{Decline, Unsettled}, Discrepancy: NoAnswer},
 
+	{From: State{Decline, Unsettled}, On: Succeeded, To: State{Decline, Unsettled}, Discrepancy: LateSuccess},
 	{From: State{Decline, Unsettled}, On: Declined, To: State{Decline, Unsettled}, Discrepancy: DeclinedAfterOK},
 	{From: State{Decline, Unsettled}, On: Returned, To: State{Decline, Unsettled}, Discrepancy: MoneyReturned},
 
 	{From: State{Decline, Closed}, On: Succeeded, To: State{Decline, Closed}, Discrepancy: PaidAfterNo},
+	{From: State{Decline, Closed}, On: Returned, To: State{Decline, Closed}, Discrepancy: MoneyReturned},
 	{From: State{Success, Closed}, On: Declined, To: State{Success, Closed}, Discrepancy: DeclinedAfterOK},
 	{From: State{Success, Closed}, On: Returned, To: State{Success, Closed}, Discrepancy: MoneyReturned},
 }

@@ -310,12 +310,17 @@ func (e *Engine) nextInquiry(w *store.Work, now time.Time) time.Time {
 		return now.Add(jitter(e.times.Disputed))
 	}
 	submitted := o.SubmitDeadline.Add(-e.banks[o.Provider].traits.SubmitDeadline)
+	next := now.Add(jitter(e.times.Every))
 	for _, after := range e.times.Inquiries {
 		if submitted.Add(after - after/10).After(now) { // not the one that runs now, however early it was
-			return earlier(submitted.Add(jitter(after)), o.ThresholdAt)
+			next = submitted.Add(jitter(after))
+			break
 		}
 	}
-	return earlier(now.Add(jitter(e.times.Every)), o.ThresholdAt)
+	if o.ThresholdAt.After(now) {
+		return earlier(next, o.ThresholdAt)
+	}
+	return next
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 func (e *Engine) handleNotification(ctx context.Context, n *store.StoredNotification) {
 	b := e.banks[n.Provider]
 	if b == nil {
-		e.refuse(ctx, n, "no such provider in this process")
+		e.postpone(ctx, n, fmt.Errorf("provider %q is not configured in this process", n.Provider))
 		return
 	}
 	reports, err := b.provider.ReadNotification(ctx, n.Notification)

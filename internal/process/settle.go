@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"flashpay/internal/payout"
 	"flashpay/internal/provider"
 	"flashpay/internal/store"
+	"flashpay/signature"
 )
 
 // source says where an outcome comes from.
@@ -58,7 +58,7 @@ func (e *Engine) decide(w *store.Work, out provider.Outcome, from source) *store
 	if said := e.differs(w, out); said != "" {
 		step.Kind, step.Discrepancy = "mismatch", payout.Mismatch
 		step.Detail = step.Detail.Text("differs", said)
-		return e.mismatched(w, &step, now)
+		return e.atThreshold(w, &step, now)
 	}
 	switch out.Kind {
 	case provider.Succeeded:
@@ -88,6 +88,7 @@ func (e *Engine) definite(w *store.Work, step *store.Step, event payout.Event, c
 	step.Event, step.Kind, step.Code = event, event.String(), code
 	if _, moves := (payout.State{Status: w.Payment.Status, Stage: w.Operation.Stage}).On(event); !moves {
 		step.Event, step.Kind = 0, "repeated"
+		return e.atThreshold(w, step, e.store.Now())
 	}
 	return step
 }
@@ -156,22 +157,11 @@ func (e *Engine) unknown(w *store.Work, step *store.Step, from source, now time.
 	return e.atThreshold(w, step, now)
 }
 
-// mismatched keeps a result that is not about what was asked as a discrepancy: it decides nothing, and at the threshold
-// the operation is declined like one of which nothing is known.
-func (e *Engine) mismatched(w *store.Work, step *store.Step, now time.Time) *store.Step {
-	if w.Payment.Status == payout.Processing && !now.Before(w.Operation.ThresholdAt) {
-		step.Event, step.Code = payout.Threshold, payout.CodeAutoDecline
-		step.NextAt = now.Add(jitter(e.times.Disputed))
-	}
-	return step
-}
-
 // atThreshold lets time pass, or declines where the threshold has come: the inquiry before was the last one.
 func (e *Engine) atThreshold(w *store.Work, step *store.Step, now time.Time) *store.Step {
 	if w.Payment.Status == payout.Processing && !now.Before(w.Operation.ThresholdAt) {
-		s := e.thresholdStep(w)
-		s.Notification = step.Notification
-		return &s
+		step.Event, step.Kind, step.Code = payout.Threshold, payout.Threshold.String(), payout.CodeAutoDecline
+		step.NextAt = now.Add(jitter(e.times.Disputed))
 	}
 	return step
 }
@@ -239,26 +229,25 @@ func reference(w *store.Work) string {
 
 // details are the texts about sender and customer in a request, by path.
 func details(body []byte) map[string]string {
-	var request struct {
-		Sender   map[string]any `json:"sender"`
-		Customer map[string]any `json:"customer"`
-	}
-	if err := json.Unmarshal(body, &request); err != nil {
+	tree, err := signature.Parse(body)
+	if err != nil {
 		return nil
 	}
 	out := make(map[string]string)
-	collect(out, "sender", request.Sender)
-	collect(out, "customer", request.Customer)
+	for _, name := range []string{"sender", "customer"} {
+		collect(out, name, tree.Get(name))
+	}
 	return out
 }
 
-func collect(out map[string]string, path string, members map[string]any) {
-	for name, value := range members {
-		switch v := value.(type) {
-		case string:
-			out[path+"."+name] = v
-		case map[string]any:
-			collect(out, path+"."+name, v)
+func collect(out map[string]string, path string, v *signature.Value) {
+	switch {
+	case v == nil:
+	case v.Kind == signature.String:
+		out[path] = v.Text
+	case v.Kind == signature.Object:
+		for i := range v.Members {
+			collect(out, path+"."+v.Members[i].Name, &v.Members[i].Value)
 		}
 	}
 }

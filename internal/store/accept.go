@@ -49,6 +49,7 @@ type Work struct {
 type acceptItem struct {
 	*NewPayout
 	key         string
+	content     [32]byte // keyed digest of ContentHash: the plain one could be guessed from the other members
 	nonce       string
 	sealed      []byte
 	options     string
@@ -101,7 +102,7 @@ func (s *Store) Accept(ctx context.Context, p *NewPayout) (Receipt, error) {
 
 // newAcceptItem does in the caller's goroutine what costs time: sealing and the keyed indexes.
 func (s *Store) newAcceptItem(p *NewPayout) (*acceptItem, error) {
-	item := &acceptItem{NewPayout: p, key: payout.Fold(p.PaymentID), nonce: newNonce()}
+	item := &acceptItem{NewPayout: p, key: payout.Fold(p.PaymentID), nonce: newNonce(), content: s.vault.Digest("content", p.ContentHash[:])}
 	options, err := json.Marshal(p.Options)
 	if err != nil {
 		return nil, fmt.Errorf("store: options: %w", err)
@@ -162,7 +163,7 @@ func (t *tx) insertPayments(ctx context.Context, commands []*command) error {
 		t.judge(it, math.MaxInt64)
 		byID[it.id] = it
 		p := &it.payment
-		args = append(args, p.ID, p.ProjectID, p.PaymentKey, p.PaymentID, p.RequestID, it.ContentHash[:], string(p.Status), p.Method,
+		args = append(args, p.ID, p.ProjectID, p.PaymentKey, p.PaymentID, p.RequestID, it.content[:], string(p.Status), p.Method,
 			p.MethodTitle, p.Amount, p.Currency, p.Description, p.AccountMask, p.CustomerID, int64(p.Interface), it.options,
 			p.CreatedAt.UnixMicro(), p.UpdatedAt.UnixMicro(), int64(p.Events), p.Head.Seq, p.Head.Hash[:])
 	}
@@ -225,7 +226,7 @@ func (t *tx) judge(it *acceptItem, available int64) {
 	shard := t.store.shard.Load()
 	it.payment = payout.Payment{
 		ID: it.id, ProjectID: it.ProjectID, PaymentID: it.PaymentID, PaymentKey: it.key, RequestID: requestID(it.nonce, it.id, shard),
-		ContentHash: it.ContentHash, Status: payout.Processing, Method: it.Method, MethodTitle: it.MethodTitle, Amount: it.Amount,
+		ContentHash: it.content, Status: payout.Processing, Method: it.Method, MethodTitle: it.MethodTitle, Amount: it.Amount,
 		Currency: it.Currency, Description: it.Description, AccountMask: it.AccountMask, CustomerID: it.CustomerID,
 		Interface: it.Interface, Options: it.Options, CreatedAt: t.now, UpdatedAt: t.now,
 	}
@@ -241,17 +242,21 @@ func (t *tx) judge(it *acceptItem, available int64) {
 		it.payment.Status, it.payment.Events = payout.Decline, 1
 		it.operation.Stage, it.operation.Status, it.operation.Code, it.operation.NextAt = payout.Closed, payout.Decline, it.code, time.Time{}
 	case it.intent > 0:
-		it.operation.Stage, it.operation.Submits = payout.Sending, 1
+		it.operation.Stage, it.operation.Submits = intent.To.Stage, 1
 		it.operation.SubmitDeadline = t.now.Add(it.intent)
 		it.operation.NextAt = it.operation.SubmitDeadline.Add(leaseMargin)
 	}
 	detail := Detail{}.Text("request_id", it.payment.RequestID).Int("amount", it.Amount).Text("currency", it.Currency).
-		Int("account_key", it.accountKey).Text("content", hex.EncodeToString(it.ContentHash[:])).Text("provider", it.Provider).
+		Int("account_key", it.accountKey).Text("content", hex.EncodeToString(it.content[:])).Text("provider", it.Provider).
 		Int("code", int64(it.code)).Text("remark", it.Options.AccountRemark)
 	it.line = Line{ProjectID: it.ProjectID, Payment: it.id, Seq: 1, At: t.now, Kind: kind, Operation: it.id, Detail: detail.String()}
 	it.line.Hash = it.line.Chain([32]byte{})
 	it.payment.Head = payout.Head{Seq: 1, Hash: it.line.Hash}
 }
+
+// intent is the move by which an operation is about to be handed to its provider: by the commit that accepts it, or by
+// the lease.
+var intent, _ = payout.State{Status: payout.Processing, Stage: payout.New}.On(payout.Intent)
 
 // leaseMargin is how much longer a lease lasts than the call that it covers.
 const leaseMargin = 2 * time.Second
@@ -277,7 +282,7 @@ func (t *tx) meetExisting(ctx context.Context, it *acceptItem) error {
 		found = true
 		// Its own id: the commit before, whose outcome was not known, had gone through.
 		it.receipt.Repeat = id != it.id
-		if string(hash) != string(it.ContentHash[:]) {
+		if string(hash) != string(it.content[:]) {
 			it.receipt = Receipt{}
 			return ErrOtherData
 		}
@@ -314,11 +319,11 @@ func (t *tx) answerRepeats(commands []*command) error {
 // answerTo answers an item that came with the same key in the same commit.
 func (it *acceptItem) answerTo(other *acceptItem) (Receipt, error) {
 	switch {
-	case it.inserted && it.ContentHash == other.ContentHash:
+	case it.inserted && it.content == other.content:
 		return Receipt{RequestID: it.payment.RequestID, PaymentID: it.PaymentID, Repeat: true}, nil
-	case !it.inserted && it.receipt.RequestID != "" && it.ContentHash == other.ContentHash:
+	case !it.inserted && it.receipt.RequestID != "" && it.content == other.content:
 		return Receipt{RequestID: it.receipt.RequestID, PaymentID: it.receipt.PaymentID, Repeat: true}, nil
-	case !it.inserted && it.receipt.RequestID == "" && it.ContentHash != other.ContentHash:
+	case !it.inserted && it.receipt.RequestID == "" && it.content != other.content:
 		// The leader's content is not the stored one; this item's may be, so it asks again as a leader of its own.
 		return Receipt{}, errAskAgain
 	}

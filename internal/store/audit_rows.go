@@ -59,7 +59,7 @@ type AuditOperation struct {
 	Lease bool // lease is set
 }
 
-var auditOperationColumns = "o." + strings.Join(strings.Fields(strings.ReplaceAll(operationColumns, ",", " ")), ", o.") +
+var auditOperationColumns = "o." + strings.Join(strings.Fields(strings.NewReplacer(",", " ", "operations.", "").Replace(operationColumns)), ", o.") +
 	", o.next_at IS NOT NULL, o.lease IS NOT NULL"
 
 // Operations reads the operations of a range's payments.

@@ -41,18 +41,13 @@ func (s *Store) CallbackLanes(ctx context.Context) ([]CallbackLane, error) {
 }
 
 // loose runs a query that returns one number a row.
-func (s *Store) loose(ctx context.Context, query string, args ...any) ([]int64, error) {
-	rows, err := s.reads.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	var out []int64
-	err = eachRow(rows, func(r *sql.Rows) error {
+func (s *Store) loose(ctx context.Context, query string, args ...any) (out []int64, err error) {
+	err = s.read(ctx, query, func(r *sql.Rows) error {
 		var v int64
 		err := r.Scan(&v)
 		out = append(out, v)
 		return err
-	})
+	}, args...)
 	return out, err
 }
 
@@ -97,7 +92,7 @@ func (s *Store) callbackJobs(ctx context.Context, keys []callbackKey, until time
 	for _, k := range keys {
 		args = append(args, k.project, k.number)
 	}
-	err := readCallbacks.read(ctx, s.dialect, s.reads, args, func(r *sql.Rows) (err error) {
+	err := readCallbacks.read(ctx, s, args, func(r *sql.Rows) (err error) {
 		job := &CallbackJob{LeasedUntil: until}
 		e, o := &job.Event, &job.Operation
 		var at, created int64
@@ -182,12 +177,12 @@ func (s *Store) ResendCallback(ctx context.Context, projectID int64, paymentID s
 	if job.URL = s.callbackTarget(job); job.URL == "" {
 		return 0, ErrNoCallbackURL
 	}
-	err = s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+	err = s.doOnce(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.resend(ctx, job); err != nil {
 			return err
 		}
 		return t.audit(ctx, actor, "callback resend", projectObject(projectID), Detail{}.Int("number", number).Text("payment_id", job.Payment.PaymentID))
-	}})
+	})
 	if err == nil && s.callbacks != nil {
 		s.callbacks.Wake()
 	}

@@ -48,7 +48,7 @@ func TestLostConnectionsLoseAndDoubleNothing(t *testing.T) {
 			}
 		})
 	}
-	for range 25 {
+	for begun, breaks := time.Now(), 0; breaks < 25 || accepted.Load() < 20 && time.Since(begun) < time.Minute; breaks++ {
 		time.Sleep(40 * time.Millisecond)
 		const kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 		var n int

@@ -43,21 +43,20 @@ func (s *Store) LeaseOperations(ctx context.Context, l Lease) ([]*Work, error) {
 	err = s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
 		leased = leased[:0]
 		deadline = t.now.Add(l.SubmitDeadline)
-		const take = `UPDATE operations SET lease = $1, next_at = $2, version = version + 1,
-			stage = CASE WHEN stage = 'new' AND threshold_at > $3 THEN 'sending' ELSE stage END,
-			submits = CASE WHEN stage = 'new' AND threshold_at > $4 THEN submits + 1 ELSE submits END,
-			submit_deadline = CASE WHEN stage = 'new' AND threshold_at > $5 THEN $6 ELSE submit_deadline END
-			WHERE project_id = $7 AND id IN
-			(SELECT id FROM operations WHERE project_id = $8 AND next_at <= $9 AND provider = $10
-				AND (stage <> 'new' OR threshold_at <= $11 OR $12 = 1) ORDER BY next_at LIMIT $13{{skip_locked}})
-			RETURNING ` + operationColumns
-		now := t.now.UnixMicro()
+		const take = `WITH due AS MATERIALIZED (SELECT id FROM operations WHERE project_id = $1 AND next_at <= $2 AND provider = $3
+				AND (stage <> $4 OR threshold_at <= $5 OR $6 = 1) ORDER BY next_at LIMIT $7{{skip_locked}})
+			UPDATE operations SET lease = $8, next_at = $9, version = version + 1,
+			stage = CASE WHEN stage = $10 AND threshold_at > $11 THEN $12 ELSE stage END,
+			submits = CASE WHEN stage = $13 AND threshold_at > $14 THEN submits + 1 ELSE submits END,
+			submit_deadline = CASE WHEN stage = $15 AND threshold_at > $16 THEN $17 ELSE submit_deadline END
+			FROM due WHERE operations.project_id = $18 AND operations.id = due.id RETURNING ` + operationColumns
+		now, before, after := t.now.UnixMicro(), string(intent.From.Stage), string(intent.To.Stage)
 		return t.query(ctx, take, func(r *sql.Rows) error {
 			o, err := scanOperation(r.Scan)
 			leased = append(leased, o)
 			return err
-		}, t.store.shard.Load(), t.now.Add(l.Duration).UnixMicro(), now, now, now, deadline.UnixMicro(), l.ProjectID, l.ProjectID, now,
-			l.Provider, now, submit, l.N)
+		}, l.ProjectID, now, l.Provider, before, now, submit, l.N, t.store.shard.Load(), t.now.Add(l.Duration).UnixMicro(),
+			before, now, after, before, now, before, now, deadline.UnixMicro(), l.ProjectID)
 	}})
 	if err != nil {
 		return nil, err
@@ -82,7 +81,7 @@ func (s *Store) works(ctx context.Context, operations []payout.Operation) ([]*Wo
 		work, byPayment[o.Payment] = append(work, w), w
 		args = append(args, o.ProjectID, o.Payment)
 	}
-	err := readWorks.read(ctx, s.dialect, s.reads, args, func(r *sql.Rows) error {
+	err := readWorks.read(ctx, s, args, func(r *sql.Rows) error {
 		var sealed []byte
 		p, err := scanPayment(func(into ...any) error { return r.Scan(append(into, &sealed)...) })
 		if err != nil {

@@ -68,7 +68,7 @@ func (s *Store) PostponeNotification(ctx context.Context, id int64, cause string
 
 var insertNotifications = newBulk(
 	"INSERT INTO notifications (id, shard, provider, sealed, received_at, state, error, tries, next_at, lease) VALUES ",
-	"(%, %, %, %, %, 'new', '', 0, %, %)", "")
+	"(%, %, %, %, %, 'new', '', 0, %, %)", " ON CONFLICT (id) DO NOTHING")
 
 var moveNotifications = newBulk("WITH v (id, state, error, next_at) AS (VALUES ",
 	"(CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS TEXT), CAST(% AS BIGINT))",
@@ -90,7 +90,9 @@ func (t *tx) writeNotifications(ctx context.Context, commands []*command) error 
 		switch {
 		case n == nil:
 		case n.stored != nil:
-			n.stored.ID = t.store.rows.take()
+			if n.stored.ID == 0 { // else the commit before, whose outcome was not known, may have stored it
+				n.stored.ID = t.store.rows.take()
+			}
 			inserts = append(inserts, n.stored.ID, shard, n.stored.Provider, n.sealed, t.now.UnixMicro(), nextAt, lease)
 		default:
 			moves = append(moves, n.id, n.state, n.err, optionalMicros(n.nextAt))
@@ -111,8 +113,9 @@ func (s *Store) LeaseNotifications(ctx context.Context, n int) ([]*StoredNotific
 	var out []*StoredNotification
 	err = s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
 		out = out[:0]
-		const lease = `UPDATE notifications SET lease = $1, next_at = $2 WHERE id IN
-			(SELECT id FROM notifications WHERE next_at <= $3 ORDER BY next_at LIMIT $4{{skip_locked}}) RETURNING id, provider, tries, sealed`
+		const lease = `WITH due AS MATERIALIZED (SELECT id FROM notifications WHERE next_at <= $1 ORDER BY next_at LIMIT $2{{skip_locked}})
+			UPDATE notifications SET lease = $3, next_at = $4 FROM due WHERE notifications.id = due.id
+			RETURNING notifications.id, provider, tries, sealed`
 		return t.query(ctx, lease, func(r *sql.Rows) error {
 			stored := &StoredNotification{}
 			var sealed []byte
@@ -125,7 +128,7 @@ func (s *Store) LeaseNotifications(ctx context.Context, n int) ([]*StoredNotific
 				err = json.Unmarshal(plain, &stored.Notification)
 			}
 			return err
-		}, t.store.shard.Load(), t.now.Add(NotificationLease).UnixMicro(), t.now.UnixMicro(), n)
+		}, t.now.UnixMicro(), n, t.store.shard.Load(), t.now.Add(NotificationLease).UnixMicro())
 	}})
 	return out, err
 }
@@ -172,11 +175,31 @@ func (s *Store) RejectionByRequest(ctx context.Context, projectID int64, request
 	return r, nil
 }
 
-// DropRejections deletes rejections that can no longer be asked for.
-func (s *Store) DropRejections(ctx context.Context) error {
+// What nobody can ask for any more is deleted after a while.
+const (
+	notificationLife = 30 * 24 * time.Hour // of those that were read: what they said is in the journal
+	refusedLife      = 7 * 24 * time.Hour  // of those that were not the provider's: anybody can post them
+	commandLife      = 24 * time.Hour
+)
+
+// DropOld deletes, a piece at a time, what nobody can ask for any more: old rejections, handled notifications, and the
+// names of acts that are done.
+func (s *Store) DropOld(ctx context.Context) error {
 	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
-		const drop = "DELETE FROM rejections WHERE request_id IN (SELECT request_id FROM rejections WHERE at < $1 LIMIT 1000)"
-		_, err := t.exec(ctx, drop, t.now.Add(-rejectionLife).UnixMicro())
-		return err
+		drops := []struct {
+			text string
+			life time.Duration
+		}{
+			{"DELETE FROM rejections WHERE request_id IN (SELECT request_id FROM rejections WHERE at < $1 LIMIT 1000)", rejectionLife},
+			{"DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE received_at < $1 AND state = 'refused' LIMIT 1000)", refusedLife},
+			{"DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE received_at < $1 AND state = 'done' LIMIT 1000)", notificationLife},
+			{"DELETE FROM commands_done WHERE name IN (SELECT name FROM commands_done WHERE at < $1 LIMIT 1000)", commandLife},
+		}
+		for _, d := range drops {
+			if _, err := t.exec(ctx, d.text, t.now.Add(-d.life).UnixMicro()); err != nil {
+				return err
+			}
+		}
+		return nil
 	}})
 }

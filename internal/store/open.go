@@ -41,6 +41,7 @@ type Config struct {
 type Store struct {
 	dialect *dialect
 	reads   *sql.DB
+	readers sync.Map // *sql.Stmt on reads, by their texts
 	writes  *sql.DB
 	vault   *vault.Vault
 	logger  *slog.Logger
@@ -52,11 +53,14 @@ type Store struct {
 	rows    allocator
 	shard   atomic.Int64
 	owner   string
+	renewed time.Time             // when this node's lease on its shard was renewed last; used only inside commits
+	trouble atomic.Pointer[error] // why the writer cannot commit now
 	lock    *os.File
 
 	clock     atomic.Int64 // microseconds to add to this machine's time
 	snapshot  atomic.Pointer[snapshot]
 	refreshMu sync.Mutex
+	committed func() error // of tests: what a commit that went through answers; nil: that
 	commits   atomic.Int64
 	items     atomic.Int64
 	sealed    atomic.Int64 // newest journal row of this shard that is committed
@@ -124,7 +128,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if c.Serve {
 		s.every(background, cmp.Or(c.Follow, 500*time.Millisecond), s.follow)
 		s.every(background, time.Minute, s.SealJournal)
-		s.every(background, time.Hour, s.DropRejections)
+		s.every(background, time.Hour, s.DropOld)
 	}
 	if c.Serve && s.dialect == &postgresDialect { // SQLite has one server and one clock
 		s.every(background, shardBeat, s.keepShard)
@@ -137,6 +141,9 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 func (s *Store) connect(ctx context.Context, address string) (err error) {
 	writeDSN, readDSN := address, address
 	if s.dialect == &sqliteDialect {
+		if err := keepPrivate(address); err != nil {
+			return err
+		}
 		writeDSN, readDSN = sqliteDSN(address, "FULL", false), sqliteDSN(address, "FULL", true)
 	}
 	if s.writes, err = sql.Open(s.dialect.driver, writeDSN); err != nil {
@@ -152,6 +159,15 @@ func (s *Store) connect(ctx context.Context, address string) (err error) {
 		return fmt.Errorf("store: database %s cannot be opened: %w", redacted(s.url), err)
 	}
 	return nil
+}
+
+// keepPrivate makes a new database's file readable by its owner only; SQLite's other files take after it.
+func keepPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("store: database file: %w", err)
+	}
+	return f.Close()
 }
 
 func sqliteDSN(path, synchronous string, readOnly bool) string {
@@ -281,6 +297,9 @@ func (s *Store) Ready(ctx context.Context) error {
 	if offset := time.Duration(s.clock.Load()) * time.Microsecond; offset.Abs() > maxClockOffset {
 		return fmt.Errorf("store: this machine's clock is %s off the database's; at most %s is allowed", offset, maxClockOffset)
 	}
+	if trouble := s.trouble.Load(); trouble != nil {
+		return fmt.Errorf("store: nothing can be committed: %w", *trouble)
+	}
 	var one int
 	if err := s.reads.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
 		return fmt.Errorf("store: the database does not answer: %w", err)
@@ -322,12 +341,10 @@ func (s *Store) Path() string {
 
 // Close finishes what was handed over, gives the shard and its leases back and closes the database.
 func (s *Store) Close(ctx context.Context) error {
-	err := s.batcher.Close(ctx)
-	if s.stop != nil {
-		s.stop()
-	}
+	s.stop()
 	s.done.Wait()
-	err = errors.Join(err, s.giveShardBack(ctx))
+	err := s.sealLeft(ctx)
+	err = errors.Join(err, s.batcher.Close(ctx), s.giveShardBack(ctx))
 	s.release()
 	return err
 }

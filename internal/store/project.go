@@ -125,13 +125,13 @@ func projectObject(id int64) string { return "project " + strconv.FormatInt(id, 
 
 // change runs a change of settings in the writer, raises their version, and reads them again.
 func (s *Store) change(ctx context.Context, f func(ctx context.Context, t *tx) error) error {
-	err := s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+	err := s.doOnce(ctx, func(ctx context.Context, t *tx) error {
 		if err := f(ctx, t); err != nil {
 			return err
 		}
 		_, err := t.exec(ctx, "UPDATE settings_version SET version = version + 1 WHERE one = 1")
 		return err
-	}})
+	})
 	if err != nil {
 		return err
 	}
@@ -265,13 +265,13 @@ func (s *Store) TopUp(ctx context.Context, projectID int64, currency string, amo
 	if _, err := s.projectNow(ctx, projectID); err != nil {
 		return err
 	}
-	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.topUp(ctx, projectID, currency, amount, reason); err != nil {
 			return err
 		}
 		detail := Detail{}.Text("currency", currency).Int("amount", amount).Text("reason", reason)
 		return t.audit(ctx, actor, "balance top-up", projectObject(projectID), detail)
-	}})
+	})
 }
 
 // topUp books a top-up; the transaction writes it with its other transfers.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"flashpay/internal/payout"
+	"flashpay/signature"
 )
 
 // unavailable says of an error of a broken connection that the database does not answer.
@@ -51,8 +52,10 @@ func scanPayment(scan func(...any) error) (payout.Payment, error) {
 	return p, nil
 }
 
-const operationColumns = `id, project_id, payment, number, stage, status, provider, provider_id, provider_key, provider_payment_id,
-	auth_code, amount, currency, code, submits, inquiries, created_at, updated_at, submit_deadline, threshold_at, next_at, version`
+const operationColumns = `operations.id, operations.project_id, operations.payment, operations.number, operations.stage, operations.status,
+	operations.provider, operations.provider_id, operations.provider_key, operations.provider_payment_id, operations.auth_code, operations.amount,
+	operations.currency, operations.code, operations.submits, operations.inquiries, operations.created_at, operations.updated_at,
+	operations.submit_deadline, operations.threshold_at, operations.next_at, operations.version`
 
 func scanOperation(scan func(...any) error) (payout.Operation, error) {
 	var o payout.Operation
@@ -127,22 +130,28 @@ func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {
 
 // WorkByKey loads the operation that carries a key towards its provider. ErrNotFound where the platform never made it.
 func (s *Store) WorkByKey(ctx context.Context, key string) (*Work, error) {
-	const find = "SELECT " + operationColumns + " FROM operations WHERE provider_key = $1"
-	o, err := scanOperation(s.reads.QueryRowContext(ctx, find, key).Scan)
-	if err != nil {
-		return nil, err
-	}
-	return s.work(ctx, o)
+	return s.findWork(ctx, "SELECT "+operationColumns+" FROM operations WHERE provider_key = $1", key)
 }
 
 // Reload loads an operation's work again, after somebody else has moved it.
 func (s *Store) Reload(ctx context.Context, projectID, operationID int64) (*Work, error) {
-	const find = "SELECT " + operationColumns + " FROM operations WHERE project_id = $1 AND id = $2"
-	o, err := scanOperation(s.reads.QueryRowContext(ctx, find, projectID, operationID).Scan)
+	return s.findWork(ctx, "SELECT "+operationColumns+" FROM operations WHERE project_id = $1 AND id = $2", projectID, operationID)
+}
+
+func (s *Store) findWork(ctx context.Context, query string, args ...any) (*Work, error) {
+	var found []payout.Operation
+	err := s.read(ctx, query, func(r *sql.Rows) error {
+		o, err := scanOperation(r.Scan)
+		found = append(found, o)
+		return err
+	}, args...)
 	if err != nil {
-		return nil, err
+		return nil, s.unavailable(err)
 	}
-	return s.work(ctx, o)
+	if len(found) == 0 {
+		return nil, ErrNotFound
+	}
+	return s.work(ctx, found[0])
 }
 
 // work adds payment and request to an operation.
@@ -165,15 +174,16 @@ func (s *Store) unseal(w *Work, sealed []byte) (err error) {
 	return err
 }
 
-// accountOf reads the account number out of a request that Gate has checked.
+// accountOf reads the account number out of a request that Gate has checked, with the parser that Gate used: member
+// names are compared exactly, so that no other member can take its place.
 func accountOf(body []byte) (string, error) {
-	var request struct {
-		Account struct {
-			Number string `json:"number"`
-		} `json:"account"`
-	}
-	if err := json.Unmarshal(body, &request); err != nil {
+	tree, err := signature.Parse(body)
+	if err != nil {
 		return "", fmt.Errorf("store: stored request: %w", err)
 	}
-	return request.Account.Number, nil
+	number := tree.Get("account", "number")
+	if number == nil || number.Kind != signature.String {
+		return "", errors.New("store: stored request: account.number is missing")
+	}
+	return number.Text, nil
 }

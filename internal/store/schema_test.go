@@ -26,6 +26,7 @@ const schemaPage = "../../docs/SCHEMA.md"
 var tableWords = map[string]string{
 	"installation":     "One row: which keyset seals this database.",
 	"shards":           "One row for each node: its lease, and the numbers that it may give out next. Shard 9000 is shared by commands.",
+	"commands_done":    "Acts of people that are done, so that a commit of unknown outcome, run again, does them once. Kept for a day.",
 	"settings_version": "One row: its number rises with each change of a project, so that nodes know when to read them again.",
 	"projects":         "Merchants' projects and their settings, one versioned value each.",
 	"project_keys":     "Secret keys of projects, sealed. A revoked key keeps its row.",

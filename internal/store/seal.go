@@ -68,7 +68,27 @@ func (m *Merkle) Root() [32]byte {
 // SealJournal seals the committed lines of this node's shard that are not sealed yet. It reads them in pieces, so that
 // no read lasts long.
 func (s *Store) SealJournal(ctx context.Context) error {
-	shard, last := s.shard.Load(), s.sealed.Load()
+	return s.seal(ctx, s.shard.Load(), s.sealed.Load())
+}
+
+// sealRest seals what a shard has left that nobody writes in any more: its node has died, or leaves.
+func (s *Store) sealRest(ctx context.Context, shard int64) error {
+	last, err := s.newestLine(ctx, shard)
+	if err != nil {
+		return err
+	}
+	return s.seal(ctx, shard, last)
+}
+
+// sealLeft seals what this node has left, when it closes.
+func (s *Store) sealLeft(ctx context.Context) error {
+	if s.shard.Load() == commandShard {
+		return nil
+	}
+	return s.SealJournal(ctx)
+}
+
+func (s *Store) seal(ctx context.Context, shard, last int64) error {
 	previous, err := s.lastSeal(ctx, shard)
 	if err != nil || last <= previous.LastRow {
 		return err
@@ -88,6 +108,10 @@ func (s *Store) SealJournal(ctx context.Context) error {
 	}
 	seal.Root = tree.Root()
 	seal.Hash = seal.Chain(previous.Hash)
+	return s.insertSeal(ctx, seal)
+}
+
+func (s *Store) insertSeal(ctx context.Context, seal Seal) error {
 	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
 		const insert = "INSERT INTO seals (shard, number, last_row, lines, root, hash, at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (shard, number) DO NOTHING"
 		_, err := t.exec(ctx, insert, seal.Shard, seal.Number, seal.LastRow, seal.Lines, seal.Root[:], seal.Hash[:], seal.At.UnixMicro())
@@ -127,12 +151,17 @@ func (s *Store) lastSeal(ctx context.Context, shard int64) (Seal, error) {
 
 // findUnsealed sets out from the newest line that a predecessor in this shard has committed.
 func (s *Store) findUnsealed(ctx context.Context) error {
-	shard := s.shard.Load()
+	newest, err := s.newestLine(ctx, s.shard.Load())
+	s.sealed.Store(newest)
+	return err
+}
+
+// newestLine is the newest journal line that a shard has committed; 0 where it has none.
+func (s *Store) newestLine(ctx context.Context, shard int64) (int64, error) {
 	var newest sql.NullInt64
 	const find = "SELECT MAX(id) FROM journal WHERE id >= $1 AND id < $2"
 	if err := s.reads.QueryRowContext(ctx, find, shard*shardSpan, (shard+1)*shardSpan).Scan(&newest); err != nil {
-		return fmt.Errorf("store: newest journal line: %w", err)
+		return 0, fmt.Errorf("store: newest journal line: %w", err)
 	}
-	s.sealed.Store(newest.Int64)
-	return nil
+	return newest.Int64, nil
 }

@@ -20,6 +20,11 @@ func newSession(ctx context.Context, d *dialect, db *sql.DB) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: opening a connection: %w", err)
 	}
+	if d == &postgresDialect { // a transaction of a node that stands still must not outlive the node's lease on its shard
+		if _, err := conn.ExecContext(ctx, "SET idle_in_transaction_session_timeout = '4s'"); err != nil {
+			return nil, errors.Join(fmt.Errorf("store: setting up a connection: %w", err), conn.Close())
+		}
+	}
 	return &session{dialect: d, conn: conn, statements: make(map[string]*sql.Stmt)}, nil
 }
 
@@ -132,14 +137,28 @@ func (b *bulk) text(d *dialect, rows int) string {
 }
 
 // read runs a query over all rows of args on a connection of a pool, outside of any transaction.
-func (b *bulk) read(ctx context.Context, d *dialect, db *sql.DB, args []any, scan func(*sql.Rows) error) error {
-	return b.split(d, args, func(text string, args []any) error {
-		rows, err := db.QueryContext(ctx, text, args...)
+func (b *bulk) read(ctx context.Context, s *Store, args []any, scan func(*sql.Rows) error) error {
+	return b.split(s.dialect, args, func(text string, args []any) error { return s.read(ctx, text, scan, args...) })
+}
+
+// read runs a query outside of any transaction, prepared once for each of the pool's connections.
+func (s *Store) read(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
+	known, ok := s.readers.Load(text)
+	if !ok {
+		stmt, err := s.reads.PrepareContext(ctx, text)
 		if err != nil {
-			return fmt.Errorf("store: %s: %w", firstWords(text), err)
+			return fmt.Errorf("store: preparing %q: %w", firstWords(text), err)
 		}
-		return eachRow(rows, scan)
-	})
+		var twice bool
+		if known, twice = s.readers.LoadOrStore(text, stmt); twice {
+			_ = stmt.Close()
+		}
+	}
+	rows, err := known.(*sql.Stmt).QueryContext(ctx, args...)
+	if err != nil {
+		return fmt.Errorf("store: %s: %w", firstWords(text), err)
+	}
+	return eachRow(rows, scan)
 }
 
 // run executes the statement over all rows of args, which holds b.columns values a row; scan, where given, gets each

@@ -19,6 +19,7 @@ const (
 	maxShard     = 8999              // 9,000 × span stays below 2^53, as the wire's integers must
 	shardLease   = 10 * time.Second
 	shardBeat    = 3 * time.Second
+	shardSure    = 3 * time.Second // after a renewal: its lease is surely alive for as long as a transaction may stand still
 )
 
 func newOwner() string {
@@ -77,35 +78,38 @@ func (s *Store) tryShard(ctx context.Context, shard int64) (bool, error) {
 	return n == 1, err
 }
 
-// keepShard renews this node's lease on its shard and frees the leases of nodes that have died, so that their work is
-// taken over within seconds.
+const renewShard = "UPDATE shards SET lease_until = $1 WHERE shard = $2 AND owner = $3"
+
+// keepShard keeps this node's lease on its shard alive while nothing else is committed, and frees the leases of nodes
+// that have died, so that their work is taken over within seconds.
 func (s *Store) keepShard(ctx context.Context) error {
-	now := s.Now()
-	const renew = "UPDATE shards SET lease_until = $1 WHERE shard = $2 AND owner = $3"
-	result, err := s.writes.ExecContext(ctx, renew, now.Add(shardLease).UnixMicro(), s.shard.Load(), s.owner)
-	if err != nil {
+	if err := s.do(ctx, &command{exec: func(context.Context, *tx) error { return nil }}); err != nil {
 		return fmt.Errorf("store: renewing the shard's lease: %w", err)
 	}
-	if n, err := result.RowsAffected(); err != nil || n != 1 {
-		s.logger.Error("store: this node's shard was taken over: it was silent for too long", "shard", s.shard.Load())
-		return s.reshard(ctx)
-	}
-	return s.buryDead(ctx, now)
+	return s.buryDead(ctx, s.Now())
 }
 
-// reshard takes another shard after this node had been silent for so long that its own was given away. It does so
-// inside the writer, where numbers are handed out.
-func (s *Store) reshard(ctx context.Context) error {
-	return s.do(ctx, &command{exec: func(ctx context.Context, _ *tx) error {
-		s.numbers, s.rows = allocator{}, allocator{}
-		if err := s.takeShard(ctx, true); err != nil {
-			return err
-		}
-		if err := s.findUnsealed(ctx); err != nil {
-			return err
-		}
-		return s.reserveNumbers(ctx, numberBlock, rowBlock) // for the rest of this commit
-	}})
+// ownShard sees to it that this node's shard is surely its own while a transaction runs: others may take it when its
+// lease has ended. A lease that was renewed too long ago is renewed now; one that is lost is replaced, with new blocks
+// of numbers. PostgreSQL ends a transaction that stands still for longer than what is left of the lease then.
+func (s *Store) ownShard(ctx context.Context) error {
+	if s.dialect == &sqliteDialect || s.shard.Load() == commandShard || time.Since(s.renewed) < shardSure {
+		return nil
+	}
+	n, err := s.session.exec(ctx, renewShard, s.Now().Add(shardLease).UnixMicro(), s.shard.Load(), s.owner)
+	if err != nil {
+		return err
+	}
+	s.renewed = time.Now()
+	if n == 1 {
+		return nil
+	}
+	s.logger.Error("store: this node's shard was taken over: it was silent for too long", "shard", s.shard.Load())
+	s.numbers, s.rows = allocator{}, allocator{}
+	if err := s.takeShard(ctx, true); err != nil {
+		return err
+	}
+	return s.findUnsealed(ctx)
 }
 
 // buryDead frees what dead nodes had leased. The owner is emptied so that each death is handled once.
@@ -127,6 +131,9 @@ func (s *Store) buryDead(ctx context.Context, now time.Time) error {
 	for _, shard := range dead {
 		s.logger.Warn("store: a node has died; its leases are freed", "shard", shard)
 		if err := s.freeLeases(ctx, shard); err != nil {
+			return err
+		}
+		if err := s.sealRest(ctx, shard); err != nil {
 			return err
 		}
 	}

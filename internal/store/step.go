@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"flashpay/internal/ledger"
@@ -94,8 +96,8 @@ func (i *stepItem) applyMove(now time.Time) {
 		p.Status, p.UpdatedAt = i.move.To.Status, now
 	}
 	switch i.before.Event {
-	case payout.Succeeded:
-		if p.Status == payout.Success {
+	case payout.Succeeded, payout.Returned:
+		if p.Status == payout.Success && i.move.From.Status != payout.Success {
 			o.Status, o.Code, o.UpdatedAt = payout.Success, payout.CodeSuccess, now
 		}
 	case payout.Declined, payout.Threshold:
@@ -121,44 +123,60 @@ const (
 		FROM v WHERE operations.project_id = v.project_id AND operations.id = v.id AND operations.version = v.before RETURNING operations.id`
 )
 
-// moveOperations makes the compare-and-set of every step: operations first, then the heads of their payments.
+// moveOperations makes the compare-and-set of every step, in the order of their operations: operations first, then the
+// heads of their payments.
 func (t *tx) moveOperations(ctx context.Context, commands []*command) error {
-	byOperation := make(map[int64]*command)
-	args := make([]any, 0, len(commands)*moveOperationRows.columns)
-	for _, c := range commands {
-		if c.step == nil {
-			continue
-		}
-		c.step.won = false
+	steps := stepsInOrder(commands)
+	if len(steps) == 0 {
+		return nil
+	}
+	byOperation := make(map[int64]*stepItem, len(steps))
+	args := make([]any, 0, len(steps)*moveOperationRows.columns)
+	for _, c := range steps {
 		o, before := &c.step.after.Operation, &c.step.before.Operation
-		if byOperation[o.ID] != nil { // the other one of this commit was first
-			c.err = ErrMoved
-			continue
-		}
-		byOperation[o.ID] = c
+		byOperation[o.ID] = c.step
 		args = append(args, o.ProjectID, o.ID, before.Version, string(o.Stage), string(o.Status), o.ProviderPaymentID, o.AuthCode,
 			int64(o.Code), int64(o.Inquiries), o.UpdatedAt.UnixMicro(), optionalMicros(o.NextAt))
-	}
-	if len(args) == 0 {
-		return nil
 	}
 	err := moveOperationRows.run(ctx, t.session, args, func(r *sql.Rows) error {
 		var id int64
 		err := r.Scan(&id)
-		byOperation[id].step.won = true
+		byOperation[id].won = true
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	for _, c := range byOperation {
+	for _, c := range steps {
 		if !c.step.won {
 			if c.err, err = t.whyLost(ctx, c.step); err != nil {
 				return err
 			}
 		}
 	}
-	return t.moveHeads(ctx, byOperation)
+	return t.moveHeads(ctx, steps)
+}
+
+// stepsInOrder returns the commands that are steps by their operations' ids. Of several steps of one operation only the
+// first that came is tried; the others have lost.
+func stepsInOrder(commands []*command) []*command {
+	var steps []*command
+	for _, c := range commands {
+		if c.step != nil {
+			c.step.won = false
+			steps = append(steps, c)
+		}
+	}
+	slices.SortStableFunc(steps, func(a, b *command) int { return cmp.Compare(a.step.after.Operation.ID, b.step.after.Operation.ID) })
+	first := steps[:0]
+	for _, c := range steps {
+		if n := len(first); n > 0 && first[n-1].step.after.Operation.ID == c.step.after.Operation.ID {
+			c.err = ErrMoved
+			continue
+		}
+		first = append(first, c)
+	}
+	return first
 }
 
 // whyLost tells a step that somebody else was faster from one whose own commit, of unknown outcome, had gone through.
@@ -186,10 +204,10 @@ func paymentMove(p *payout.Payment, before int64) []any {
 	return []any{p.ProjectID, p.ID, before, string(p.Status), p.UpdatedAt.UnixMicro(), int64(p.Events), p.Head.Seq, p.Head.Hash[:]}
 }
 
-func (t *tx) moveHeads(ctx context.Context, byOperation map[int64]*command) error {
+func (t *tx) moveHeads(ctx context.Context, steps []*command) error {
 	var args []any
 	want := 0
-	for _, c := range byOperation {
+	for _, c := range steps {
 		if i := c.step; i.won && i.line != nil {
 			args = append(args, paymentMove(&i.after.Payment, i.before.Payment.Head.Seq)...)
 			want++

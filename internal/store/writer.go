@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"flashpay/internal/batch"
@@ -12,6 +13,7 @@ import (
 // command is one item of a commit: exactly one of its members is set.
 type command struct {
 	exec         func(ctx context.Context, t *tx) error // runs first, in the same transaction
+	once         string                                 // names an exec that must not run again after a commit of unknown outcome
 	accept       *acceptItem
 	step         *stepItem
 	attempt      *attemptItem
@@ -35,8 +37,8 @@ type tx struct {
 }
 
 const (
-	commitPatience = 20 * time.Second // how long a commit is tried again while the database is away
-	lockPatience   = 10 * time.Second // of one try
+	commitPatience = 8 * time.Second // how long a commit is tried again while the database is away
+	lockPatience   = 5 * time.Second // of one try
 )
 
 // do hands a command to the writer and waits for its commit.
@@ -68,6 +70,7 @@ func (s *Store) commitAll(ctx context.Context, commands []*command) {
 	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
 		jobs, err := s.tryCommit(ctx, commands)
 		if err == nil {
+			s.trouble.Store(nil)
 			for _, job := range jobs {
 				s.callbacks.Start(job)
 			}
@@ -78,6 +81,7 @@ func (s *Store) commitAll(ctx context.Context, commands []*command) {
 			s.commitApart(ctx, commands, err)
 			return
 		}
+		s.trouble.Store(&err)
 		if time.Now().After(deadline) || ctx.Err() != nil {
 			s.logger.Error("store: commit given up", "items", len(commands), "err", err)
 			for _, c := range commands {
@@ -118,6 +122,9 @@ func (s *Store) reconnect(ctx context.Context) {
 func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*CallbackJob, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lockPatience)
 	defer cancel()
+	if err := s.ownShard(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.reserveNumbers(ctx, int64(len(commands)), int64(8*len(commands)+64)); err != nil {
 		return nil, err
 	}
@@ -128,14 +135,14 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 		session: s.session, store: s, now: s.Now(),
 		lines: make([]any, 0, len(commands)*insertLines.columns), moved: make([]any, 0, len(commands)*insertTransfers.columns),
 	}
-	if err := t.run(ctx, commands); err != nil {
+	if err := t.runSafely(ctx, commands); err != nil {
 		s.releaseJobs(t.jobs)
 		if _, e := s.session.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); e != nil {
 			s.reconnect(context.WithoutCancel(ctx))
 		}
 		return nil, err
 	}
-	if _, err := s.session.conn.ExecContext(ctx, "COMMIT"); err != nil {
+	if err := s.commitNow(ctx); err != nil {
 		s.releaseJobs(t.jobs)
 		return nil, fmt.Errorf("store: commit: %w", err)
 	}
@@ -145,6 +152,27 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 		s.sealed.Store(last)
 	}
 	return t.jobs, nil
+}
+
+// commitNow commits. Tests lose its answer.
+func (s *Store) commitNow(ctx context.Context) error {
+	_, err := s.session.conn.ExecContext(ctx, "COMMIT")
+	if err == nil && s.committed != nil {
+		err = s.committed()
+	}
+	return err
+}
+
+// runSafely is run; a panic fails the commit like an error, so that its transaction is rolled back and the command that
+// made it fails alone.
+func (t *tx) runSafely(ctx context.Context, commands []*command) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			t.store.logger.Error("store: a commit panicked", "panic", v, "stack", string(debug.Stack()))
+			err = fmt.Errorf("store: a commit panicked: %v", v)
+		}
+	}()
+	return t.run(ctx, commands)
 }
 
 // releaseJobs gives back the places that were reserved for callbacks of a transaction that was rolled back.
@@ -158,10 +186,18 @@ func (s *Store) releaseJobs(jobs []*CallbackJob) {
 func (t *tx) run(ctx context.Context, commands []*command) error {
 	for _, c := range commands {
 		c.err = nil
-		if c.exec != nil {
-			if err := c.exec(ctx, t); err != nil {
-				return err
-			}
+		if c.exec == nil {
+			continue
+		}
+		done, err := t.doneBefore(ctx, c.once)
+		if err != nil {
+			return err
+		}
+		if done {
+			continue
+		}
+		if err := c.exec(ctx, t); err != nil {
+			return err
 		}
 	}
 	for _, phase := range []func(context.Context, []*command) error{
@@ -173,4 +209,18 @@ func (t *tx) run(ctx context.Context, commands []*command) error {
 		}
 	}
 	return nil
+}
+
+// doneBefore notes in the transaction that an exec is done, and says whether a commit of unknown outcome had done so.
+func (t *tx) doneBefore(ctx context.Context, once string) (bool, error) {
+	if once == "" {
+		return false, nil
+	}
+	n, err := t.exec(ctx, "INSERT INTO commands_done (name, at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", once, t.now.UnixMicro())
+	return n == 0, err
+}
+
+// doOnce runs an act of a person: it may be handed over again after a commit of unknown outcome, and happens once.
+func (s *Store) doOnce(ctx context.Context, act func(ctx context.Context, t *tx) error) error {
+	return s.do(ctx, &command{exec: act, once: newNonce() + newNonce()})
 }

@@ -108,6 +108,15 @@ func (v *Vault) Index(field, value string) int64 {
 	return int64(binary.BigEndian.Uint64(mac.Sum(sum[:0])) >> 1)
 }
 
+// Digest is a keyed digest of what must be compared and not guessed: HMAC-SHA-256 under the index key.
+func (v *Vault) Digest(name string, value []byte) (sum [32]byte) {
+	mac := hmac.New(sha256.New, v.index)
+	mac.Write([]byte("digest\x00" + name + "\x00"))
+	mac.Write(value)
+	mac.Sum(sum[:0])
+	return sum
+}
+
 // Normalise gives the form under which a searchable field is compared: e-mail addresses without case, account numbers
 // without case and blanks, phones without anything but digits.
 func Normalise(field, value string) string {

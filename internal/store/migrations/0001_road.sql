@@ -236,6 +236,7 @@ CREATE TABLE notifications (
 	{{primary_key id}}
 );
 CREATE INDEX notifications_due ON notifications (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX notifications_received ON notifications (received_at);
 
 CREATE TABLE discrepancies (
 	id         {{id}},
@@ -271,3 +272,10 @@ CREATE TABLE audit_log (
 	detail TEXT   NOT NULL
 	{{primary_key id}}
 );
+
+-- Acts of people that are done: a commit whose outcome was not known is run again, and an act must not happen twice.
+CREATE TABLE commands_done (
+	name TEXT   NOT NULL PRIMARY KEY,
+	at   BIGINT NOT NULL
+);
+CREATE INDEX commands_done_at ON commands_done (at);

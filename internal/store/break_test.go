@@ -1,0 +1,33 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"sync/atomic"
+)
+
+// Exec runs f inside a commit.
+func (s *Store) Exec(ctx context.Context, f func()) error {
+	return s.do(ctx, &command{exec: func(context.Context, *tx) error { f(); return nil }})
+}
+
+// LoseNextCommitsAnswer lets the next commit go through, and its answer get lost.
+func (s *Store) LoseNextCommitsAnswer() {
+	s.committed = func() error {
+		s.committed = nil
+		return driver.ErrBadConn
+	}
+}
+
+// BreakWriter makes every commit fail, as a database that is away does, until the function that it returns is called.
+func (s *Store) BreakWriter() (restore func()) {
+	var broken atomic.Bool
+	broken.Store(true)
+	s.committed = func() error {
+		if broken.Load() {
+			return driver.ErrBadConn
+		}
+		return nil
+	}
+	return func() { broken.Store(false) }
+}
