@@ -104,7 +104,7 @@ type test struct {
 // counts is what is counted on the way.
 type counts struct {
 	kills, restarts        map[string]int // by role
-	requests, copies       int
+	copies                 int
 	takeOvers              int
 	worstTakeOver, standBy time.Duration
 }

@@ -33,7 +33,7 @@ type blow struct {
 	victims  []victim
 	term     bool          // SIGTERM instead of kill -9
 	after    time.Duration // the blow before
-	after2   time.Duration // the burst
+	intoIt   time.Duration // after the burst has begun
 	early    bool          // also where the victim is not ready yet
 	holdDown bool          // started again only when another node has taken over what the victim had open
 }
@@ -53,11 +53,20 @@ type ending struct {
 
 // endings are the rows that end by themselves. Slow ones take tens of seconds, so they come early.
 var endings = []ending{
-	{digits: "4598", weight: 30}, {digits: "7731", weight: 14},
-	{digits: "0001", code: 20000, weight: 3}, {digits: "0002", code: 20102, weight: 3}, {digits: "0003", code: 20106, weight: 3},
-	{digits: "0004", code: 20204, weight: 3}, {digits: "0005", code: 20501, weight: 3},
-	{digits: "0006", weight: 5, slow: true}, {digits: "0007", weight: 8}, {digits: "0008", weight: 5, slow: true},
-	{digits: "0010", weight: 5}, {digits: "0011", weight: 7}, {digits: "0014", weight: 5}, {digits: "0015", weight: 6},
+	{digits: "4598", weight: 30},
+	{digits: "7731", weight: 14},
+	{digits: "0001", code: 20000, weight: 3},
+	{digits: "0002", code: 20102, weight: 3},
+	{digits: "0003", code: 20106, weight: 3},
+	{digits: "0004", code: 20204, weight: 3},
+	{digits: "0005", code: 20501, weight: 3},
+	{digits: "0006", weight: 5, slow: true},
+	{digits: "0007", weight: 8},
+	{digits: "0008", weight: 5, slow: true},
+	{digits: "0010", weight: 5},
+	{digits: "0011", weight: 7},
+	{digits: "0014", weight: 5},
+	{digits: "0015", weight: 6},
 }
 
 // held is the ending whose payouts a node keeps to itself for a while: the bank executes them 3 s later.
@@ -126,11 +135,10 @@ func (p *plan) planBlows(random *rand.Rand, c *Config) {
 	total := c.Kills + c.Kills/3
 	node := random.IntN(c.Nodes)
 	for i := 0; i < total; i++ {
-		b := &blow{early: random.IntN(5) == 0, after2: time.Duration(random.Int64N(int64(40 * time.Millisecond)))}
-		switch {
-		case i%3 == 1:
+		b := &blow{early: random.IntN(5) == 0, intoIt: time.Duration(random.Int64N(int64(40 * time.Millisecond)))}
+		if i%3 == 1 {
 			b.victims = []victim{bankVictim}
-		default:
+		} else {
 			b.victims = []victim{victim(node)}
 			node = (node + 1) % c.Nodes
 		}
@@ -163,7 +171,7 @@ func (p *plan) chooseSpecial(random *rand.Rand, c *Config) {
 		switch {
 		case b.term || v == bankVictim:
 		case c.Nodes == 2 && !downs[v]:
-			downs[v], b.holdDown, b.early, b.after2 = true, true, false, 400*time.Millisecond
+			downs[v], b.holdDown, b.early, b.intoIt = true, true, false, 400*time.Millisecond
 		case i > 2 && random.IntN(5) == 0:
 			b.victims = append(b.victims, bankVictim)
 		}

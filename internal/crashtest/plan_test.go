@@ -1,7 +1,6 @@
 package crashtest
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -106,7 +105,7 @@ func TestConfig(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 			if err == nil && (got.Kills != 10 || got.Nodes != 1 || got.Payouts != 300 || got.Duration != 15*time.Second) {
-				t.Error(fmt.Sprintf("%+v", got))
+				t.Errorf("%+v", got)
 			}
 		})
 	}

@@ -122,7 +122,7 @@ func (r *Report) Print(w io.Writer) {
 	for _, v := range r.Violations {
 		fmt.Fprintf(w, "VIOLATION   %s\n", v)
 	}
-	fmt.Fprintf(w, "Logs and database are kept in %s\n", r.Logs)
+	fmt.Fprintf(w, "Logs, and a temporary database, are kept in %s\n", r.Logs)
 }
 
 func counted[N int | int64](m map[string]N) string {

@@ -27,7 +27,7 @@ func (t *test) strikeAll(ctx, sending context.Context) error {
 			}
 		}
 		t.send(sending, t.plan.portion(i, true))
-		if err := sleep(ctx, b.after2); err != nil {
+		if err := sleep(ctx, b.intoIt); err != nil {
 			return err
 		}
 		if !b.term {
