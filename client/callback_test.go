@@ -117,12 +117,12 @@ func TestCallbackHandler(t *testing.T) {
 		})
 	}
 	w := httptest.NewRecorder()
-	client.CallbackHandler(func() []string { return nil }, nil).ServeHTTP(w, httptest.NewRequest("POST", "/", strings.NewReader(good)))
+	client.CallbackHandler(func() []string { return nil }, nil).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(good)))
 	if w.Code != 500 {
 		t.Errorf("without keys: %d, want 500", w.Code)
 	}
 	w = httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader(good), brokenReader{})))
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", io.MultiReader(strings.NewReader(good), brokenReader{})))
 	if w.Code != 400 {
 		t.Errorf("body breaks off: %d, want 400", w.Code)
 	}
@@ -146,7 +146,7 @@ func TestForwarder(t *testing.T) {
 	f := &client.Forwarder{Keys: keys, Target: target.URL, Report: func(d client.Delivery) { reported = append(reported, d) }}
 	send := func(body string) int {
 		w := httptest.NewRecorder()
-		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json; charset=utf-8")
 		r.Header.Set("Webhook-Id", "evt-7")
 		r.Header.Set("Cookie", "c=1")

@@ -57,7 +57,7 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, 400, `{"status":"error","code":"3261","message":"`+err.Error()+`"}`)
 		return
 	}
-	if r.URL.Path != "/v2/payment/bank-transfer/kyrgyzstan/payout" || r.Method != "POST" || r.Header.Get("Content-Type") != "application/json" {
+	if r.URL.Path != "/v2/payment/bank-transfer/kyrgyzstan/payout" || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" {
 		answer(w, 404, fmt.Sprintf(`{"status":"error","message":"%s %s %s"}`, r.Method, r.URL.Path, r.Header.Get("Content-Type")))
 		return
 	}
@@ -84,7 +84,7 @@ func (g *gate) seen() (bodies []string, payments int) {
 func answer(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	w.WriteHeader(status)
-	io.WriteString(w, body)
+	_, _ = io.WriteString(w, body)
 }
 
 // hangUp breaks the connection, so that the client gets no answer.

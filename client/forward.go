@@ -81,6 +81,6 @@ func (f *Forwarder) forward(ctx context.Context, header http.Header, body []byte
 		return http.StatusBadGateway, fmt.Errorf("client: forward: %w", err)
 	}
 	defer resp.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(resp.Body, MaxCallback)) // so that the connection can be used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, MaxCallback)) // so that the connection can be used again
 	return resp.StatusCode, nil
 }

@@ -362,7 +362,7 @@ func TestOnly200Acknowledges(t *testing.T) {
 			w.Header().Set("Location", "http://elsewhere/")
 			w.WriteHeader(statuses[n-1])
 			if n == 6 {
-				io.WriteString(w, strings.Repeat("bad ", 20<<10))
+				_, _ = io.WriteString(w, strings.Repeat("bad ", 20<<10))
 			}
 		}}
 		r.net.serve("shop", shop.ServeHTTP)
@@ -719,7 +719,7 @@ func TestOnPostgreSQL(t *testing.T) {
 	shop := &inbox{answer: func(n int, w http.ResponseWriter) {
 		if n == 1 {
 			w.WriteHeader(http.StatusServiceUnavailable)
-			io.WriteString(w, "\x00\xff")
+			_, _ = io.WriteString(w, "\x00\xff")
 		}
 	}}
 	r.net.serve("shop", shop.ServeHTTP)

@@ -75,13 +75,13 @@ func TestBadEndpointsDelayNobodyElse(t *testing.T) {
 		alone, _, allAlone := r.pace("shop", shop)
 		r.crowd("dead", 40, 3, nil)
 		r.crowd("slow", 20, 3, func(_ http.ResponseWriter, r *http.Request) {
-			io.Copy(io.Discard, r.Body)
+			_, _ = io.Copy(io.Discard, r.Body)
 			time.Sleep(14 * time.Second)
 		})
 		var mu sync.Mutex
 		n := 0
 		r.crowd("flapping", 10, 3, func(w http.ResponseWriter, r *http.Request) {
-			io.Copy(io.Discard, r.Body)
+			_, _ = io.Copy(io.Discard, r.Body)
 			mu.Lock()
 			n++
 			turn := n % 3

@@ -30,7 +30,7 @@ func (n *network) serve(host string, f http.HandlerFunc) {
 	defer n.mu.Unlock()
 	n.hosts[host] = l
 	n.servers = append(n.servers, s)
-	go s.Serve(l)
+	go func() { _ = s.Serve(l) }()
 }
 
 // refuse makes a host refuse connections.

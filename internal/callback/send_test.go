@@ -48,7 +48,7 @@ func TestPostSendsWhatIsPromised(t *testing.T) {
 		b, _ := io.ReadAll(r.Body)
 		got, body = r, string(b)
 		http.SetCookie(w, &http.Cookie{Name: "session", Value: "1"})
-		io.WriteString(w, "ok\xff")
+		_, _ = io.WriteString(w, "ok\xff")
 	})
 	to.User = url.UserPassword("shop", "secret")
 	s := newSender(&Config{AllowPrivate: true})
@@ -104,7 +104,7 @@ func TestPostReadsSoMuchOfTheAnswer(t *testing.T) {
 // An answer's body that never ends is no reason to wait: the status line has said everything.
 func TestPostDoesNotWaitForABodyWithoutEnd(t *testing.T) {
 	to := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, "first")
+		_, _ = io.WriteString(w, "first")
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	})
@@ -201,8 +201,8 @@ func TestPostSaysWhatHappened(t *testing.T) {
 			if err != nil {
 				return
 			}
-			io.ReadFull(c, make([]byte, 16)) // so that it is an answer to something
-			io.WriteString(c, "\x00\xff what is this\n\n")
+			_, _ = io.ReadFull(c, make([]byte, 16)) // so that it is an answer to something
+			_, _ = io.WriteString(c, "\x00\xff what is this\n\n")
 			c.Close()
 		}
 	}()

@@ -66,7 +66,7 @@ func (x *exchange) authenticate(ctx context.Context) *failure {
 		return f
 	}
 	f := x.identify()
-	if f != nil && f.cause != errFinal {
+	if f != nil && !errors.Is(f.cause, errFinal) {
 		if err := x.gate.fresh.since(ctx, x.started); err != nil {
 			return later(errors.Join(errStale, err), 2*time.Second, "the database does not answer, and the project's settings may have "+
 				"changed; nothing was stored, send the same request again")
@@ -271,7 +271,7 @@ func (x *exchange) from() netip.Addr {
 // refuse renders a refusal.
 func (x *exchange) refuse(dst []byte, f *failure) []byte {
 	x.status, x.code, x.allow, x.retryAfter, x.contentType = f.status, f.code, f.allow, f.retryAfter, ""
-	if f.cause != errFinal {
+	if !errors.Is(f.cause, errFinal) {
 		x.cause = f.cause
 	}
 	if x.requestID == "" {

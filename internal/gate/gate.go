@@ -6,6 +6,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -138,7 +139,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request) {
 func (g *Gate) answer(x *exchange, dst []byte) (body []byte) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			if cause == http.ErrAbortHandler {
+			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(cause)
 			}
 			body = x.refuse(dst, panicked(cause))

@@ -54,7 +54,7 @@ func TestClientAddress(t *testing.T) {
 		{"[fd00::1]:1", []string{"2001:db8::9"}, trusted, "2001:db8::9"},
 		{"pipe", []string{"203.0.113.9"}, trusted, "invalid IP"},
 	} {
-		r := httptest.NewRequest("POST", "/", nil)
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
 		r.RemoteAddr = c.remote
 		for _, line := range c.forwarded {
 			r.Header.Add("X-Forwarded-For", line)
