@@ -32,6 +32,7 @@ func body(job *store.CallbackJob) *signature.Value {
 var faulty = map[int]string{
 	payout.CodeAboveLimit:       "payment.amount",
 	payout.CodeBelowLimit:       "payment.amount",
+	payout.CodeInvalidAmount:    "payment.amount",
 	payout.CodeCurrencyDisabled: "payment.currency",
 	payout.CodeAccountData:      "account.number",
 }

@@ -284,6 +284,8 @@ func TestErrorsOfADecline(t *testing.T) {
 	}{
 		{store.Event{PaymentStatus: payout.Decline, Code: payout.CodeAboveLimit}, "payment.amount"},
 		{store.Event{PaymentStatus: payout.Decline, Code: payout.CodeBelowLimit}, "payment.amount"},
+		{store.Event{PaymentStatus: payout.Decline, Code: payout.CodeInvalidAmount}, "payment.amount"},
+		{store.Event{PaymentStatus: payout.Decline, Code: payout.CodeInvalidAmount, ProviderID: 21432}, ""},
 		{store.Event{PaymentStatus: payout.Decline, Code: payout.CodeCurrencyDisabled}, "payment.currency"},
 		{store.Event{PaymentStatus: payout.Decline, Code: payout.CodeAccountData}, "account.number"},
 		{store.Event{PaymentStatus: payout.Decline, Code: payout.CodeAccountData, ProviderID: 21432}, ""}, // the bank's
