@@ -61,6 +61,7 @@ type commands struct {
 	Project  projectCmd  `cmd:"" group:"operate" help:"Create and show projects, add and revoke their keys."`
 	Balance  balanceCmd  `cmd:"" group:"operate" help:"Show and top up a project's balances."`
 	Callback callbackCmd `cmd:"" group:"operate" help:"List a project's callbacks, send one again."`
+	Audit    auditCmd    `cmd:"" group:"operate" help:"Check every invariant of a whole database."`
 	Payout   payoutCmd   `cmd:"" group:"merchant" help:"Request a payout, ask for its status."`
 	Sign     signCmd     `cmd:"" group:"merchant" help:"Sign the JSON on stdin."`
 	Verify   verifyCmd   `cmd:"" group:"merchant" help:"Check the signature of the JSON on stdin."`

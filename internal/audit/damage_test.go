@@ -205,10 +205,7 @@ func choose(rows [][]any, most int) (some [][]any) {
 
 func (d *damage) read(tab *table) rowset {
 	d.t.Helper()
-	var all rowset
-	for _, c := range strings.Split(columnsOf(d.t, d.db, tab.name), ",") {
-		all.columns = append(all.columns, c)
-	}
+	all := rowset{columns: strings.Split(columnsOf(d.t, d.db, tab.name), ",")}
 	rows, err := d.db.Query("SELECT " + strings.Join(all.columns, ", ") + " FROM " + tab.name + " ORDER BY " + strings.Join(tab.key, ", "))
 	if err != nil {
 		d.t.Fatal(err)

@@ -90,7 +90,7 @@ func (r *run) notification(a *store.AuditNotification) {
 		r.fail(KindNotification, 0, "", "notification %d is %s, which does not fit whether it is due or leased", a.ID, a.State)
 	}
 	if open {
-		r.inform("notifications waiting", 1)
+		r.inform(NotificationsWaiting, 1)
 		if a.DueAt < r.now.Add(-overdue).UnixMicro() {
 			r.inform("notifications more than ten minutes late", 1)
 		}

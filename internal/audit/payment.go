@@ -55,15 +55,12 @@ func (r *run) checkPayments(ctx context.Context) error {
 func (r *run) eachDossier(ctx context.Context, visit func(*dossier)) error {
 	for after := store.AuditStart; ; {
 		page, err := r.readPage(ctx, after)
-		if err != nil {
+		if err != nil || len(page) == 0 {
 			return err
 		}
 		for i := range page {
 			page[i].choose()
 			visit(&page[i])
-		}
-		if len(page) < paymentPage {
-			return nil
 		}
 		after = placeOf(&page[len(page)-1])
 	}

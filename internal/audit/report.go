@@ -25,6 +25,12 @@ const (
 	KindBank         = "bank"
 )
 
+// Names of information that programs look at. The others are words for people.
+const (
+	NotSealed            = "journal lines that no seal covers yet"
+	NotificationsWaiting = "notifications waiting"
+)
+
 // Report is what an audit found.
 type Report struct {
 	OK          bool             `json:"ok"`

@@ -95,7 +95,7 @@ func (s *seals) walk(ctx context.Context, after int64) error {
 			return err
 		}
 		if seal == nil {
-			s.inform("journal lines that no seal covers yet", s.tree.leaves)
+			s.inform(NotSealed, s.tree.leaves)
 			return nil
 		}
 		s.pass(seal)

@@ -28,7 +28,7 @@ func (s *Store) AuditSnapshot(ctx context.Context, read func(*AuditSnapshot) err
 		// Pages are found by index, and so is what belongs to their rows: without statistics, such as right after a
 		// restore, PostgreSQL would join them by reading whole tables, page after page.
 		if s.dialect == &postgresDialect {
-			const byIndex = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
+			const byIndex = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
 			if _, err := v.conn.ExecContext(ctx, byIndex); err != nil {
 				return fmt.Errorf("store: audit: %w", err)
 			}
@@ -80,16 +80,22 @@ var (
 	AuditEnd   = AuditPlace{math.MaxInt64, math.MaxInt64}
 )
 
-// AuditRange is what lies behind After, up to To.
+// AuditRange is what lies behind After, up to To. Where it ends before AuditEnd, all of it is of To's project on
+// PostgreSQL, as pages of payments are.
 type AuditRange struct{ After, To AuditPlace }
 
 // within is a condition on the columns project and id, with its arguments, which are the statement's first.
 func (v *AuditSnapshot) within(project, id string, r AuditRange) (string, []any) {
-	if v.store.dialect == &sqliteDialect {
+	switch {
+	case v.store.dialect == &sqliteDialect:
 		return id + " > $1 AND " + id + " <= $2", []any{r.After.ID, r.To.ID}
+	case r.To == AuditEnd:
+		return "(" + project + ", " + id + ") > ($1, $2)", []any{r.After.Project, r.After.ID}
+	case r.After.Project != r.To.Project:
+		r.After.ID = math.MinInt64
 	}
-	pair := "(" + project + ", " + id + ")"
-	return pair + " > ($1, $2) AND " + pair + " <= ($3, $4)", []any{r.After.Project, r.After.ID, r.To.Project, r.To.ID}
+	// Not a comparison of pairs with an end: it looks to PostgreSQL as if any index of projects would do.
+	return project + " = $1 AND " + id + " > $2 AND " + id + " <= $3", []any{r.To.Project, r.After.ID, r.To.ID}
 }
 
 // order is the columns' order in which within walks.

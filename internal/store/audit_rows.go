@@ -32,7 +32,8 @@ func (s *Store) Request(p *AuditPayment) ([]byte, error) {
 	return s.vault.Unseal(p.Sealed, requestPlace(p.ProjectID, p.PaymentKey))
 }
 
-// Payments reads up to n payments behind a place with ids up to last, in the order of places.
+// Payments reads up to n payments behind a place with ids up to last, in the order of places; on PostgreSQL of one
+// project. There are none left where it reads none.
 func (v *AuditSnapshot) Payments(ctx context.Context, after AuditPlace, last int64, n int) ([]AuditPayment, error) {
 	where, args := v.within("p.project_id", "p.id", AuditRange{after, AuditEnd})
 	query := fmt.Sprintf(`SELECT p.id, p.project_id, p.payment_key, p.payment_id, p.request_id, p.content_hash, p.head_hash, p.status,
@@ -49,6 +50,13 @@ func (v *AuditSnapshot) Payments(ctx context.Context, after AuditPlace, last int
 		out = append(out, p)
 		return err
 	}, append(args, last, n)...)
+	if v.store.dialect == &postgresDialect {
+		for i := range out {
+			if out[i].ProjectID != out[0].ProjectID {
+				return out[:i], err
+			}
+		}
+	}
 	return out, err
 }
 
