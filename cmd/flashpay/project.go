@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -26,15 +27,16 @@ type projectCmd struct {
 
 type projectCreateCmd struct {
 	databaseFlag
-	ID          int64         `required:"" placeholder:"N" help:"The project's number, 1 or more."`
-	Name        string        `placeholder:"TEXT" help:"Its name. Default: Project N."`
-	Mode        string        `default:"test" placeholder:"test|live" help:"test pays through the simulated bank, live through real ones. Default: test."`
-	Key         string        `var:"FLASHPAY_PROJECT_KEY" secret:"" placeholder:"SECRET" help:"Its secret key. Default: one is made and printed once."`
-	CallbackURL string        `name:"callback-url" placeholder:"URL" help:"Where results are posted; https in live mode."`
-	Balance     []string      `placeholder:"KGS=100000000" help:"Opening balances in minor units; may be repeated."`
-	Threshold   time.Duration `placeholder:"24h" help:"How long the platform waits for a final result. Default: the method's own."`
-	AllowIP     []string      `name:"allow-ip" placeholder:"CIDR" help:"Addresses or networks that may send requests; may be repeated. Default: all."`
-	JSON        bool          `help:"Print JSON."`
+	ID           int64         `required:"" placeholder:"N" help:"The project's number, 1 to 4294967295."`
+	Name         string        `placeholder:"TEXT" help:"Its name. Default: Project N."`
+	Mode         string        `default:"test" placeholder:"test|live" help:"test pays through the simulated bank, live through real ones. Default: test."`
+	Key          string        `var:"FLASHPAY_PROJECT_KEY" secret:"" placeholder:"SECRET" help:"Its secret key. Default: one is made and printed once."`
+	CallbackURL  string        `name:"callback-url" placeholder:"URL" help:"Where results are posted; https in live mode."`
+	Balance      []string      `placeholder:"KGS=100000000" help:"Opening balances in minor units; may be repeated."`
+	Threshold    time.Duration `placeholder:"24h" help:"How long the platform waits for a final result. Default: the method's own."`
+	AllowIP      []string      `name:"allow-ip" placeholder:"CIDR" help:"Addresses or networks that may send requests; may be repeated. Default: all."`
+	AccountCheck string        `name:"account-check" placeholder:"off|warn|strict" help:"What a wrong Kyrgyz account number (16 digits, the last two check the others) does: nothing, a remark kept with the payout, or a decline 20102 at once. Default: off in test mode, in live mode the method's own."`
+	JSON         bool          `help:"Print JSON."`
 }
 
 // Help is shown by --help.
@@ -44,6 +46,8 @@ func (c *projectCreateCmd) Help() string {
   flashpay project create --database sqlite:flashpay.db --id 210 --name Shop --mode test --callback-url http://localhost:8082/callback --balance KGS=100000000
 
   flashpay project create --id 211 --balance KGS=5000000,USD=100000 --allow-ip 192.0.2.7 --allow-ip 2001:db8::/32 --json
+
+  flashpay project create --id 212 --account-check strict --balance KGS=5000000
 
 A server that runs on the same database knows the project within a second.`
 }
@@ -94,11 +98,14 @@ func (c *projectCreateCmd) Run(a *app) error {
 // ownMerchant is the one merchant whose projects the command line makes.
 const ownMerchant = 1
 
+// maxProjectID is the largest number that a request may name as its project (openapi/gate.yaml, general.project_id).
+const maxProjectID = math.MaxUint32
+
 // project checks the flags.
 func (c *projectCreateCmd) project() (*merchant.Project, error) {
 	p := &merchant.Project{ID: c.ID, MerchantID: ownMerchant, Name: cmp.Or(c.Name, "Project "+strconv.FormatInt(c.ID, 10)), Mode: merchant.Mode(c.Mode)}
-	if c.ID < 1 {
-		return nil, usagef("--id=%d: want a number of 1 or more", c.ID)
+	if c.ID < 1 || c.ID > maxProjectID {
+		return nil, usagef("--id=%d: want a number from 1 to %d: requests cannot name another", c.ID, maxProjectID)
 	}
 	if p.Mode != merchant.Test && p.Mode != merchant.Live {
 		return nil, usagef("--mode=%s: want test or live", c.Mode)
@@ -109,7 +116,11 @@ func (c *projectCreateCmd) project() (*merchant.Project, error) {
 	if c.Threshold < 0 {
 		return nil, usagef("--threshold=%s: want a duration such as 24h or 90m", c.Threshold)
 	}
-	p.Settings = merchant.Settings{CallbackURL: c.CallbackURL, Threshold: merchant.Duration(c.Threshold)}
+	check := account.Policy(c.AccountCheck)
+	if check != "" && !check.Valid() {
+		return nil, usagef("--account-check=%s: want off, warn or strict", c.AccountCheck)
+	}
+	p.Settings = merchant.Settings{CallbackURL: c.CallbackURL, Threshold: merchant.Duration(c.Threshold), AccountCheck: check}
 	for _, text := range c.AllowIP {
 		network, err := parseNetwork(text)
 		if err != nil {
@@ -264,6 +275,7 @@ func (c *projectShowCmd) Run(a *app) error {
 		}
 		fmt.Fprintf(w, "Callbacks\t%s\n", cmp.Or(v.CallbackURL, "no URL: only payouts that name one get callbacks"))
 		fmt.Fprintf(w, "Threshold\t%s\n", cmp.Or(v.Threshold, "the method's own"))
+		fmt.Fprintf(w, "Account check\t%s\n", checkPolicy(v))
 		fmt.Fprintf(w, "Admitted\t%s\n", admitted(v.AllowIP))
 		for _, k := range v.Keys {
 			fmt.Fprintf(w, "Key %d\tadded %s%s\n", k.ID, k.CreatedAt.Format(time.RFC3339), map[bool]string{true: ", signs callbacks"}[k.SignsCallbacks])
@@ -281,4 +293,15 @@ func admitted(networks []netip.Prefix) string {
 		words = append(words, n.String())
 	}
 	return strings.Join(words, ", ")
+}
+
+// checkPolicy is the account doctor's policy in words.
+func checkPolicy(v *projectView) string {
+	switch {
+	case v.AccountCheck != "":
+		return string(v.AccountCheck)
+	case v.Mode == merchant.Test:
+		return string(account.Off)
+	}
+	return "the method's own"
 }
