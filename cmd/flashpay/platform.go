@@ -45,6 +45,7 @@ type platformConfig struct {
 	NotificationURL       string // where the simulated bank posts results; empty: this node's own Gate
 	Methods               string // folder of method files; empty: none but those that ship with the program
 	TrustedProxies        []netip.Prefix
+	RequestsPerSecond     int // of one project, which may also send as many at once; 0: no limit
 	AllowPrivateCallbacks bool
 	Times                 process.Times // zero: the product's own
 	Logger                *slog.Logger
@@ -242,10 +243,14 @@ func (p *platform) checks() []ops.Check {
 }
 
 func (p *platform) newGate() *gate.Gate {
+	var limiter gate.Limiter
+	if n := p.config.RequestsPerSecond; n > 0 {
+		limiter = gate.PerProject(time.Second/time.Duration(n), n)
+	}
 	return gate.New(gate.Config{
 		Projects: p.store, Acceptor: p.store, Payments: p.store, Rejections: p.store, Notifications: p.store, Methods: p.methods,
 		Route: route, Providers: []string{sandbox.Name}, TrustedProxies: p.config.TrustedProxies, OtherKeys: p.otherKeys,
-		Logger: p.config.Logger, Answered: p.answered,
+		Logger: p.config.Logger, Answered: p.answered, Limiter: limiter,
 	})
 }
 

@@ -98,6 +98,8 @@ func TestUsage(t *testing.T) {
 		{"serve --database sqlite:x --roles gate,dashboard", "not part of this version yet"},
 		{"serve --database sqlite:x --roles gates", `no role "gates"`},
 		{"serve --database sqlite:x --log-level loud", "want debug, info, warn or error"},
+		{"serve --database sqlite:x --requests-per-second=-1", "--requests-per-second=-1: want a number from 1 to 1000000"},
+		{"serve --database sqlite:x --requests-per-second 1000001", "or 0 for no limit"},
 		{"serve --database sqlite:x --trusted-proxy here", "--trusted-proxy=here"},
 		{"serve --database sqlite:x --bank-url 127.0.0.1:8083", "--bank-url=127.0.0.1:8083: want an address"},
 		{"serve --database sqlite:x --bank 127.0.0.1:0 --bank-url http://127.0.0.1:8083", "--bank"},

@@ -23,6 +23,7 @@ type serveCmd struct {
 	Methods               string   `var:"FLASHPAY_METHODS" type:"existingdir" placeholder:"DIR" help:"A folder of method files, beside those that ship with the program."`
 	TrustedProxy          []string `name:"trusted-proxy" var:"FLASHPAY_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed; may be repeated."`
 	AllowPrivateCallbacks bool     `name:"allow-private-callbacks" var:"FLASHPAY_ALLOW_PRIVATE_CALLBACKS" help:"Send callbacks to private and loopback addresses, too."`
+	RequestsPerSecond     int      `name:"requests-per-second" var:"FLASHPAY_REQUESTS_PER_SECOND" placeholder:"N" help:"How many requests of one project this node takes per second; more are answered 429 with Retry-After. Default: 0, no limit."`
 	LogLevel              string   `name:"log-level" var:"FLASHPAY_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: info."`
 }
 
@@ -73,6 +74,9 @@ func (c *serveCmd) Run(a *app) error {
 	return errors.Join(err, p.stop(withGrace(a.ctx, stopGrace)))
 }
 
+// maxRequestsPerSecond is beyond what a node can take; an interval of whole nanoseconds still tells such limits apart.
+const maxRequestsPerSecond = 1_000_000
+
 // platform turns the flags into a platform's configuration, without opening anything.
 func (c *serveCmd) platform(a *app) (*platformConfig, error) {
 	database, err := c.config(a)
@@ -97,6 +101,10 @@ func (c *serveCmd) platform(a *app) (*platformConfig, error) {
 		}
 		p.TrustedProxies = append(p.TrustedProxies, network)
 	}
+	if c.RequestsPerSecond < 0 || c.RequestsPerSecond > maxRequestsPerSecond {
+		return nil, usagef("--requests-per-second=%d: want a number from 1 to %d, or 0 for no limit", c.RequestsPerSecond, maxRequestsPerSecond)
+	}
+	p.RequestsPerSecond = c.RequestsPerSecond
 	if err := checkAddress("--bank-url", c.BankURL); err != nil {
 		return nil, err
 	}
