@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 )
 
@@ -39,4 +40,48 @@ func (s *Store) Discrepancies(ctx context.Context, projectID int64) ([]Discrepan
 		return err
 	})
 	return out, err
+}
+
+// OpenDiscrepancy is a discrepancy that nobody has settled, with the merchant's name for its payment.
+type OpenDiscrepancy struct {
+	Discrepancy
+	PaymentID string // empty where the payment is not known
+}
+
+// OpenDiscrepancies lists what nobody has settled, newest first, at most limit: of one project, of 0 those whose payment
+// is not known, or, where project is nil, all.
+func (s *Store) OpenDiscrepancies(ctx context.Context, project *int64, limit int) ([]OpenDiscrepancy, error) {
+	query := `SELECT d.id, d.project_id, d.payment, COALESCE(p.payment_id, ''), d.operation, d.kind, d.detail, d.opened_at
+		FROM discrepancies d LEFT JOIN payments p ON p.project_id = d.project_id AND p.id = d.payment WHERE d.settled_at IS NULL`
+	var args []any
+	if project != nil {
+		args = append(args, *project)
+		query += " AND d.project_id = $1"
+	}
+	args = append(args, limit)
+	query += fmt.Sprintf(" ORDER BY d.opened_at DESC, d.id DESC LIMIT $%d", len(args))
+	rows, err := s.reads.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: discrepancies: %w", err)
+	}
+	var out []OpenDiscrepancy
+	err = eachRow(rows, func(r *sql.Rows) error {
+		var d OpenDiscrepancy
+		var opened int64
+		err := r.Scan(&d.ID, &d.ProjectID, &d.Payment, &d.PaymentID, &d.Operation, &d.Kind, &d.Detail, &opened)
+		d.OpenedAt = fromMicros(opened)
+		out = append(out, d)
+		return err
+	})
+	return out, err
+}
+
+// CountOpenDiscrepancies counts what nobody has settled, of all projects and of none. It reads one small table.
+func (s *Store) CountOpenDiscrepancies(ctx context.Context) (int64, error) {
+	var n int64
+	err := s.reads.QueryRowContext(ctx, "SELECT COUNT(*) FROM discrepancies WHERE settled_at IS NULL").Scan(&n)
+	if err != nil {
+		return 0, s.unavailable(fmt.Errorf("store: discrepancies: %w", err))
+	}
+	return n, nil
 }
