@@ -51,22 +51,23 @@ type app struct {
 
 // commands is the command line: one field, and one struct with a Run method, for each command.
 type commands struct {
-	Demo     demoCmd     `cmd:"" group:"run" help:"Platform, simulated bank and a merchant's web service in one process, to try."`
-	Serve    serveCmd    `cmd:"" group:"run" help:"Start the platform: Gate, processing, callbacks, and a simulated bank for test projects."`
-	Bank     bankCmd     `cmd:"" group:"run" help:"Start the simulated bank alone."`
-	Crash    crashCmd    `cmd:"" name:"crashtest" group:"run" help:"Kill platform and bank in the middle of their work, and check that nothing was lost or paid twice."`
-	Migrate  migrateCmd  `cmd:"" group:"run" help:"Bring a database up to date."`
-	Bench    benchCmd    `cmd:"" group:"run" help:"Measure payouts a second on this machine."`
-	Part     partCmd     `cmd:"" name:"bench-part" hidden:"" help:"A process of bench."`
-	Project  projectCmd  `cmd:"" group:"operate" help:"Create and show projects, add and revoke their keys."`
-	Balance  balanceCmd  `cmd:"" group:"operate" help:"Show and top up a project's balances."`
-	Callback callbackCmd `cmd:"" group:"operate" help:"List a project's callbacks, send one again."`
-	Audit    auditCmd    `cmd:"" group:"operate" help:"Check every invariant of a whole database."`
-	Payout   payoutCmd   `cmd:"" group:"merchant" help:"Request a payout, ask for its status."`
-	Sign     signCmd     `cmd:"" group:"merchant" help:"Sign the JSON on stdin."`
-	Verify   verifyCmd   `cmd:"" group:"merchant" help:"Check the signature of the JSON on stdin."`
-	Listen   listenCmd   `cmd:"" group:"merchant" help:"Receive callbacks, print them, forward them to a web service under development."`
-	Version  versionCmd  `cmd:"" group:"other" help:"Print version and build."`
+	Demo        demoCmd        `cmd:"" group:"run" help:"Platform, simulated bank and a merchant's web service in one process, to try."`
+	Serve       serveCmd       `cmd:"" group:"run" help:"Start the platform: Gate, processing, callbacks, and a simulated bank for test projects."`
+	Bank        bankCmd        `cmd:"" group:"run" help:"Start the simulated bank alone."`
+	Crash       crashCmd       `cmd:"" name:"crashtest" group:"run" help:"Kill platform and bank in the middle of their work, and check that nothing was lost or paid twice."`
+	Migrate     migrateCmd     `cmd:"" group:"run" help:"Bring a database up to date."`
+	Bench       benchCmd       `cmd:"" group:"run" help:"Measure payouts a second on this machine."`
+	Part        partCmd        `cmd:"" name:"bench-part" hidden:"" help:"A process of bench."`
+	Project     projectCmd     `cmd:"" group:"operate" help:"Create and show projects, add and revoke their keys."`
+	Balance     balanceCmd     `cmd:"" group:"operate" help:"Show and top up a project's balances."`
+	Callback    callbackCmd    `cmd:"" group:"operate" help:"List a project's callbacks, send one again."`
+	Discrepancy discrepancyCmd `cmd:"" group:"operate" help:"List what the bank's word and ours do not agree on: it waits for a person."`
+	Audit       auditCmd       `cmd:"" group:"operate" help:"Check every invariant of a whole database."`
+	Payout      payoutCmd      `cmd:"" group:"merchant" help:"Request a payout, ask for its status."`
+	Sign        signCmd        `cmd:"" group:"merchant" help:"Sign the JSON on stdin."`
+	Verify      verifyCmd      `cmd:"" group:"merchant" help:"Check the signature of the JSON on stdin."`
+	Listen      listenCmd      `cmd:"" group:"merchant" help:"Receive callbacks, print them, forward them to a web service under development."`
+	Version     versionCmd     `cmd:"" group:"other" help:"Print version and build."`
 }
 
 var groups = kong.Groups{

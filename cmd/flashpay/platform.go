@@ -135,6 +135,7 @@ func (p *platform) start(ctx context.Context) (err error) {
 	p.metrics.Gauge("store_queued", "Items that wait for a commit.", func() int64 { return int64(p.store.Stats().Queued) })
 	p.metrics.Counter("store_commits_total", "Commits.", func() int64 { return p.store.Stats().Commits })
 	p.metrics.Counter("store_items_total", "Items in them: their quotient is the size of a batch.", func() int64 { return p.store.Stats().Items })
+	p.metrics.Gauge("discrepancies_open", "Discrepancies that wait for a person, of the whole database: every node shows the same; -1 where it could not be read.", p.openDiscrepancies)
 	p.console = ops.New(p.metrics, p.checks()...)
 	if c.Gate != nil {
 		p.gate = startServer(c.Gate, p.newGate().Handler(), c.Logger, p.failed)
@@ -146,6 +147,18 @@ func (p *platform) start(ctx context.Context) (err error) {
 	c.Logger.Info("started", "build", ops.ReadBuild().String(), "database", p.store.EngineName(), "takes_requests", c.TakeRequests, "processes", c.Process,
 		"gate", at.Gate, "ops", at.Ops, "bank", at.Bank)
 	return nil
+}
+
+// openDiscrepancies counts them for a scrape, which must not wait long.
+func (p *platform) openDiscrepancies() int64 {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	n, err := p.store.CountOpenDiscrepancies(ctx)
+	if err != nil {
+		p.config.Logger.Warn("open discrepancies could not be counted for the metrics", "err", err)
+		return -1
+	}
+	return n
 }
 
 // loadMethods reads the method files that ship with the program and those of a folder.
