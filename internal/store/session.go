@@ -20,8 +20,8 @@ func newSession(ctx context.Context, d *dialect, db *sql.DB) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: opening a connection: %w", err)
 	}
-	if d == &postgresDialect { // a transaction of a node that stands still must not outlive the node's lease on its shard
-		if _, err := conn.ExecContext(ctx, "SET idle_in_transaction_session_timeout = '4s'"); err != nil {
+	for _, setting := range d.settings {
+		if _, err := conn.ExecContext(ctx, setting); err != nil {
 			return nil, errors.Join(fmt.Errorf("store: setting up a connection: %w", err), conn.Close())
 		}
 	}
@@ -100,7 +100,7 @@ type bulk struct {
 	texts           map[*dialect][len(bulkSizes)]string
 }
 
-var bulkSizes = [...]int{128, 32, 8, 1}
+var bulkSizes = [...]int{256, 128, 64, 32, 16, 8, 4, 2, 1}
 
 // newBulk makes a bulk statement. For the texts to be the same at each call, all are made here, once.
 func newBulk(head, row, tail string) *bulk {

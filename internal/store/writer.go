@@ -120,8 +120,13 @@ func (s *Store) reconnect(ctx context.Context) {
 }
 
 func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*CallbackJob, err error) {
-	ctx, cancel := context.WithTimeout(ctx, lockPatience)
-	defer cancel()
+	if s.dialect == &sqliteDialect {
+		ctx = context.WithoutCancel(ctx) // it waits for its lock only, and a context that can end costs a goroutine a statement
+	} else {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, lockPatience)
+		defer cancel()
+	}
 	if err := s.ownShard(ctx); err != nil {
 		return nil, err
 	}
