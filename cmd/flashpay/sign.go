@@ -47,7 +47,7 @@ func (c *signCmd) Help() string {
 	return `Prints the signature. A signature that the body has already does not count and, with --body, is replaced.
 
   flashpay sign --key K < request.json
-  flashpay sign --key K --body < request.json | curl -d @- http://localhost:8080/v2/payment/bank-transfer/kyrgyzstan/payout
+  flashpay sign --key K --body < request.json | curl -H 'Content-Type: application/json' -d @- http://localhost:8080/v2/payment/bank-transfer/kyrgyzstan/payout
   echo '{"b":[true,null],"a":"x"}' | flashpay sign --key K --json
   {"signature":"…","signing_string":"a:x;b:0:1;b:1:"}`
 }
