@@ -36,6 +36,7 @@ func (w *traffic) start(t *testing.T, projects ...int64) {
 					return
 				}
 				w.made.Add(1)
+				time.Sleep(5 * time.Millisecond) // SQLite's lock is not fair: others want it, too
 			}
 		})
 	}
@@ -112,19 +113,19 @@ func TestBesideABusyServer(t *testing.T) {
 		r := &road{t, server}
 		r.project(210, 1<<40)
 		r.project(211, 1<<40)
+		auditor := open(t, url, false)
 		w := &traffic{store: server}
 		w.start(t, 210, 211)
 		defer w.end(t)
-		auditor := open(t, url, false)
 		audits := 0
-		for begun := time.Now(); time.Since(begun) < 2*time.Second; audits++ {
-			if err := auditor.TopUp(t.Context(), 210, "KGS", 5, "more", "test"); err != nil {
+		for begun := time.Now(); audits < 4 || w.made.Load() < 60; audits++ {
+			if time.Since(begun) > time.Minute {
+				t.Fatalf("only %d audits beside %d payouts in a minute", audits, w.made.Load())
+			}
+			if err := auditor.TopUp(t.Context(), 210, "KGS", 5, "more", "test"); err != nil && !errors.Is(err, store.ErrUnavailable) {
 				t.Fatal(err)
 			}
 			clean(t, run(t, audit.Config{Store: auditor}))
-		}
-		if audits < 2 || w.made.Load() < 50 {
-			t.Errorf("only %d audits beside %d payouts", audits, w.made.Load())
 		}
 		driver, address := "sqlite", strings.TrimPrefix(url, "sqlite:")+"?_pragma=busy_timeout(10000)"
 		if strings.HasPrefix(url, "postgres") {
@@ -199,12 +200,16 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Logf("%d payments in %d ms", report.Checked["payments"], report.DurationMS)
 		return most.Load() - min(before.HeapAlloc, most.Load())
 	}
-	fill(0, 2_000)
+	few, many := 1_000, 10_000
+	if sparing {
+		few, many = 200, 2_000
+	}
+	fill(0, few)
 	small := peak()
-	fill(2_000, 20_000)
+	fill(few, many)
 	large := peak()
 	t.Logf("heap grew by %d KB, with ten times the payments by %d KB", small>>10, large>>10)
 	if large > 2*small+(16<<20) {
-		t.Errorf("the heap grew by %d KB over 20,000 payments, by %d KB over 2,000", large>>10, small>>10)
+		t.Errorf("the heap grew by %d KB over %d payments, by %d KB over %d", large>>10, many, small>>10, few)
 	}
 }
