@@ -95,7 +95,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 			return err
 		}
 	}
-	if err := s.connect(ctx, address); err != nil {
+	if err := s.connect(ctx, address, c.Serve); err != nil {
 		return err
 	}
 	if err := s.checkDurability(ctx); err != nil {
@@ -138,13 +138,17 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 }
 
 // connect opens the pools. SQLite has one writer and several readers; PostgreSQL's writer has a connection of its own.
-func (s *Store) connect(ctx context.Context, address string) (err error) {
+func (s *Store) connect(ctx context.Context, address string, serve bool) (err error) {
 	writeDSN, readDSN := address, address
 	if s.dialect == &sqliteDialect {
 		if err := keepPrivate(address); err != nil {
 			return err
 		}
-		writeDSN, readDSN = sqliteDSN(address, "FULL", false), sqliteDSN(address, "FULL", true)
+		patience := 10 * time.Second
+		if !serve { // a command waits its turn beside a busy server
+			patience = time.Minute
+		}
+		writeDSN, readDSN = sqliteDSN(address, patience, false), sqliteDSN(address, patience, true)
 	}
 	if s.writes, err = sql.Open(s.dialect.driver, writeDSN); err != nil {
 		return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
@@ -170,8 +174,8 @@ func keepPrivate(path string) error {
 	return f.Close()
 }
 
-func sqliteDSN(path, synchronous string, readOnly bool) string {
-	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "foreign_keys(1)", "wal_autocheckpoint(10000)"}
+func sqliteDSN(path string, patience time.Duration, readOnly bool) string {
+	pragmas := []string{fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "wal_autocheckpoint(10000)"}
 	if readOnly {
 		pragmas = append(pragmas, "query_only(1)", "cache_size(-8192)")
 	} else {

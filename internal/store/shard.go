@@ -47,6 +47,9 @@ func (a *allocator) take() int64 {
 func (s *Store) takeShard(ctx context.Context, serve bool) error {
 	if !serve {
 		s.shard.Store(commandShard)
+		if there, err := s.loose(ctx, "SELECT shard FROM shards WHERE shard = $1", int64(commandShard)); err != nil || len(there) > 0 {
+			return err // a command that only reads does not wait for a busy server's writer
+		}
 		const insert = "INSERT INTO shards (shard, owner, lease_until, next_number, next_row) VALUES ($1, 'commands', 0, 1, 1) ON CONFLICT (shard) DO NOTHING"
 		_, err := s.session.exec(ctx, insert, commandShard)
 		return err
