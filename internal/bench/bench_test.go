@@ -411,6 +411,9 @@ func TestResult(t *testing.T) {
 	}); diff != "" {
 		t.Error(diff)
 	}
+	if r.GateCPURatio != 1 || r.IntakeCPURatio != 1 || r.EndToEndCPURatio != 1 {
+		t.Errorf("CPU ratios %f %f %f", r.GateCPURatio, r.IntakeCPURatio, r.EndToEndCPURatio)
+	}
 	s := r.Stages[2]
 	if s.CPU["platform"] != 10 || s.Allocations["platform"] != 2 || s.Allocated["platform"] != 3 || s.Answer != (Latency{2, 3, 3}) || s.Callback != nil {
 		t.Errorf("%+v", s)

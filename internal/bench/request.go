@@ -2,9 +2,14 @@ package bench
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha512"
+	"encoding/base64"
 	"fmt"
+	"hash"
 	"strconv"
 	"strings"
+	"sync"
 
 	"flashpay/client"
 	"flashpay/signature"
@@ -31,6 +36,7 @@ type template struct {
 	signature int    // where the signature goes in wire
 	text      []byte // the signing string
 	textAt    []int  // where the number goes in text
+	macs      sync.Pool
 }
 
 // newTemplate lays out a project's requests. run is what makes payment ids of this run differ from another's.
@@ -52,6 +58,7 @@ func newTemplate(p project, run string) (*template, error) {
 	head := "POST " + req.Path + " HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\nContent-Length: " +
 		strconv.Itoa(len(req.Body)) + "\r\n\r\n"
 	t := &template{key: p.Key, wire: append([]byte(head), req.Body...), text: []byte(req.SigningString)}
+	t.macs.New = func() any { return hmac.New(sha512.New, []byte(t.key)) }
 	t.numbers, t.textAt = places(t.wire), places(t.text)
 	t.signature = bytes.Index(t.wire, []byte(req.Signature))
 	if len(t.numbers) != 3 || len(t.textAt) != 3 || t.signature < 0 || len(req.Signature) != signature.Size {
@@ -81,7 +88,7 @@ func places(text []byte) (at []int) {
 }
 
 // request is the room in which one sender makes its requests.
-type request struct{ wire, text []byte }
+type request struct{ wire, text, sum []byte }
 
 // request makes the signed request of a payout, ready to be written to a connection. It is good until r's next one.
 func (t *template) request(r *request, number int64) []byte {
@@ -93,7 +100,13 @@ func (t *template) request(r *request, number int64) []byte {
 	for _, at := range t.textAt {
 		putNumber(r.text[at:at+digits], number)
 	}
-	copy(r.wire[t.signature:], signature.SignString(r.text, t.key))
+	// What signature.SignString does, with a key that is laid out once.
+	mac := t.macs.Get().(hash.Hash)
+	mac.Reset()
+	mac.Write(r.text)
+	r.sum = mac.Sum(r.sum[:0])
+	t.macs.Put(mac)
+	base64.StdEncoding.Encode(r.wire[t.signature:t.signature+signature.Size], r.sum)
 	return r.wire
 }
 

@@ -23,6 +23,12 @@ type Result struct {
 	IntakeRatio   float64 `json:"intake_ratio"`     // intake to null gate
 	EndToEndRatio float64 `json:"end_to_end_ratio"` // end to end to null gate
 
+	// The same ratios of CPU time for each payout, of all processes together: what they would be if nothing waited, and
+	// nobody else used the machine.
+	GateCPURatio     float64 `json:"null_gate_cpu_ratio"`
+	IntakeCPURatio   float64 `json:"intake_cpu_ratio"`
+	EndToEndCPURatio float64 `json:"end_to_end_cpu_ratio"`
+
 	Engine           string         `json:"database"`
 	Seconds          float64        `json:"seconds"`
 	Concurrency      int            `json:"concurrency"`
@@ -112,8 +118,10 @@ func (s *StageResult) peak(u usages) {
 
 // finish computes what follows from the rounds.
 func (r *Result) finish() {
+	cpu := map[string]float64{}
 	for _, s := range r.Stages {
 		s.finish()
+		cpu[s.Name] = s.cpu()
 		rate := median(s.Rates)
 		switch s.Name {
 		case "bare_http":
@@ -126,8 +134,26 @@ func (r *Result) finish() {
 			r.EndToEnd = rate
 		}
 	}
+	r.GateCPURatio = ratio(cpu["bare_http"], cpu["null_gate"])
+	r.IntakeCPURatio, r.EndToEndCPURatio = ratio(cpu["null_gate"], cpu["intake"]), ratio(cpu["null_gate"], cpu["end_to_end"])
 	r.GateRatio, r.IntakeRatio, r.EndToEndRatio = r.NullGate/r.BareHTTP, r.Intake/r.NullGate, r.EndToEnd/r.NullGate
 	r.Backlog = median(r.backlog)
+}
+
+// ratio is 0 where the system does not tell CPU time.
+func ratio(less, more float64) float64 {
+	if more == 0 {
+		return 0
+	}
+	return less / more
+}
+
+// cpu is that of all processes.
+func (s *StageResult) cpu() (sum float64) {
+	for _, v := range s.CPU {
+		sum += v
+	}
+	return sum
 }
 
 func (s *StageResult) finish() {
@@ -180,24 +206,21 @@ func latency(all []time.Duration) Latency {
 func (r *Result) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s, %d connections, %s, %d processors%s\n\n", cmp.Or(r.Engine, "no database"), r.Concurrency, count(r.Projects, "project"), r.Processors, r.sync())
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\tpayouts/s\tratio\tat\tp50 ms\tp95 ms\tp99 ms\tCPU µs\t of it\tallocations\tpeak MB\t")
+	fmt.Fprintln(t, "\tpayouts/s\tratio\tby CPU\tat\tp50 ms\tp95 ms\tp99 ms\tCPU µs\t of it\tallocations\tpeak MB\t")
 	for _, s := range r.Stages {
-		sum := 0.0
-		for _, v := range s.CPU {
-			sum += v
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s/s\t%.1f\t%.1f\t%.1f\t%.0f\t%s\t%.0f\t%d\t\n", s.title, grouped(median(s.Rates)), r.ratio(s), grouped(s.PacedRate),
-			s.Answer.P50, s.Answer.P95, s.Answer.P99, sum, shares(s.CPU), s.Allocations["platform"], s.Peak["platform"]>>20)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s/s\t%.1f\t%.1f\t%.1f\t%.0f\t%s\t%.0f\t%d\t\n", s.title, grouped(median(s.Rates)), r.ratio(s), r.cpuRatio(s),
+			grouped(s.PacedRate), s.Answer.P50, s.Answer.P95, s.Answer.P99, s.cpu(), shares(s.CPU), s.Allocations["platform"], s.Peak["platform"]>>20)
 		if s.Callback != nil {
-			fmt.Fprintf(t, "to the callback\t\t\t\t%.1f\t%.1f\t%.1f\t\t\t\t\t\n", s.Callback.P50, s.Callback.P95, s.Callback.P99)
+			fmt.Fprintf(t, "to the callback\t\t\t\t\t%.1f\t%.1f\t%.1f\t\t\t\t\t\n", s.Callback.P50, s.Callback.P95, s.Callback.P99)
 		}
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nRatios: null gate to bare HTTP, intake and end to end to null gate. Latencies from a paced open loop, from the\n"+
-		"moment a payout was due. CPU, allocations and memory for each payout of the closed loop; allocations and memory are\n"+
-		"the platform's. What intake had left over was paid and called back at %s/s. %s payouts, %d left over.\n",
+	_, err := fmt.Fprintf(w, "\nRatios: null gate to bare HTTP, intake and end to end to null gate; by CPU: of CPU time, whatever waits or disturbs.\n"+
+		"Latencies from a paced open loop, from the moment a payout was due. CPU, allocations and memory: a payout of the closed\n"+
+		"loop; allocations and memory are the platform's. What intake had left over was paid and called back at %s/s.\n"+
+		"%s payouts, %d left over.\n",
 		grouped(r.Backlog), grouped(float64(r.Payouts)), r.LeftOver)
 	return err
 }
@@ -210,13 +233,21 @@ func (r *Result) sync() string {
 }
 
 func (r *Result) ratio(s *StageResult) string {
-	switch s.Name {
+	return ratioOf(s.Name, r.GateRatio, r.IntakeRatio, r.EndToEndRatio)
+}
+
+func (r *Result) cpuRatio(s *StageResult) string {
+	return ratioOf(s.Name, r.GateCPURatio, r.IntakeCPURatio, r.EndToEndCPURatio)
+}
+
+func ratioOf(stage string, gate, intake, endToEnd float64) string {
+	switch stage {
 	case "null_gate":
-		return fmt.Sprintf("%.2f", r.GateRatio)
+		return fmt.Sprintf("%.2f", gate)
 	case "intake":
-		return fmt.Sprintf("%.2f", r.IntakeRatio)
+		return fmt.Sprintf("%.2f", intake)
 	case "end_to_end":
-		return fmt.Sprintf("%.3f", r.EndToEndRatio)
+		return fmt.Sprintf("%.3f", endToEnd)
 	}
 	return ""
 }
