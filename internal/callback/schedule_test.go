@@ -45,8 +45,14 @@ func TestScheduleAtItsCorners(t *testing.T) {
 		made int
 		want time.Duration
 	}{
-		{-1, 0}, {0, 0}, {1, 10 * time.Second}, {5, 10 * time.Second}, {6, 84 * time.Second}, {67, 14194 * time.Second},
-		{68, 4 * time.Hour}, {119, 4 * time.Hour},
+		{-1, 0},
+		{0, 0},
+		{1, 10 * time.Second},
+		{5, 10 * time.Second},
+		{6, 84 * time.Second},
+		{67, 14194 * time.Second},
+		{68, 4 * time.Hour},
+		{119, 4 * time.Hour},
 	} {
 		if next, ok := Next(c.made, end); !ok || next.Sub(end) != c.want {
 			t.Errorf("after %d attempts: %s, %v; want %s", c.made, next.Sub(end), ok, c.want)
