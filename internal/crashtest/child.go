@@ -276,16 +276,18 @@ func environment(c *Config) []string {
 	return env
 }
 
-// freePorts finds loopback addresses that are free, outside of the range that systems choose from by themselves: no
-// connection takes them while a process is down.
+// freePorts finds loopback addresses that are free, outside of the range of ports that systems choose from by
+// themselves, and on a host of its own where the system has all of 127.0.0.0/8: nothing else takes them while a process
+// is down, not even another crash test on the same machine.
 func freePorts(n int) ([]string, error) {
 	const first, last = 12000, 30000
+	host := ownHost()
 	var found []string
 	for tries := 0; len(found) < n; tries++ {
 		if tries > 1000 {
-			return nil, errors.New("no free port found on 127.0.0.1")
+			return nil, fmt.Errorf("no free port found on %s", host)
 		}
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(last-first)))
+		address := net.JoinHostPort(host, strconv.Itoa(first+rand.IntN(last-first)))
 		ln, err := net.Listen("tcp", address)
 		if err != nil {
 			continue
@@ -294,4 +296,15 @@ func freePorts(n int) ([]string, error) {
 		found = append(found, address)
 	}
 	return found, nil
+}
+
+// ownHost is a loopback address that hardly anybody else has chosen; 127.0.0.1 where the system has no other.
+func ownHost() string {
+	host := fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254))
+	ln, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return "127.0.0.1"
+	}
+	_ = ln.Close()
+	return host
 }
