@@ -193,7 +193,7 @@ func (c *line) read() (answer []byte, head int, err error) {
 			return c.in[:got], head, nil
 		case want > 0 && got > want:
 			return nil, 0, errors.New("the answer is longer than it says")
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil, 0, io.ErrUnexpectedEOF
 		case err != nil:
 			return nil, 0, err
