@@ -43,7 +43,7 @@ type Config struct {
 
 const (
 	// leaseTime is how long a task belongs to the process that took it, longer than a notification may take.
-	leaseTime = 2 * time.Minute
+	leaseTime = 20 * time.Second
 	// pollTime is how often a process looks for the tasks of others on a shared database.
 	pollTime = time.Second
 	// closeTime is how long Serve and Close wait for what is under way.

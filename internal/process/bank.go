@@ -103,6 +103,11 @@ func (e *Engine) inquire(ctx context.Context, b *bank, w *store.Work) {
 	defer cancel()
 	query := provider.Query{Key: w.Operation.Key, ProjectID: w.Operation.ProjectID, Account: w.Account}
 	out, refused := b.call("inquire", func() provider.Outcome { return b.provider.Inquire(call, query) })
+	if now := e.store.Now(); refused && now.Before(w.Operation.ThresholdAt) {
+		// Nothing was asked: the schedule does not count it, and it is asked when the breaker lets calls through again.
+		e.step(ctx, w, store.Step{NextAt: earlier(now.Add(jitter(e.times.OutOfFunds/6)), w.Operation.ThresholdAt)})
+		return
+	}
 	if refused {
 		out.Kind = provider.Unknown
 	}

@@ -454,3 +454,28 @@ func TestReturnHeardOfBeforeTheSuccess(t *testing.T) {
 		}
 	})
 }
+
+// TestOpenBreakerCostsNoInquiry trips the breaker while operations wait for their inquiry: what was not asked does not
+// count in the schedule, so that they are asked soon after the bank is back, not minutes later.
+func TestOpenBreakerCostsNoInquiry(t *testing.T) {
+	bank := newScripted()
+	var back atomic.Bool
+	bank.submit = func(int, provider.Transfer) provider.Outcome { return answer(provider.Unknown) }
+	bank.inquire = func(int) provider.Outcome {
+		if back.Load() {
+			return answer(provider.Succeeded)
+		}
+		return answer(provider.Unknown)
+	}
+	drive(t, bank, func(r *road) {
+		for i := range 10 {
+			r.accept(fmt.Sprint("a", i))
+		}
+		time.Sleep(9 * time.Second) // thirty failures: the breaker has opened
+		back.Store(true)
+		time.Sleep(35 * time.Second)
+		for i := range 10 {
+			r.want(fmt.Sprint("a", i), payout.Success, payout.Closed, 0, 0, 0, 0)
+		}
+	})
+}

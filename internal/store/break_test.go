@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"sync/atomic"
 )
@@ -30,4 +31,12 @@ func (s *Store) BreakWriter() (restore func()) {
 		return nil
 	}
 	return func() { broken.Store(false) }
+}
+
+// WriterSynchronous reads the pragma on the writer's own connection.
+func (s *Store) WriterSynchronous(ctx context.Context) (level int, err error) {
+	err = s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+		return t.query(ctx, "PRAGMA synchronous", func(r *sql.Rows) error { return r.Scan(&level) })
+	}})
+	return level, err
 }

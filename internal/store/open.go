@@ -131,6 +131,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 		s.every(background, time.Hour, s.DropOld)
 	}
 	if c.Serve && s.dialect == &postgresDialect { // SQLite has one server and one clock
+		s.done.Go(func() { _ = s.keepShard(background) }) // a predecessor's leases are freed at once
 		s.every(background, shardBeat, s.keepShard)
 		s.every(background, 30*time.Second, s.measureClock)
 	}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -110,4 +111,12 @@ func TestReadyTellsOfAWriterThatCannotCommit(t *testing.T) {
 			t.Errorf("not ready again: %v", err)
 		}
 	})
+}
+
+// TestWriterIsDurable reads the pragma where it counts: on the connection that commits.
+func TestWriterIsDurable(t *testing.T) {
+	s := open(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db"))
+	if level, err := s.WriterSynchronous(t.Context()); err != nil || level != 2 {
+		t.Errorf("PRAGMA synchronous = %d, %v; want 2 (FULL)", level, err)
+	}
 }
