@@ -24,12 +24,12 @@ type perProject struct {
 
 func (p *perProject) Allow(projectID int64) (time.Duration, bool) {
 	p.mu.Lock()
+	defer p.mu.Unlock() // over the reservation too: nobody sees one that is about to be cancelled
 	bucket := p.buckets[projectID]
 	if bucket == nil {
 		bucket = rate.NewLimiter(rate.Every(p.every), p.burst)
 		p.buckets[projectID] = bucket
 	}
-	p.mu.Unlock()
 	r := bucket.Reserve()
 	wait := r.Delay()
 	if wait > 0 {
