@@ -31,9 +31,9 @@ func newBank(p provider.Provider, c Config, run func(context.Context, *store.Wor
 	if b.traits.PerSecond > 0 {
 		b.limiter = rate.NewLimiter(rate.Limit(b.traits.PerSecond), b.traits.PerSecond)
 	}
-	// Beside the calls that run, a second's worth of operations may wait with their intent committed; one project may
-	// take all of it, and lanes take turns.
-	places := b.traits.Concurrency * 8
+	// Beside the calls that run, as many operations may wait with their intent committed as are submitted in a second or
+	// two: well within their submit's deadline. One project may take all places, and lanes take turns.
+	places := b.traits.Concurrency * 32
 	b.pool = work.NewPool(work.Config{Running: b.traits.Concurrency, LaneRunning: b.traits.Concurrency, Places: places, LanePlaces: places}, run)
 	b.breaker = gobreaker.NewCircuitBreaker[provider.Outcome](gobreaker.Settings{
 		Name:        b.name,
