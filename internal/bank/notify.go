@@ -26,7 +26,7 @@ const (
 	maxNotices     = 64               // of different transfers in one notification; a larger queue makes fuller ones
 	maxNoticeBytes = 48 << 10         // of one notification; receivers commonly take 64 KiB
 	maxQueued      = 4096             // notices that one process holds; the rest waits in the books
-	sendersPerURL  = 2                // notifications under way to one address
+	sendersPerURL  = 8                // notifications under way to one address
 	maxSenders     = 32               // notifications under way in all
 	notifyTimeout  = 10 * time.Second // for one notification
 	giveUpAfter    = 24 * time.Hour   // from a notice's birth

@@ -58,7 +58,7 @@ var postgresDialect = dialect{
 		"SET plan_cache_mode = force_generic_plan",
 		// Every statement of the writer finds its rows by a key. A plan that was made while a table was small must not
 		// read the whole of it later.
-		"SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off",
+		"SET enable_seqscan = off", "SET enable_bitmapscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off",
 	},
 }
 

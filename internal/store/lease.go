@@ -30,7 +30,7 @@ type Lease struct {
 // with their provider yet become «sending» by it: the lease is the intent, committed before the submit.
 // Past its threshold nothing is submitted any more: such an operation is leased as it is, to be declined.
 func (s *Store) LeaseOperations(ctx context.Context, l Lease) ([]*Work, error) {
-	due, err := s.loose(ctx, "SELECT id FROM operations WHERE project_id = $1 AND next_at <= $2 LIMIT 1", l.ProjectID, s.Now().UnixMicro())
+	due, err := s.loose(ctx, "SELECT id FROM operations WHERE project_id = $1 AND next_at <= $2 ORDER BY next_at LIMIT 1", l.ProjectID, s.Now().UnixMicro())
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}

@@ -106,7 +106,7 @@ func (t *tx) writeNotifications(ctx context.Context, commands []*command) error 
 
 // LeaseNotifications leases up to n notifications that nobody has handled, oldest first.
 func (s *Store) LeaseNotifications(ctx context.Context, n int) ([]*StoredNotification, error) {
-	due, err := s.loose(ctx, "SELECT id FROM notifications WHERE next_at <= $1 LIMIT 1", s.Now().UnixMicro())
+	due, err := s.loose(ctx, "SELECT id FROM notifications WHERE next_at <= $1 ORDER BY next_at LIMIT 1", s.Now().UnixMicro())
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
