@@ -8,25 +8,6 @@ import (
 	"flashpay/internal/store"
 )
 
-// TestSealTree computes roots in little memory, and compares them with those of the store.
-func TestSealTree(t *testing.T) {
-	for n := range 130 {
-		var ours merkle
-		var theirs store.Merkle
-		for i := range n {
-			leaf := [32]byte{byte(i), byte(n)}
-			ours.add(leaf)
-			theirs.Add(leaf)
-		}
-		if ours.root() != theirs.Root() || ours.leaves != int64(n) {
-			t.Fatalf("%d leaves: %x, want %x", n, ours.root(), theirs.Root())
-		}
-		if len(ours.subtrees) > 8 {
-			t.Fatalf("%d leaves are kept as %d subtrees", n, len(ours.subtrees))
-		}
-	}
-}
-
 // TestEveryMoveCanBeFollowed takes every move of the table and its journal line from where it begins.
 func TestEveryMoveCanBeFollowed(t *testing.T) {
 	for _, m := range payout.Moves() {

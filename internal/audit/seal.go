@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"crypto/sha256"
 
 	"flashpay/internal/store"
 )
@@ -12,50 +11,13 @@ const (
 	sealPage = 256
 )
 
-// merkle is the root of the tree over any number of leaves, in the memory of its height: subtrees that are complete,
-// the largest first. It is the tree that the store builds.
-type merkle struct {
-	subtrees []subtree
-	leaves   int64
-}
-
-type subtree struct {
-	height int
-	root   [32]byte
-}
-
-func (m *merkle) add(leaf [32]byte) {
-	m.leaves++
-	t := subtree{0, sha256.Sum256(append([]byte{0}, leaf[:]...))}
-	for n := len(m.subtrees); n > 0 && m.subtrees[n-1].height == t.height; n = len(m.subtrees) {
-		t = subtree{t.height + 1, join(m.subtrees[n-1].root, t.root)}
-		m.subtrees = m.subtrees[:n-1]
-	}
-	m.subtrees = append(m.subtrees, t)
-}
-
-func (m *merkle) root() [32]byte {
-	if len(m.subtrees) == 0 {
-		return [32]byte{}
-	}
-	root := m.subtrees[len(m.subtrees)-1].root
-	for i := len(m.subtrees) - 2; i >= 0; i-- {
-		root = join(m.subtrees[i].root, root)
-	}
-	return root
-}
-
-func join(left, right [32]byte) [32]byte {
-	return sha256.Sum256(append(append([]byte{1}, left[:]...), right[:]...))
-}
-
 // seals walks over the seals of one shard.
 type seals struct {
 	*run
 	shard    *store.AuditShard
 	page     []store.Seal
 	previous store.Seal // the last one that was passed
-	tree     merkle
+	tree     store.Merkle
 }
 
 // checkSeals computes every seal of every shard again, from the journal lines that it covers.
@@ -95,7 +57,7 @@ func (s *seals) walk(ctx context.Context, after int64) error {
 			return err
 		}
 		if seal == nil {
-			s.inform(NotSealed, s.tree.leaves)
+			s.inform(NotSealed, s.tree.Leaves())
 			return nil
 		}
 		s.pass(seal)
@@ -112,7 +74,7 @@ func (s *seals) line(ctx context.Context, l *store.AuditLine) error {
 			return err
 		}
 		if seal == nil || l.ID <= seal.LastRow {
-			s.tree.add(l.Hash)
+			s.tree.Add(l.Hash)
 			return nil
 		}
 		s.pass(seal)
@@ -148,10 +110,10 @@ func (s *seals) pass(seal *store.Seal) {
 	case seal.LastRow <= s.previous.LastRow || seal.LastRow > last:
 		bad("ends at row %d, the one before at %d", seal.LastRow, s.previous.LastRow)
 	}
-	if seal.Lines != s.tree.leaves {
-		bad("covers %d journal lines, there are %d", seal.Lines, s.tree.leaves)
-	} else if seal.Root != s.tree.root() {
+	if seal.Lines != s.tree.Leaves() {
+		bad("covers %d journal lines, there are %d", seal.Lines, s.tree.Leaves())
+	} else if seal.Root != s.tree.Root() {
 		bad("was made over other journal lines than there are now")
 	}
-	s.previous, s.tree, s.page = *seal, merkle{}, s.page[1:]
+	s.previous, s.tree, s.page = *seal, store.Merkle{}, s.page[1:]
 }

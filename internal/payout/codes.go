@@ -11,7 +11,6 @@ import (
 // Codes of the registry that the platform itself gives; the registry (codes.csv) has them all.
 const (
 	CodeSuccess            = 0
-	CodeCancelled          = 301
 	CodeAccessDenied       = 303
 	CodeNotAllowed         = 310
 	CodeInternal           = 501

@@ -12,3 +12,6 @@ func (s *Store) AnnounceAgain(ctx context.Context, v *View) error {
 		return nil
 	}})
 }
+
+// Subtrees says how many subtrees the tree keeps: its memory.
+func (m *Merkle) Subtrees() int { return len(m.subtrees) }

@@ -37,32 +37,46 @@ func (s *Seal) Chain(previous [32]byte) [32]byte {
 	return sum
 }
 
-// Merkle computes the root of the tree over the lines' hashes, in their order. Leaves and nodes are told apart by
-// their first byte, and an odd node is carried up as it is.
-type Merkle struct{ level [][32]byte }
+// Merkle computes the root of the tree over any number of leaves, in their order and in the memory of the tree's height.
+// Leaves and nodes are told apart by their first byte, and an odd node is carried up as it is.
+type Merkle struct {
+	subtrees []subtree // complete ones, the highest first
+	leaves   int64
+}
+
+type subtree struct {
+	height int
+	root   [32]byte
+}
 
 // Add adds a leaf.
 func (m *Merkle) Add(leaf [32]byte) {
-	m.level = append(m.level, sha256.Sum256(append([]byte{0}, leaf[:]...)))
+	m.leaves++
+	t := subtree{root: sha256.Sum256(append([]byte{0}, leaf[:]...))}
+	for n := len(m.subtrees); n > 0 && m.subtrees[n-1].height == t.height; n = len(m.subtrees) {
+		t = subtree{height: t.height + 1, root: join(m.subtrees[n-1].root, t.root)}
+		m.subtrees = m.subtrees[:n-1]
+	}
+	m.subtrees = append(m.subtrees, t)
 }
+
+// Leaves says how many leaves were added.
+func (m *Merkle) Leaves() int64 { return m.leaves }
 
 // Root is the tree's root; of no leaves it is zero.
 func (m *Merkle) Root() [32]byte {
-	level := m.level
-	for len(level) > 1 {
-		next := make([][32]byte, 0, (len(level)+1)/2)
-		for i := 0; i+1 < len(level); i += 2 {
-			next = append(next, sha256.Sum256(append(append([]byte{1}, level[i][:]...), level[i+1][:]...)))
-		}
-		if len(level)%2 == 1 {
-			next = append(next, level[len(level)-1])
-		}
-		level = next
-	}
-	if len(level) == 0 {
+	if len(m.subtrees) == 0 {
 		return [32]byte{}
 	}
-	return level[0]
+	root := m.subtrees[len(m.subtrees)-1].root
+	for i := len(m.subtrees) - 2; i >= 0; i-- {
+		root = join(m.subtrees[i].root, root)
+	}
+	return root
+}
+
+func join(left, right [32]byte) [32]byte {
+	return sha256.Sum256(append(append([]byte{1}, left[:]...), right[:]...))
 }
 
 // SealJournal seals the committed lines of this node's shard that are not sealed yet. It reads them in pieces, so that
