@@ -37,7 +37,7 @@ var exceptions []exception
 // read no clock: time comes to them as a value.
 var nouns = []string{
 	"internal/money", "internal/payout", "internal/method", "internal/merchant", "internal/account",
-	"internal/ledger", "internal/rule", "internal/wire", "internal/provider",
+	"internal/ledger", "internal/rule", "internal/wire", "internal/provider", "internal/staff",
 }
 
 // anything is what cmd may import: it alone knows everybody.
@@ -61,6 +61,7 @@ var rooms = map[string][]string{
 	"internal/ledger":   nouns,
 	"internal/rule":     nouns,
 	"internal/provider": nouns,
+	"internal/staff":    nouns,
 	"internal/wire":     with(nouns, "signature"),
 
 	// Adapters and the simulated bank meet on the wire, never in Go.
@@ -77,6 +78,9 @@ var rooms = map[string][]string{
 	"internal/gate":     with(nouns, "internal/store", "internal/work", "internal/accept", "signature", "openapi"),
 	"internal/process":  with(nouns, "internal/store", "internal/work", "signature"),
 	"internal/callback": with(nouns, "internal/store", "internal/work", "signature"),
+
+	"internal/access":    with(nouns, "internal/store", "internal/vault"),
+	"internal/dashboard": with(nouns, "internal/store", "internal/accept", "internal/access", "internal/vault", "signature"),
 
 	"internal/ops":       with(nouns, "internal/store", "internal/work"),
 	"internal/audit":     with(nouns, "internal/store", "internal/vault"),

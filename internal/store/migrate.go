@@ -17,7 +17,13 @@ var (
 )
 
 // migrationFiles lists the migrations in order; the version is the place in the list plus one.
-var migrationFiles = []string{"migrations/0001_road.sql"}
+var migrationFiles = []string{
+	"migrations/0001_road.sql",
+	"migrations/0002_access.sql",
+	"migrations/0003_register.sql",
+	"migrations/0004_settings.sql",
+	"migrations/0005_manual.sql",
+}
 
 // migrate brings an empty database up to date, and an older one where that is allowed. Several processes may do so at
 // once: one does, the others wait.

@@ -1,0 +1,1 @@
+-- Users of Dashboard, their factors and sessions.

@@ -1,0 +1,1 @@
+-- What the register of payments is read by: its time order, searches and totals.

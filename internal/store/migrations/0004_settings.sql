@@ -1,0 +1,1 @@
+-- Merchants, versions of projects' settings, what is paused and blocked.

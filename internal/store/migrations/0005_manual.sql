@@ -1,0 +1,1 @@
+-- Payouts by hand and what waits for a second person.
