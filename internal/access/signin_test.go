@@ -272,7 +272,9 @@ func TestGuessesAtOnceAreAllCounted(t *testing.T) {
 	var wg sync.WaitGroup
 	errs := make([]error, 20)
 	for i := range errs {
-		wg.Go(func() { _, errs[i] = w.Password(context.WithoutCancel(t.Context()), email, "guess-guess-guess", from("192.0.2.66")) })
+		wg.Go(func() {
+			_, errs[i] = w.Password(context.WithoutCancel(t.Context()), email, "guess-guess-guess", from("192.0.2.66"))
+		})
 	}
 	wg.Wait()
 	wrong := 0

@@ -132,19 +132,19 @@ var (
 	ErrZone      = errors.New("access: there is no such time zone")
 )
 
-// historyPage is how many acts a page of the history has.
-const historyPage = 50
+// HistoryPage is how many acts a page of the history has.
+const HistoryPage = 50
 
 // History lists what a user of the viewer's merchant did, or, of user 0, what all of them did: newest first, a page of
-// 50, before a time where one is given. Operators see their own side's, and any user's. store.ErrNotFound for users that
+// 50, behind an act where one is given. Operators see their own side's, and any user's. store.ErrNotFound for users that
 // the viewer may not know of.
-func (s *Service) History(ctx context.Context, viewer *staff.User, userID int64, before time.Time) ([]store.Act, error) {
+func (s *Service) History(ctx context.Context, viewer *staff.User, userID int64, behind store.Act) ([]store.Act, error) {
 	if userID != 0 {
 		account, err := s.Member(ctx, viewer, userID)
 		if err != nil {
 			return nil, err
 		}
-		return s.store.ActsOf(ctx, []string{account.Actor()}, before, historyPage)
+		return s.store.ActsOf(ctx, []string{account.Actor()}, behind, HistoryPage)
 	}
 	side, err := s.store.Users(ctx, store.UserFilter{Merchant: &viewer.MerchantID})
 	if err != nil {
@@ -154,10 +154,10 @@ func (s *Service) History(ctx context.Context, viewer *staff.User, userID int64,
 	for _, a := range side {
 		actors = append(actors, a.Actor())
 	}
-	return s.store.ActsOf(ctx, actors, before, historyPage)
+	return s.store.ActsOf(ctx, actors, behind, HistoryPage)
 }
 
 // OwnActs lists what a session's user did last, newest first.
 func (s *Service) OwnActs(ctx context.Context, session *Session) ([]store.Act, error) {
-	return s.store.ActsOf(ctx, []string{session.User.Actor()}, time.Time{}, historyPage)
+	return s.store.ActsOf(ctx, []string{session.User.Actor()}, store.Act{}, HistoryPage)
 }

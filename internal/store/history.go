@@ -18,23 +18,25 @@ type Act struct {
 	Detail string // JSON, without account numbers and secrets
 }
 
-// ActsOf lists what some actors did, newest first, at most limit, before a time where one is given.
-func (s *Store) ActsOf(ctx context.Context, actors []string, before time.Time, limit int) ([]Act, error) {
+// ActsOf lists what some actors did, newest first, at most limit; behind an act where one is given, of which At and ID
+// count.
+func (s *Store) ActsOf(ctx context.Context, actors []string, behind Act, limit int) ([]Act, error) {
 	if len(actors) == 0 {
 		return nil, nil
 	}
-	if before.IsZero() {
-		before = s.Now().Add(time.Hour)
+	if behind.At.IsZero() {
+		behind.At = s.Now().Add(time.Hour)
 	}
-	args := make([]any, 0, len(actors)+2)
+	args := make([]any, 0, len(actors)+4)
 	marks := make([]string, 0, len(actors))
 	for _, actor := range actors {
 		args = append(args, actor)
 		marks = append(marks, fmt.Sprintf("$%d", len(args)))
 	}
-	args = append(args, before.UnixMicro(), limit)
-	query := fmt.Sprintf(`SELECT id, at, actor, action, object, detail FROM audit_log WHERE actor IN (%s) AND at < $%d
-		ORDER BY at DESC, id DESC LIMIT $%d`, strings.Join(marks, ", "), len(args)-1, len(args))
+	at, n := behind.At.UnixMicro(), len(args)
+	args = append(args, at, at, behind.ID, limit)
+	query := fmt.Sprintf(`SELECT id, at, actor, action, object, detail FROM audit_log WHERE actor IN (%s)
+		AND at <= $%d AND (at < $%d OR id < $%d) ORDER BY at DESC, id DESC LIMIT $%d`, strings.Join(marks, ", "), n+1, n+2, n+3, n+4)
 	rows, err := s.reads.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, s.unavailable(fmt.Errorf("store: audit log: %w", err))
