@@ -59,6 +59,7 @@ type commands struct {
 	Bench       benchCmd       `cmd:"" group:"run" help:"Measure payouts a second on this machine."`
 	Part        partCmd        `cmd:"" name:"bench-part" hidden:"" help:"A process of bench."`
 	Project     projectCmd     `cmd:"" group:"operate" help:"Create and show projects, add and revoke their keys."`
+	User        userCmd        `cmd:"" group:"operate" help:"Create, show, invite and deactivate the people who work in Dashboard."`
 	Balance     balanceCmd     `cmd:"" group:"operate" help:"Show and top up a project's balances."`
 	Callback    callbackCmd    `cmd:"" group:"operate" help:"List a project's callbacks, send one again."`
 	Discrepancy discrepancyCmd `cmd:"" group:"operate" help:"List what the bank's word and ours do not agree on: it waits for a person."`
