@@ -45,6 +45,11 @@ var tableWords = map[string]string{
 	"discrepancies":    "What does not fit and a person must look at.",
 	"rejections":       "Requests that were refused although their signature was good: kept for 24 hours.",
 	"audit_log":        "Acts of people and programs that change settings and funds.",
+	"followed":         "How far rollups and lookups have come: one row for each shard of the journal.",
+	"lookups":          "Which payments a customer, a provider's payment id or an account number belongs to. What is found is confirmed with the payment.",
+	"rollups":          "How many payments there are, and their sums: by project, UTC hour or day of their making, method, currency and status.",
+	"saved_filters":    "Filters of the register that users have saved.",
+	"register_columns": "The columns of the register that a user has chosen.",
 }
 
 // TestSchemaPage keeps docs/SCHEMA.md in step with a freshly migrated database.
