@@ -45,6 +45,7 @@ type Store struct {
 	dialect *dialect
 	reads   *sql.DB
 	readers sync.Map // *sql.Stmt on reads, by their texts
+	lists   *sql.DB  // reads of the register, planned by key
 	writes  *sql.DB
 	vault   *vault.Vault
 	logger  *slog.Logger
@@ -132,6 +133,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if c.Serve {
 		s.every(background, cmp.Or(c.Follow, 500*time.Millisecond), s.follow)
 		s.every(background, time.Minute, s.SealJournal)
+		s.every(background, followBeat, s.FollowJournal)
 		s.every(background, time.Hour, s.DropOld)
 	}
 	if c.Serve && s.dialect == &postgresDialect { // SQLite has one server and one clock
@@ -161,9 +163,14 @@ func (s *Store) connect(ctx context.Context, address string, serve bool) (err er
 	if s.reads, err = sql.Open(s.dialect.driver, readDSN); err != nil {
 		return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
 	}
-	s.writes.SetMaxOpenConns(2) // the session's, and one for what must not wait for it
-	s.reads.SetMaxOpenConns(8)
-	s.reads.SetMaxIdleConns(8)
+	if s.lists, err = sql.Open(s.dialect.driver, s.dialect.byKey(readDSN)); err != nil {
+		return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
+	}
+	s.writes.SetMaxOpenConns(3) // the session's, and those of what must not wait for it
+	for _, db := range []*sql.DB{s.reads, s.lists} {
+		db.SetMaxOpenConns(8)
+		db.SetMaxIdleConns(8)
+	}
 	if err := s.writes.PingContext(ctx); err != nil {
 		return fmt.Errorf("store: database %s cannot be opened: %w", redacted(s.url), err)
 	}
@@ -366,7 +373,7 @@ func (s *Store) release() {
 	if s.session != nil {
 		s.session.close()
 	}
-	for _, db := range []*sql.DB{s.reads, s.writes} {
+	for _, db := range []*sql.DB{s.reads, s.lists, s.writes} {
 		if db != nil {
 			_ = db.Close()
 		}
