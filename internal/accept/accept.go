@@ -312,29 +312,22 @@ func integerAt(v *signature.Value, path ...string) int64 {
 	return n
 }
 
-// Limits are the limits of one sum in a currency under a project's settings for the method: the project's own, else the
-// method's. ok is false where project or method does not take the currency.
-func Limits(settings merchant.MethodSettings, m *method.Method, currency string) (limits method.Currency, ok bool) {
-	limits, ok = m.Currency(currency)
-	if !ok || len(settings.Currencies) > 0 && !slices.Contains(settings.Currencies, currency) {
-		return method.Currency{}, false
-	}
-	if settings.MinAmount > 0 {
-		limits.Min = settings.MinAmount
-	}
-	if settings.MaxAmount > 0 {
-		limits.Max = settings.MaxAmount
-	}
-	limits.Step = max(limits.Step, 1)
-	return limits, true
-}
-
 // FitsLimits tells whether a method takes the currency and the sum under a project's settings for it. An empty
 // currency stands for any, an amount of 0 for none in particular.
 func FitsLimits(settings merchant.MethodSettings, m *method.Method, currency string, amount int64) bool {
 	if currency == "" {
 		return true
 	}
-	limits, ok := Limits(settings, m, currency)
-	return ok && (amount == 0 || limits.Check(amount) == method.AmountOK)
+	c, ok := m.Currency(currency)
+	if !ok || len(settings.Currencies) > 0 && !slices.Contains(settings.Currencies, currency) {
+		return false
+	}
+	least, most := c.Min, c.Max
+	if settings.MinAmount > 0 {
+		least = settings.MinAmount
+	}
+	if settings.MaxAmount > 0 {
+		most = settings.MaxAmount
+	}
+	return amount == 0 || least <= amount && amount <= most && amount%max(c.Step, 1) == 0
 }
