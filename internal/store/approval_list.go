@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"flashpay/internal/payout"
 )
 
 // ApprovalFilter says which approvals are listed.
@@ -60,7 +62,15 @@ func in[T any](c *conditions, column string, values []T) {
 	c.add(column+" IN (?"+strings.Repeat(", ?", len(values)-1)+")", args...)
 }
 
-func (f *ApprovalFilter) where(now time.Time) conditions {
+// where is the statement's WHERE; without conditions there is none.
+func (c *conditions) where() string {
+	if len(c.texts) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(c.texts, " AND ")
+}
+
+func (f *ApprovalFilter) conditions(now time.Time) conditions {
 	var c conditions
 	if f.Projects != nil {
 		in(&c, "project_id", f.Projects)
@@ -86,14 +96,18 @@ func (f *ApprovalFilter) where(now time.Time) conditions {
 // Approvals lists approvals without their contents, newest first.
 func (s *Store) Approvals(ctx context.Context, f ApprovalFilter) ([]Approval, error) {
 	now := s.Now()
-	c := f.where(now)
-	query := "SELECT " + approvalColumns + " FROM approvals"
-	if len(c.texts) > 0 {
-		query += " WHERE " + strings.Join(c.texts, " AND ")
-	}
+	c := f.conditions(now)
 	c.args = append(c.args, int64(f.Limit))
-	query += fmt.Sprintf(" ORDER BY requested_at DESC, id DESC LIMIT $%d", len(c.args))
+	query := "SELECT " + approvalColumns + " FROM approvals" + c.where() + fmt.Sprintf(" ORDER BY requested_at DESC, id DESC LIMIT $%d", len(c.args))
 	return s.approvals(ctx, now, query, c.args...)
+}
+
+// WaitingApproval finds the approval of a subject that waits, such as of a payment id. ErrNotFound where none does.
+func (s *Store) WaitingApproval(ctx context.Context, projectID int64, subject string) (int64, error) {
+	var id int64
+	const find = "SELECT id FROM approvals WHERE project_id = $1 AND subject = $2 AND state = 'waiting' AND subject <> '' AND expires_at > $3"
+	err := s.reads.QueryRowContext(ctx, find, projectID, payout.Fold(subject), s.Now().UnixMicro()).Scan(&id)
+	return id, s.unavailable(notFound(err))
 }
 
 // UnfinishedApprovals lists what was approved before a time and is not done yet, oldest first, at most 100.

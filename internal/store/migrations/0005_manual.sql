@@ -32,3 +32,7 @@ CREATE INDEX approvals_waiting ON approvals (expires_at) WHERE state = 'waiting'
 CREATE INDEX approvals_open ON approvals (decided_at) WHERE state = 'approved' AND done_at IS NULL;
 CREATE INDEX approvals_project ON approvals (project_id, requested_at, id);
 CREATE INDEX approvals_newest ON approvals (requested_at, id);
+
+-- Payouts of people and files, newest first: of one project, and of all.
+CREATE INDEX payments_manual ON payments (project_id, created_at, id) WHERE interface = 5;
+CREATE INDEX payments_manual_all ON payments (created_at, id) WHERE interface = 5;
