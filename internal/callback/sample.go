@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
@@ -33,8 +34,8 @@ func NewTester(c Config) *Tester {
 
 // Send posts the callback of a made-up successful payout to where the project's callbacks of such payouts go, signed as
 // they are. No payment is made and no number is used up. The error says in words why the endpoint would not acknowledge.
-func (t *Tester) Send(ctx context.Context, project *merchant.Project, method, title, currency string) (Sample, error) {
-	job := sampleJob(project.ID, method, title, currency)
+func (t *Tester) Send(ctx context.Context, project *merchant.Project, method, title, currency string, now time.Time) (Sample, error) {
+	job := sampleJob(project.ID, method, title, currency, now)
 	s := Sample{URL: rule.CallbackURL(project, payout.Options{}, method, payout.Success)}
 	if s.URL == "" {
 		return s, errors.New("the project has no callback URL for successful payouts")
@@ -56,14 +57,14 @@ func (t *Tester) Send(ctx context.Context, project *merchant.Project, method, ti
 }
 
 // sampleJob is a callback of a payout that never was: its ids say so.
-func sampleJob(projectID int64, method, title, currency string) *store.CallbackJob {
+func sampleJob(projectID int64, method, title, currency string, now time.Time) *store.CallbackJob {
 	const amount = 10000
 	return &store.CallbackJob{
-		Event: store.Event{ProjectID: projectID, PaymentStatus: payout.Success, OperationStatus: payout.Success, Code: payout.CodeSuccess},
+		Event: store.Event{ProjectID: projectID, PaymentStatus: payout.Success, OperationStatus: payout.Success, Code: payout.CodeSuccess, At: now},
 		Payment: payout.Payment{
 			ProjectID: projectID, PaymentID: "sample", RequestID: "sample-00000001", Status: payout.Success, Method: method, MethodTitle: title,
 			Amount: amount, Currency: currency, Description: "A sample: no money was paid", AccountMask: "000000******0000", CustomerID: "sample",
 		},
-		Operation: payout.Operation{ProjectID: projectID, Amount: amount, Currency: currency, Status: payout.Success},
+		Operation: payout.Operation{ProjectID: projectID, Amount: amount, Currency: currency, Status: payout.Success, CreatedAt: now},
 	}
 }
