@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -120,6 +121,34 @@ func TestWaitingApprovalOfASubject(t *testing.T) {
 		}
 		if _, err := s.WaitingApproval(t.Context(), 210, "Order_1"); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("rejected: %v", err)
+		}
+	})
+}
+
+func TestAPersonsPayoutIsInTheAuditLog(t *testing.T) {
+	engines(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		createProject(t, s, 210, 1000)
+		for _, amount := range []int64{100, 100, 101} { // once, again, and other content
+			p := newPayout(210, "Order_1", amount)
+			p.Actor = "user 17 <aida@example.kg>"
+			if _, err := s.Accept(t.Context(), p); err != nil && !errors.Is(err, store.ErrOtherData) {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.Accept(t.Context(), newPayout(210, "of a program", 100)); err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		eachRow(t, plain(t, url), "SELECT actor, object, detail FROM audit_log WHERE action = 'payout issue'", func(r *sql.Rows) error {
+			var actor, object, detail string
+			err := r.Scan(&actor, &object, &detail)
+			lines = append(lines, actor+" "+object+" "+detail)
+			return err
+		})
+		want := `user 17 <aida@example.kg> project 210 {"payment_id":"Order_1","amount":100,"currency":"KGS","code":0}`
+		if !slices.Equal(lines, []string{want}) {
+			t.Errorf("audit log: %q", lines)
 		}
 	})
 }
