@@ -274,7 +274,7 @@ func (p *platform) newGate() *gate.Gate {
 	}
 	return gate.New(gate.Config{
 		Projects: p.store, Acceptor: p.store, Payments: p.store, Rejections: p.store, Notifications: p.store, Methods: p.methods,
-		Route: route, Providers: []string{sandbox.Name}, TrustedProxies: p.config.TrustedProxies, OtherKeys: p.otherKeys,
+		Route: route, Providers: []string{sandbox.Name}, TrustedProxies: p.config.TrustedProxies, OtherKeys: p.otherKeys, KeyUsed: p.store.KeyUsed,
 		Logger: p.config.Logger, Answered: p.answered, Limiter: limiter,
 	})
 }

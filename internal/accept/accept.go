@@ -324,12 +324,6 @@ func FitsLimits(settings merchant.MethodSettings, m *method.Method, currency str
 	if !ok || len(settings.Currencies) > 0 && !slices.Contains(settings.Currencies, currency) {
 		return false
 	}
-	least, most := c.Min, c.Max
-	if settings.MinAmount > 0 {
-		least = settings.MinAmount
-	}
-	if settings.MaxAmount > 0 {
-		most = settings.MaxAmount
-	}
+	least, most := settings.Limits(currency, c.Min, c.Max)
 	return amount == 0 || least <= amount && amount <= most && amount%max(c.Step, 1) == 0
 }
