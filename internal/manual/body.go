@@ -15,7 +15,7 @@ func buildBody(d Draft, fields []Field, amount int64) []byte {
 	set(&root, Currency, signature.Str(d.Currency))
 	for i := range fields {
 		f := &fields[i]
-		value := typed(d.Values, f.Path)
+		value := Clean(f.Path, d.Values[f.Path])
 		switch {
 		case value == "":
 		case (f.Kind == Integer || f.Kind == Bank) && isInteger(value):

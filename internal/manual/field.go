@@ -232,3 +232,15 @@ func (f *Field) Shapes() []Shape {
 	}
 	return all
 }
+
+// Describe says in English what a field holds, as the field table does; empty: the table does not know the field.
+func Describe(path string) string { return table[path].Description }
+
+// BankName names a bank of the method's list by its id; the id itself where the list does not have it.
+func BankName(m *method.Method, id string) string {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if b, ok := m.Bank(n); ok && err == nil {
+		return b.Name
+	}
+	return id
+}

@@ -26,6 +26,8 @@ type Service struct {
 	Store   *store.Store
 	Payouts *accept.Service
 	Methods *method.Registry
+	// Banks names banks by the first three digits of an account, for the account doctor; nil knows none.
+	Banks account.Banks
 }
 
 // Draft is a form as it was filled in.
@@ -77,11 +79,22 @@ func (s *Service) Offered(p *merchant.Project) []*method.Method {
 func Currencies(p *merchant.Project, m *method.Method) []method.Currency {
 	var out []method.Currency
 	for _, c := range m.Currencies {
-		if limits, ok := accept.Limits(p.Settings.Methods[m.Path], m, c.Code); ok {
+		if limits, ok := limitsOf(p, m, c.Code); ok {
 			out = append(out, limits)
 		}
 	}
 	return out
+}
+
+// limitsOf are the limits of one sum; ok is false where project or method does not take the currency.
+func limitsOf(p *merchant.Project, m *method.Method, currency string) (limits method.Currency, ok bool) {
+	settings := p.Settings.Methods[m.Path]
+	limits, ok = m.Currency(currency)
+	if !ok || len(settings.Currencies) > 0 && !slices.Contains(settings.Currencies, currency) {
+		return method.Currency{}, false
+	}
+	limits.Min, limits.Max = settings.Limits(currency, limits.Min, limits.Max)
+	return limits, true
 }
 
 // NewPaymentID proposes a payment id that people can read and nobody has: manual-20261125-143015-AB12.
@@ -101,12 +114,12 @@ func (s *Service) Examine(p *merchant.Project, m *method.Method, number string) 
 	if policy == account.Off {
 		return policy, account.Finding{}
 	}
-	return policy, account.Check(number, s.Payouts.Banks)
+	return policy, account.Check(number, s.Banks)
 }
 
 // Check reads a form and finds all its faults; nil faults: the order may be sent. It stores nothing.
 func (s *Service) Check(d Draft) (*Order, []Fault) {
-	limits, ok := accept.Limits(d.Project.Settings.Methods[d.Method.Path], d.Method, d.Currency)
+	limits, ok := limitsOf(d.Project, d.Method, d.Currency)
 	if !ok {
 		return nil, []Fault{newFault(Currency, "currency")}
 	}
@@ -120,7 +133,7 @@ func (s *Service) Check(d Draft) (*Order, []Fault) {
 	}
 	fields := Fields(d.Method, d.Currency)
 	for i := range fields {
-		if f, ok := fields[i].fault(typed(d.Values, fields[i].Path)); !ok {
+		if f, ok := fields[i].fault(Clean(fields[i].Path, d.Values[fields[i].Path])); !ok {
 			faults = append(faults, f)
 		}
 	}
@@ -130,7 +143,7 @@ func (s *Service) Check(d Draft) (*Order, []Fault) {
 		return nil, append(faults, newFault("", "unreadable"))
 	}
 	if order.Policy == account.Strict && !order.Finding.OK() {
-		faults = add(faults, newFault(Account, accountWord(order.Finding)))
+		faults = add(faults, newFault(Account, AccountWord(order.Finding)))
 	}
 	if refusal := accept.Examine(order.in()); refusal != nil {
 		faults = addRefusal(faults, refusal)
@@ -141,8 +154,14 @@ func (s *Service) Check(d Draft) (*Order, []Fault) {
 	return order, nil
 }
 
-// typed is a value without the blanks around it, which people copy along and no field wants.
-func typed(values map[string]string, path string) string { return strings.TrimSpace(values[path]) }
+// Clean is a value as it counts: without the blanks around it, which people copy along and no field wants. Account
+// numbers are pasted in groups, too.
+func Clean(path, value string) string {
+	if path == Account {
+		return strings.Join(strings.Fields(value), "")
+	}
+	return strings.TrimSpace(value)
+}
 
 // add adds a fault where its field has none: one is enough to know what to do.
 func add(faults []Fault, f Fault) []Fault {
@@ -158,6 +177,9 @@ func addRefusal(faults []Fault, refusal *accept.Refusal) []Fault {
 		return add(faults, newFault("", "code", "code", refusal.Code, "message", payout.Message(refusal.Code)))
 	}
 	for _, f := range refusal.Faults {
+		if table[f.Field].Type == "object" { // what it would have to hold is told beside each field
+			continue
+		}
 		word := newFault(f.Field, "refused", "code", f.Code, "text", f.Description)
 		switch {
 		case f.Code == payout.CodePaymentIDExists:
@@ -174,8 +196,8 @@ func addRefusal(faults []Fault, refusal *accept.Refusal) []Fault {
 	return faults
 }
 
-// accountWord names the account doctor's verdict.
-func accountWord(f account.Finding) string {
+// AccountWord names the account doctor's verdict, like the word of a fault.
+func AccountWord(f account.Finding) string {
 	return "account_" + strings.ReplaceAll(f.Verdict.String(), " ", "_")
 }
 
@@ -199,9 +221,11 @@ func (o *Order) in() *accept.In {
 }
 
 // Send makes the payout, durable when it returns; sent again, it is the same payout. The error is a *accept.Refusal, or
-// the store's where nothing can be said.
-func (s *Service) Send(ctx context.Context, o *Order) (store.Receipt, error) {
-	return s.Payouts.Payout(ctx, *o.in())
+// the store's where nothing can be said. The actor stands in the audit log, in the commit that makes the payout.
+func (s *Service) Send(ctx context.Context, o *Order, actor string) (store.Receipt, error) {
+	in := o.in()
+	in.Actor = actor
+	return s.Payouts.Payout(ctx, *in)
 }
 
 // Refused turns an error of Send into faults beside the fields; ok is false where it is no refusal.
