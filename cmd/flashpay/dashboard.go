@@ -19,12 +19,13 @@ func (p *platform) startDashboard() error {
 	if address == "" {
 		address = localURL(c.Dashboard.Addr())
 	}
-	users, err := access.New(p.store, access.Config{URL: address, Logger: c.Logger})
+	var err error
+	p.users, err = access.New(p.store, access.Config{URL: address, Logger: c.Logger})
 	if err != nil {
 		return err
 	}
 	site, err := dashboard.New(dashboard.Config{
-		Store: p.store, Access: users, Accept: &accept.Service{Acceptor: p.store, Route: route}, Methods: p.methods,
+		Store: p.store, Access: p.users, Accept: &accept.Service{Acceptor: p.store, Route: route}, Methods: p.methods,
 		URL: address, TrustedProxies: c.TrustedProxies, TestCallback: p.testCallback, Logger: c.Logger,
 	})
 	if err != nil {

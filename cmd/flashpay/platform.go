@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"flashpay/internal/accept"
+	"flashpay/internal/access"
 	"flashpay/internal/bank"
 	"flashpay/internal/callback"
 	"flashpay/internal/gate"
@@ -76,6 +77,7 @@ type platform struct {
 	engine    *process.Engine
 	callbacks *callback.Dispatcher
 	gate      *server
+	users     *access.Service // of Dashboard
 	dashboard *server
 	ops       *server
 
