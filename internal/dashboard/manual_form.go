@@ -85,7 +85,8 @@ func (v *visit) choice(f *Form) (p *merchant.Project, m *method.Method, currency
 // serveManualForm shows the form: empty, with what was entered before, or, for htmx, its lower part after another
 // project, method or currency was chosen.
 func serveManualForm(d *Dashboard, v *visit) error {
-	f := newForm("project", v.r.URL.Query().Get("project"))
+	q := v.r.URL.Query()
+	f := newForm("project", q.Get("project"), "method", q.Get("method"))
 	if v.r.Method == http.MethodPost {
 		var err error
 		if f, err = v.form(); err != nil {

@@ -1,12 +1,10 @@
 package dashboard
 
 import (
-	"context"
 	"fmt"
 	"html"
-	"io"
+	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -16,77 +14,63 @@ import (
 	"testing"
 
 	"flashpay/internal/accept"
-	"flashpay/internal/access"
 	"flashpay/internal/account"
 	"flashpay/internal/merchant"
 	"flashpay/internal/method"
 	"flashpay/internal/payout"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
-	"flashpay/internal/vault"
 )
 
-var manualKeyset = sync.OnceValue(func() string {
-	text, err := vault.Generate()
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
-})
-
-// manualSite is Dashboard on a store of its own, with people: Aida and Bakyt (operations of merchant 7), Support of the
-// same merchant, and a stranger of merchant 8.
+// manualSite is a site with people: Aida and Bakyt (operations), Support and Admin of merchant 1, and a stranger of merchant 2.
+// Project 210 asks for a second person above 1,000.00 KGS; 212 has little money and does not pay to Africa.
 type manualSite struct {
-	t      *testing.T
+	*site
 	store  *store.Store
-	access *access.Service
-	server *httptest.Server
-	tokens map[string]string
+	people map[string]*browser
 }
 
 func newManualSite(t *testing.T) *manualSite {
 	t.Helper()
-	ctx := t.Context()
-	s, err := store.Open(ctx, store.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "flashpay.db"), Keyset: manualKeyset(), Serve: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	users, err := access.New(s, access.Config{URL: "http://127.0.0.1", HashMemory: 64})
-	if err != nil {
-		t.Fatal(err)
-	}
-	methods, err := method.Load(accept.Payout.Known, os.DirFS(enabledMethods(t)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	route := func(*merchant.Project, *method.Method) (string, int64, bool) { return "sandbox", 21432, true }
 	banks := account.Banks{"109": "Optima"}
-	d, err := New(Config{
-		Store: s, Access: users, Accept: &accept.Service{Acceptor: s, Route: route, Banks: banks}, Methods: methods, Banks: banks, URL: "http://127.0.0.1",
+	m := &manualSite{people: make(map[string]*browser)}
+	m.site = newSite(t, func(c *Config) {
+		methods, err := method.Load(accept.Payout.Known, os.DirFS(enabledMethods(t)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Methods, c.Banks, c.Accept.Banks = methods, banks, banks
 	})
-	if err != nil {
+	m.store = m.Store
+	m.change(210, func(s *merchant.Settings) { s.AccountCheck, s.Approval = account.Warn, merchant.Sums{"KGS": 100000} })
+	poor := &merchant.Project{ID: 212, MerchantID: 1, Name: "Poor", Mode: merchant.Test, Settings: merchant.Settings{
+		Methods: map[string]merchant.MethodSettings{"bank-transfer/africa": {Disabled: true}},
+	}}
+	if err := m.store.CreateProject(t.Context(), poor, "key", map[string]int64{"KGS": 1000000}, "test"); err != nil {
 		t.Fatal(err)
 	}
-	site := &manualSite{t: t, store: s, access: users, server: httptest.NewServer(d.Handler()), tokens: make(map[string]string)}
-	t.Cleanup(site.server.Close)
-	for id, settings := range map[int64]merchant.Settings{
-		210: {AccountCheck: account.Warn, Approval: merchant.Sums{"KGS": 100000}},
-		211: {Methods: map[string]merchant.MethodSettings{"bank-transfer/africa": {Disabled: true}}},
-	} {
-		site.project(&merchant.Project{ID: id, MerchantID: 7, Name: fmt.Sprint("shop ", id), Mode: merchant.Test, Settings: settings}, 1000000)
+	for name, role := range map[string]staff.Role{"aida": staff.Operations, "bakyt": staff.Operations, "support": staff.Support, "admin": staff.MerchantAdmin} {
+		m.people[name] = m.user(name, 1, role)
 	}
-	site.project(&merchant.Project{ID: 300, MerchantID: 8, Name: "other", Mode: merchant.Live}, 1000000)
-	site.user("aida", 7, staff.Operations)
-	site.user("bakyt", 7, staff.Operations)
-	site.user("support", 7, staff.Support)
-	site.user("admin", 7, staff.MerchantAdmin)
-	site.user("stranger", 8, staff.Operations)
-	return site
+	m.people["stranger"] = m.user("stranger", 2, staff.Operations)
+	return m
+}
+
+func (m *manualSite) user(name string, merchantID int64, role staff.Role) *browser {
+	return m.signedInAs(&staff.User{
+		MerchantID: merchantID, Email: name + "@example.kg", Name: strings.ToUpper(name[:1]) + name[1:], Roles: []staff.Role{role}, AllProjects: true, Language: "en",
+	})
+}
+
+// change changes a project's settings.
+func (m *manualSite) change(id int64, f func(s *merchant.Settings)) {
+	m.t.Helper()
+	now, _ := m.store.Project(id)
+	p := *now
+	f(&p.Settings)
+	if err := m.store.UpdateProject(m.t.Context(), &p, "test"); err != nil {
+		m.t.Fatal(err)
+	}
 }
 
 // enabledMethods is a folder with the examples that ship disabled, enabled.
@@ -107,66 +91,32 @@ func enabledMethods(t *testing.T) string {
 	return dir
 }
 
-func (m *manualSite) project(p *merchant.Project, funds int64) {
-	m.t.Helper()
-	p.Settings.CallbackURL = "https://127.0.0.1/"
-	if err := m.store.CreateProject(m.t.Context(), p, "key", map[string]int64{"KGS": funds}, "test"); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-func (m *manualSite) user(name string, merchantID int64, role staff.Role) {
-	m.t.Helper()
-	u := &staff.User{MerchantID: merchantID, Email: name + "@example.kg", Name: strings.ToUpper(name[:1]) + name[1:], Roles: []staff.Role{role}, AllProjects: true, Language: "en"}
-	if err := m.access.CreateReady(m.t.Context(), u, "a long enough passphrase", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "test"); err != nil {
-		m.t.Fatal(err)
-	}
-	token, err := m.access.Begin(m.t.Context(), u.ID, access.Client{})
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	m.tokens[name] = token
-}
-
 // page is an answer of the site.
 type page struct {
 	status int
-	path   string // after redirects
+	path   string // after a redirect
 	body   string
 }
 
-// as asks for a page in somebody's name; with a form it is a POST.
+// as asks for a page in somebody's name, and follows a redirect; with a form it is a POST. Each call is a tab of its own.
 func (m *manualSite) as(name, path string, form url.Values, header ...string) page {
 	m.t.Helper()
-	verb, body := http.MethodGet, io.Reader(nil)
-	if form != nil {
-		verb, body = http.MethodPost, strings.NewReader(form.Encode())
-	}
-	r, err := http.NewRequestWithContext(m.t.Context(), verb, m.server.URL+path, body)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	if form != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
+	b := *m.people[name]
+	b.cookies = maps.Clone(b.cookies)
+	b.header = make(http.Header)
 	for i := 0; i+1 < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
+		b.header.Set(header[i], header[i+1])
 	}
-	r.AddCookie(&http.Cookie{Name: "session", Value: m.tokens[name]})
-	client := &http.Client{CheckRedirect: func(r *http.Request, via []*http.Request) error {
-		r.AddCookie(&http.Cookie{Name: "session", Value: m.tokens[name]})
-		return nil
-	}}
-	answer, err := client.Do(r)
-	if err != nil {
-		m.t.Fatal(err)
+	verb := http.MethodGet
+	if form != nil {
+		verb = http.MethodPost
 	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		m.t.Fatal(err)
+	got := b.do(verb, path, form)
+	if got.Status == http.StatusSeeOther {
+		path = got.Location
+		got = b.get(path)
 	}
-	return page{answer.StatusCode, answer.Request.URL.Path, string(text)}
+	return page{got.Status, path, got.Body}
 }
 
 func (p page) must(t *testing.T, status int, texts ...string) page {
@@ -235,11 +185,11 @@ func TestASinglePayoutIsCheckedConfirmedAndSent(t *testing.T) {
 	t.Parallel()
 	m := newManualSite(t)
 	m.as("aida", "/manual", nil).must(t, 200, "No manual payouts yet")
-	form := m.as("aida", "/manual/new", nil).must(t, 200, "shop 210", "Account number", "From 15.00")
+	form := m.as("aida", "/manual/new?project=210&method=bank-transfer/kyrgyzstan", nil).must(t, 200, "210 · Shop (test)", "Account number", "From 15.00")
 	if id := form.entry("general.payment_id"); !strings.HasPrefix(id, "manual-") {
 		t.Errorf("proposed payment id %q", id)
 	}
-	if form.entry("customer.ip_address") != "127.0.0.1" {
+	if form.entry("customer.ip_address") != "192.0.2.1" {
 		t.Errorf("proposed address %q", form.entry("customer.ip_address"))
 	}
 	confirm := m.as("aida", "/manual/check", payoutEntries()).must(t, 200, "500.00", "1090000000000000", "Test project: no money moves", "Salary", "Send 500.00")
@@ -289,11 +239,11 @@ func TestTheResultIsFollowedUntilItIsFinal(t *testing.T) {
 	}
 	m.as("aida", result.path, nil, "HX-Request", "true").must(t, 200, "success", "The bank has paid it").mustNot(t, "hx-trigger")
 
-	poor := m.as("aida", "/manual/send", payoutEntries("project", "211", "payment.amount", "15000")).must(t, 200, "3028", "Insufficient funds", "Have it topped up", "decline")
+	poor := m.as("aida", "/manual/send", payoutEntries("project", "212", "payment.amount", "15000")).must(t, 200, "3028", "Insufficient funds", "Have it topped up", "decline")
 	poor.mustNot(t, "hx-trigger")
-	m.as("aida", "/manual/check", payoutEntries("project", "211", "payment.amount", "15000", "general.payment_id", "Manual-2")).must(t, 200, "would be declined (3028)").
+	m.as("aida", "/manual/check", payoutEntries("project", "212", "payment.amount", "15000", "general.payment_id", "Manual-2")).must(t, 200, "would be declined (3028)").
 		mustNot(t, "Available after it", "10,000.00") // operations may not see balances
-	m.as("admin", "/manual/check", payoutEntries("project", "211", "general.payment_id", "Manual-2")).must(t, 200, "Available after it", "9,500.00")
+	m.as("admin", "/manual/check", payoutEntries("project", "212", "general.payment_id", "Manual-2")).must(t, 200, "Available after it", "9,500.00")
 }
 
 func TestParallelSendsMakeOnePayout(t *testing.T) {
@@ -362,14 +312,9 @@ func TestTheAccountDoctorInTheForm(t *testing.T) {
 			t.Errorf("%s: %s", number, p.body)
 		}
 	}
-	m.as("aida", "/manual/account", payoutEntries("project", "211"), "HX-Request", "true").must(t, 200).mustNot(t, "alert") // test project: off
+	m.as("aida", "/manual/account", payoutEntries("project", "212"), "HX-Request", "true").must(t, 200).mustNot(t, "alert") // test project: off
 	m.as("aida", "/manual/check", payoutEntries("account.number", "1091234567890120")).must(t, 200, "Looks cut by a spreadsheet")
-	now, _ := m.store.Project(210)
-	p := *now
-	p.Settings.AccountCheck = account.Strict
-	if err := m.store.UpdateProject(t.Context(), &p, "test"); err != nil {
-		t.Fatal(err)
-	}
+	m.change(210, func(s *merchant.Settings) { s.AccountCheck = account.Strict })
 	for _, path := range []string{"/manual/check", "/manual/send"} {
 		refused := m.as("aida", path, payoutEntries("account.number", "1091234567890120")).must(t, 422)
 		if !strings.Contains(refused.fault("account.number"), "Looks cut by a spreadsheet") {
@@ -390,8 +335,8 @@ func TestMethodsShowTheirOwnFields(t *testing.T) {
 	m.as("aida", "/manual/new", payoutEntries("method", "bank-transfer/africa", "payment.currency", "ZAR")).must(t, 200, "From 10 to 11 digits").mustNot(t, "BVN")
 	sepa := m.as("aida", "/manual/new", payoutEntries("method", "bank-transfer/sepa", "payment.currency", "EUR"), "HX-Request", "true")
 	sepa.must(t, 200, "Date of birth", "Day-month-year", "Account holder", "Requests before 18:00").mustNot(t, "<html")
-	m.as("aida", "/manual/new", payoutEntries("project", "211", "method", "bank-transfer/africa")).must(t, 200).mustNot(t, "Bank transfer Africa", "BVN")
-	p := m.as("aida", "/manual/send", payoutEntries("project", "211", "method", "bank-transfer/africa", "payment.currency", "NGN")).must(t, 422)
+	m.as("aida", "/manual/new", payoutEntries("project", "212", "method", "bank-transfer/africa")).must(t, 200).mustNot(t, "Bank transfer Africa", "BVN")
+	p := m.as("aida", "/manual/send", payoutEntries("project", "212", "method", "bank-transfer/africa", "payment.currency", "NGN")).must(t, 422)
 	if p.fault("method") == "" {
 		t.Error("a disabled method was replaced without a word")
 	}
@@ -430,7 +375,7 @@ func TestWhoMaySeeAndIssue(t *testing.T) {
 		m.as("stranger", path, nil).must(t, 404).mustNot(t, "Manual-1", "Manual-2")
 	}
 	for _, path := range []string{"/manual", "/manual/waiting", "/manual/new"} {
-		m.as("stranger", path, nil).must(t, 200).mustNot(t, "Manual-1", "Manual-2", "shop 210")
+		m.as("stranger", path, nil).must(t, 200).mustNot(t, "Manual-1", "Manual-2", "210 · Shop (test)")
 	}
 	for _, path := range []string{"/manual/new", "/manual/account", "/manual/check", "/manual/send", waiting.path + "/approve", waiting.path + "/reject", waiting.path + "/withdraw"} {
 		m.as("stranger", path, payoutEntries("general.payment_id", "Manual-3", "reason", "x")).must(t, 404)
@@ -497,12 +442,9 @@ func TestSettingsThatChangedMeanwhile(t *testing.T) {
 	t.Parallel()
 	m := newManualSite(t)
 	asked := m.as("aida", "/manual/send", payoutEntries("payment.amount", "2000")).must(t, 200, "waiting")
-	now, _ := m.store.Project(210)
-	p := *now
-	p.Settings.Methods = map[string]merchant.MethodSettings{"bank-transfer/kyrgyzstan": {Disabled: true}}
-	if err := m.store.UpdateProject(t.Context(), &p, "test"); err != nil {
-		t.Fatal(err)
-	}
+	m.change(210, func(s *merchant.Settings) {
+		s.Methods = map[string]merchant.MethodSettings{"bank-transfer/kyrgyzstan": {Disabled: true}}
+	})
 	m.as("bakyt", asked.path+"/approve", url.Values{"once": {"once-of-decision-1"}}).must(t, 200, "approved")
 	declined := m.payments(1)[0]
 	if declined.Status != payout.Decline {
