@@ -70,7 +70,7 @@ func TestUsage(t *testing.T) {
 		{"project create --database sqlite:x --id 0", "--id=0: want a number from 1 to 4294967295"},
 		{"project create --database sqlite:x --id=-1", "--id=-1: want a number from 1 to 4294967295"},
 		{"project create --database sqlite:x --id 4294967296", "--id=4294967296: want a number from 1 to 4294967295"},
-		{"project create --database sqlite:x --id 1 --account-check loose", "--account-check=loose: want off, warn or strict"},
+		{"project create --database sqlite:x --id 1 --account-check loose", "--account-check=loose: want off, warn, strict"},
 		{"project create --database sqlite:x --id 1 --mode prod", "want test or live"},
 		{"project create --database sqlite:x --id 1 --balance KGS", "KGS=100000 for 1,000.00 KGS"},
 		{"project create --database sqlite:x --id 1 --balance KGS=10.50", "whole number of minor units"},

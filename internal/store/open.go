@@ -65,6 +65,7 @@ type Store struct {
 	clock     atomic.Int64     // microseconds to add to this machine's time
 	snapshot  atomic.Pointer[snapshot]
 	refreshMu sync.Mutex
+	used      sync.Map     // *atomic.Int64, when a request was last signed with a key that is not saved yet, by keyRef
 	committed func() error // of tests: what a commit that went through answers; nil: that
 	commits   atomic.Int64
 	items     atomic.Int64
@@ -134,6 +135,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 		s.every(background, cmp.Or(c.Follow, 500*time.Millisecond), s.follow)
 		s.every(background, time.Minute, s.SealJournal)
 		s.every(background, followBeat, s.FollowJournal)
+		s.every(background, time.Minute, s.saveKeyUse)
 		s.every(background, time.Hour, s.DropOld)
 	}
 	if c.Serve && s.dialect == &postgresDialect { // SQLite has one server and one clock
@@ -363,7 +365,7 @@ func (s *Store) Path() string {
 func (s *Store) Close(ctx context.Context) error {
 	s.stop()
 	s.done.Wait()
-	err := s.sealLeft(ctx)
+	err := errors.Join(s.sealLeft(ctx), s.saveKeyUse(ctx))
 	err = errors.Join(err, s.batcher.Close(ctx), s.giveShardBack(ctx))
 	s.release()
 	return err
