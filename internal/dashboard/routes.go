@@ -25,6 +25,7 @@ const (
 var routes = slices.Concat(
 	commonRoutes,
 	manualRoutes,
+	signInRoutes, enrolRoutes, teamRoutes, profileRoutes,
 )
 
 // commonRoutes belong to no section.
