@@ -70,7 +70,7 @@ func servePayment(d *Dashboard, v *visit) error {
 	}
 	p := &view.Payment
 	data := &paymentData{
-		Project: project, Payment: p, Here: paymentPath(p.ProjectID, p.ID, ""), List: v.back(), ListQuery: v.r.URL.Query().Get("list"), Once: newForm().Once,
+		Project: project, Payment: p, Here: paymentAddress(p.ProjectID, p.ID, ""), List: v.back(), ListQuery: v.r.URL.Query().Get("list"), Once: newForm().Once,
 	}
 	lines, err := d.Store.Journal(v.ctx(), p.ProjectID, p.ID)
 	if err != nil {
@@ -243,5 +243,5 @@ func serveResend(d *Dashboard, v *visit) error {
 	case err != nil:
 		return err
 	}
-	return v.redirect(paymentPath(project.ID, p.ID, "?"+f.Get("list")), "payments.resent", "number", number)
+	return v.redirect(paymentAddress(project.ID, p.ID, "?"+f.Get("list")), "payments.resent", "number", number)
 }

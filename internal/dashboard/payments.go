@@ -145,15 +145,15 @@ func serveSearch(d *Dashboard, v *visit) error {
 	}
 	list := "/payments" + withQuery(url.Values{"q": {text}}.Encode())
 	if len(out.Rows) == 1 && !out.More && out.Until == nil {
-		return v.redirect(paymentPath(out.Rows[0].ProjectID, out.Rows[0].ID, list), "")
+		return v.redirect(paymentAddress(out.Rows[0].ProjectID, out.Rows[0].ID, list), "")
 	}
 	return v.redirect(list, "")
 }
 
-// paymentPath is a payment's page; back is the register as it was shown.
-func paymentPath(project, id int64, back string) string {
+// paymentAddress is a payment's page; back is the register as it was shown.
+func paymentAddress(project, id int64, back string) string {
 	path := "/payments/" + strconv.FormatInt(project, 10) + "/" + strconv.FormatInt(id, 10)
-	if _, query, found := strings.Cut(back, "?"); found {
+	if _, query, _ := strings.Cut(back, "?"); query != "" {
 		path += "?" + url.Values{"list": {query}}.Encode()
 	}
 	return path

@@ -135,7 +135,7 @@ func columnsOf(names []string) (out []column) {
 }
 
 func rowOf(v *visit, columns []column, r *store.RegisterRow, back string) registerRow {
-	row := registerRow{Href: paymentPath(r.ProjectID, r.ID, back)}
+	row := registerRow{Href: paymentAddress(r.ProjectID, r.ID, back)}
 	for _, c := range columns {
 		row.Cells = append(row.Cells, cell{Label: v.t(c.Word()), Num: c.Num, HTML: c.show(v, r)})
 	}

@@ -25,6 +25,8 @@ const (
 var routes = slices.Concat(
 	commonRoutes,
 	paymentRoutes,
+	manualRoutes,
+	signInRoutes, enrolRoutes, teamRoutes, profileRoutes,
 )
 
 // commonRoutes belong to no section.

@@ -136,8 +136,10 @@ func (d *dialect) classify(err error) fault {
 		errors.Is(err, context.DeadlineExceeded), errors.As(err, &network), pgconn.Timeout(err), pgconn.SafeToRetry(err):
 		return faultUnknown
 	}
-	if strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "connection is already closed") {
-		return faultUnknown
+	for _, words := range []string{"conn closed", "connection is already closed", "statement is closed"} { // the last: reconnecting failed
+		if strings.Contains(err.Error(), words) {
+			return faultUnknown
+		}
 	}
 	return faultItem
 }
