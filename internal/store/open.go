@@ -46,6 +46,8 @@ type Store struct {
 	reads   *sql.DB
 	readers sync.Map // *sql.Stmt on reads, by their texts
 	lists   *sql.DB  // reads of the register, planned by key
+
+	following sync.Mutex
 	writes  *sql.DB
 	vault   *vault.Vault
 	logger  *slog.Logger
