@@ -57,6 +57,24 @@ func (s *Store) Apply(ctx context.Context, step Step) (Stepped, error) {
 	return item.after, nil
 }
 
+// ApplyAll is Apply for steps of different operations, which are handed over together. It returns what became of each,
+// and an error for each.
+func (s *Store) ApplyAll(ctx context.Context, steps []Step) ([]Stepped, []error) {
+	now := s.Now()
+	commands := make([]*command, len(steps))
+	for i, step := range steps {
+		commands[i] = &command{step: newStepItem(step, now)}
+	}
+	errs := s.batcher.DoAll(ctx, commands)
+	stepped := make([]Stepped, len(steps))
+	for i, c := range commands {
+		if errs[i] = outcome(ctx, errs[i]); errs[i] == nil {
+			stepped[i] = c.step.after
+		}
+	}
+	return stepped, errs
+}
+
 func newStepItem(step Step, now time.Time) *stepItem {
 	item := &stepItem{before: step, after: Stepped{Payment: step.Payment, Operation: step.Operation}}
 	p, o := &item.after.Payment, &item.after.Operation

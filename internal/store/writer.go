@@ -46,7 +46,11 @@ const (
 
 // do hands a command to the writer and waits for its commit.
 func (s *Store) do(ctx context.Context, c *command) error {
-	err := s.batcher.Do(ctx, c)
+	return outcome(ctx, s.batcher.Do(ctx, c))
+}
+
+// outcome says in the store's words what the batcher answers.
+func outcome(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, batch.ErrQueueFull), errors.Is(err, batch.ErrClosed):
 		return fmt.Errorf("%w (%w)", ErrQueueFull, err)
