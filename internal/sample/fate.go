@@ -176,12 +176,22 @@ func (p *plan) planMoves(i *planned) {
 		c.after(20*time.Hour, 44*time.Hour)
 		c.says("notification", "returned", "AC04", store.Step{Event: payout.Returned})
 	default:
-		c.after(400*time.Millisecond, 3*time.Second)
-		if p.random.IntN(6) == 0 {
-			c.after(time.Second, 9*time.Second)
-		}
-		c.succeeds("submit")
+		p.atOnce(c)
 	}
+}
+
+// atOnce is the way of most: the bank pays within seconds.
+func (p *plan) atOnce(c *calls) {
+	slower := p.random.IntN(8) == 0
+	switch {
+	case slower:
+		c.after(2*time.Second, 9*time.Second)
+	case c.of.answer > 0:
+		c.at = c.at.Add(c.of.answer)
+	default:
+		c.after(400*time.Millisecond, 3*time.Second)
+	}
+	c.succeeds("submit")
 }
 
 // pastThreshold is the way of those whose outcome is not known at their threshold.

@@ -101,7 +101,7 @@ func (f *funds) month(payouts []*planned, from time.Time, short bool) {
 		}
 		if i.amount > f.available {
 			if relief.IsZero() {
-				relief = i.at.Add(3 * time.Hour)
+				relief = i.at.Add(20 * time.Hour)
 			}
 			i.fate, i.code, i.moves = poor, payout.CodeInsufficientFunds, nil
 			continue
