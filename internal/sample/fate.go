@@ -86,11 +86,6 @@ func (p *plan) chooseFates() {
 			i.callbackURL = gone
 		}
 	}
-	for _, i := range p.payouts {
-		if i.fate == refused && i.code == payout.CodeAccountData {
-			i.account = mistype(i.account)
-		}
-	}
 }
 
 // plain draws a payout, of one project or any, that nothing special happens to, and that begins so long before the end.

@@ -83,6 +83,9 @@ func newPlan(c *Config, start time.Time, m *method.Method) *plan {
 	}
 	tops := p.planFunds()
 	for _, i := range p.payouts {
+		if i.fate == refused && i.code == payout.CodeAccountData {
+			i.account = mistype(i.account)
+		}
 		p.planAttempts(i)
 	}
 	p.arrange(tops)
