@@ -12,25 +12,27 @@ import (
 	"flashpay/internal/method"
 )
 
-// startDashboard starts the web site of staff.
-func (p *platform) startDashboard() error {
+// startDashboard starts the web site of staff, and what it does while nobody looks, which ends with ctx.
+func (p *platform) startDashboard(ctx context.Context) error {
 	c := p.config
 	address := c.DashboardURL
 	if address == "" {
 		address = localURL(c.Dashboard.Addr())
 	}
-	users, err := access.New(p.store, access.Config{URL: address, Logger: c.Logger})
+	var err error
+	p.users, err = access.New(p.store, access.Config{URL: address, Logger: c.Logger})
 	if err != nil {
 		return err
 	}
 	site, err := dashboard.New(dashboard.Config{
-		Store: p.store, Access: users, Accept: &accept.Service{Acceptor: p.store, Route: route}, Methods: p.methods,
+		Store: p.store, Access: p.users, Accept: &accept.Service{Acceptor: p.store, Route: route}, Methods: p.methods,
 		URL: address, TrustedProxies: c.TrustedProxies, TestCallback: p.testCallback, Logger: c.Logger,
 	})
 	if err != nil {
 		return err
 	}
 	p.dashboard = startServer(c.Dashboard, site.Handler(), c.Logger, p.failed)
+	p.workers.Go(func() { site.Run(ctx) })
 	return nil
 }
 

@@ -450,11 +450,11 @@ func TestOldestLiveKeySigns(t *testing.T) {
 		r.net.serve("shop", shop.ServeHTTP)
 		r.decline("p", payout.Options{})
 		synctest.Wait()
-		if err := r.s.AddKey(t.Context(), project, "key-2", "test"); err != nil {
+		if err := r.s.AddKey(t.Context(), project, merchant.Key{Secret: "key-2"}, store.By{Actor: "test"}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(15 * time.Second)
-		if err := r.s.RevokeKey(t.Context(), project, "key-1", "test"); err != nil {
+		if err := r.s.RevokeKey(t.Context(), project, 1, store.By{Actor: "test"}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)

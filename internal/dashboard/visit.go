@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -99,9 +98,7 @@ func (v *visit) ctx() context.Context { return v.r.Context() }
 func (v *visit) address() netip.Addr { return wire.ClientAddress(v.r, v.d.TrustedProxies) }
 
 // actor names the user in the audit log.
-func (v *visit) actor() string {
-	return fmt.Sprintf("user %d <%s>", v.user.ID, v.user.Email)
-}
+func (v *visit) actor() string { return v.user.Actor() }
 
 // isFragment tells whether htmx asks for a part of a page.
 func (v *visit) isFragment() bool { return v.r.Header.Get("HX-Request") == "true" }

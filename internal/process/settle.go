@@ -174,6 +174,15 @@ func (e *Engine) thresholdStep(w *store.Work) store.Step {
 	}
 }
 
+// blockedStep declines an operation that was never sent, or certainly is not with its provider, because its project was
+// blocked meanwhile.
+func blockedStep() store.Step {
+	return store.Step{
+		Event: payout.Declined, Kind: payout.Declined.String(), Code: payout.CodeMerchantBlocked,
+		Detail: store.Detail{}.Text("by", "block").Int("code", payout.CodeMerchantBlocked),
+	}
+}
+
 // step applies a step and logs what goes wrong.
 func (e *Engine) step(ctx context.Context, w *store.Work, step store.Step) { _ = e.apply(ctx, w, step) }
 

@@ -78,7 +78,7 @@ func (s *Store) Accept(ctx context.Context, p *NewPayout) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	if s.engine != nil && p.Provider != "" {
+	if s.engine != nil && p.Provider != "" && !s.waits(p.ProjectID) {
 		if d, ok := s.engine.Reserve(p.ProjectID, p.Provider); ok {
 			item.intent = d
 		}
@@ -90,7 +90,7 @@ func (s *Store) Accept(ctx context.Context, p *NewPayout) (Receipt, error) {
 	}
 	started := err == nil && item.inserted && item.code == payout.CodeSuccess
 	switch {
-	case started && item.intent > 0:
+	case started && item.operation.Stage == intent.To.Stage:
 		s.engine.Start(&Work{Payment: item.payment, Operation: item.operation, Account: p.Account, Request: p.Request, Submit: true})
 	case item.intent > 0:
 		s.engine.Release(p.ProjectID, p.Provider)
@@ -98,6 +98,12 @@ func (s *Store) Accept(ctx context.Context, p *NewPayout) (Receipt, error) {
 		s.engine.Wake()
 	}
 	return item.receipt, err
+}
+
+// waits tells whether a project's payouts are accepted and not handed to anybody.
+func (s *Store) waits(projectID int64) bool {
+	p, ok := s.Project(projectID)
+	return ok && p.Paused
 }
 
 // newAcceptItem does in the caller's goroutine what costs time: sealing and the keyed indexes.
@@ -241,7 +247,7 @@ func (t *tx) judge(it *acceptItem, available int64) {
 		kind = "declined"
 		it.payment.Status, it.payment.Events = payout.Decline, 1
 		it.operation.Stage, it.operation.Status, it.operation.Code, it.operation.NextAt = payout.Closed, payout.Decline, it.code, time.Time{}
-	case it.intent > 0:
+	case it.intent > 0 && !project.Paused: // it may have been paused since the place was taken
 		it.operation.Stage, it.operation.Submits = intent.To.Stage, 1
 		it.operation.SubmitDeadline = t.now.Add(it.intent)
 		it.operation.NextAt = it.operation.SubmitDeadline.Add(leaseMargin)
@@ -407,6 +413,13 @@ func (t *tx) insertOperations(ctx context.Context, commands []*command) error {
 			o.Key, "", "", o.Amount, o.Currency, int64(o.Code), int64(o.Submits), int64(0), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro(),
 			micros(o.SubmitDeadline), o.ThresholdAt.UnixMicro(), optionalMicros(o.NextAt), lease, o.Version)
 		requests = append(requests, it.id, it.ProjectID, it.sealed, it.accountKey, it.emailKey, it.phoneKey, it.ipKey)
+		if it.Actor == "" {
+			continue
+		}
+		detail := Detail{}.Text("payment_id", it.PaymentID).Int("amount", it.Amount).Text("currency", it.Currency).Int("code", int64(it.code))
+		if err := t.audit(ctx, it.Actor, "payout issue", projectObject(it.ProjectID), detail); err != nil {
+			return err
+		}
 	}
 	if err := insertOperationRows.run(ctx, t.session, operations, nil); err != nil {
 		return err

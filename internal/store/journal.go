@@ -80,6 +80,11 @@ func (d Detail) Int(name string, value int64) Detail {
 	return strconv.AppendInt(d.name(name), value, 10)
 }
 
+// Change adds what a value was and what it is, as the members name.before and name.after; empty ones are left out.
+func (d Detail) Change(name, before, after string) Detail {
+	return d.Text(name+".before", before).Text(name+".after", after)
+}
+
 func (d Detail) name(name string) Detail {
 	if len(d) == 0 {
 		d = append(d, '{')

@@ -45,6 +45,7 @@ type Store struct {
 	dialect *dialect
 	reads   *sql.DB
 	readers sync.Map // *sql.Stmt on reads, by their texts
+	lists   *sql.DB  // reads of the register, planned by key
 	writes  *sql.DB
 	vault   *vault.Vault
 	logger  *slog.Logger
@@ -64,6 +65,7 @@ type Store struct {
 	clock     atomic.Int64     // microseconds to add to this machine's time
 	snapshot  atomic.Pointer[snapshot]
 	refreshMu sync.Mutex
+	used      sync.Map     // *atomic.Int64, when a request was last signed with a key that is not saved yet, by keyRef
 	committed func() error // of tests: what a commit that went through answers; nil: that
 	commits   atomic.Int64
 	items     atomic.Int64
@@ -132,6 +134,8 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if c.Serve {
 		s.every(background, cmp.Or(c.Follow, 500*time.Millisecond), s.follow)
 		s.every(background, time.Minute, s.SealJournal)
+		s.every(background, followBeat, s.FollowJournal)
+		s.every(background, time.Minute, s.saveKeyUse)
 		s.every(background, time.Hour, s.DropOld)
 	}
 	if c.Serve && s.dialect == &postgresDialect { // SQLite has one server and one clock
@@ -161,9 +165,14 @@ func (s *Store) connect(ctx context.Context, address string, serve bool) (err er
 	if s.reads, err = sql.Open(s.dialect.driver, readDSN); err != nil {
 		return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
 	}
-	s.writes.SetMaxOpenConns(2) // the session's, and one for what must not wait for it
-	s.reads.SetMaxOpenConns(8)
-	s.reads.SetMaxIdleConns(8)
+	if s.lists, err = sql.Open(s.dialect.driver, s.dialect.byKey(readDSN)); err != nil {
+		return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
+	}
+	s.writes.SetMaxOpenConns(3) // the session's, and those of what must not wait for it
+	for _, db := range []*sql.DB{s.reads, s.lists} {
+		db.SetMaxOpenConns(8)
+		db.SetMaxIdleConns(8)
+	}
 	if err := s.writes.PingContext(ctx); err != nil {
 		return fmt.Errorf("store: database %s cannot be opened: %w", redacted(s.url), err)
 	}
@@ -356,7 +365,7 @@ func (s *Store) Path() string {
 func (s *Store) Close(ctx context.Context) error {
 	s.stop()
 	s.done.Wait()
-	err := s.sealLeft(ctx)
+	err := errors.Join(s.sealLeft(ctx), s.saveKeyUse(ctx))
 	err = errors.Join(err, s.batcher.Close(ctx), s.giveShardBack(ctx))
 	s.release()
 	return err
@@ -366,7 +375,7 @@ func (s *Store) release() {
 	if s.session != nil {
 		s.session.close()
 	}
-	for _, db := range []*sql.DB{s.reads, s.writes} {
+	for _, db := range []*sql.DB{s.reads, s.lists, s.writes} {
 		if db != nil {
 			_ = db.Close()
 		}
