@@ -88,11 +88,12 @@ func (p *plan) chooseFates() {
 	}
 }
 
-// plain draws a payout, of one project or any, that nothing special happens to, and that begins so long before the end.
+// plain draws a payout, of one project or any, that nothing special happens to, and that begins so long before the end;
+// not in the month of short funds, which may decline it.
 func (p *plan) plain(before time.Duration, project *Project) *planned {
 	for range 1000 {
 		i := p.payouts[p.random.IntN(len(p.payouts))]
-		if i.fate == paid && i.callbackURL == "" && (project == nil || i.project == project) && i.at.Before(p.end.Add(-before)) {
+		if i.fate == paid && i.callbackURL == "" && (project == nil || i.project == project) && i.at.Before(p.end.Add(-before)) && p.month(i.at) != shortMonth {
 			return i
 		}
 	}

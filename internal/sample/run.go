@@ -91,6 +91,29 @@ func (r *runner) finished(ctx context.Context) (bool, error) {
 	return f.payment.Head.Seq >= last.payout.lines(len(last.payout.moves)) && f.quiet, nil
 }
 
+// checkBegun sees to it that what a call before this one has made is of the same plan: the first payout of the plan is
+// there, accepted at its time, or none is.
+func (r *runner) checkBegun(ctx context.Context) error {
+	first := r.plan.payouts[0]
+	f, err := r.find(ctx, first)
+	if err == nil && f.payment.CreatedAt.Equal(first.at) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	for _, p := range []Project{r.config.Shop, r.config.Salaries} {
+		told, err := r.store.Deliveries(ctx, store.DeliveryFilter{ProjectID: p.ID, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(told) > 0 {
+			return fmt.Errorf("%w: project %d has payouts of another seed or number", ErrTaken, p.ID)
+		}
+	}
+	return nil
+}
+
 // lines is how long a payout's journal is after so many of its moves.
 func (i *planned) lines(moves int) int64 {
 	n := int64(1)

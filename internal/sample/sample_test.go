@@ -180,6 +180,11 @@ func TestFillAgainDoublesNothing(t *testing.T) {
 			t.Errorf("first %+v, again %+v", first, again)
 		}
 		same(t, before, payoutsOf(t, s, 210, 211))
+		c.Payouts = 150
+		if _, err := sample.Fill(t.Context(), c); !errors.Is(err, sample.ErrTaken) {
+			t.Errorf("filling with another number: %v", err)
+		}
+		same(t, before, payoutsOf(t, s, 210, 211))
 	})
 }
 
