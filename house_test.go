@@ -80,12 +80,16 @@ var rooms = map[string][]string{
 	"internal/callback": with(nouns, "internal/store", "internal/work", "signature"),
 
 	"internal/access":    with(nouns, "internal/store", "internal/vault"),
-	"internal/dashboard": with(nouns, "internal/store", "internal/accept", "internal/access", "internal/vault", "signature"),
+	"internal/manual":    with(nouns, "internal/store", "internal/accept", "signature"),
+	"internal/dashboard": with(nouns, "internal/store", "internal/accept", "internal/manual", "internal/access", "internal/vault", "signature"),
 
 	"internal/ops":       with(nouns, "internal/store", "internal/work"),
 	"internal/audit":     with(nouns, "internal/store", "internal/vault"),
 	"internal/bench":     with(nouns, "internal/store", "internal/accept", "internal/gate", "internal/audit", "signature", "client"),
 	"internal/crashtest": with(nouns, "internal/store", "internal/audit", "signature", "client"),
+
+	// A past for those who try the product. It sends nothing: of callback it takes the schedule.
+	"internal/sample": with(nouns, "internal/store", "internal/accept", "internal/callback", "signature"),
 
 	// The proof that the public packages suffice for a merchant.
 	"internal/demo": {"client", "signature"},

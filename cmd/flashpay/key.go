@@ -16,9 +16,10 @@ type projectKeyCmd struct {
 
 type keyAddCmd struct {
 	databaseFlag
-	ID   int64  `required:"" placeholder:"N" help:"The project's number."`
-	Key  string `var:"FLASHPAY_PROJECT_KEY" secret:"" placeholder:"SECRET" help:"The new key. Default: one is made and printed once."`
-	JSON bool   `help:"Print JSON."`
+	ID    int64  `required:"" placeholder:"N" help:"The project's number."`
+	Key   string `var:"FLASHPAY_PROJECT_KEY" secret:"" placeholder:"SECRET" help:"The new key. Default: one is made and printed once."`
+	Label string `placeholder:"TEXT" help:"What uses it, for people: web shop, payroll."`
+	JSON  bool   `help:"Print JSON."`
 }
 
 // Help is shown by --help.
@@ -40,8 +41,11 @@ func (c *keyAddCmd) Run(a *app) error {
 	if err := checkKey(c.Key); err != nil {
 		return err
 	}
+	if err := checkLine("--label", c.Label); err != nil {
+		return err
+	}
 	return c.with(a, func(s *store.Store) error {
-		err := s.AddKey(a.ctx, c.ID, c.Key, actor())
+		err := s.AddKey(a.ctx, c.ID, merchant.Key{Secret: c.Key, Label: c.Label}, store.By{Actor: actor()})
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			return unknownProject(c.ID)
@@ -92,7 +96,7 @@ func (c *keyRevokeCmd) Run(a *app) error {
 		if i < 0 {
 			return fmt.Errorf("project %d has no such key (or it is revoked already): see `flashpay project show --id %d`", c.ID, c.ID)
 		}
-		err := s.RevokeKey(a.ctx, c.ID, p.Keys[i].Secret, actor())
+		err := s.RevokeKey(a.ctx, c.ID, p.Keys[i].ID, store.By{Actor: actor()})
 		if errors.Is(err, store.ErrLastKey) {
 			return fmt.Errorf("this is the only key of project %d: add another one first, with `flashpay project key add --id %d`", c.ID, c.ID)
 		}

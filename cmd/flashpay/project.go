@@ -19,15 +19,23 @@ import (
 )
 
 type projectCmd struct {
-	Create projectCreateCmd `cmd:"" help:"Create a project."`
-	List   projectListCmd   `cmd:"" help:"List the projects."`
-	Show   projectShowCmd   `cmd:"" help:"Show a project's settings. Secrets are never shown."`
-	Key    projectKeyCmd    `cmd:"" help:"Add and revoke secret keys."`
+	Create   projectCreateCmd   `cmd:"" help:"Create a project."`
+	List     projectListCmd     `cmd:"" help:"List the projects."`
+	Show     projectShowCmd     `cmd:"" help:"Show a project. Secrets are never shown."`
+	Settings projectSettingsCmd `cmd:"" help:"List a project's settings by name, as project set takes them."`
+	Set      projectSetCmd      `cmd:"" help:"Change settings of a project."`
+	History  projectHistoryCmd  `cmd:"" help:"List the versions of a project's settings, and what differs."`
+	Block    projectBlockCmd    `cmd:"" help:"Decline new payouts of a project, and those that wait unsent."`
+	Unblock  projectUnblockCmd  `cmd:"" help:"End a block."`
+	Pause    projectPauseCmd    `cmd:"" help:"Accept a project's payouts and let them wait."`
+	Resume   projectResumeCmd   `cmd:"" help:"End a pause: what waits is sent."`
+	Key      projectKeyCmd      `cmd:"" help:"Add and revoke secret keys."`
 }
 
 type projectCreateCmd struct {
 	databaseFlag
 	ID           int64         `required:"" placeholder:"N" help:"The project's number, 1 to 4294967295."`
+	Merchant     int64         `default:"1" placeholder:"N" help:"Its merchant's number; made where there is none of it. Default: 1."`
 	Name         string        `placeholder:"TEXT" help:"Its name. Default: Project N."`
 	Mode         string        `default:"test" placeholder:"test|live" help:"test pays through the simulated bank, live through real ones. Default: test."`
 	Key          string        `var:"FLASHPAY_PROJECT_KEY" secret:"" placeholder:"SECRET" help:"Its secret key. Default: one is made and printed once."`
@@ -95,69 +103,31 @@ func (c *projectCreateCmd) Run(a *app) error {
 	})
 }
 
-// ownMerchant is the one merchant whose projects the command line makes.
-const ownMerchant = 1
-
 // maxProjectID is the largest number that a request may name as its project (openapi/gate.yaml, general.project_id).
 const maxProjectID = math.MaxUint32
 
-// project checks the flags.
+// project checks the flags. The settings among them are checked as project set checks them.
 func (c *projectCreateCmd) project() (*merchant.Project, error) {
-	p := &merchant.Project{ID: c.ID, MerchantID: ownMerchant, Name: cmp.Or(c.Name, "Project "+strconv.FormatInt(c.ID, 10)), Mode: merchant.Mode(c.Mode)}
+	p := &merchant.Project{ID: c.ID, MerchantID: c.Merchant, Mode: merchant.Mode(c.Mode)}
 	if c.ID < 1 || c.ID > maxProjectID {
 		return nil, usagef("--id=%d: want a number from 1 to %d: requests cannot name another", c.ID, maxProjectID)
 	}
 	if p.Mode != merchant.Test && p.Mode != merchant.Live {
 		return nil, usagef("--mode=%s: want test or live", c.Mode)
 	}
-	if err := checkCallbackURL(c.CallbackURL, p.Mode); err != nil {
-		return nil, err
+	if c.Merchant < 1 {
+		return nil, usagef("--merchant=%d: want a number from 1 on", c.Merchant)
 	}
-	if c.Threshold < 0 {
-		return nil, usagef("--threshold=%s: want a duration such as 24h or 90m", c.Threshold)
+	values := map[string]string{
+		"name": cmp.Or(c.Name, "Project "+strconv.FormatInt(c.ID, 10)), "callback_url": c.CallbackURL,
+		"threshold": merchant.PeriodText(c.Threshold), "account_check": c.AccountCheck, "allow_ip": strings.Join(c.AllowIP, ","),
 	}
-	check := account.Policy(c.AccountCheck)
-	if check != "" && !check.Valid() {
-		return nil, usagef("--account-check=%s: want off, warn or strict", c.AccountCheck)
+	made, faults := merchant.Change(p, nil, values, anySetting)
+	if len(faults) > 0 {
+		flag := "--" + strings.ReplaceAll(faults[0].Key, "_", "-")
+		return nil, usagef("%s=%s: %v", flag, values[faults[0].Key], faults[0])
 	}
-	p.Settings = merchant.Settings{CallbackURL: c.CallbackURL, Threshold: merchant.Duration(c.Threshold), AccountCheck: check}
-	for _, text := range c.AllowIP {
-		network, err := parseNetwork(text)
-		if err != nil {
-			return nil, usagef("--allow-ip=%s: %v", text, err)
-		}
-		p.Settings.AllowIP = append(p.Settings.AllowIP, network)
-	}
-	return p, nil
-}
-
-// parseNetwork reads a network, or an address as the network that holds only it.
-func parseNetwork(text string) (netip.Prefix, error) {
-	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
-		addr = addr.Unmap()
-		return netip.PrefixFrom(addr, addr.BitLen()), nil
-	}
-	network, err := netip.ParsePrefix(text)
-	if err != nil {
-		return network, errors.New("want an address such as 192.0.2.7, or a network such as 192.0.2.0/24 or 2001:db8::/32")
-	}
-	if network != network.Masked() {
-		return network, fmt.Errorf("the address has bits beyond its network: did you mean %s?", network.Masked())
-	}
-	return network, nil
-}
-
-func checkCallbackURL(text string, mode merchant.Mode) error {
-	if text == "" {
-		return nil
-	}
-	if err := checkAddress("--callback-url", text); err != nil {
-		return err
-	}
-	if mode == merchant.Live && !strings.HasPrefix(strings.ToLower(text), "https:") {
-		return usagef("--callback-url=%s: the callbacks of live projects go to https addresses only", text)
-	}
-	return nil
+	return made, nil
 }
 
 // parseSums reads sums such as KGS=100000, each currency once.
@@ -194,13 +164,16 @@ type projectView struct {
 	ID           int64                              `json:"id"`
 	Name         string                             `json:"name"`
 	Mode         merchant.Mode                      `json:"mode"`
+	Merchant     int64                              `json:"merchant"`
 	Blocked      bool                               `json:"blocked"`
+	Paused       bool                               `json:"paused"`
 	CreatedAt    time.Time                          `json:"created_at"`
 	CallbackURL  string                             `json:"callback_url"`
 	Rules        []merchant.CallbackRule            `json:"callback_rules,omitempty"`
 	Threshold    string                             `json:"threshold,omitempty"` // absent: the method's own
 	AllowIP      []netip.Prefix                     `json:"allow_ip"`
 	AccountCheck account.Policy                     `json:"account_check,omitempty"`
+	Approval     merchant.Sums                      `json:"approval,omitempty"` // minor units
 	Methods      map[string]merchant.MethodSettings `json:"methods,omitempty"`
 	Keys         []keyView                          `json:"keys"`
 	Key          string                             `json:"key,omitempty"` // of project create, where it was made there
@@ -208,13 +181,14 @@ type projectView struct {
 
 type keyView struct {
 	ID             int64     `json:"id"`
+	Label          string    `json:"label,omitempty"`
 	CreatedAt      time.Time `json:"created_at"`
 	SignsCallbacks bool      `json:"signs_callbacks"`
 }
 
 func showProject(p *merchant.Project) *projectView {
 	v := &projectView{
-		ID: p.ID, Name: p.Name, Mode: p.Mode, Blocked: p.Blocked, CreatedAt: p.CreatedAt, CallbackURL: p.Settings.CallbackURL,
+		ID: p.ID, Name: p.Name, Mode: p.Mode, Merchant: p.MerchantID, Blocked: p.Blocked, Paused: p.Paused, Approval: p.Settings.Approval, CreatedAt: p.CreatedAt, CallbackURL: p.Settings.CallbackURL,
 		Rules: p.Settings.CallbackRules, AllowIP: append([]netip.Prefix{}, p.Settings.AllowIP...), AccountCheck: p.Settings.AccountCheck,
 		Methods: p.Settings.Methods, Keys: []keyView{},
 	}
@@ -222,7 +196,7 @@ func showProject(p *merchant.Project) *projectView {
 		v.Threshold = t.String()
 	}
 	for i, k := range p.Keys {
-		v.Keys = append(v.Keys, keyView{ID: k.ID, CreatedAt: k.CreatedAt, SignsCallbacks: i == 0})
+		v.Keys = append(v.Keys, keyView{ID: k.ID, Label: k.Label, CreatedAt: k.CreatedAt, SignsCallbacks: i == 0})
 	}
 	return v
 }
@@ -271,17 +245,28 @@ func (c *projectShowCmd) Run(a *app) error {
 		w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintf(w, "Project\t%d %q, %s, created %s\n", v.ID, v.Name, v.Mode, v.CreatedAt.Format(time.RFC3339))
 		if v.Blocked {
-			fmt.Fprintln(w, "Blocked\tnew payouts are declined")
+			fmt.Fprintln(w, "Blocked\tnew payouts are declined, and so is what waits unsent")
+		}
+		if v.Paused {
+			fmt.Fprintln(w, "Paused\tpayouts are accepted and wait")
 		}
 		fmt.Fprintf(w, "Callbacks\t%s\n", cmp.Or(v.CallbackURL, "no URL: only payouts that name one get callbacks"))
 		fmt.Fprintf(w, "Threshold\t%s\n", cmp.Or(v.Threshold, "the method's own"))
 		fmt.Fprintf(w, "Account check\t%s\n", checkPolicy(v))
 		fmt.Fprintf(w, "Admitted\t%s\n", admitted(v.AllowIP))
 		for _, k := range v.Keys {
-			fmt.Fprintf(w, "Key %d\tadded %s%s\n", k.ID, k.CreatedAt.Format(time.RFC3339), map[bool]string{true: ", signs callbacks"}[k.SignsCallbacks])
+			fmt.Fprintf(w, "Key %d\t%sadded %s%s\n", k.ID, labelled(k.Label), k.CreatedAt.Format(time.RFC3339), map[bool]string{true: ", signs callbacks"}[k.SignsCallbacks])
 		}
 		return w.Flush()
 	})
+}
+
+// labelled is a key's label as a list begins with it.
+func labelled(label string) string {
+	if label == "" {
+		return ""
+	}
+	return label + ", "
 }
 
 func admitted(networks []netip.Prefix) string {

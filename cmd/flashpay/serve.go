@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"flashpay/internal/bank"
+	"flashpay/internal/merchant"
 )
 
 type serveCmd struct {
@@ -98,7 +99,7 @@ func (c *serveCmd) platform(a *app) (*platformConfig, error) {
 		return nil, err
 	}
 	for _, text := range c.TrustedProxy {
-		network, err := parseNetwork(text)
+		network, err := merchant.ParseNetwork(text)
 		if err != nil {
 			return nil, usagef("--trusted-proxy=%s: %v", text, err)
 		}

@@ -330,8 +330,8 @@ func TestFitsLimits(t *testing.T) {
 		{merchant.MethodSettings{}, "GEL", 1100, false},
 		{merchant.MethodSettings{}, "KGS", 100, false},
 		{merchant.MethodSettings{Currencies: []string{"USD"}}, "GEL", 100, false},
-		{merchant.MethodSettings{MinAmount: 200}, "GEL", 100, false},
-		{merchant.MethodSettings{MaxAmount: 2000}, "GEL", 2000, true},
+		{merchant.MethodSettings{Min: merchant.Sums{"GEL": 200}}, "GEL", 100, false},
+		{merchant.MethodSettings{Max: merchant.Sums{"GEL": 2000}}, "GEL", 2000, true},
 	} {
 		if got := FitsLimits(c.settings, m, c.currency, c.amount); got != c.want {
 			t.Errorf("%+v, %d %s: %t", c.settings, c.amount, c.currency, got)

@@ -152,7 +152,7 @@ func serveNewLink(_ *Dashboard, v *visit) error {
 	return v.showLink(path, &a.User, a.Password != "")
 }
 
-func serveWithdraw(_ *Dashboard, v *visit) error {
+func serveWithdrawInvitation(_ *Dashboard, v *visit) error {
 	return v.actOnMember("access.link_withdrawn", func(_ *Form, id int64) error { return v.d.Access.WithdrawLink(v.ctx(), access.ByUser(v.user), id) })
 }
 

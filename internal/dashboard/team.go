@@ -23,7 +23,7 @@ var teamRoutes = []route{
 	{pattern: "GET /team/{id}", right: staff.ViewTeam, serve: serveMember},
 	{pattern: "POST /team/{id}/rights", right: staff.ManageTeam, fresh: true, serve: serveRights},
 	{pattern: "POST /team/{id}/link", right: staff.ManageTeam, fresh: true, serve: serveNewLink},
-	{pattern: "POST /team/{id}/withdraw", right: staff.ManageTeam, fresh: true, serve: serveWithdraw},
+	{pattern: "POST /team/{id}/withdraw", right: staff.ManageTeam, fresh: true, serve: serveWithdrawInvitation},
 	{pattern: "POST /team/{id}/active", right: staff.ManageTeam, fresh: true, serve: serveActive},
 	{pattern: "POST /team/{id}/sign-out", right: staff.ManageTeam, fresh: true, serve: serveEndSessionsOf},
 }

@@ -250,6 +250,9 @@ func (x *exchange) verify() *failure {
 	for _, k := range x.project.Keys {
 		if _, err = x.form.Verify(sent, k.Secret); err == nil {
 			x.key = k
+			if x.gate.KeyUsed != nil {
+				x.gate.KeyUsed(x.project.ID, k.ID)
+			}
 			return nil
 		}
 	}

@@ -84,6 +84,8 @@ type Config struct {
 	// OtherKeys names keys that a test project's sender may have confused with the project's own, for the signature
 	// doctor: revoked ones, or those of the merchant's other test projects. Nil knows none.
 	OtherKeys func(p *merchant.Project) []OtherKey
+	// KeyUsed, where set, is told which key has signed a request, by many goroutines at once.
+	KeyUsed func(projectID, keyID int64)
 	// Limiter limits requests by project; nil does not.
 	Limiter Limiter
 	// RefreshEvery is the shortest time between two readings of the projects that refusals ask for; 0 is 100 ms.

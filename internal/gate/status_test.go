@@ -214,10 +214,10 @@ func TestAvailableMethods(t *testing.T) {
 			m.projects[210].Settings.Methods = map[string]merchant.MethodSettings{"bank-transfer/kyrgyzstan": {Currencies: []string{"USD"}}}
 		},
 		"its limit": func() {
-			m.projects[210].Settings.Methods = map[string]merchant.MethodSettings{"bank-transfer/kyrgyzstan": {MinAmount: 2001}}
+			m.projects[210].Settings.Methods = map[string]merchant.MethodSettings{"bank-transfer/kyrgyzstan": {Min: merchant.Sums{"KGS": 2001}}}
 		},
 		"its other": func() {
-			m.projects[210].Settings.Methods = map[string]merchant.MethodSettings{"bank-transfer/kyrgyzstan": {MaxAmount: 1999}}
+			m.projects[210].Settings.Methods = map[string]merchant.MethodSettings{"bank-transfer/kyrgyzstan": {Max: merchant.Sums{"KGS": 1999}}}
 		},
 	} {
 		m.projects[210] = &merchant.Project{ID: 210, Mode: merchant.Test, Keys: []merchant.Key{{Secret: key}}}

@@ -20,10 +20,25 @@ const (
 	Live Mode = "live"
 )
 
+// Merchant is a party that pays through the platform, as known at one moment.
+type Merchant struct {
+	ID        int64
+	Name      string
+	Stops     Stops // of the merchant: each of them stops all its projects
+	CreatedAt time.Time
+}
+
+// Stops are what operators have stopped, of a project or of a whole merchant.
+type Stops struct {
+	Blocked bool // new payouts are declined with 3299, and so is what waits unsent
+	Paused  bool // new payouts are accepted and wait: nothing is handed to a provider
+}
+
 // Key is one live secret key of a project.
 type Key struct {
 	ID        int64
 	Secret    string
+	Label     string // for people: what uses it
 	CreatedAt time.Time
 }
 
@@ -33,10 +48,12 @@ type Project struct {
 	MerchantID int64
 	Name       string
 	Mode       Mode
-	Blocked    bool  // the merchant may not start anything: decline 3299
+	Blocked    bool  // the project or its merchant is blocked: decline 3299
+	Paused     bool  // the project or its merchant is paused: payouts wait
+	Stops      Stops // of the project alone, whatever its merchant's
 	Keys       []Key // live keys, oldest first; the first signs callbacks
 	Settings   Settings
-	Version    int64 // rises with each change of this project
+	Version    int64 // rises with each change of name and settings
 	CreatedAt  time.Time
 }
 
@@ -65,15 +82,39 @@ type Settings struct {
 	Threshold     Duration                  `json:"threshold,omitempty"` // 0: the method's own
 	AllowIP       []netip.Prefix            `json:"allow_ip,omitempty"`
 	AccountCheck  account.Policy            `json:"account_check,omitempty"` // empty: off for test, the method's own for live
+	Approval      Sums                      `json:"approval,omitempty"`      // a manual payout above its currency's sum needs a second person
 	Methods       map[string]MethodSettings `json:"methods,omitempty"`       // by method path; absent: enabled, method's limits
 }
+
+// NeedsApproval tells whether a manual payout of this sum waits for a second person. Currencies that are not named
+// need none.
+func (s *Settings) NeedsApproval(amount int64, currency string) bool {
+	above, asked := s.Approval[currency]
+	return asked && amount > above
+}
+
+// Sums are sums in minor units by currency.
+type Sums map[string]int64
 
 // MethodSettings are a project's settings for one payout method.
 type MethodSettings struct {
 	Disabled   bool     `json:"disabled,omitempty"`
 	Currencies []string `json:"currencies,omitempty"` // empty: the method's
-	MinAmount  int64    `json:"min_amount,omitempty"` // minor units; 0: the method's
-	MaxAmount  int64    `json:"max_amount,omitempty"` // minor units; 0: the method's
+	Min        Sums     `json:"min,omitempty"`        // smallest sum, inclusive; a currency that is absent: the method's
+	Max        Sums     `json:"max,omitempty"`        // largest sum, inclusive; a currency that is absent: the method's
+}
+
+// Limits are the limits that hold for a currency: the project's own where it has one, else the method's, which are
+// given. All are minor units.
+func (m MethodSettings) Limits(currency string, methodMin, methodMax int64) (least, most int64) {
+	least, most = methodMin, methodMax
+	if own, ok := m.Min[currency]; ok {
+		least = own
+	}
+	if own, ok := m.Max[currency]; ok {
+		most = own
+	}
+	return least, most
 }
 
 // CallbackRule sends the callbacks that fit all its conditions to one URL; an empty condition fits everything.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,6 +61,7 @@ type Engine struct {
 	banks         map[string]*bank
 	notifications *work.Pool[*store.StoredNotification]
 	loop          *work.Loop
+	paused        map[int64]time.Time // when a project that is paused is looked at again; used by the loop only
 
 	mu   sync.Mutex
 	open map[string]*inFlight // by the operation's key: what this process has handed over and not seen the end of
@@ -80,7 +82,7 @@ func New(c Config) *Engine {
 	if c.Times.Poll == 0 {
 		c.Times = DefaultTimes()
 	}
-	e := &Engine{config: c, store: c.Store, log: c.Logger, times: c.Times, banks: make(map[string]*bank), open: make(map[string]*inFlight)}
+	e := &Engine{config: c, store: c.Store, log: c.Logger, times: c.Times, banks: make(map[string]*bank), open: make(map[string]*inFlight), paused: make(map[int64]time.Time)}
 	for _, p := range c.Providers {
 		e.banks[p.Name()] = newBank(p, c, e.run)
 	}
@@ -177,6 +179,7 @@ func (e *Engine) poll(ctx context.Context) (more bool) {
 		e.log.Error("process: looking for due operations failed", "err", err)
 		return false
 	}
+	projects = slices.DeleteFunc(projects, e.rests)
 	rand.Shuffle(len(projects), func(i, j int) { projects[i], projects[j] = projects[j], projects[i] })
 	for _, b := range e.banks {
 		for _, project := range projects {
@@ -191,18 +194,38 @@ func (e *Engine) poll(ctx context.Context) (more bool) {
 	return more
 }
 
+// pausedPoll is the least time between two looks at a paused project: each goes past all that waits there.
+const pausedPoll = time.Second
+
+// rests tells whether a paused project was looked at just now.
+func (e *Engine) rests(project int64) bool {
+	if p, ok := e.store.Project(project); !ok || !p.Paused {
+		delete(e.paused, project)
+		return false
+	}
+	now := e.store.Now()
+	if now.Before(e.paused[project]) {
+		return true
+	}
+	e.paused[project] = now.Add(pausedPoll)
+	return false
+}
+
 // leaseSize is how many operations one lease takes: a commit is worth it from about a tenth of that.
 const leaseSize = 256
 
-// lease leases due operations of one project. It says whether there may be more of them.
+// lease leases due operations of one project. It says whether there may be more of them. What a blocked project has not
+// sent is leased to be declined; of a paused one it waits.
 func (e *Engine) lease(ctx context.Context, b *bank, project int64) (full bool, err error) {
-	submit := b.takesSubmits(e.store.Now())
+	p, ok := e.store.Project(project)
+	blocked := ok && p.Blocked
+	submit := b.takesSubmits(e.store.Now()) && !blocked && !(ok && p.Paused)
 	n := min(leaseSize, b.pool.Room(project))
 	if n < leaseSize/8 {
 		return true, nil
 	}
 	leased, err := e.store.LeaseOperations(ctx, store.Lease{
-		ProjectID: project, Provider: b.name, N: n, Submit: submit,
+		ProjectID: project, Provider: b.name, N: n, Submit: submit, Decline: blocked,
 		SubmitDeadline: b.traits.SubmitDeadline, Duration: max(b.traits.SubmitDeadline, b.traits.InquireDeadline) + callMargin,
 	})
 	for _, w := range leased {
@@ -223,6 +246,8 @@ func (e *Engine) run(ctx context.Context, w *store.Work) {
 	switch {
 	case w.Submit:
 		e.submit(ctx, b, w)
+	case w.Operation.Stage == payout.New && now.Before(w.Operation.ThresholdAt): // leased because its project is blocked
+		e.step(ctx, w, blockedStep())
 	case w.Operation.Stage == payout.New: // leased past its threshold
 		e.step(ctx, w, e.thresholdStep(w))
 	case w.Operation.Stage == payout.Disputed && now.After(w.Operation.ThresholdAt.Add(e.times.GiveUp)):

@@ -35,6 +35,7 @@ type State struct {
 // The order is fixed, so that the same request always meets the same first reason.
 func Decide(s State, i Item) int {
 	settings := s.Project.Settings.Methods[i.Method]
+	least, most := settings.Limits(i.Currency, i.MinAmount, i.MaxAmount)
 	switch {
 	case s.Project.Blocked:
 		return payout.CodeMerchantBlocked
@@ -44,9 +45,9 @@ func Decide(s State, i Item) int {
 		return payout.CodeNoPayoutMethod
 	case !currencyAllowed(settings, i):
 		return payout.CodeCurrencyDisabled
-	case i.Amount > limit(settings.MaxAmount, i.MaxAmount):
+	case i.Amount > most:
 		return payout.CodeAboveLimit
-	case i.Amount < limit(settings.MinAmount, i.MinAmount):
+	case i.Amount < least:
 		return payout.CodeBelowLimit
 	case i.Step > 1 && i.Amount%i.Step != 0:
 		return payout.CodeInvalidAmount
@@ -66,14 +67,6 @@ func currencyAllowed(settings merchant.MethodSettings, i Item) bool {
 		return false
 	}
 	return slices.Contains(i.Currencies, i.Currency)
-}
-
-// limit is the project's own limit where it has one, else the method's.
-func limit(project, method int64) int64 {
-	if project > 0 {
-		return project
-	}
-	return method
 }
 
 // CallbackURL says where the callback of a payment with this status goes: protocol.md §5.2, highest first. It is

@@ -46,7 +46,7 @@ func TestDecideInOrder(t *testing.T) {
 
 func TestProjectsOwnLimitsReplaceTheMethods(t *testing.T) {
 	project := &merchant.Project{Settings: merchant.Settings{Methods: map[string]merchant.MethodSettings{
-		"m": {MinAmount: 100, MaxAmount: 200, Currencies: []string{"KGS"}},
+		"m": {Min: merchant.Sums{"KGS": 100}, Max: merchant.Sums{"KGS": 200}, Currencies: []string{"KGS"}},
 	}}}
 	for amount, code := range map[int64]int{99: payout.CodeBelowLimit, 100: 0, 200: 0, 201: payout.CodeAboveLimit} {
 		i := Item{Method: "m", Currencies: []string{"KGS", "USD"}, MinAmount: 1, MaxAmount: 150, Amount: amount, Currency: "KGS"}

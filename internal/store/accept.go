@@ -78,7 +78,7 @@ func (s *Store) Accept(ctx context.Context, p *NewPayout) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	if s.engine != nil && p.Provider != "" {
+	if s.engine != nil && p.Provider != "" && !s.waits(p.ProjectID) {
 		if d, ok := s.engine.Reserve(p.ProjectID, p.Provider); ok {
 			item.intent = d
 		}
@@ -90,7 +90,7 @@ func (s *Store) Accept(ctx context.Context, p *NewPayout) (Receipt, error) {
 	}
 	started := err == nil && item.inserted && item.code == payout.CodeSuccess
 	switch {
-	case started && item.intent > 0:
+	case started && item.operation.Stage == intent.To.Stage:
 		s.engine.Start(&Work{Payment: item.payment, Operation: item.operation, Account: p.Account, Request: p.Request, Submit: true})
 	case item.intent > 0:
 		s.engine.Release(p.ProjectID, p.Provider)
@@ -98,6 +98,12 @@ func (s *Store) Accept(ctx context.Context, p *NewPayout) (Receipt, error) {
 		s.engine.Wake()
 	}
 	return item.receipt, err
+}
+
+// waits tells whether a project's payouts are accepted and not handed to anybody.
+func (s *Store) waits(projectID int64) bool {
+	p, ok := s.Project(projectID)
+	return ok && p.Paused
 }
 
 // newAcceptItem does in the caller's goroutine what costs time: sealing and the keyed indexes.
@@ -156,7 +162,8 @@ var insertPaymentRows = newBulk(
 
 // insertPayments inserts one payment for each new (project, key); what exists already decides the others.
 func (t *tx) insertPayments(ctx context.Context, commands []*command) error {
-	leaders := t.leaders(commands)
+	t.first = t.leaders(commands)
+	leaders := t.first
 	args := make([]any, 0, len(leaders)*insertPaymentRows.columns)
 	byID := make(map[int64]*acceptItem, len(leaders))
 	for _, it := range leaders {
@@ -167,16 +174,22 @@ func (t *tx) insertPayments(ctx context.Context, commands []*command) error {
 			p.MethodTitle, p.Amount, p.Currency, p.Description, p.AccountMask, p.CustomerID, int64(p.Interface), it.options,
 			p.CreatedAt.UnixMicro(), p.UpdatedAt.UnixMicro(), int64(p.Events), p.Head.Seq, p.Head.Hash[:])
 	}
-	err := insertPaymentRows.run(ctx, t.session, args, func(r *sql.Rows) error {
+	return insertPaymentRows.later(ctx, t.session, args, func(r row) error {
 		var id int64
-		err := r.Scan(&id)
+		if err := r.Scan(&id); err != nil {
+			return err
+		}
 		byID[id].inserted = true
-		return err
+		return nil
 	})
-	if err != nil {
+}
+
+// meetPayments answers the items whose payments exist.
+func (t *tx) meetPayments(ctx context.Context, commands []*command) error {
+	if err := t.flush(ctx); err != nil {
 		return err
 	}
-	for _, it := range leaders {
+	for _, it := range t.first {
 		if !it.inserted {
 			if err := t.meetExisting(ctx, it); err != nil && !errors.Is(err, ErrOtherData) {
 				return err
@@ -241,7 +254,7 @@ func (t *tx) judge(it *acceptItem, available int64) {
 		kind = "declined"
 		it.payment.Status, it.payment.Events = payout.Decline, 1
 		it.operation.Stage, it.operation.Status, it.operation.Code, it.operation.NextAt = payout.Closed, payout.Decline, it.code, time.Time{}
-	case it.intent > 0:
+	case it.intent > 0 && !project.Paused: // it may have been paused since the place was taken
 		it.operation.Stage, it.operation.Submits = intent.To.Stage, 1
 		it.operation.SubmitDeadline = t.now.Add(it.intent)
 		it.operation.NextAt = it.operation.SubmitDeadline.Add(leaseMargin)
@@ -377,7 +390,7 @@ func (t *tx) declinePoor(ctx context.Context, poor []*acceptItem) error {
 	for _, it := range poor {
 		args = append(args, paymentMove(&it.payment, 1)...)
 	}
-	return movePayments.run(ctx, t.session, args, func(r *sql.Rows) error { return nil })
+	return movePayments.later(ctx, t.session, args, nil)
 }
 
 var insertOperationRows = newBulk(
@@ -407,11 +420,18 @@ func (t *tx) insertOperations(ctx context.Context, commands []*command) error {
 			o.Key, "", "", o.Amount, o.Currency, int64(o.Code), int64(o.Submits), int64(0), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro(),
 			micros(o.SubmitDeadline), o.ThresholdAt.UnixMicro(), optionalMicros(o.NextAt), lease, o.Version)
 		requests = append(requests, it.id, it.ProjectID, it.sealed, it.accountKey, it.emailKey, it.phoneKey, it.ipKey)
+		if it.Actor == "" {
+			continue
+		}
+		detail := Detail{}.Text("payment_id", it.PaymentID).Int("amount", it.Amount).Text("currency", it.Currency).Int("code", int64(it.code))
+		if err := t.audit(ctx, it.Actor, "payout issue", projectObject(it.ProjectID), detail); err != nil {
+			return err
+		}
 	}
-	if err := insertOperationRows.run(ctx, t.session, operations, nil); err != nil {
+	if err := insertOperationRows.later(ctx, t.session, operations, nil); err != nil {
 		return err
 	}
-	return insertRequestRows.run(ctx, t.session, requests, nil)
+	return insertRequestRows.later(ctx, t.session, requests, nil)
 }
 
 // micros stores a time; the zero time is 0.

@@ -20,6 +20,18 @@ func (s *Store) LoseNextCommitsAnswer() {
 	}
 }
 
+// LoseSession leaves the writer as a reconnect that failed does.
+func (s *Store) LoseSession(ctx context.Context) error {
+	return s.do(ctx, &command{exec: func(context.Context, *tx) error {
+		s.committed = func() error {
+			s.committed = nil
+			s.session.close()
+			return nil
+		}
+		return nil
+	}})
+}
+
 // BreakWriter makes every commit fail, as a database that is away does, until the function that it returns is called.
 func (s *Store) BreakWriter() (restore func()) {
 	var broken atomic.Bool

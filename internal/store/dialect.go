@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -22,7 +23,7 @@ type dialect struct {
 	driver   string
 	words    map[string]string // what {{word}} in a statement becomes
 	position func(n int) string
-	settings []string // of the writer's connection
+	settings string // statements that set up the writer's connection
 }
 
 var sqliteDialect = dialect{
@@ -51,15 +52,29 @@ var postgresDialect = dialect{
 		"begin":       "BEGIN",
 	},
 	position: func(n int) string { return "$" + strconv.Itoa(n) },
-	settings: []string{
-		// A transaction of a node that stands still must not outlive the node's lease on its shard.
-		"SET idle_in_transaction_session_timeout = '4s'",
-		// Long lists of values are planned once for all, not at each execution.
-		"SET plan_cache_mode = force_generic_plan",
-		// Every statement of the writer finds its rows by a key. A plan that was made while a table was small must not
-		// read the whole of it later.
-		"SET enable_seqscan = off", "SET enable_bitmapscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off",
-	},
+	// A transaction of a node that stands still must not outlive the node's lease on its shard. Long lists of values are
+	// planned once for all, not at each execution. Every statement of the writer finds its rows by a key: a plan that was
+	// made while a table was small must not read the whole of it later.
+	settings: `SET idle_in_transaction_session_timeout = '4s'; SET plan_cache_mode = force_generic_plan;
+		SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off`,
+}
+
+// byKey is the address of a database whose connections find rows by key and index only, however small or new the tables
+// are: PostgreSQL's planner would else read, or sort, the whole of a table now and then.
+func (d *dialect) byKey(address string) string {
+	u, err := url.Parse(address)
+	if d.name != "postgres" || err != nil {
+		return address
+	}
+	q := u.Query()
+	for _, name := range []string{"enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_sort", "jit"} {
+		q.Set(name, "off")
+	}
+	q.Set("max_parallel_workers_per_gather", "0")
+	q.Set("plan_cache_mode", "force_generic_plan")
+	q.Set("default_transaction_read_only", "on")
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 var wordPattern = regexp.MustCompile(`\{\{(primary_key )?([^}]*)\}\}`)
@@ -117,23 +132,25 @@ func (d *dialect) classify(err error) fault {
 		errors.Is(err, context.DeadlineExceeded), errors.As(err, &network), pgconn.Timeout(err), pgconn.SafeToRetry(err):
 		return faultUnknown
 	}
-	if strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "connection is already closed") {
-		return faultUnknown
+	for _, words := range []string{"conn closed", "connection is already closed", "statement is closed"} { // the last: reconnecting failed
+		if strings.Contains(err.Error(), words) {
+			return faultUnknown
+		}
 	}
 	return faultItem
 }
 
 // parseURL splits sqlite:PATH and postgres://… into the dialect and what its driver opens.
-func parseURL(url string) (d *dialect, address string, err error) {
+func parseURL(text string) (d *dialect, address string, err error) {
 	switch {
-	case strings.HasPrefix(url, "sqlite:"):
-		path := strings.TrimPrefix(url, "sqlite:")
+	case strings.HasPrefix(text, "sqlite:"):
+		path := strings.TrimPrefix(text, "sqlite:")
 		if path == "" || strings.ContainsAny(path, "?#") || strings.HasPrefix(path, ":memory:") {
-			return nil, "", fmt.Errorf("store: database %q: want sqlite: and the path of a file, such as sqlite:flashpay.db", url)
+			return nil, "", fmt.Errorf("store: database %q: want sqlite: and the path of a file, such as sqlite:flashpay.db", text)
 		}
 		return &sqliteDialect, path, nil
-	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
-		return &postgresDialect, url, nil
+	case strings.HasPrefix(text, "postgres://"), strings.HasPrefix(text, "postgresql://"):
+		return &postgresDialect, text, nil
 	}
-	return nil, "", fmt.Errorf("store: database %q: want sqlite:PATH or postgres://user:password@host/database", url)
+	return nil, "", fmt.Errorf("store: database %q: want sqlite:PATH or postgres://user:password@host/database", text)
 }

@@ -150,3 +150,17 @@ func TestCancelledCallerLearnsThatNothingIsKnown(t *testing.T) {
 		}
 	})
 }
+
+// A writer whose reconnecting failed takes a new connection with its next commit; nobody's request fails for it.
+func TestWriterHealsAfterAFailedReconnect(t *testing.T) {
+	engines(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		createProject(t, s, 210, 1000)
+		if err := s.LoseSession(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Accept(t.Context(), newPayout(210, "p", 100)); err != nil {
+			t.Errorf("the commit after: %v", err)
+		}
+	})
+}

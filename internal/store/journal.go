@@ -57,7 +57,7 @@ var insertLines = newBulk(
 	"(%, %, %, %, %, %, %, %, %)", "")
 
 func (t *tx) writeJournal(ctx context.Context, _ []*command) error {
-	return insertLines.run(ctx, t.session, t.lines, nil)
+	return insertLines.later(ctx, t.session, t.lines, nil)
 }
 
 // Detail builds the JSON object of a journal line, member by member. Empty texts are left out.
@@ -78,6 +78,11 @@ func (d Detail) Text(name, value string) Detail {
 // Int adds a number member.
 func (d Detail) Int(name string, value int64) Detail {
 	return strconv.AppendInt(d.name(name), value, 10)
+}
+
+// Change adds what a value was and what it is, as the members name.before and name.after; empty ones are left out.
+func (d Detail) Change(name, before, after string) Detail {
+	return d.Text(name+".before", before).Text(name+".after", after)
 }
 
 func (d Detail) name(name string) Detail {

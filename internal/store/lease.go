@@ -21,42 +21,50 @@ type Lease struct {
 	ProjectID      int64
 	Provider       string
 	N              int           // at most
-	Submit         bool          // also operations that are not with their provider yet; else those only past their threshold
+	Submit         bool          // also operations that are not with their provider yet, to be submitted; else those only past their threshold
+	Decline        bool          // also those, to be declined: they are leased as they are; not together with Submit
 	SubmitDeadline time.Duration // how long from now a submit may take
 	Duration       time.Duration // of the lease: longer than the call that it covers
 }
+
+// dueOperations is what a lease takes, oldest first; its last parameter is how many.
+const dueOperations = `SELECT id FROM operations WHERE project_id = $1 AND next_at <= $2 AND provider = $3
+	AND (stage <> $4 OR threshold_at <= $5 OR $6 = 1) ORDER BY next_at LIMIT $7`
 
 // LeaseOperations leases due operations of a project and provider to this process, oldest first. Those that are not
 // with their provider yet become «sending» by it: the lease is the intent, committed before the submit.
 // Past its threshold nothing is submitted any more: such an operation is leased as it is, to be declined.
 func (s *Store) LeaseOperations(ctx context.Context, l Lease) ([]*Work, error) {
-	due, err := s.loose(ctx, "SELECT id FROM operations WHERE project_id = $1 AND next_at <= $2 ORDER BY next_at LIMIT 1", l.ProjectID, s.Now().UnixMicro())
+	before, after, submitted, unsent := string(intent.From.Stage), string(intent.To.Stage), "", int64(0)
+	if l.Submit {
+		submitted = before // the stage that becomes after
+	}
+	if l.Submit || l.Decline {
+		unsent = 1
+	}
+	now := s.Now().UnixMicro()
+	due, err := s.loose(ctx, dueOperations, l.ProjectID, now, l.Provider, before, now, unsent, 1)
 	if err != nil || len(due) == 0 {
 		return nil, err
-	}
-	submit := int64(0)
-	if l.Submit {
-		submit = 1
 	}
 	var leased []payout.Operation
 	var deadline time.Time
 	err = s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
 		leased = leased[:0]
 		deadline = t.now.Add(l.SubmitDeadline)
-		const take = `WITH due AS MATERIALIZED (SELECT id FROM operations WHERE project_id = $1 AND next_at <= $2 AND provider = $3
-				AND (stage <> $4 OR threshold_at <= $5 OR $6 = 1) ORDER BY next_at LIMIT $7{{skip_locked}})
+		const take = "WITH due AS MATERIALIZED (" + dueOperations + `{{skip_locked}})
 			UPDATE operations SET lease = $8, next_at = $9, version = version + 1,
 			stage = CASE WHEN stage = $10 AND threshold_at > $11 THEN $12 ELSE stage END,
 			submits = CASE WHEN stage = $13 AND threshold_at > $14 THEN submits + 1 ELSE submits END,
 			submit_deadline = CASE WHEN stage = $15 AND threshold_at > $16 THEN $17 ELSE submit_deadline END
 			FROM due WHERE operations.project_id = $18 AND operations.id = due.id RETURNING ` + operationColumns
-		now, before, after := t.now.UnixMicro(), string(intent.From.Stage), string(intent.To.Stage)
+		now := t.now.UnixMicro()
 		return t.query(ctx, take, func(r *sql.Rows) error {
 			o, err := scanOperation(r.Scan)
 			leased = append(leased, o)
 			return err
-		}, l.ProjectID, now, l.Provider, before, now, submit, l.N, t.store.shard.Load(), t.now.Add(l.Duration).UnixMicro(),
-			before, now, after, before, now, before, now, deadline.UnixMicro(), l.ProjectID)
+		}, l.ProjectID, now, l.Provider, before, now, unsent, l.N, t.store.shard.Load(), t.now.Add(l.Duration).UnixMicro(),
+			submitted, now, after, submitted, now, submitted, now, deadline.UnixMicro(), l.ProjectID)
 	}})
 	if err != nil {
 		return nil, err
@@ -69,7 +77,7 @@ func (s *Store) LeaseOperations(ctx context.Context, l Lease) ([]*Work, error) {
 }
 
 var readWorks = newBulk("WITH v (project_id, id) AS (VALUES ", "(CAST(% AS BIGINT), CAST(% AS BIGINT))",
-	") SELECT "+paymentColumns+", r.sealed FROM v JOIN payments p ON p.project_id = v.project_id AND p.id = v.id JOIN requests r ON r.project_id = p.project_id AND r.payment = p.id")
+	") SELECT "+paymentColumns+", r.sealed FROM v JOIN payments p ON p.project_id = +v.project_id AND p.id = +v.id JOIN requests r ON r.project_id = p.project_id AND r.payment = p.id")
 
 // works adds payments and requests to operations.
 func (s *Store) works(ctx context.Context, operations []payout.Operation) ([]*Work, error) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -14,17 +15,23 @@ import (
 	"flashpay/internal/rule"
 )
 
-// snapshot is all projects as they stood at one version of the settings. It is never changed, only replaced.
+// snapshot is all merchants and projects as they stood at one version of the settings. It is never changed, only
+// replaced.
 type snapshot struct {
-	version  int64
-	projects map[int64]*merchant.Project
+	version   int64
+	merchants map[int64]*merchant.Merchant
+	projects  map[int64]*merchant.Project
+}
+
+// By says who acts.
+type By struct {
+	Actor string // for the audit log, such as "cli:root" or "user 17 <aida@example.kg>"
+	Once  string // names the act: what is named alike is done once, and the second time is a success without effect; empty: a name of its own
 }
 
 // Errors of the calls on projects.
 var (
 	ErrProjectExists = errors.New("store: a project of this id exists already")
-	ErrKeyExists     = errors.New("store: this project has this key already")
-	ErrLastKey       = errors.New("store: this is the project's last live key: add another one first")
 	ErrNoCallbackURL = errors.New("store: the project and the payment have no callback URL: set one first")
 )
 
@@ -63,19 +70,26 @@ func (s *Store) Refresh(ctx context.Context) error { return s.follow(ctx) }
 func (s *Store) load(ctx context.Context, version int64) error {
 	s.refreshMu.Lock()
 	defer s.refreshMu.Unlock()
-	fresh := &snapshot{version: version, projects: make(map[int64]*merchant.Project)}
-	rows, err := s.reads.QueryContext(ctx, "SELECT id, merchant_id, name, mode, blocked, settings, version, created_at FROM projects")
+	fresh := &snapshot{version: version, merchants: make(map[int64]*merchant.Merchant), projects: make(map[int64]*merchant.Project)}
+	if err := s.loadMerchants(ctx, fresh); err != nil {
+		return err
+	}
+	rows, err := s.reads.QueryContext(ctx, "SELECT id, merchant_id, name, mode, blocked, paused, settings, version, created_at FROM projects")
 	if err != nil {
 		return fmt.Errorf("store: reading projects: %w", err)
 	}
 	err = eachRow(rows, func(r *sql.Rows) error {
 		p := &merchant.Project{}
 		var settings string
-		var created, blocked int64
-		if err := r.Scan(&p.ID, &p.MerchantID, &p.Name, (*string)(&p.Mode), &blocked, &settings, &p.Version, &created); err != nil {
+		var created, blocked, paused int64
+		if err := r.Scan(&p.ID, &p.MerchantID, &p.Name, (*string)(&p.Mode), &blocked, &paused, &settings, &p.Version, &created); err != nil {
 			return err
 		}
-		p.Blocked, p.CreatedAt = blocked != 0, fromMicros(created)
+		p.Stops, p.CreatedAt = merchant.Stops{Blocked: blocked != 0, Paused: paused != 0}, fromMicros(created)
+		p.Blocked, p.Paused = p.Stops.Blocked, p.Stops.Paused
+		if m := fresh.merchants[p.MerchantID]; m != nil {
+			p.Blocked, p.Paused = p.Blocked || m.Stops.Blocked, p.Paused || m.Stops.Paused
+		}
 		fresh.projects[p.ID] = p
 		return json.Unmarshal([]byte(settings), &p.Settings)
 	})
@@ -91,56 +105,31 @@ func (s *Store) load(ctx context.Context, version int64) error {
 	return nil
 }
 
-func (s *Store) loadKeys(ctx context.Context, fresh *snapshot) error {
-	rows, err := s.reads.QueryContext(ctx, "SELECT project_id, id, sealed, created_at FROM project_keys WHERE revoked_at IS NULL ORDER BY project_id, id")
-	if err != nil {
-		return fmt.Errorf("store: reading keys: %w", err)
-	}
-	err = eachRow(rows, func(r *sql.Rows) error {
-		var project, created int64
-		var k merchant.Key
-		var sealed []byte
-		if err := r.Scan(&project, &k.ID, &sealed, &created); err != nil {
-			return err
-		}
-		secret, err := s.vault.Unseal(sealed, keyPlace(project))
-		if err != nil {
-			return err
-		}
-		k.Secret, k.CreatedAt = string(secret), fromMicros(created)
-		if p := fresh.projects[project]; p != nil {
-			p.Keys = append(p.Keys, k)
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("store: reading keys: %w", err)
-	}
-	return nil
-}
-
-func keyPlace(projectID int64) string { return "key/" + strconv.FormatInt(projectID, 10) }
-
 func projectObject(id int64) string { return "project " + strconv.FormatInt(id, 10) }
 
 // change runs a change of settings in the writer, raises their version, and reads them again.
-func (s *Store) change(ctx context.Context, f func(ctx context.Context, t *tx) error) error {
-	err := s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+func (s *Store) change(ctx context.Context, once string, f func(ctx context.Context, t *tx) error) error {
+	act := func(ctx context.Context, t *tx) error {
 		if err := f(ctx, t); err != nil {
 			return err
 		}
 		_, err := t.exec(ctx, "UPDATE settings_version SET version = version + 1 WHERE one = 1")
 		return err
-	})
-	if err != nil {
+	}
+	if err := s.do(ctx, &command{exec: act, once: cmp.Or(once, newNonce()+newNonce())}); err != nil {
 		return err
 	}
 	return s.Refresh(ctx)
 }
 
 // CreateProject makes a project with its first key and opening balances (minor units by currency), which are booked as
-// top-ups. ErrProjectExists where the id is taken.
+// top-ups. Its merchant is made, too, where there is none of that number. ErrProjectExists where the id is taken.
 func (s *Store) CreateProject(ctx context.Context, p *merchant.Project, key string, opening map[string]int64, actor string) error {
+	return s.OpenProject(ctx, p, key, opening, By{Actor: actor})
+}
+
+// OpenProject is CreateProject for an act that has a name.
+func (s *Store) OpenProject(ctx context.Context, p *merchant.Project, key string, opening map[string]int64, by By) error {
 	settings, err := json.Marshal(p.Settings)
 	if err != nil {
 		return fmt.Errorf("store: settings: %w", err)
@@ -149,7 +138,7 @@ func (s *Store) CreateProject(ctx context.Context, p *merchant.Project, key stri
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, func(ctx context.Context, t *tx) error {
+	return s.change(ctx, by.Once, func(ctx context.Context, t *tx) error {
 		const insert = `INSERT INTO projects (id, merchant_id, name, mode, settings, version, created_at)
 			VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT (id) DO NOTHING`
 		n, err := t.exec(ctx, insert, p.ID, p.MerchantID, p.Name, string(p.Mode), string(settings), t.now.UnixMicro())
@@ -159,11 +148,16 @@ func (s *Store) CreateProject(ctx context.Context, p *merchant.Project, key stri
 		if n == 0 {
 			return ErrProjectExists
 		}
+		if err := t.ensureMerchant(ctx, p.MerchantID); err != nil {
+			return err
+		}
+		if err := t.addVersion(ctx, p.ID, 1, p.Name, string(settings), by.Actor); err != nil {
+			return err
+		}
 		if _, err := t.exec(ctx, "INSERT INTO counters (project_id, events) VALUES ($1, 0)", p.ID); err != nil {
 			return err
 		}
-		const insertKey = "INSERT INTO project_keys (project_id, id, sealed, created_at) VALUES ($1, 1, $2, $3)"
-		if _, err := t.exec(ctx, insertKey, p.ID, sealed, t.now.UnixMicro()); err != nil {
+		if err := t.addKey(ctx, p.ID, 1, sealed, "", by.Actor); err != nil {
 			return err
 		}
 		for currency, amount := range opening {
@@ -171,81 +165,11 @@ func (s *Store) CreateProject(ctx context.Context, p *merchant.Project, key stri
 				return err
 			}
 		}
-		return t.audit(ctx, actor, "project create", projectObject(p.ID), Detail{}.Text("name", p.Name).Text("mode", string(p.Mode)))
-	})
-}
-
-// UpdateProject stores changed settings, name and blocking of a project.
-func (s *Store) UpdateProject(ctx context.Context, p *merchant.Project, actor string) error {
-	settings, err := json.Marshal(p.Settings)
-	if err != nil {
-		return fmt.Errorf("store: settings: %w", err)
-	}
-	blocked := int64(0)
-	if p.Blocked {
-		blocked = 1
-	}
-	return s.change(ctx, func(ctx context.Context, t *tx) error {
-		const update = "UPDATE projects SET name = $1, blocked = $2, settings = $3, version = version + 1 WHERE id = $4 AND version = $5"
-		n, err := t.exec(ctx, update, p.Name, blocked, string(settings), p.ID, p.Version)
-		if err != nil {
-			return err
+		detail := Detail{}.Text("name", p.Name).Text("mode", string(p.Mode)).Int("merchant", p.MerchantID)
+		for _, d := range merchant.Differences(&merchant.Project{Name: p.Name, Mode: p.Mode}, p) {
+			detail = detail.Text(d.Key(), d.After)
 		}
-		if n == 0 {
-			return ErrMoved
-		}
-		return t.audit(ctx, actor, "project update", projectObject(p.ID), Detail{}.Text("settings", string(settings)))
-	})
-}
-
-// AddKey adds a secret key to a project. Callbacks stay signed with the oldest live one.
-func (s *Store) AddKey(ctx context.Context, projectID int64, key, actor string) error {
-	p, err := s.projectNow(ctx, projectID)
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(p.Keys, func(k merchant.Key) bool { return k.Secret == key }) {
-		return ErrKeyExists
-	}
-	sealed, err := s.vault.Seal([]byte(key), keyPlace(projectID))
-	if err != nil {
-		return err
-	}
-	return s.change(ctx, func(ctx context.Context, t *tx) error {
-		const insert = `INSERT INTO project_keys (project_id, id, sealed, created_at)
-			SELECT $1, MAX(id) + 1, $2, $3 FROM project_keys WHERE project_id = $4`
-		if _, err := t.exec(ctx, insert, projectID, sealed, t.now.UnixMicro(), projectID); err != nil {
-			return err
-		}
-		return t.audit(ctx, actor, "key add", projectObject(projectID), nil)
-	})
-}
-
-// RevokeKey ends a key at once. ErrLastKey where no other would be left, ErrNotFound where the project has no such key.
-func (s *Store) RevokeKey(ctx context.Context, projectID int64, key, actor string) error {
-	p, err := s.projectNow(ctx, projectID)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(p.Keys, func(k merchant.Key) bool { return k.Secret == key })
-	if i < 0 {
-		return ErrNotFound
-	}
-	if len(p.Keys) == 1 {
-		return ErrLastKey
-	}
-	id := p.Keys[i].ID
-	return s.change(ctx, func(ctx context.Context, t *tx) error {
-		const revoke = `UPDATE project_keys SET revoked_at = $1 WHERE project_id = $2 AND id = $3 AND revoked_at IS NULL
-			AND EXISTS (SELECT 1 FROM project_keys o WHERE o.project_id = $4 AND o.id <> $5 AND o.revoked_at IS NULL)`
-		n, err := t.exec(ctx, revoke, t.now.UnixMicro(), projectID, id, projectID, id)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return ErrLastKey
-		}
-		return t.audit(ctx, actor, "key revoke", projectObject(projectID), Detail{}.Int("key", id))
+		return t.audit(ctx, by.Actor, "project create", projectObject(p.ID), detail)
 	})
 }
 

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"flashpay/internal/merchant"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -77,7 +78,7 @@ func TestActsOfPeopleHappenOnce(t *testing.T) {
 			t.Errorf("available %d after a top-up of 50", a)
 		}
 		s.LoseNextCommitsAnswer()
-		if err := s.AddKey(t.Context(), 210, "second", "test"); err != nil {
+		if err := s.AddKey(t.Context(), 210, merchant.Key{Secret: "second"}, store.By{Actor: "test"}); err != nil {
 			t.Fatal(err)
 		}
 		if p, _ := s.Project(210); len(p.Keys) != 2 {

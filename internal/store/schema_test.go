@@ -26,9 +26,12 @@ const schemaPage = "../../docs/SCHEMA.md"
 var tableWords = map[string]string{
 	"installation":     "One row: which keyset seals this database.",
 	"shards":           "One row for each node: its lease, and the numbers that it may give out next. Shard 9000 is shared by commands.",
+	"approvals":        "What one person asks for and another one decides: payouts by hand, top-ups, corrections.",
 	"commands_done":    "Acts of people that are done, so that a commit of unknown outcome, run again, does them once. Kept for a day.",
 	"settings_version": "One row: its number rises with each change of a project, so that nodes know when to read them again.",
+	"merchants":        "Who owns projects. Number 0 is the platform itself and has no row.",
 	"projects":         "Merchants' projects and their settings, one versioned value each.",
+	"project_versions": "Name and settings of each project at each version: its history.",
 	"project_keys":     "Secret keys of projects, sealed. A revoked key keeps its row.",
 	"balances":         "Where a project's money stands, by currency: credits less debits of each account, which add up to zero.",
 	"counters":         "The number of each project's newest event. It is the last row that a commit locks.",
@@ -45,6 +48,11 @@ var tableWords = map[string]string{
 	"discrepancies":    "What does not fit and a person must look at.",
 	"rejections":       "Requests that were refused although their signature was good: kept for 24 hours.",
 	"audit_log":        "Acts of people and programs that change settings and funds.",
+	"followed":         "How far rollups and lookups have come: one row for each shard of the journal.",
+	"lookups":          "Which payments a customer, a provider's payment id or an account number belongs to. What is found is confirmed with the payment.",
+	"rollups":          "How many payments there are, and their sums: by project, UTC hour or day of their making, method, currency and status.",
+	"saved_filters":    "Filters of the register that users have saved.",
+	"register_columns": "The columns of the register that a user has chosen.",
 	"users":            "People who work in Dashboard. A user keeps the row when deactivated.",
 	"user_factors":     "Second factors of users: TOTP secrets and passkeys, sealed.",
 	"recovery_codes":   "Codes that stand in for a second factor, once each, as keyed digests.",
@@ -169,6 +177,12 @@ func migrated(t *testing.T, url string) *sql.DB {
 	if err := s.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	return plain(t, url)
+}
+
+// plain opens a connection of its own to a test's database.
+func plain(t *testing.T, url string) *sql.DB {
+	t.Helper()
 	driver, address := "pgx", url
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
 		driver, address = "sqlite", path
@@ -257,6 +271,7 @@ var (
 	columnLine = regexp.MustCompile(`^\t(\w+) +(?:BIGINT|TEXT|\{\{\w+\}\})(.*)$`)
 	checkWords = regexp.MustCompile(`CHECK \((.*)\)`)
 	keyLine    = regexp.MustCompile(`^\t\{\{primary_key (.*)\}\}$`)
+	addLine    = regexp.MustCompile(`^ALTER TABLE (\w+) ADD COLUMN (\w+) .*; -- (.*)$`)
 )
 
 // readMigrations reads comments, checks and PostgreSQL's keys out of the migrations.
@@ -286,6 +301,8 @@ func readMigrations(t *testing.T) map[string]*tableText {
 				table.columns[m[1]] = comment
 			} else if m := keyLine.FindStringSubmatch(line); m != nil {
 				table.postgresKey = m[1]
+			} else if m := addLine.FindStringSubmatch(line); m != nil {
+				found[m[1]].columns[m[2]] = m[3]
 			}
 		}
 	}

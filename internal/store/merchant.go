@@ -1,0 +1,170 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"flashpay/internal/merchant"
+)
+
+// ErrMerchantExists says that a number is taken.
+var ErrMerchantExists = errors.New("store: a merchant of this id exists already")
+
+// Merchant returns a merchant as this process knows it now.
+func (s *Store) Merchant(id int64) (*merchant.Merchant, bool) {
+	m, ok := s.snapshot.Load().merchants[id]
+	return m, ok
+}
+
+// Merchants lists all merchants by their numbers.
+func (s *Store) Merchants() []*merchant.Merchant {
+	var out []*merchant.Merchant
+	for _, m := range s.snapshot.Load().merchants {
+		out = append(out, m)
+	}
+	slices.SortFunc(out, func(a, b *merchant.Merchant) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+func (s *Store) loadMerchants(ctx context.Context, fresh *snapshot) error {
+	rows, err := s.reads.QueryContext(ctx, "SELECT id, name, blocked, paused, created_at FROM merchants")
+	if err != nil {
+		return fmt.Errorf("store: reading merchants: %w", err)
+	}
+	err = eachRow(rows, func(r *sql.Rows) error {
+		m := &merchant.Merchant{}
+		var blocked, paused, created int64
+		err := r.Scan(&m.ID, &m.Name, &blocked, &paused, &created)
+		m.Stops, m.CreatedAt = merchant.Stops{Blocked: blocked != 0, Paused: paused != 0}, fromMicros(created)
+		fresh.merchants[m.ID] = m
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store: reading merchants: %w", err)
+	}
+	return nil
+}
+
+func merchantObject(id int64) string { return "merchant " + strconv.FormatInt(id, 10) }
+
+// CreateMerchant makes a merchant and returns its number: id, or for id 0 the next one that is free.
+// ErrMerchantExists where the id is taken. Of an act that was done before it returns 0.
+func (s *Store) CreateMerchant(ctx context.Context, id int64, name string, by By) (int64, error) {
+	made := int64(0)
+	err := s.change(ctx, by.Once, func(ctx context.Context, t *tx) error {
+		made = id
+		if made == 0 {
+			const next = "SELECT COALESCE(MAX(id), 0) + 1 FROM merchants"
+			if err := t.query(ctx, next, func(r *sql.Rows) error { return r.Scan(&made) }); err != nil {
+				return err
+			}
+		}
+		n, err := t.insertMerchant(ctx, made, name)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrMerchantExists
+		}
+		return t.audit(ctx, by.Actor, "merchant create", merchantObject(made), Detail{}.Text("name", name))
+	})
+	return made, err
+}
+
+func (t *tx) insertMerchant(ctx context.Context, id int64, name string) (int64, error) {
+	const insert = "INSERT INTO merchants (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING"
+	return t.exec(ctx, insert, id, name, t.now.UnixMicro())
+}
+
+// ensureMerchant sees to it that a project's merchant exists. 0 is the platform itself, which is no merchant.
+func (t *tx) ensureMerchant(ctx context.Context, id int64) error {
+	if id == 0 {
+		return nil
+	}
+	_, err := t.insertMerchant(ctx, id, "Merchant "+strconv.FormatInt(id, 10))
+	return err
+}
+
+// RenameMerchant changes a merchant's name. ErrNotFound where there is no such merchant.
+func (s *Store) RenameMerchant(ctx context.Context, id int64, name string, by By) error {
+	return s.change(ctx, by.Once, func(ctx context.Context, t *tx) error {
+		before := ""
+		if err := t.query(ctx, "SELECT name FROM merchants WHERE id = $1", func(r *sql.Rows) error { return r.Scan(&before) }, id); err != nil {
+			return err
+		}
+		n, err := t.exec(ctx, "UPDATE merchants SET name = $1 WHERE id = $2", name, id)
+		switch {
+		case err != nil:
+			return err
+		case n == 0:
+			return fmt.Errorf("%w: merchant %d", ErrNotFound, id)
+		case before == name:
+			return nil
+		}
+		return t.audit(ctx, by.Actor, "merchant rename", merchantObject(id), Detail{}.Change("name", before, name))
+	})
+}
+
+// Stop is one of the ways to stop a project or a merchant.
+type Stop string
+
+// The ways. What they do: merchant.Stops.
+const (
+	Block Stop = "blocked"
+	Pause Stop = "paused"
+)
+
+// stopping are the statements that stop or let go, by table and way.
+var stopping = map[string]map[Stop]string{
+	"project": {
+		Block: "UPDATE projects SET blocked = $1 WHERE id = $2 AND blocked <> $3",
+		Pause: "UPDATE projects SET paused = $1 WHERE id = $2 AND paused <> $3",
+	},
+	"merchant": {
+		Block: "UPDATE merchants SET blocked = $1 WHERE id = $2 AND blocked <> $3",
+		Pause: "UPDATE merchants SET paused = $1 WHERE id = $2 AND paused <> $3",
+	},
+}
+
+// stopWords are the acts as the audit log names them.
+var stopWords = map[Stop]map[bool]string{Block: {true: "block", false: "unblock"}, Pause: {true: "pause", false: "resume"}}
+
+// StopProject stops a project in one way, or lets it go. ErrNotFound where there is no such project. Other processes
+// know it within a second.
+func (s *Store) StopProject(ctx context.Context, id int64, way Stop, on bool, reason string, by By) error {
+	if _, err := s.projectNow(ctx, id); err != nil {
+		return err
+	}
+	return s.setStop(ctx, "project", id, way, on, reason, by)
+}
+
+// StopMerchant is StopProject for all projects of a merchant.
+func (s *Store) StopMerchant(ctx context.Context, id int64, way Stop, on bool, reason string, by By) error {
+	if err := s.Refresh(ctx); err != nil {
+		return err
+	}
+	if _, ok := s.Merchant(id); !ok {
+		return fmt.Errorf("%w: merchant %d", ErrNotFound, id)
+	}
+	return s.setStop(ctx, "merchant", id, way, on, reason, by)
+}
+
+func (s *Store) setStop(ctx context.Context, kind string, id int64, way Stop, on bool, reason string, by By) error {
+	value := int64(0)
+	if on {
+		value = 1
+	}
+	return s.change(ctx, by.Once, func(ctx context.Context, t *tx) error {
+		n, err := t.exec(ctx, stopping[kind][way], value, id, value)
+		if err != nil || n == 0 { // it is so already
+			return err
+		}
+		object := kind + " " + strconv.FormatInt(id, 10)
+		return t.audit(ctx, by.Actor, kind+" "+stopWords[way][on], object, Detail{}.Text("reason", reason))
+	})
+}
