@@ -83,6 +83,9 @@ func (c *userCreateCmd) Run(a *app) error {
 		return err
 	}
 	return c.withUsers(a, c.DashboardURL, func(s *store.Store, users *access.Service) error {
+		if _, ok := s.Merchant(c.Merchant); !ok && c.Merchant != 0 {
+			return unknownMerchant(c.Merchant)
+		}
 		for _, id := range c.Project {
 			if p, ok := s.Project(id); !ok || p.MerchantID != c.Merchant {
 				return fmt.Errorf("merchant %d has no project %d: see `flashpay project list`", c.Merchant, id)
