@@ -18,8 +18,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // database/sql driver "pgx"
-
 	"flashpay/internal/batch"
 	"flashpay/internal/vault"
 )
