@@ -60,7 +60,7 @@ func serveManualPayout(d *Dashboard, v *visit) error {
 	newest := view.Operations[len(view.Operations)-1]
 	result := payoutResult{
 		Payment: view.Payment, Project: p, Operation: newest, Final: view.Payment.Status.Final(),
-		Sum: manual.Sum{Amount: view.Payment.Amount, Currency: view.Payment.Currency}, Href: paymentPath(&view.Payment),
+		Sum: manual.Sum{Amount: view.Payment.Amount, Currency: view.Payment.Currency}, Href: paymentPath(p.ID, view.Payment.ID),
 	}
 	if result.Final {
 		result.Code = v.explain(newest.Code, newest.Stage)
@@ -215,6 +215,6 @@ func (v *visit) decided(d store.Decision, err error) error {
 }
 
 // paymentPath is the page of a payment in the register.
-func paymentPath(p *payout.Payment) string {
-	return "/payments/" + strconv.FormatInt(p.ProjectID, 10) + "/" + strconv.FormatInt(p.ID, 10)
+func paymentPath(projectID, id int64) string {
+	return "/payments/" + strconv.FormatInt(projectID, 10) + "/" + strconv.FormatInt(id, 10)
 }

@@ -174,7 +174,7 @@ func payoutEntries(change ...string) url.Values {
 
 func (m *manualSite) payments(want int) []payout.Payment {
 	m.t.Helper()
-	list, err := m.store.ManualPayments(m.t.Context(), nil, store.PaymentPlace{}, 100)
+	list, err := m.store.ManualPayments(m.t.Context(), nil, nil, 100)
 	if err != nil || len(list) != want {
 		m.t.Errorf("%d payments, want %d: %v", len(list), want, err)
 	}
@@ -354,6 +354,9 @@ func TestTwinsAreWarnedOf(t *testing.T) {
 	m := newManualSite(t)
 	m.as("aida", "/manual/check", payoutEntries()).must(t, 200).mustNot(t, "same sum was paid")
 	m.as("aida", "/manual/send", payoutEntries()).must(t, 200)
+	if err := m.store.FollowJournal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	m.as("aida", "/manual/check", payoutEntries("general.payment_id", "Manual-2")).must(t, 200, "same sum was paid", "Manual-1")
 	m.as("aida", "/manual/check", payoutEntries("general.payment_id", "Manual-2", "payment.amount", "501")).must(t, 200).mustNot(t, "same sum was paid")
 }
