@@ -134,8 +134,8 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if c.Serve {
 		s.every(background, cmp.Or(c.Follow, 500*time.Millisecond), s.follow)
 		s.every(background, time.Minute, s.SealJournal)
-		s.every(background, time.Minute, s.saveKeyUse)
 		s.every(background, followBeat, s.FollowJournal)
+		s.every(background, time.Minute, s.saveKeyUse)
 		s.every(background, time.Hour, s.DropOld)
 	}
 	if c.Serve && s.dialect == &postgresDialect { // SQLite has one server and one clock
