@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"flashpay/internal/browsertest"
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
@@ -31,7 +33,11 @@ func choose(p *browsertest.Page, name, value string) {
 		s.dispatchEvent(new Event('change', {bubbles: true})); return true })()`, name, value))
 }
 
-func typed(p *browsertest.Page, name, value string) { p.Type(`input[name="`+name+`"]`, value) }
+func typed(p *browsertest.Page, name, value string) {
+	selector := `input[name="` + name + `"]`
+	browsertest.Eval[bool](p, fmt.Sprintf("(() => { document.querySelector('%s').select(); return true })()", selector))
+	p.Do(chromedp.SendKeys(chromedp.CSS(selector), value))
+}
 
 // fits fails where the page is wider than the window.
 func fits(t *testing.T, p *browsertest.Page) {

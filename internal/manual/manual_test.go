@@ -106,8 +106,8 @@ func TestTheRequestIsTheOneThatGateWouldGet(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	o := order(t, s, manual.Amount, " 1 234,5 ", manual.Description, " ", manual.Account, "1090 0000 0000\u00a00000")
-	const want = `{"general":{"project_id":210,"payment_id":"Manual-1"},"payment":{"amount":123450,"currency":"KGS"},` +
-		`"account":{"number":"1090000000000000"},"customer":{"id":"c-1","ip_address":"192.0.2.1"}}`
+	const want = `{"general":{"project_id":210,"payment_id":"Manual-1"},"account":{"number":"1090000000000000"},` +
+		`"customer":{"id":"c-1","ip_address":"192.0.2.1"},"payment":{"amount":123450,"currency":"KGS"}}`
 	if string(o.Body) != want {
 		t.Errorf("body %s\nwant %s", o.Body, want)
 	}
