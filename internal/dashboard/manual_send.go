@@ -54,7 +54,7 @@ func (v *visit) orderView(o *manual.Order) (*orderView, error) {
 	}
 	twins, err := v.d.manual().Twins(v.ctx(), o)
 	for _, t := range twins {
-		view.Twins = append(view.Twins, twinView{t, paymentPath(t.ProjectID, t.ID)})
+		view.Twins = append(view.Twins, twinView{t, paymentAddress(t.ProjectID, t.ID, "")})
 	}
 	return view, err
 }
