@@ -18,7 +18,7 @@ func TestPostgresThatWouldLosePayoutsIsRefused(t *testing.T) {
 			t.Parallel()
 			db := newDatabase(t, "postgres")
 			setSynchronousCommit(t, db.url, value)
-			for _, args := range [][]string{{"serve", "--gate", "127.0.0.1:0", "--ops", "127.0.0.1:0"}, {"project", "create", "--id", "210"}} {
+			for _, args := range [][]string{{"serve", "--gate", "127.0.0.1:0", "--dashboard", "127.0.0.1:0", "--ops", "127.0.0.1:0"}, {"project", "create", "--id", "210"}} {
 				if !refused && args[0] == "serve" {
 					db.serve(t)
 					continue

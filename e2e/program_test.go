@@ -134,7 +134,7 @@ type process struct {
 // serve starts a node and waits until it is ready. It is stopped, and must end well, when the test ends.
 func (db database) serve(t *testing.T, args ...string) *process {
 	t.Helper()
-	args = append([]string{"serve", "--gate", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--allow-private-callbacks", "--log-level", "warn"}, args...)
+	args = append([]string{"serve", "--gate", "127.0.0.1:0", "--dashboard", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--allow-private-callbacks", "--log-level", "warn"}, args...)
 	return db.start(t, args...)
 }
 

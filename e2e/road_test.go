@@ -200,7 +200,7 @@ func TestKilledServerGoesOnWhereItWas(t *testing.T) {
 func TestOneServerPerSQLiteFile(t *testing.T) {
 	db := newDatabase(t, "sqlite")
 	db.serve(t)
-	cmd := exec.Command(program, "serve", "--gate", "127.0.0.1:0", "--ops", "127.0.0.1:0")
+	cmd := exec.Command(program, "serve", "--gate", "127.0.0.1:0", "--dashboard", "127.0.0.1:0", "--ops", "127.0.0.1:0")
 	cmd.Env = db.env()
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "another server") {

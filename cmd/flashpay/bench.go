@@ -80,7 +80,7 @@ func benchPart(program, keyset string, p bench.Part, databaseURL, bankURL string
 	case bench.Intake:
 		args = []string{"serve", "--roles=gate", "--gate=127.0.0.1:0", "--ops=127.0.0.1:0"}
 	case bench.Platform:
-		args = []string{"serve", "--gate=127.0.0.1:0", "--ops=127.0.0.1:0", "--bank-url=" + bankURL, "--allow-private-callbacks"}
+		args = []string{"serve", "--gate=127.0.0.1:0", "--dashboard=127.0.0.1:0", "--ops=127.0.0.1:0", "--bank-url=" + bankURL, "--allow-private-callbacks"}
 	case bench.Bank:
 		args = []string{"bank", "--listen=127.0.0.1:0"}
 	default:

@@ -23,13 +23,15 @@ type demoCmd struct {
 
 // Help is shown by --help.
 func (c *demoCmd) Help() string {
-	return `Platform, simulated bank and a merchant's web service, on SQLite, with nothing to set up. Open the shop's page, request
-payouts and watch each one's way: request and signing string, answer, callback, verified or not. Ctrl-C stops it.
+	return `Platform, simulated bank, a merchant's web service and Dashboard, on SQLite, with nothing to set up. Open the shop's page,
+request payouts and watch each one's way: request and signing string, answer, callback, verified or not. Or sign in to
+Dashboard, as operator, as the merchant's admin or as a clerk; Enter prints the code of the moment. Ctrl-C stops it.
 
   flashpay demo
   flashpay demo --data /tmp/demo
 
-It listens on 127.0.0.1 only: Gate on port 8080, the shop on 8081, the bank on 8090; where a port is taken, on a free one.`
+It listens on 127.0.0.1 only: Gate on port 8080, the shop on 8081, Dashboard on 8083, the bank on 8090; where a port is taken,
+on a free one.`
 }
 
 // The demo's project. Its key is the one that the documentation's examples are signed with: no money hangs on it.
@@ -65,6 +67,7 @@ func (c *demoCmd) Run(a *app) (err error) {
 		return errors.Join(err, web.Close(), p.stop(withGrace(a.ctx, stopGrace)))
 	}
 	c.welcome(a, p, server.url)
+	go printCodes(a)
 	select {
 	case <-a.ctx.Done():
 	case err = <-p.failed:
@@ -78,19 +81,26 @@ func (c *demoCmd) Run(a *app) (err error) {
 func (c *demoCmd) startPlatform(ctx context.Context, logger *slog.Logger) (*platform, error) {
 	config := &platformConfig{
 		Store:        store.Config{URL: "sqlite:" + filepath.Join(c.Data, "flashpay.db")},
-		TakeRequests: true, Process: true, AllowPrivateCallbacks: true, Logger: logger,
+		TakeRequests: true, Process: true, ServeDashboard: true, AllowPrivateCallbacks: true, Logger: logger,
 		Bank: bank.Config{ReturnAfter: 10 * time.Second, LateAfter: 10 * time.Second},
 	}
 	var err error
 	for _, l := range []struct {
 		port int
 		into *net.Listener
-	}{{8080, &config.Gate}, {8090, &config.BankListener}, {0, &config.Ops}} {
+	}{{8080, &config.Gate}, {8083, &config.Dashboard}, {8090, &config.BankListener}, {0, &config.Ops}} {
 		if *l.into, err = listenNear(l.port); err != nil {
 			return nil, errors.Join(err, config.closeListeners())
 		}
 	}
-	return startPlatform(ctx, config)
+	p, err := startPlatform(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := ensureDemoUsers(ctx, p.users); err != nil {
+		return nil, errors.Join(err, p.stop(withGrace(ctx, stopGrace)))
+	}
+	return p, nil
 }
 
 // startShop starts the merchant's web service and points the project's callbacks at it.
@@ -128,12 +138,13 @@ func (c *demoCmd) welcome(a *app, p *platform, shopURL string) {
 	_, _ = fmt.Fprintf(a.stdout, `Flashpay demo: everything runs in this process, in %s.
 
   The shop, open this:  %s
-  Gate                  %s   project %d, key %q
+  Dashboard, and this:  %s   password %q
+%s  Gate                  %s   project %d, key %q
   The bank's book       %s/transfers
   Metrics and health    %s/metrics
 
-Ctrl-C stops it.
-`, c.Data, shopURL, at.Gate, demoProject, demoKey, at.Bank, at.Ops)
+Enter prints the code that Dashboard asks for beside the password. Ctrl-C stops it.
+`, c.Data, shopURL, at.Dashboard, demoPassword, demoPeople(), at.Gate, demoProject, demoKey, at.Bank, at.Ops)
 }
 
 // listenNear listens on loopback, on the port asked for or, where that is taken, on a free one.

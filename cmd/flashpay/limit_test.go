@@ -77,7 +77,7 @@ func limitedGate(t *testing.T, database, variable string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := exec.Command(program, "serve", "--database", database, "--gate", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--log-level", "error")
+	server := exec.Command(program, "serve", "--database", database, "--gate", "127.0.0.1:0", "--dashboard", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--log-level", "error")
 	server.Env = append(server.Environ(), variable)
 	stdout, err := server.StdoutPipe()
 	if err != nil {

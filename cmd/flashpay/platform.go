@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"flashpay/internal/accept"
+	"flashpay/internal/access"
 	"flashpay/internal/bank"
 	"flashpay/internal/callback"
 	"flashpay/internal/gate"
@@ -32,16 +33,19 @@ import (
 
 // platformConfig says what a platform is made of. A listener that is nil is not served.
 type platformConfig struct {
-	Store        store.Config // Serve and Migrate are set by startPlatform
-	TakeRequests bool         // role gate
-	Process      bool         // role engine
-	Gate         net.Listener
-	Ops          net.Listener
+	Store          store.Config // Serve and Migrate are set by startPlatform
+	TakeRequests   bool         // role gate
+	Process        bool         // role engine
+	ServeDashboard bool         // role dashboard
+	Gate           net.Listener
+	Dashboard      net.Listener
+	Ops            net.Listener
 
 	BankListener net.Listener // of a simulated bank in this process
 	Bank         bank.Config  // its State is found where it is empty
 	BankURL      string       // of a simulated bank elsewhere, where there is none in this process
 
+	DashboardURL          string // where browsers reach Dashboard; empty: where it listens
 	NotificationURL       string // where the simulated bank posts results; empty: this node's own Gate
 	Methods               string // folder of method files; empty: none but those that ship with the program
 	TrustedProxies        []netip.Prefix
@@ -53,7 +57,7 @@ type platformConfig struct {
 
 func (c *platformConfig) closeListeners() error {
 	var errs []error
-	for _, ln := range []net.Listener{c.Gate, c.Ops, c.BankListener} {
+	for _, ln := range []net.Listener{c.Gate, c.Dashboard, c.Ops, c.BankListener} {
 		if ln != nil {
 			errs = append(errs, ln.Close())
 		}
@@ -73,6 +77,8 @@ type platform struct {
 	engine    *process.Engine
 	callbacks *callback.Dispatcher
 	gate      *server
+	users     *access.Service // of Dashboard
+	dashboard *server
 	ops       *server
 
 	failed  chan error // a part stopped by itself: the process should end; there is room for each part once
@@ -103,6 +109,9 @@ func startPlatform(ctx context.Context, c *platformConfig) (*platform, error) {
 func (c *platformConfig) closeUnserved(p *platform) error {
 	if p.gate != nil {
 		c.Gate = nil
+	}
+	if p.dashboard != nil {
+		c.Dashboard = nil
 	}
 	if p.ops != nil {
 		c.Ops = nil
@@ -140,12 +149,17 @@ func (p *platform) start(ctx context.Context) (err error) {
 	if c.Gate != nil {
 		p.gate = startServer(c.Gate, p.newGate().Handler(), c.Logger, p.failed)
 	}
+	if c.Dashboard != nil {
+		if err := p.startDashboard(); err != nil {
+			return err
+		}
+	}
 	if c.Ops != nil {
 		p.ops = startServer(c.Ops, p.console, c.Logger, p.failed)
 	}
 	at := p.addresses()
 	c.Logger.Info("started", "build", ops.ReadBuild().String(), "database", p.store.EngineName(), "takes_requests", c.TakeRequests, "processes", c.Process,
-		"gate", at.Gate, "ops", at.Ops, "bank", at.Bank)
+		"gate", at.Gate, "dashboard", at.Dashboard, "ops", at.Ops, "bank", at.Bank)
 	return nil
 }
 
@@ -314,6 +328,9 @@ func (p *platform) addresses() addresses {
 	if p.gate != nil {
 		found.Gate = p.gate.url
 	}
+	if p.dashboard != nil {
+		found.Dashboard = p.dashboard.url
+	}
 	if p.ops != nil {
 		found.Ops = p.ops.url
 	}
@@ -353,11 +370,13 @@ func (p *platform) stop(ctx context.Context) error {
 // are cut off, and said so.
 func (p *platform) finish(ctx context.Context) {
 	var parts sync.WaitGroup
-	parts.Go(func() {
-		if err := p.gate.stop(ctx); err != nil {
-			p.config.Logger.Warn("requests were cut off: they took too long to finish", "err", err)
-		}
-	})
+	for _, served := range []*server{p.gate, p.dashboard} {
+		parts.Go(func() {
+			if err := served.stop(ctx); err != nil {
+				p.config.Logger.Warn("requests were cut off: they took too long to finish", "err", err)
+			}
+		})
+	}
 	done := make(chan struct{})
 	go func() {
 		p.workers.Wait()

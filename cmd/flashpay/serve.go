@@ -14,9 +14,10 @@ type serveCmd struct {
 	databaseFlag
 	Gate                  string   `var:"FLASHPAY_GATE" default:"127.0.0.1:8080" placeholder:"ADDR" help:"Where Gate listens; port 0 takes a free one. Default: 127.0.0.1:8080."`
 	Ops                   string   `var:"FLASHPAY_OPS" default:"127.0.0.1:8090" placeholder:"ADDR" help:"Where metrics, health and profiles are; not for strangers. Default: 127.0.0.1:8090."`
-	Dashboard             string   `var:"FLASHPAY_DASHBOARD" placeholder:"ADDR" help:"Where Dashboard listens. Not part of this version yet."`
+	Dashboard             string   `var:"FLASHPAY_DASHBOARD" default:"127.0.0.1:8083" placeholder:"ADDR" help:"Where Dashboard listens; port 0 takes a free one. Default: 127.0.0.1:8083."`
+	DashboardURL          string   `name:"dashboard-url" var:"FLASHPAY_DASHBOARD_URL" placeholder:"URL" help:"Dashboard's address as browsers reach it, such as https://pay.example.kg. Default: where it listens."`
 	DataAPI               string   `name:"data-api" var:"FLASHPAY_DATA_API" placeholder:"ADDR" help:"Where the Data API listens. Not part of this version yet."`
-	Roles                 []string `var:"FLASHPAY_ROLES" default:"gate,engine" placeholder:"gate" help:"What this node does: gate takes requests, engine processes payouts and sends callbacks. Default: both."`
+	Roles                 []string `var:"FLASHPAY_ROLES" default:"gate,engine,dashboard" placeholder:"gate" help:"What this node does: gate takes requests, engine processes payouts and sends callbacks, dashboard is the web site of staff. Default: all."`
 	Bank                  string   `var:"FLASHPAY_BANK" xor:"bank" placeholder:"ADDR" help:"Where the simulated bank in this process listens. Default: 127.0.0.1 and a free port."`
 	BankURL               string   `name:"bank-url" var:"FLASHPAY_BANK_URL" xor:"bank" placeholder:"URL" help:"Use a simulated bank that runs elsewhere (flashpay bank)."`
 	BankState             string   `name:"bank-state" var:"FLASHPAY_BANK_STATE" secret:"" placeholder:"PATH" help:"Books of the simulated bank. Default: beside a SQLite database its file plus .bank, in PostgreSQL the schema sandbox_bank."`
@@ -34,11 +35,12 @@ func (c *serveCmd) Help() string {
 requests, finishes what runs within 10 s, gives its leases back, and ends with exit code 0. One serve works on a SQLite
 file, any number on a PostgreSQL database; other commands work beside it.
 
-  flashpay serve --database sqlite:flashpay.db --gate 127.0.0.1:8080 --ops 127.0.0.1:8090
-  {"ready":true,"gate":"http://127.0.0.1:8080","ops":"http://127.0.0.1:8090","bank":"http://127.0.0.1:41873"}
+  flashpay serve --database sqlite:flashpay.db --gate 127.0.0.1:8080 --dashboard 127.0.0.1:8083 --ops 127.0.0.1:8090
+  {"ready":true,"gate":"http://127.0.0.1:8080","dashboard":"http://127.0.0.1:8083","ops":"http://127.0.0.1:8090","bank":"http://127.0.0.1:41873"}
 
   flashpay serve --database postgres://flashpay@db/flashpay --roles gate --gate :8080 --ops :8090
   flashpay serve --database postgres://flashpay@db/flashpay --roles engine --ops :8090 --notification-url http://gate.internal:8080
+  flashpay serve --database postgres://flashpay@db/flashpay --roles dashboard --dashboard :8083 --dashboard-url https://pay.example.kg --ops :8090
 
 Sealed data needs the database's keyset. It stands beside a SQLite file (PATH.keyset), for PostgreSQL in your configuration
 folder; FLASHPAY_KEYSET holds it or its path instead, and must be the same for all nodes. Back it up: without it nobody
@@ -47,10 +49,11 @@ can read the data.`
 
 // addresses is the line that says that a server is ready.
 type addresses struct {
-	Ready bool   `json:"ready"`
-	Gate  string `json:"gate,omitempty"`
-	Ops   string `json:"ops,omitempty"`
-	Bank  string `json:"bank,omitempty"`
+	Ready     bool   `json:"ready"`
+	Gate      string `json:"gate,omitempty"`
+	Dashboard string `json:"dashboard,omitempty"`
+	Ops       string `json:"ops,omitempty"`
+	Bank      string `json:"bank,omitempty"`
 }
 
 // Run serves until the program is asked to stop.
@@ -112,6 +115,10 @@ func (c *serveCmd) platform(a *app) (*platformConfig, error) {
 	if err := checkAddress("--notification-url", c.NotificationURL); err != nil {
 		return nil, err
 	}
+	if err := checkAddress("--dashboard-url", c.DashboardURL); err != nil {
+		return nil, err
+	}
+	p.DashboardURL = strings.TrimRight(c.DashboardURL, "/")
 	if p.NotificationURL = strings.TrimRight(c.NotificationURL, "/"); p.NotificationURL != "" && !strings.HasSuffix(p.NotificationURL, notificationPath) {
 		p.NotificationURL += notificationPath
 	}
@@ -136,19 +143,19 @@ func (c *serveCmd) readRoles(p *platformConfig) error {
 			p.TakeRequests = true
 		case "engine":
 			p.Process = true
-		case "dashboard", "dataapi":
+		case "dashboard":
+			p.ServeDashboard = true
+		case "dataapi":
 			return usagef("--roles: %s %s", role, later)
 		default:
-			return usagef("--roles: there is no role %q: want gate, engine, or both", role)
+			return usagef("--roles: there is no role %q: want gate, engine, dashboard, or several of them", role)
 		}
 	}
 	switch {
-	case c.Dashboard != "":
-		return usagef("--dashboard=%s: Dashboard %s", c.Dashboard, later)
 	case c.DataAPI != "":
 		return usagef("--data-api=%s: the Data API %s", c.DataAPI, later)
-	case !p.TakeRequests && !p.Process:
-		return usagef("--roles: none given: want gate, engine, or both")
+	case !p.TakeRequests && !p.Process && !p.ServeDashboard:
+		return usagef("--roles: none given: want gate, engine, dashboard, or several of them")
 	}
 	return nil
 }
@@ -157,6 +164,11 @@ func (c *serveCmd) readRoles(p *platformConfig) error {
 func (c *serveCmd) listen(p *platformConfig) (err error) {
 	if p.TakeRequests {
 		if p.Gate, err = listen("--gate", c.Gate); err != nil {
+			return err
+		}
+	}
+	if p.ServeDashboard {
+		if p.Dashboard, err = listen("--dashboard", c.Dashboard); err != nil {
 			return err
 		}
 	}

@@ -194,7 +194,7 @@ func (t *test) startAll(ctx context.Context) error {
 	t.bank = t.child("bank", args)
 	for i := range t.config.Nodes {
 		t.nodes = append(t.nodes, t.child(victim(i).String(), []string{
-			"serve", "--gate", ports[1+2*i], "--ops", ports[2+2*i], "--bank-url", "http://" + ports[0], "--allow-private-callbacks", "--log-level", "info",
+			"serve", "--gate", ports[1+2*i], "--dashboard", "127.0.0.1:0", "--ops", ports[2+2*i], "--bank-url", "http://" + ports[0], "--allow-private-callbacks", "--log-level", "info",
 		}))
 		gate, err := t.shop.client("http://" + ports[1+2*i])
 		if err != nil {

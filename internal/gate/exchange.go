@@ -266,7 +266,7 @@ func (x *exchange) verify() *failure {
 // from is the address that the IP list judges; invalid where it is not known.
 func (x *exchange) from() netip.Addr {
 	if !x.address.IsValid() {
-		x.address = clientAddress(x.r, x.gate.TrustedProxies)
+		x.address = wire.ClientAddress(x.r, x.gate.TrustedProxies)
 	}
 	return x.address
 }

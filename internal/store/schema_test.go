@@ -47,6 +47,13 @@ var tableWords = map[string]string{
 	"discrepancies":    "What does not fit and a person must look at.",
 	"rejections":       "Requests that were refused although their signature was good: kept for 24 hours.",
 	"audit_log":        "Acts of people and programs that change settings and funds.",
+	"users":            "People who work in Dashboard. A user keeps the row when deactivated.",
+	"user_factors":     "Second factors of users: TOTP secrets and passkeys, sealed.",
+	"recovery_codes":   "Codes that stand in for a second factor, once each, as keyed digests.",
+	"user_sessions":    "Browsers in which users are signed in, or about to be. A session that has ended has no row.",
+	"user_devices":     "Browsers that a user has signed in with, so that what others try elsewhere does not slow these down.",
+	"invitations":      "Links for new users to begin with, and for others to begin anew: one a user, and only its hash.",
+	"sign_in_tries":    "How often passwords and codes were tried, by account and network, and when the next try may be made. Kept for a day.",
 }
 
 // TestSchemaPage keeps docs/SCHEMA.md in step with a freshly migrated database.

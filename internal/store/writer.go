@@ -227,5 +227,11 @@ func (t *tx) doneBefore(ctx context.Context, once string) (bool, error) {
 
 // doOnce runs an act of a person: it may be handed over again after a commit of unknown outcome, and happens once.
 func (s *Store) doOnce(ctx context.Context, act func(ctx context.Context, t *tx) error) error {
-	return s.do(ctx, &command{exec: act, once: newNonce() + newNonce()})
+	return s.doNamed(ctx, newNonce()+newNonce(), act)
+}
+
+// doNamed runs an act of a person that has a name, such as the token of the form that asks for it: whoever hands it
+// over again, within a day, is answered nil, and the act does not happen again. An act that failed may be tried again.
+func (s *Store) doNamed(ctx context.Context, name string, act func(ctx context.Context, t *tx) error) error {
+	return s.do(ctx, &command{exec: act, once: name})
 }

@@ -1,4 +1,4 @@
-package gate
+package wire
 
 import (
 	"net/http"
@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// clientAddress is the connection's address, or, where that is a trusted proxy, the last hop of X-Forwarded-For that is
+// ClientAddress is the connection's address, or, where that is a trusted proxy, the last hop of X-Forwarded-For that is
 // not: what stands before it may be made up. A hop that cannot be read ends the search at the hop after it.
-func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
+func ClientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	addr := hop(r.RemoteAddr)
 	if len(trusted) == 0 || !isTrusted(addr, trusted) {
 		return addr

@@ -1,0 +1,102 @@
+// Package access lets people into Dashboard: users and their invitations, passwords, second factors, sessions, and what
+// slows down those who guess. It decides; the store remembers, so that all of it holds on several nodes.
+package access
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"flashpay/internal/store"
+)
+
+// Errors that callers act upon.
+var (
+	ErrNoSession = errors.New("access: not signed in, or no longer")
+	ErrBusy      = errors.New("access: too many people sign in at this moment; try again in a few seconds")
+)
+
+// Config says how people sign in. Zero members have the defaults that are named here.
+type Config struct {
+	URL      string        // under which browsers reach Dashboard, such as https://pay.example.kg; passkeys are bound to its host
+	Idle     time.Duration // after which an unused session ends; 1 hour
+	Lifetime time.Duration // after which every session ends; 12 hours
+	Fresh    time.Duration // how long a second factor counts as fresh; 5 minutes
+	Logger   *slog.Logger
+
+	HashMemory uint32 // KiB that a password's hash takes; 64 MiB
+}
+
+// pendingLife is how long a sign-in may take from the password to the second factor, enrolment included.
+const pendingLife = 15 * time.Minute
+
+// Service signs people in. It is safe for concurrent use.
+type Service struct {
+	store  *store.Store
+	config Config
+	log    *slog.Logger
+	hashes *hasher
+}
+
+// New makes a service on a store.
+func New(s *store.Store, c Config) (*Service, error) {
+	for value, fallback := range map[*time.Duration]time.Duration{&c.Idle: time.Hour, &c.Lifetime: 12 * time.Hour, &c.Fresh: 5 * time.Minute} {
+		if *value == 0 {
+			*value = fallback
+		}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.HashMemory == 0 {
+		c.HashMemory = 64 << 10
+	}
+	return &Service{store: s, config: c, log: c.Logger, hashes: newHasher(c.HashMemory)}, nil
+}
+
+// Client is the browser that a request came from.
+type Client struct {
+	Addr   netip.Addr // zero: not known
+	Agent  string     // its User-Agent
+	Device string     // the token of its device cookie; empty: it has none
+}
+
+// network is the part of the client's address that one party usually has to itself: a /24, or of IPv6 a /56.
+func (c Client) network() string {
+	bits := 56
+	addr := c.Addr.Unmap()
+	if addr.Is4() {
+		bits = 24
+	}
+	prefix, err := addr.WithZone("").Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return prefix.String()
+}
+
+func (c Client) ip() string {
+	if !c.Addr.IsValid() {
+		return ""
+	}
+	return c.Addr.Unmap().String()
+}
+
+// maxAgent is how much of a User-Agent is kept, in bytes.
+const maxAgent = 300
+
+func (c Client) agent() string { return c.Agent[:min(len(c.Agent), maxAgent)] }
+
+// newToken makes a token of 256 random bits, as text for cookies and links.
+func newToken() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails, says crypto/rand
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// hashToken is what the store knows a token by. A text that is no token has a hash that no token has.
+func hashToken(token string) [32]byte { return sha256.Sum256([]byte(token)) }

@@ -1,0 +1,136 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"flashpay/internal/staff"
+	"flashpay/internal/store"
+)
+
+// Session is one browser in which a user is signed in, as known at one moment.
+type Session struct {
+	ID         int64       // what lists name it by; it opens nothing
+	User       *staff.User // with the rights of now
+	CreatedAt  time.Time   // of the sign-in
+	SeenAt     time.Time   // to the minute
+	ExpiresAt  time.Time   // at the latest; unused for an hour it ends before
+	FreshUntil time.Time   // until when the second factor counts as fresh; zero: it does not
+	IP         string      // of the sign-in, like Agent
+	Agent      string
+
+	pending bool
+	token   [32]byte // hash
+	account *store.Account
+}
+
+// Fresh tells whether the second factor counts as fresh at a time.
+func (s *Session) Fresh(now time.Time) bool { return now.Before(s.FreshUntil) }
+
+// Begin starts a session of a user who has proved who they are, and returns the token for its cookie. All ways of signing
+// in end with it or with what it does; tests and demonstrations call it by itself.
+func (s *Service) Begin(ctx context.Context, userID int64, from Client) (token string, err error) {
+	token, session := s.newSession(userID, from)
+	account, err := s.store.User(ctx, userID)
+	if err != nil {
+		return "", err
+	}
+	if err := s.store.SignIn(ctx, session, s.device(from), account.Actor()); err != nil {
+		return "", err
+	}
+	return token, nil
+}
+
+// newSession is a session that is signed in, with its token; it is not stored yet.
+func (s *Service) newSession(userID int64, from Client) (token string, session *store.UserSession) {
+	token = newToken()
+	return token, &store.UserSession{
+		UserID: userID, Token: hashToken(token), Stage: store.Full, ExpiresAt: s.store.Now().Add(s.config.Lifetime), IP: from.ip(), Agent: from.agent(),
+	}
+}
+
+// device is what is remembered of a browser that a user signs in with. One without a device cookie is known by its
+// network only.
+func (s *Service) device(from Client) *store.Device {
+	return &store.Device{Token: hashToken(from.Device), Network: from.network()}
+}
+
+// Resume finds the session of a cookie's token, with its user's rights as of now. ErrNoSession where there is none that
+// is signed in with both factors, unexpired, of an active user.
+func (s *Service) Resume(ctx context.Context, token string) (*Session, error) {
+	session, err := s.resume(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if session.pending {
+		return nil, ErrNoSession
+	}
+	if s.store.Now().Sub(session.SeenAt) >= time.Minute {
+		if err := s.store.SeenSession(ctx, session.ID); err != nil {
+			return nil, err
+		}
+	}
+	return session, nil
+}
+
+// resume finds a session of any stage.
+func (s *Service) resume(ctx context.Context, token string) (*Session, error) {
+	if token == "" {
+		return nil, ErrNoSession
+	}
+	found, account, err := s.store.UserSession(ctx, hashToken(token))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrNoSession
+	}
+	if err != nil {
+		return nil, err
+	}
+	now := s.store.Now()
+	if !now.Before(found.ExpiresAt) || now.Sub(found.SeenAt) >= s.config.Idle || !account.Deactivated.IsZero() {
+		return nil, ErrNoSession
+	}
+	return s.view(found, account), nil
+}
+
+func (s *Service) view(u *store.UserSession, account *store.Account) *Session {
+	view := &Session{
+		ID: u.ID, User: &account.User, CreatedAt: u.CreatedAt, SeenAt: u.SeenAt, ExpiresAt: u.ExpiresAt, IP: u.IP, Agent: u.Agent,
+		pending: u.Stage != store.Full, token: u.Token, account: account,
+	}
+	if !u.FactorAt.IsZero() && !view.pending {
+		view.FreshUntil = u.FactorAt.Add(s.config.Fresh)
+	}
+	return view
+}
+
+// Sessions lists the sessions in which a user is signed in, newest first.
+func (s *Service) Sessions(ctx context.Context, user *staff.User) ([]*Session, error) {
+	now := s.store.Now()
+	found, err := s.store.UserSessions(ctx, user.ID, now)
+	if err != nil {
+		return nil, err
+	}
+	var out []*Session
+	for _, u := range found {
+		if now.Sub(u.SeenAt) < s.config.Idle {
+			out = append(out, s.view(u, &store.Account{User: *user}))
+		}
+	}
+	return out, nil
+}
+
+// SignOut ends a session. Its token opens nothing from then on.
+func (s *Service) SignOut(ctx context.Context, session *Session) error {
+	return s.store.EndSession(ctx, session.User.ID, session.ID, session.User.Actor())
+}
+
+// EndSession ends one of the user's own sessions, by its ID.
+func (s *Service) EndSession(ctx context.Context, user *staff.User, id int64) error {
+	return s.store.EndSession(ctx, user.ID, id, user.Actor())
+}
+
+// EndOtherSessions ends all of the user's own sessions but this one.
+func (s *Service) EndOtherSessions(ctx context.Context, session *Session) error {
+	return s.store.EndSessions(ctx, session.User.ID, session.ID, session.User.Actor())
+}

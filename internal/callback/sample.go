@@ -1,0 +1,70 @@
+package callback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"flashpay/internal/merchant"
+	"flashpay/internal/payout"
+	"flashpay/internal/rule"
+	"flashpay/internal/store"
+	"flashpay/internal/wire"
+)
+
+// Sample is what became of a sample callback.
+type Sample struct {
+	URL        string
+	Body       []byte // as sent, with its signature
+	HTTPStatus int    // 0: there was no answer
+	Answer     []byte // its first part
+}
+
+// Tester sends samples. It keeps no connection.
+type Tester struct{ sender *sender }
+
+// NewTester makes a Tester that goes only where the Dispatcher of this configuration would.
+func NewTester(c Config) *Tester {
+	t := &Tester{sender: newSender(&c)}
+	t.sender.transport.DisableKeepAlives = true
+	return t
+}
+
+// Send posts the callback of a made-up successful payout to where the project's callbacks of such payouts go, signed as
+// they are. No payment is made and no number is used up. The error says in words why the endpoint would not acknowledge.
+func (t *Tester) Send(ctx context.Context, project *merchant.Project, method, title, currency string, now time.Time) (Sample, error) {
+	job := sampleJob(project.ID, method, title, currency, now)
+	s := Sample{URL: rule.CallbackURL(project, payout.Options{}, method, payout.Success)}
+	if s.URL == "" {
+		return s, errors.New("the project has no callback URL for successful payouts")
+	}
+	to, err := address(project, s.URL)
+	if err != nil {
+		return s, err
+	}
+	key, ok := project.SigningKey()
+	if !ok {
+		return s, errors.New("the project has no live key to sign with: add one")
+	}
+	s.Body = wire.SignedJSON(body(job), key.Secret)
+	s.HTTPStatus, s.Answer, err = t.sender.post(ctx, to, s.Body)
+	if err == nil && s.HTTPStatus != http.StatusOK {
+		err = fmt.Errorf("answered %d: only 200 acknowledges", s.HTTPStatus)
+	}
+	return s, err
+}
+
+// sampleJob is a callback of a payout that never was: its ids say so.
+func sampleJob(projectID int64, method, title, currency string, now time.Time) *store.CallbackJob {
+	const amount = 10000
+	return &store.CallbackJob{
+		Event: store.Event{ProjectID: projectID, PaymentStatus: payout.Success, OperationStatus: payout.Success, Code: payout.CodeSuccess, At: now},
+		Payment: payout.Payment{
+			ProjectID: projectID, PaymentID: "sample", RequestID: "sample-00000001", Status: payout.Success, Method: method, MethodTitle: title,
+			Amount: amount, Currency: currency, Description: "A sample: no money was paid", AccountMask: "000000******0000", CustomerID: "sample",
+		},
+		Operation: payout.Operation{ProjectID: projectID, Amount: amount, Currency: currency, Status: payout.Success, CreatedAt: now},
+	}
+}

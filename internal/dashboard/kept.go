@@ -1,0 +1,139 @@
+package dashboard
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// keptForm is a form that was sent when the session had ended, or before a second factor was shown. It travels through
+// the pages in between, sealed, as the hidden field «kept», so that nothing that was entered is lost.
+type keptForm struct {
+	Path   string     `json:"path"`
+	Values url.Values `json:"values"`
+	User   int64      `json:"user,omitempty"` // whose it is; 0: nobody was signed in any more
+	At     time.Time  `json:"at"`
+}
+
+// keptPlace binds the sealed text to its use.
+const keptPlace = "dashboard form"
+
+// keptFor is how long a form is kept.
+const keptFor = 12 * time.Hour
+
+// keep seals the form that this request posts.
+func (v *visit) keep() (string, error) {
+	f, err := v.form()
+	if err != nil {
+		return "", err
+	}
+	kept := keptForm{Path: v.r.URL.RequestURI(), Values: f.Values, At: v.d.Store.Now()}
+	if v.user != nil {
+		kept.User = v.user.ID
+	}
+	plain, err := json.Marshal(kept)
+	if err != nil {
+		return "", err
+	}
+	sealed, err := v.d.Store.Vault().Seal(plain, keptPlace)
+	if err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(sealed), nil
+}
+
+// reopen reads what keep made; nil where there is nothing, or nothing that this user may go on with.
+func (v *visit) reopen(text string) *keptForm {
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || text == "" {
+		return nil
+	}
+	plain, err := v.d.Store.Vault().Unseal(sealed, keptPlace)
+	if err != nil {
+		return nil
+	}
+	var kept keptForm
+	if err := json.Unmarshal(plain, &kept); err != nil || v.d.Store.Now().Sub(kept.At) > keptFor {
+		return nil
+	}
+	if kept.User != 0 && (v.user == nil || kept.User != v.user.ID) {
+		return nil
+	}
+	return &kept
+}
+
+// askToSignIn sends a visitor without a session to the sign-in page. A form that was sent is kept.
+func (v *visit) askToSignIn() error {
+	if v.r.Method != http.MethodPost {
+		next := v.r.URL.RequestURI()
+		if v.isFragment() { // the page around the fragment is where to come back to
+			if u, err := url.Parse(v.r.Header.Get("HX-Current-URL")); err == nil {
+				next = localPath(u.RequestURI())
+			}
+		}
+		return v.redirect("/sign-in?next="+url.QueryEscape(next), "")
+	}
+	kept, err := v.keep()
+	if err != nil {
+		return err
+	}
+	return serveSignIn(v.d, v, kept)
+}
+
+// askToConfirm asks for a second factor, keeping the form that was sent.
+func (v *visit) askToConfirm() error {
+	kept, err := v.keep()
+	if err != nil {
+		return err
+	}
+	return serveConfirm(v.d, v, kept)
+}
+
+// goOn does what a kept form asked for, as if it were sent now. The second factor has just been shown.
+func (v *visit) goOn(kept *keptForm) error {
+	r := v.r.Clone(v.ctx())
+	target, err := url.ParseRequestURI(localPath(kept.Path))
+	if err != nil {
+		return errNotFound
+	}
+	r.Method, r.URL, r.RequestURI = http.MethodPost, target, target.RequestURI()
+	r.Form, r.PostForm, r.MultipartForm = nil, nil, nil
+	body := kept.Values.Encode()
+	r.Body, r.ContentLength = http.NoBody, 0
+	if body != "" {
+		r.Body, r.ContentLength = readCloser{strings.NewReader(body)}, int64(len(body))
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	v.d.mux.ServeHTTP(v.w, r)
+	return nil
+}
+
+type readCloser struct{ *strings.Reader }
+
+func (readCloser) Close() error { return nil }
+
+// offerToGoOn shows, after a sign-in, what had been entered: it is sent only when the user says so, because it may be
+// another user, or another day.
+func (v *visit) offerToGoOn(sealed string) error {
+	kept := v.reopen(sealed)
+	if kept == nil {
+		return v.redirect("/", "kept.lost")
+	}
+	return v.render("continue", Page{Title: v.t("kept.title"), Data: map[string]any{"Kept": sealed}})
+}
+
+// serveContinue goes on with a form that was kept over a sign-in.
+func serveContinue(_ *Dashboard, v *visit) error {
+	f, err := v.form()
+	if err != nil {
+		return err
+	}
+	kept := v.reopen(f.Get("kept"))
+	if kept == nil {
+		return v.redirect("/", "kept.lost")
+	}
+	return v.goOn(kept)
+}

@@ -1,0 +1,63 @@
+package dashboard
+
+import (
+	"net/http"
+	"slices"
+
+	"flashpay/internal/staff"
+)
+
+// route is one page or act.
+type route struct {
+	pattern string      // of net/http.ServeMux
+	right   staff.Right // what the user must have; or anyone, signedIn
+	fresh   bool        // asks for a second factor not older than five minutes, keeps the form and goes on by itself
+	serve   func(d *Dashboard, v *visit) error
+}
+
+// Two values in the place of a right.
+const (
+	anyone   staff.Right = "anyone"   // no sign-in needed
+	signedIn staff.Right = "signedIn" // any user
+)
+
+// routes is the table of contents, and the one place that says who may do what.
+var routes = slices.Concat(
+	commonRoutes,
+)
+
+// commonRoutes belong to no section.
+var commonRoutes = []route{
+	{pattern: "GET /{$}", right: signedIn, serve: serveHome},
+	{pattern: "POST /language", right: anyone, serve: serveLanguage},
+	{pattern: "POST /continue", right: signedIn, serve: serveContinue},
+}
+
+// section is an entry of the navigation: shown to those who have its right.
+type section struct {
+	Path  string
+	Word  string
+	Icon  string
+	right staff.Right
+}
+
+var sections = []section{
+	{"/payments", "nav.payments", "list-details", staff.ViewPayments},
+	{"/manual", "nav.manual", "send", staff.ViewManual},
+	{"/finance", "nav.finance", "wallet", staff.ViewBalances},
+	{"/projects", "nav.projects", "building-store", staff.ViewProjects},
+	{"/team", "nav.team", "users", staff.ViewTeam},
+	{"/operate", "nav.operate", "activity", staff.OperateWork},
+	{"/profile", "nav.profile", "user-circle", staff.EditProfile},
+}
+
+// serveHome leads to the first section that the user has.
+func serveHome(_ *Dashboard, v *visit) error {
+	for _, s := range sections {
+		if v.user.Can(s.right) {
+			http.Redirect(v.w, v.r, s.Path, http.StatusSeeOther)
+			return nil
+		}
+	}
+	return errForbidden
+}

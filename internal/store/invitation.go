@@ -1,0 +1,140 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// InvitationKind is what an invitation's link does.
+type InvitationKind string
+
+// The kinds: for a new user to begin, and for an old one to begin anew, with another password and other factors.
+const (
+	Invite InvitationKind = "invitation"
+	Reset  InvitationKind = "reset"
+)
+
+// Invitation is a link that a user has been given, or is about to be. A user has at most one.
+type Invitation struct {
+	UserID    int64
+	Token     [32]byte // SHA-256 of what the link holds
+	Kind      InvitationKind
+	By        string // the actor
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+const invitationColumns = "i.user_id, i.token, i.kind, i.made_by, i.created_at, i.expires_at"
+
+func (s *Store) invitation(ctx context.Context, where string, key any) (*Invitation, error) {
+	var found *Invitation
+	err := s.read(ctx, "SELECT "+invitationColumns+" FROM invitations i WHERE "+where, func(r *sql.Rows) error {
+		i := &Invitation{}
+		var token []byte
+		var created, expires int64
+		err := r.Scan(&i.UserID, &token, &i.Kind, &i.By, &created, &expires)
+		copy(i.Token[:], token)
+		i.CreatedAt, i.ExpiresAt = fromMicros(created), fromMicros(expires)
+		found = i
+		return err
+	}, key)
+	return found, err
+}
+
+func (s *Store) invitationOf(ctx context.Context, userID int64) (*Invitation, error) {
+	return s.invitation(ctx, "i.user_id = $1", userID)
+}
+
+// Invitation finds an invitation by its token's hash, whether it has expired or not. ErrNotFound where there is none.
+func (s *Store) Invitation(ctx context.Context, token [32]byte) (*Invitation, error) {
+	i, err := s.invitation(ctx, "i.token = $1", token[:])
+	if err == nil && i == nil {
+		err = ErrNotFound
+	}
+	return i, s.unavailable(err)
+}
+
+// Invite gives a user a link; an older one ends with it. once names the act. ErrNotFound where there is no such user, or
+// a deactivated one.
+func (s *Store) Invite(ctx context.Context, once string, i *Invitation, actor string) error {
+	return s.doNamed(ctx, once, func(ctx context.Context, t *tx) error {
+		if err := t.invite(ctx, i, actor); err != nil {
+			return err
+		}
+		return t.audit(ctx, actor, "user "+string(i.Kind), userObject(i.UserID), nil)
+	})
+}
+
+func (t *tx) invite(ctx context.Context, i *Invitation, actor string) error {
+	i.By, i.CreatedAt = actor, t.now
+	const insert = `INSERT INTO invitations (user_id, token, kind, made_by, created_at, expires_at)
+		SELECT u.id, $1, $2, $3, $4, $5 FROM users u WHERE u.id = $6 AND u.deactivated_at = 0
+		ON CONFLICT (user_id) DO UPDATE SET token = excluded.token, kind = excluded.kind, made_by = excluded.made_by,
+			created_at = excluded.created_at, expires_at = excluded.expires_at`
+	n, err := t.exec(ctx, insert, i.Token[:], string(i.Kind), actor, i.CreatedAt.UnixMicro(), i.ExpiresAt.UnixMicro(), i.UserID)
+	if err == nil && n == 0 {
+		err = ErrNotFound
+	}
+	return err
+}
+
+// WithdrawInvitation ends a user's link. ErrNotFound where there is none.
+func (s *Store) WithdrawInvitation(ctx context.Context, userID int64, actor string) error {
+	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+		n, err := t.exec(ctx, "DELETE FROM invitations WHERE user_id = $1", userID)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrNotFound
+		}
+		return t.audit(ctx, actor, "user invitation withdraw", userObject(userID), nil)
+	})
+}
+
+// Accept is what a user who follows a link decides.
+type Acceptance struct {
+	Token    [32]byte // SHA-256 of what the link holds
+	Name     string
+	Password string       // its hash
+	Session  *UserSession // that goes on from there: pending, for a second factor is due
+}
+
+// AcceptInvitation takes a link, once: the user gets name and password, loses all older factors, codes, devices and
+// sessions, and has the given session, whose ID and UserID are set. ErrNotFound where the link is used, withdrawn or
+// expired.
+func (s *Store) AcceptInvitation(ctx context.Context, a *Acceptance) error {
+	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+		const take = "DELETE FROM invitations WHERE token = $1 AND expires_at > $2 RETURNING user_id, kind"
+		var userID int64
+		var kind string
+		err := t.query(ctx, take, func(r *sql.Rows) error { return r.Scan(&userID, &kind) }, a.Token[:], t.now.UnixMicro())
+		if err != nil {
+			return err
+		}
+		if userID == 0 {
+			return ErrNotFound
+		}
+		if err := t.setPassword(ctx, userID, a.Password, 0); err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, "UPDATE users SET name = $1 WHERE id = $2", a.Name, userID); err != nil {
+			return err
+		}
+		for _, forget := range []string{
+			"DELETE FROM user_factors WHERE user_id = $1", "DELETE FROM recovery_codes WHERE user_id = $1", "DELETE FROM user_devices WHERE user_id = $1",
+		} {
+			if _, err := t.exec(ctx, forget, userID); err != nil {
+				return err
+			}
+		}
+		if a.Session.UserID = userID; a.Session.Stage != Pending {
+			a.Session.Stage = Pending
+		}
+		if err := t.startSession(ctx, a.Session); err != nil {
+			return err
+		}
+		return t.audit(ctx, userObject(userID), "user "+kind+" accept", userObject(userID), nil)
+	})
+}
