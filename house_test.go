@@ -80,7 +80,8 @@ var rooms = map[string][]string{
 	"internal/callback": with(nouns, "internal/store", "internal/work", "signature"),
 
 	"internal/access":    with(nouns, "internal/store", "internal/vault"),
-	"internal/dashboard": with(nouns, "internal/store", "internal/accept", "internal/access", "internal/vault", "signature"),
+	"internal/manual":    with(nouns, "internal/store", "internal/accept", "signature"),
+	"internal/dashboard": with(nouns, "internal/store", "internal/accept", "internal/manual", "internal/access", "internal/vault", "signature"),
 
 	"internal/ops":       with(nouns, "internal/store", "internal/work"),
 	"internal/audit":     with(nouns, "internal/store", "internal/vault"),

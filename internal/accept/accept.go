@@ -57,6 +57,7 @@ type In struct {
 	Form      *signature.Form // of Tree
 	Body      []byte          // the request as received, to be sealed
 	Interface int             // InterfaceGate or InterfaceDashboard
+	Actor     string          // the person who sends it, for the audit log; empty: a program does
 	Report    *Report         // what Payout.Check found in Tree; nil: not checked yet
 }
 
@@ -213,6 +214,7 @@ func (s *Service) newPayout(in *In) *store.NewPayout {
 		Options:     options(t),
 		Request:     in.Body,
 		Interface:   in.Interface,
+		Actor:       in.Actor,
 		Threshold:   threshold(p, m),
 	}
 	n.Check = item(m, n)

@@ -413,6 +413,13 @@ func (t *tx) insertOperations(ctx context.Context, commands []*command) error {
 			o.Key, "", "", o.Amount, o.Currency, int64(o.Code), int64(o.Submits), int64(0), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro(),
 			micros(o.SubmitDeadline), o.ThresholdAt.UnixMicro(), optionalMicros(o.NextAt), lease, o.Version)
 		requests = append(requests, it.id, it.ProjectID, it.sealed, it.accountKey, it.emailKey, it.phoneKey, it.ipKey)
+		if it.Actor == "" {
+			continue
+		}
+		detail := Detail{}.Text("payment_id", it.PaymentID).Int("amount", it.Amount).Text("currency", it.Currency).Int("code", int64(it.code))
+		if err := t.audit(ctx, it.Actor, "payout issue", projectObject(it.ProjectID), detail); err != nil {
+			return err
+		}
 	}
 	if err := insertOperationRows.run(ctx, t.session, operations, nil); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"database/sql"
 	"strings"
 	"testing"
 	"time"
@@ -83,16 +82,7 @@ func returned(t *testing.T, s *store.Store, project int64, id string) {
 
 func settle(t *testing.T, url, statement string) {
 	t.Helper()
-	driver, source := "pgx", url
-	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		driver, source = "sqlite", path
-	}
-	db, err := sql.Open(driver, source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+	if _, err := plain(t, url).ExecContext(t.Context(), statement); err != nil {
 		t.Fatal(err)
 	}
 }

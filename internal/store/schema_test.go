@@ -26,6 +26,7 @@ const schemaPage = "../../docs/SCHEMA.md"
 var tableWords = map[string]string{
 	"installation":     "One row: which keyset seals this database.",
 	"shards":           "One row for each node: its lease, and the numbers that it may give out next. Shard 9000 is shared by commands.",
+	"approvals":        "What one person asks for and another one decides: payouts by hand, top-ups, corrections.",
 	"commands_done":    "Acts of people that are done, so that a commit of unknown outcome, run again, does them once. Kept for a day.",
 	"settings_version": "One row: its number rises with each change of a project, so that nodes know when to read them again.",
 	"merchants":        "Who owns projects. Number 0 is the platform itself and has no row.",
@@ -171,6 +172,12 @@ func migrated(t *testing.T, url string) *sql.DB {
 	if err := s.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	return plain(t, url)
+}
+
+// plain opens a connection of its own to a test's database.
+func plain(t *testing.T, url string) *sql.DB {
+	t.Helper()
 	driver, address := "pgx", url
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
 		driver, address = "sqlite", path

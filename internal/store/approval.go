@@ -1,0 +1,219 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"flashpay/internal/payout"
+)
+
+// Kinds of what a second person approves.
+const (
+	ApprovalPayout     = "payout"
+	ApprovalTopUp      = "top-up"
+	ApprovalCorrection = "correction"
+)
+
+// States of an approval. All but the first are final.
+const (
+	ApprovalWaiting   = "waiting"
+	ApprovalApproved  = "approved"
+	ApprovalRejected  = "rejected"
+	ApprovalWithdrawn = "withdrawn" // by who asked for it
+	ApprovalLapsed    = "lapsed"    // nobody decided in time
+)
+
+// ApprovalLife is how long an approval waits. What was asked for a week ago is asked for anew.
+const ApprovalLife = 7 * 24 * time.Hour
+
+// Errors of the calls on approvals.
+var (
+	ErrSamePerson    = errors.New("store: nobody may decide what that person has asked for: a second person must")
+	ErrNotRequester  = errors.New("store: only who asked for it may withdraw it")
+	ErrLapsed        = errors.New("store: nobody decided in time: ask for it anew")
+	ErrApprovalWaits = errors.New("store: an approval of the same subject waits already")
+)
+
+// Approval is an act that one person asks for and another one decides.
+type Approval struct {
+	ID          int64
+	Kind        string // ApprovalPayout and so on
+	ProjectID   int64
+	MerchantID  int64
+	Subject     string // of a payout its payment id, folded: two of them cannot wait at once; empty: nothing is compared
+	Title       string // what lists show, without personal data
+	Amount      int64  // minor units
+	Currency    string
+	Content     []byte // what is asked for; kept sealed, and read by Approval alone
+	RequestedBy int64  // a user's id; 0: the command line
+	Requester   string // the user's name then
+	RequestedAt time.Time
+	ExpiresAt   time.Time
+	State       string // ApprovalWaiting and so on
+	DecidedBy   int64
+	Decider     string
+	DecidedAt   time.Time // zero: nobody has
+	Reason      string    // the decider's
+	DoneAt      time.Time // when what was approved had been done; zero: it was not yet
+	Outcome     string    // what came of it
+}
+
+// Decision is what a person makes of an approval.
+type Decision struct {
+	ID      int64
+	State   string // ApprovalApproved, ApprovalRejected or ApprovalWithdrawn
+	By      int64  // a user's id
+	Decider string // the user's name
+	Reason  string
+}
+
+// RequestApproval keeps what a person asks for until another one decides, and returns its id; the same once again
+// returns the first id. Content is sealed. ErrApprovalWaits where another one of the same subject waits.
+func (s *Store) RequestApproval(ctx context.Context, once string, a Approval, actor string) (int64, error) {
+	sealed, err := s.vault.Seal(a.Content, approvalPlace(a.ProjectID, once))
+	if err != nil {
+		return 0, err
+	}
+	err = s.doNamed(ctx, "approval request "+once, func(ctx context.Context, t *tx) error {
+		const lapse = "UPDATE approvals SET state = 'lapsed' WHERE state = 'waiting' AND expires_at <= $1"
+		if _, err := t.exec(ctx, lapse, t.now.UnixMicro()); err != nil {
+			return err
+		}
+		const insert = `INSERT INTO approvals (id, once, kind, project_id, merchant_id, subject, title, amount, currency, sealed, requested_by,
+			requester, requested_at, expires_at, state, decider, reason, outcome)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'waiting', '', '', '') ON CONFLICT DO NOTHING`
+		id := t.store.numbers.take()
+		n, err := t.exec(ctx, insert, id, once, a.Kind, a.ProjectID, a.MerchantID, payout.Fold(a.Subject), a.Title, a.Amount, a.Currency, sealed,
+			a.RequestedBy, a.Requester, t.now.UnixMicro(), t.now.Add(ApprovalLife).UnixMicro())
+		if err != nil || n == 0 { // this request itself, kept longer than its name, or another one of its subject
+			return err
+		}
+		detail := Detail{}.Int("approval", id).Text("kind", a.Kind).Text("title", a.Title).Int("amount", a.Amount).Text("currency", a.Currency)
+		return t.audit(ctx, actor, "approval request", projectObject(a.ProjectID), detail)
+	})
+	if err != nil {
+		return 0, err
+	}
+	var id int64
+	err = s.reads.QueryRowContext(ctx, "SELECT id FROM approvals WHERE once = $1", once).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, ErrApprovalWaits
+	}
+	return id, s.unavailable(err)
+}
+
+func approvalPlace(projectID int64, once string) string {
+	return "approval/" + strconv.FormatInt(projectID, 10) + "/" + once
+}
+
+// DecideApproval decides once; the same once again answers as the first did. ErrSamePerson where the decider is who
+// asked, ErrNotRequester where somebody else withdraws, ErrLapsed where it is too late, ErrMoved where it is decided
+// already, ErrNotFound where there is none. What was approved is then to be done, and FinishApproval says so.
+func (s *Store) DecideApproval(ctx context.Context, once string, d Decision, actor string) error {
+	return s.decideApproval(ctx, once, d, actor, nil)
+}
+
+// decideApproval runs act in the commit of the decision: both happen, or neither. Without one the act is still to be done.
+func (s *Store) decideApproval(ctx context.Context, once string, d Decision, actor string, act func(ctx context.Context, t *tx, a *Approval) error) error {
+	return s.doNamed(ctx, fmt.Sprintf("approval %d decide %s", d.ID, once), func(ctx context.Context, t *tx) error {
+		var doneAt any
+		if act != nil || d.State != ApprovalApproved {
+			doneAt = t.now.UnixMicro()
+		}
+		const decide = `UPDATE approvals SET state = $1, decided_by = $2, decider = $3, decided_at = $4, reason = $5, done_at = $6
+			WHERE id = $7 AND state = 'waiting' AND expires_at > $8 AND (requested_by = $9) = (CAST($10 AS TEXT) = 'withdrawn')`
+		n, err := t.exec(ctx, decide, d.State, d.By, d.Decider, t.now.UnixMicro(), d.Reason, doneAt, d.ID, t.now.UnixMicro(), d.By, d.State)
+		if err != nil {
+			return err
+		}
+		a, err := t.approval(ctx, d.ID)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return refusedDecision(a, d)
+		}
+		if act != nil {
+			if err := act(ctx, t, a); err != nil {
+				return err
+			}
+		}
+		detail := Detail{}.Int("approval", a.ID).Text("kind", a.Kind).Text("state", d.State).Text("reason", d.Reason)
+		return t.audit(ctx, actor, "approval decide", projectObject(a.ProjectID), detail)
+	})
+}
+
+// refusedDecision says why a decision on an approval, as it is now, changed nothing.
+func refusedDecision(a *Approval, d Decision) error {
+	switch {
+	case a.State == ApprovalLapsed:
+		return ErrLapsed
+	case a.State != ApprovalWaiting:
+		return ErrMoved
+	case d.State == ApprovalWithdrawn:
+		return ErrNotRequester
+	}
+	return ErrSamePerson
+}
+
+// FinishApproval notes that what was approved has been done, and what came of it; a second time changes nothing. The
+// outcome holds no personal data.
+func (s *Store) FinishApproval(ctx context.Context, id int64, outcome string) error {
+	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+		const finish = "UPDATE approvals SET done_at = $1, outcome = $2 WHERE id = $3 AND state = 'approved' AND done_at IS NULL"
+		_, err := t.exec(ctx, finish, t.now.UnixMicro(), outcome, id)
+		return err
+	})
+}
+
+const approvalColumns = `id, once, kind, project_id, merchant_id, subject, title, amount, currency, requested_by, requester, requested_at,
+	expires_at, state, COALESCE(decided_by, 0), decider, decided_at, reason, done_at, outcome`
+
+// scanApproval reads a row as it counts at this time: who reads it later than its end finds it lapsed.
+func scanApproval(scan func(...any) error, now time.Time, more ...any) (a Approval, once string, err error) {
+	var requested, expires int64
+	var decided, done sql.NullInt64
+	into := []any{
+		&a.ID, &once, &a.Kind, &a.ProjectID, &a.MerchantID, &a.Subject, &a.Title, &a.Amount, &a.Currency, &a.RequestedBy,
+		&a.Requester, &requested, &expires, &a.State, &a.DecidedBy, &a.Decider, &decided, &a.Reason, &done, &a.Outcome,
+	}
+	if err := scan(append(into, more...)...); err != nil {
+		return a, "", notFound(err)
+	}
+	a.RequestedAt, a.ExpiresAt = fromMicros(requested), fromMicros(expires)
+	a.DecidedAt, a.DoneAt = fromMicros(decided.Int64), fromMicros(done.Int64)
+	if a.State == ApprovalWaiting && !now.Before(a.ExpiresAt) {
+		a.State = ApprovalLapsed
+	}
+	return a, once, nil
+}
+
+// approval reads an approval inside a commit, without its content.
+func (t *tx) approval(ctx context.Context, id int64) (*Approval, error) {
+	var found *Approval
+	err := t.query(ctx, "SELECT "+approvalColumns+" FROM approvals WHERE id = $1", func(r *sql.Rows) error {
+		a, _, err := scanApproval(r.Scan, t.now)
+		found = &a
+		return err
+	}, id)
+	if err == nil && found == nil {
+		return nil, fmt.Errorf("%w: approval %d", ErrNotFound, id)
+	}
+	return found, err
+}
+
+// Approval reads an approval with its content. ErrNotFound where there is none.
+func (s *Store) Approval(ctx context.Context, id int64) (*Approval, error) {
+	var sealed []byte
+	row := s.reads.QueryRowContext(ctx, "SELECT "+approvalColumns+", sealed FROM approvals WHERE id = $1", id)
+	a, once, err := scanApproval(row.Scan, s.Now(), &sealed)
+	if err != nil {
+		return nil, s.unavailable(err)
+	}
+	a.Content, err = s.vault.Unseal(sealed, approvalPlace(a.ProjectID, once))
+	return &a, err
+}
