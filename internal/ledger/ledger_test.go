@@ -88,19 +88,19 @@ func TestCorrectionTakesWhatIsThereAndOwesTheRest(t *testing.T) {
 	}{
 		{100, 0, 30, 130, 0}, {0, -40, 30, 0, -10}, {0, -40, 50, 10, 0}, {100, 0, -30, 70, 0}, {100, 0, -130, 0, -30}, {0, -5, -10, 0, -15},
 	} {
-		b := ledger.NewBalance(1, "KGS", map[ledger.Account]int64{
-			ledger.Available: test.available, ledger.Receivable: test.receivable, ledger.Funding: -test.available - test.receivable,
+		b := NewBalance(1, "KGS", map[Account]int64{
+			Available: test.available, Receivable: test.receivable, Funding: -test.available - test.receivable,
 		})
 		for _, tr := range b.CorrectionTransfers(test.amount, "why", time.Unix(1, 0)) {
-			if tr.Kind != ledger.Correct || tr.Reason != "why" {
+			if tr.Kind != Correct || tr.Reason != "why" {
 				t.Errorf("transfer %+v", tr)
 			}
 			if err := b.Post(tr); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if b.Sum(ledger.Available) != test.wantAvailable || b.Sum(ledger.Receivable) != test.wantReceivable || b.Sum(ledger.Correction) != -test.amount {
-			t.Errorf("%+v: available %d, receivable %d, correction %d", test, b.Sum(ledger.Available), b.Sum(ledger.Receivable), b.Sum(ledger.Correction))
+		if b.Sum(Available) != test.wantAvailable || b.Sum(Receivable) != test.wantReceivable || b.Sum(Correction) != -test.amount {
+			t.Errorf("%+v: available %d, receivable %d, correction %d", test, b.Sum(Available), b.Sum(Receivable), b.Sum(Correction))
 		}
 	}
 }

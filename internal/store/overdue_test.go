@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"errors"
-	"math"
 	"strings"
 	"testing"
 	"time"
@@ -132,17 +131,17 @@ func TestFundsTakeTwoPeople(t *testing.T) {
 			t.Fatal(err)
 		}
 		want(0, 20)
-		if err := decide(ask("four", store.ApprovalTopUp, math.MaxInt64), 8, store.ApprovalApproved); err != nil {
+		if err := decide(ask("four", store.ApprovalTopUp, 1<<62), 8, store.ApprovalApproved); err != nil {
 			t.Fatal(err)
 		}
-		if err := decide(ask("five", store.ApprovalTopUp, math.MaxInt64), 8, store.ApprovalApproved); !errors.Is(err, ledger.ErrTransfer) {
+		if err := decide(ask("five", store.ApprovalTopUp, 1<<62), 8, store.ApprovalApproved); !errors.Is(err, ledger.ErrTransfer) {
 			t.Errorf("more than a balance holds: %v", err)
 		}
 		if err := decide(ask("six", store.ApprovalPayout, 1), 8, store.ApprovalApproved); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("a payout is no funds: %v", err)
 		}
 		lines, err := s.TransfersByHand(t.Context(), 210, 0, 3)
-		if err != nil || len(lines) != 3 || lines[0].Amount != math.MaxInt64-20 || lines[0].Credit != ledger.Available || lines[0].Reason != "wire 4711" {
+		if err != nil || len(lines) != 3 || lines[0].Amount != 1<<62-20 || lines[0].Credit != ledger.Available || lines[0].Reason != "wire 4711" {
 			t.Errorf("statement %+v, %v", lines, err)
 		}
 		if older, err := s.TransfersByHand(t.Context(), 210, lines[2].ID, 10); err != nil || len(older) != 3 || older[2].Reason != "opening balance" {
