@@ -88,6 +88,9 @@ var rooms = map[string][]string{
 	"internal/bench":     with(nouns, "internal/store", "internal/accept", "internal/gate", "internal/audit", "signature", "client"),
 	"internal/crashtest": with(nouns, "internal/store", "internal/audit", "signature", "client"),
 
+	// A past for those who try the product. It sends nothing: of callback it takes the schedule.
+	"internal/sample": with(nouns, "internal/store", "internal/accept", "internal/callback", "signature"),
+
 	// The proof that the public packages suffice for a merchant.
 	"internal/demo": {"client", "signature"},
 

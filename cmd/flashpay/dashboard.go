@@ -12,8 +12,8 @@ import (
 	"flashpay/internal/method"
 )
 
-// startDashboard starts the web site of staff.
-func (p *platform) startDashboard() error {
+// startDashboard starts the web site of staff, and what it does while nobody looks, which ends with ctx.
+func (p *platform) startDashboard(ctx context.Context) error {
 	c := p.config
 	address := c.DashboardURL
 	if address == "" {
@@ -32,6 +32,7 @@ func (p *platform) startDashboard() error {
 		return err
 	}
 	p.dashboard = startServer(c.Dashboard, site.Handler(), c.Logger, p.failed)
+	p.workers.Go(func() { site.Run(ctx) })
 	return nil
 }
 

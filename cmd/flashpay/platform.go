@@ -83,7 +83,7 @@ type platform struct {
 
 	failed  chan error // a part stopped by itself: the process should end; there is room for each part once
 	cancel  context.CancelFunc
-	workers sync.WaitGroup // engine and callbacks
+	workers sync.WaitGroup // engine, callbacks, and what Dashboard does while nobody looks
 	working atomic.Int32   // of them, those that run
 }
 
@@ -150,7 +150,7 @@ func (p *platform) start(ctx context.Context) (err error) {
 		p.gate = startServer(c.Gate, p.newGate().Handler(), c.Logger, p.failed)
 	}
 	if c.Dashboard != nil {
-		if err := p.startDashboard(); err != nil {
+		if err := p.startDashboard(working); err != nil {
 			return err
 		}
 	}

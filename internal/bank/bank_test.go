@@ -277,7 +277,7 @@ func TestOneKeyAtOnce(t *testing.T) {
 						NotifyURL: "http://platform/bank", NotifySecret: testSecret,
 					}
 					s := &submission{request: in, endpoint: newEndpoint(in.NotifyURL, in.NotifySecret), does: behaviourOf(in.Account), at: time.Now()}
-					if err := banks[c%len(banks)].batch.Do(t.Context(), op{submit: s}); err != nil {
+					if err := banks[c%len(banks)].batch.Do(t.Context(), op{submits: []*submission{s}}); err != nil {
 						t.Error(err)
 					}
 				})

@@ -23,7 +23,7 @@ const (
 	conflict            // the key belongs to another transfer
 )
 
-// submission is one POST /transfers on its way through a commit, and what the commit made of it.
+// submission is one transfer that was sent, on its way through a commit, and what the commit made of it.
 type submission struct {
 	request
 	endpoint endpoint
@@ -39,11 +39,11 @@ type submission struct {
 
 // op is one item of a commit. Exactly one field is set.
 type op struct {
-	submit *submission
-	fire   *firing
-	done   []string // tasks that are finished, by id
-	retry  []task   // notices that failed: due again at dueAt
-	lease  *lease
+	submits []*submission // of one request
+	fire    *firing
+	done    []string // tasks that are finished, by id
+	retry   []task   // notices that failed: due again at dueAt
+	lease   *lease
 }
 
 // firing is the execution of a timed step that is due.
@@ -203,9 +203,7 @@ func (c *commit) move(row *transfer, next change) error {
 func (c *commit) submit(ops []op) error {
 	var all []*submission
 	for _, o := range ops {
-		if o.submit != nil {
-			all = append(all, o.submit)
-		}
+		all = append(all, o.submits...)
 	}
 	// Stable: submissions of one key keep their order of arrival.
 	slices.SortStableFunc(all, func(x, y *submission) int { return cmp.Compare(x.Key, y.Key) })
@@ -373,11 +371,11 @@ func planTasks(row *transfer, submission string, now time.Time, steps []step) []
 // far as it has room for them, and go out right after the commit.
 func (c *commit) insertTasks(ops []op) error {
 	for _, o := range ops {
-		switch {
-		case o.fire != nil:
+		if o.fire != nil {
 			c.schedule(&o.fire.after, o.fire.tasks)
-		case o.submit != nil:
-			o.submit.notice = c.schedule(&o.submit.row, o.submit.tasks)
+		}
+		for _, s := range o.submits {
+			s.notice = c.schedule(&s.row, s.tasks)
 		}
 	}
 	return inChunks(c.tasks, func(tasks []scheduled) error {

@@ -15,7 +15,8 @@ const listPage = 1000
 
 // Handler serves the bank's API:
 //
-//	POST /transfers        a submission: key, reference, amount, currency, account, threshold, notify_url, notify_secret
+//	POST /transfers        a submission: key, reference, amount, currency, account, threshold, notify_url, notify_secret;
+//	                       with the content type application/x-ndjson several of them, one a line (handleSeveral)
 //	GET  /transfers/{key}  an inquiry; 404 with error code unknown_key where the bank knows no such transfer
 //	GET  /transfers        the books as JSON lines, in order of keys
 //	GET  /healthz          200 while the books can be read
@@ -31,6 +32,10 @@ func (b *Bank) Handler() http.Handler {
 }
 
 func (b *Bank) handleSubmit(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Content-Type") == typeLines {
+		b.handleSeveral(w, r)
+		return
+	}
 	in, err := readRequest(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -41,43 +46,55 @@ func (b *Bank) handleSubmit(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "bad_request", "", err.Error())
 		return
 	}
-	s := &submission{
-		request: in, endpoint: newEndpoint(in.NotifyURL, in.NotifySecret), does: behaviourOf(in.Account), at: time.Now(),
-	}
-	switch err := b.batch.Do(r.Context(), op{submit: s}); {
-	case errors.Is(err, batch.ErrQueueFull), errors.Is(err, batch.ErrClosed):
-		w.Header().Set("Retry-After", "1")
-		refuse(w, http.StatusServiceUnavailable, "busy", in.Key, "the bank takes no more transfers at the moment; nothing was recorded")
-	case err != nil:
-		refuse(w, http.StatusInternalServerError, "failed", in.Key, "the bank does not know whether the transfer was recorded: inquire")
-	default:
-		b.answer(w, r, s)
-	}
-}
-
-// answer tells what became of a submission, in the way that the account asked for.
-func (b *Bank) answer(w http.ResponseWriter, r *http.Request, s *submission) {
-	switch s.verdict {
-	case unavailable:
-		refuse(w, http.StatusServiceUnavailable, "unavailable", s.Key, "the bank is out of order, as this account asks")
+	s := newSubmission(in)
+	if status, code, message := b.take(r.Context(), []*submission{s}); status != 0 {
+		refuse(w, status, code, in.Key, message)
 		return
-	case conflict:
-		refuse(w, http.StatusConflict, "key_conflict", s.Key, "this key belongs to a transfer with another amount, currency or account")
-		return
-	case broken:
+	}
+	if s.waitsForNotice() {
+		awaitNotice(r.Context(), s.notice)
+	}
+	status, body := s.answer()
+	if status == 0 {
 		panic(http.ErrAbortHandler) // net/http breaks the connection without an answer
 	}
-	if s.first && s.does.breaks {
-		panic(http.ErrAbortHandler)
+	write(w, status, body)
+}
+
+func newSubmission(in request) *submission {
+	return &submission{request: in, endpoint: newEndpoint(in.NotifyURL, in.NotifySecret), does: behaviourOf(in.Account), at: time.Now()}
+}
+
+// take has the submissions of one request committed; status is not 0 where that failed, and how that is answered.
+func (b *Bank) take(ctx context.Context, all []*submission) (status int, code, message string) {
+	switch err := b.batch.Do(ctx, op{submits: all}); {
+	case errors.Is(err, batch.ErrQueueFull), errors.Is(err, batch.ErrClosed):
+		return http.StatusServiceUnavailable, "busy", "the bank takes no more transfers at the moment; nothing was recorded"
+	case err != nil:
+		return http.StatusInternalServerError, "failed", "the bank does not know whether the transfer was recorded: inquire"
 	}
-	if s.first && s.does.noticeFirst && s.notice != nil {
-		awaitNotice(r.Context(), s.notice)
+	return 0, "", ""
+}
+
+// waitsForNotice says whether the answer comes after the notice of the result.
+func (s *submission) waitsForNotice() bool { return s.first && s.does.noticeFirst && s.notice != nil }
+
+// answer is what became of a submission, told in the way that the account asked for; status 0: the connection is to be
+// broken.
+func (s *submission) answer() (status int, body []byte) {
+	switch {
+	case s.verdict == unavailable:
+		return http.StatusServiceUnavailable, appendError(nil, "unavailable", s.Key, "the bank is out of order, as this account asks")
+	case s.verdict == conflict:
+		return http.StatusConflict, appendError(nil, "key_conflict", s.Key, "this key belongs to a transfer with another amount, currency or account")
+	case s.verdict == broken, s.first && s.does.breaks:
+		return 0, nil
 	}
 	v := s.row.current()
 	if s.row.state == accepted || s.first && !s.does.tellsResult {
 		v = view{status: statusAccepted, at: s.row.acceptedAt}
 	}
-	write(w, http.StatusOK, appendTransfer(nil, &s.row, v))
+	return http.StatusOK, appendTransfer(nil, &s.row, v)
 }
 
 // awaitNotice waits until the notice was sent, or could not be.
@@ -144,6 +161,9 @@ func (b *Bank) handleHealth(w http.ResponseWriter, r *http.Request) {
 }
 
 func refuse(w http.ResponseWriter, status int, code, key, message string) {
+	if code == "busy" {
+		w.Header().Set("Retry-After", "1")
+	}
 	write(w, status, appendError(nil, code, key, message))
 }
 

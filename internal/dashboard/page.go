@@ -84,7 +84,7 @@ func newPageSet(lang string) (*pageSet, error) {
 		return nil, err
 	}
 	set := &pageSet{words: w, pages: make(map[string]*template.Template)}
-	base, err := template.New("layout.html").Funcs(w.functions()).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html")
+	base, err := template.New("layout.html").Funcs(w.functions()).ParseFS(pageFiles, "pages/layout.html", "pages/parts*.html")
 	if err != nil {
 		return nil, fmt.Errorf("dashboard: layout: %w", err)
 	}
@@ -94,7 +94,7 @@ func newPageSet(lang string) (*pageSet, error) {
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(path.Base(file), ".html")
-		if name == "layout" || name == "parts" {
+		if name == "layout" || strings.HasPrefix(name, "parts") {
 			continue
 		}
 		page, err := base.Clone()

@@ -24,6 +24,7 @@ const (
 // routes is the table of contents, and the one place that says who may do what.
 var routes = slices.Concat(
 	commonRoutes,
+	manualRoutes,
 )
 
 // commonRoutes belong to no section.

@@ -170,7 +170,7 @@ func (f *Field) fault(value string) (fault Fault, ok bool) {
 	case f.Kind == Integer && !isInteger(value):
 		return newFault(f.Path, "integer"), false
 	case f.MaxLength > 0 && n > f.MaxLength:
-		return newFault(f.Path, "length", "max", f.MaxLength, "count", n), false
+		return newFault(f.Path, "length", "max", f.MaxLength, "length", n), false
 	case n < f.MinLength:
 		return newFault(f.Path, "short", "min", f.MinLength), false
 	}

@@ -124,6 +124,15 @@ func (p *measured) Submit(ctx context.Context, t provider.Transfer) provider.Out
 	return o
 }
 
+// SubmitSeveral implements provider.Several, for a provider that does.
+func (p *measured) SubmitSeveral(ctx context.Context, transfers []provider.Transfer, told func(i int, o provider.Outcome)) {
+	started := time.Now()
+	p.Provider.(provider.Several).SubmitSeveral(ctx, transfers, func(i int, o provider.Outcome) {
+		p.count("submit", o, time.Since(started))
+		told(i, o)
+	})
+}
+
 // Inquire implements provider.Provider.
 func (p *measured) Inquire(ctx context.Context, q provider.Query) provider.Outcome {
 	started := time.Now()

@@ -20,6 +20,7 @@ type bank struct {
 	provider provider.Provider
 	name     string
 	traits   provider.Traits
+	together *together // nil: one transfer a call
 	pool     *work.Pool[*store.Work]
 	limiter  *rate.Limiter
 	breaker  *gobreaker.CircuitBreaker[provider.Outcome]
@@ -28,6 +29,9 @@ type bank struct {
 
 func newBank(p provider.Provider, c Config, run func(context.Context, *store.Work)) *bank {
 	b := &bank{provider: p, name: p.Name(), traits: p.Traits(), limiter: rate.NewLimiter(rate.Inf, 1)}
+	if several, ok := p.(provider.Several); ok && b.traits.Together > 1 {
+		b.together = &together{provider: p, several: several, most: b.traits.Together}
+	}
 	if b.traits.PerSecond > 0 {
 		b.limiter = rate.NewLimiter(rate.Limit(b.traits.PerSecond), b.traits.PerSecond)
 	}
@@ -80,21 +84,41 @@ func (b *bank) call(name string, f func() provider.Outcome) (out provider.Outcom
 	return out, false
 }
 
-// submit hands an operation over. Its context ends at the deadline that was committed with the intent, so that nothing
-// of ours can be on its way after it.
+// submit hands an operation over. Its call ends at the deadline that was committed with the intent, so that nothing of
+// ours can be on its way after it.
 func (e *Engine) submit(ctx context.Context, b *bank, w *store.Work) {
-	left := w.Operation.SubmitDeadline.Sub(e.store.Now())
-	ctx, cancel := context.WithTimeout(ctx, left)
-	defer cancel()
+	deadline := time.Now().Add(w.Operation.SubmitDeadline.Sub(e.store.Now()))
 	out := provider.Outcome{Kind: provider.NotSent, Message: "it waited for its turn until its deadline"}
-	if left > 0 && b.limiter.Wait(ctx) == nil {
-		out, _ = b.call("submit", func() provider.Outcome { return b.provider.Submit(ctx, transferOf(w)) })
+	if b.turn(ctx, deadline) {
+		out, _ = b.call("submit", func() provider.Outcome { return b.submit(ctx, transferOf(w), deadline) })
 	}
 	if out.Kind == provider.Accepted && e.differs(w, out) == "" {
 		e.accepted(w)
 		return
 	}
-	e.hear(context.WithoutCancel(ctx), w, out, "submit")
+	e.hear(ctx, w, out, "submit")
+}
+
+// turn waits until the rate limit allows a submit; false where that is not before the deadline.
+func (b *bank) turn(ctx context.Context, deadline time.Time) bool {
+	if !time.Now().Before(deadline) {
+		return false
+	}
+	if b.limiter.Limit() == rate.Inf {
+		return true
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	return b.limiter.Wait(ctx) == nil
+}
+
+func (b *bank) submit(ctx context.Context, t provider.Transfer, deadline time.Time) provider.Outcome {
+	if b.together != nil {
+		return b.together.submit(ctx, t, deadline)
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	return b.provider.Submit(ctx, t)
 }
 
 // inquire asks what became of an operation.

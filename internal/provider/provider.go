@@ -25,6 +25,15 @@ type Provider interface {
 	ReadNotification(ctx context.Context, n Notification) ([]Report, error)
 }
 
+// Several is what a Provider with Traits.Together above 1 is besides: it hands several transfers over in one call.
+type Several interface {
+	// SubmitSeveral hands transfers to the bank, under the rules of Submit for each of them, and tells told the outcome
+	// of each by its index, once and as soon as it is known. What one transfer meets is its own: a refusal of one says
+	// nothing of the others. A transfer whose answer did not come is Unknown, whatever the others were answered. It
+	// returns when all outcomes are told. told is called by one goroutine at a time.
+	SubmitSeveral(ctx context.Context, transfers []Transfer, told func(i int, o Outcome))
+}
+
 // Traits are an adapter's declarations.
 type Traits struct {
 	ID              int64         // the number shown as operation.provider.id
@@ -35,6 +44,7 @@ type Traits struct {
 	SettleTime      time.Duration // after a submit's deadline: until then «key not known» proves nothing
 	Concurrency     int           // calls at once
 	PerSecond       int           // submits a second; 0 is no limit
+	Together        int           // transfers that one call may carry (Several); 0 and 1: one
 }
 
 // Transfer is what a provider is asked to execute.

@@ -45,7 +45,7 @@ var moveCallbacks = newBulk(
 		scheduled = CASE WHEN callbacks.scheduled <> v.scheduled THEN callbacks.scheduled ELSE v.scheduled + 1 END,
 		lease = NULL, attempts = v.attempt, last_at = v.last_at, duration = v.duration,
 		http_status = v.http_status, error = v.error, answer = v.answer
-		FROM v WHERE callbacks.project_id = v.project_id AND callbacks.number = v.number AND callbacks.attempts = v.attempt - 1`)
+		FROM v WHERE callbacks.project_id = +v.project_id AND callbacks.number = +v.number AND callbacks.attempts = v.attempt - 1`)
 
 var insertAttempts = newBulk(
 	"INSERT INTO attempts (project_id, number, attempt, url, at, duration, http_status, error, answer) VALUES ",

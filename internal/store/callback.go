@@ -80,7 +80,7 @@ type callbackKey struct{ project, number int64 }
 var readCallbacks = newBulk("WITH v (project_id, number) AS (VALUES ", "(CAST(% AS BIGINT), CAST(% AS BIGINT))",
 	`) SELECT e.project_id, e.number, e.payment, e.operation, e.payment_status, e.operation_status, e.code, e.provider_id,
 		e.provider_payment_id, e.auth_code, e.at, c.url, c.lane, c.attempts, c.scheduled, o.amount, o.currency, o.created_at, `+paymentColumns+`
-		FROM v JOIN events e ON e.project_id = v.project_id AND e.number = v.number
+		FROM v JOIN events e ON e.project_id = +v.project_id AND e.number = +v.number
 		JOIN callbacks c ON c.project_id = e.project_id AND c.number = e.number
 		JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment
 		JOIN operations o ON o.project_id = e.project_id AND o.id = e.operation`)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -60,6 +61,24 @@ var postgresDialect = dialect{
 		// read the whole of it later.
 		"SET enable_seqscan = off", "SET enable_bitmapscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off",
 	},
+}
+
+// byKey is the address of a database whose connections find rows by key and index only, however small or new the tables
+// are: PostgreSQL's planner would else read, or sort, the whole of a table now and then.
+func (d *dialect) byKey(address string) string {
+	u, err := url.Parse(address)
+	if d.name != "postgres" || err != nil {
+		return address
+	}
+	q := u.Query()
+	for _, name := range []string{"enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_sort", "jit"} {
+		q.Set(name, "off")
+	}
+	q.Set("max_parallel_workers_per_gather", "0")
+	q.Set("plan_cache_mode", "force_generic_plan")
+	q.Set("default_transaction_read_only", "on")
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 var wordPattern = regexp.MustCompile(`\{\{(primary_key )?([^}]*)\}\}`)
@@ -126,16 +145,16 @@ func (d *dialect) classify(err error) fault {
 }
 
 // parseURL splits sqlite:PATH and postgres://… into the dialect and what its driver opens.
-func parseURL(url string) (d *dialect, address string, err error) {
+func parseURL(text string) (d *dialect, address string, err error) {
 	switch {
-	case strings.HasPrefix(url, "sqlite:"):
-		path := strings.TrimPrefix(url, "sqlite:")
+	case strings.HasPrefix(text, "sqlite:"):
+		path := strings.TrimPrefix(text, "sqlite:")
 		if path == "" || strings.ContainsAny(path, "?#") || strings.HasPrefix(path, ":memory:") {
-			return nil, "", fmt.Errorf("store: database %q: want sqlite: and the path of a file, such as sqlite:flashpay.db", url)
+			return nil, "", fmt.Errorf("store: database %q: want sqlite: and the path of a file, such as sqlite:flashpay.db", text)
 		}
 		return &sqliteDialect, path, nil
-	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
-		return &postgresDialect, url, nil
+	case strings.HasPrefix(text, "postgres://"), strings.HasPrefix(text, "postgresql://"):
+		return &postgresDialect, text, nil
 	}
-	return nil, "", fmt.Errorf("store: database %q: want sqlite:PATH or postgres://user:password@host/database", url)
+	return nil, "", fmt.Errorf("store: database %q: want sqlite:PATH or postgres://user:password@host/database", text)
 }

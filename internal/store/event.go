@@ -108,7 +108,7 @@ var lockCounters = map[string]*bulk{
 }
 
 var updateCounters = newBulk("WITH v (project_id, events) AS (VALUES ", "(CAST(% AS BIGINT), CAST(% AS BIGINT))",
-	") UPDATE counters SET events = v.events FROM v WHERE counters.project_id = v.project_id")
+	") UPDATE counters SET events = v.events FROM v WHERE counters.project_id = +v.project_id")
 
 var insertEvents = newBulk(
 	"INSERT INTO events (project_id, number, payment, operation, payment_status, operation_status, code, provider_id, provider_payment_id, auth_code, at) VALUES ",

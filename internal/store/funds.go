@@ -115,7 +115,7 @@ var updateBalances = newBulk(
 	"(CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT))",
 	`) UPDATE balances SET available = v.available, held = v.held, disputed = v.disputed, receivable = v.receivable,
 		settlement = v.settlement, funding = v.funding, fees = v.fees, conversion = v.conversion, correction = v.correction
-		FROM v WHERE balances.project_id = v.project_id AND balances.currency = v.currency`)
+		FROM v WHERE balances.project_id = +v.project_id AND balances.currency = v.currency || ''`)
 
 var insertTransfers = newBulk(
 	"INSERT INTO transfers (id, project_id, currency, debit, credit, amount, kind, payment, operation, reason, at) VALUES ",

@@ -73,7 +73,7 @@ var insertNotifications = newBulk(
 var moveNotifications = newBulk("WITH v (id, state, error, next_at) AS (VALUES ",
 	"(CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS TEXT), CAST(% AS BIGINT))",
 	`) UPDATE notifications SET state = v.state, error = v.error, next_at = v.next_at, lease = NULL, tries = notifications.tries + 1
-		FROM v WHERE notifications.id = v.id AND notifications.state = 'new'`)
+		FROM v WHERE notifications.id = +v.id AND notifications.state = 'new'`)
 
 func (t *tx) writeNotifications(ctx context.Context, commands []*command) error {
 	var inserts, moves []any

@@ -35,6 +35,9 @@ type Config struct {
 	Serve   bool   // this process works on the road: it takes a shard, and the file's only server lock
 	Logger  *slog.Logger
 	Follow  time.Duration // how often changed settings are looked for; 0: twice a second
+	// Clock tells the time of all that is stored; nil: this machine's clock does, on PostgreSQL corrected by the
+	// database's. Another one is for making a past, where no server works on the database.
+	Clock func() time.Time
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -42,6 +45,7 @@ type Store struct {
 	dialect *dialect
 	reads   *sql.DB
 	readers sync.Map // *sql.Stmt on reads, by their texts
+	lists   *sql.DB  // reads of the register, planned by key
 	writes  *sql.DB
 	vault   *vault.Vault
 	logger  *slog.Logger
@@ -57,7 +61,8 @@ type Store struct {
 	trouble atomic.Pointer[error] // why the writer cannot commit now
 	lock    *os.File
 
-	clock     atomic.Int64 // microseconds to add to this machine's time
+	given     func() time.Time // Config.Clock
+	clock     atomic.Int64     // microseconds to add to this machine's time
 	snapshot  atomic.Pointer[snapshot]
 	refreshMu sync.Mutex
 	used      sync.Map     // *atomic.Int64, when a request was last signed with a key that is not saved yet, by keyRef
@@ -82,7 +87,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{dialect: d, url: c.URL, logger: c.Logger, owner: newOwner()}
+	s := &Store{dialect: d, url: c.URL, logger: c.Logger, owner: newOwner(), given: c.Clock}
 	if err := s.open(ctx, c, address); err != nil {
 		s.release()
 		return nil, err
@@ -129,6 +134,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if c.Serve {
 		s.every(background, cmp.Or(c.Follow, 500*time.Millisecond), s.follow)
 		s.every(background, time.Minute, s.SealJournal)
+		s.every(background, followBeat, s.FollowJournal)
 		s.every(background, time.Minute, s.saveKeyUse)
 		s.every(background, time.Hour, s.DropOld)
 	}
@@ -159,9 +165,14 @@ func (s *Store) connect(ctx context.Context, address string, serve bool) (err er
 	if s.reads, err = sql.Open(s.dialect.driver, readDSN); err != nil {
 		return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
 	}
-	s.writes.SetMaxOpenConns(2) // the session's, and one for what must not wait for it
-	s.reads.SetMaxOpenConns(8)
-	s.reads.SetMaxIdleConns(8)
+	if s.lists, err = sql.Open(s.dialect.driver, s.dialect.byKey(readDSN)); err != nil {
+		return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
+	}
+	s.writes.SetMaxOpenConns(3) // the session's, and those of what must not wait for it
+	for _, db := range []*sql.DB{s.reads, s.lists} {
+		db.SetMaxOpenConns(8)
+		db.SetMaxIdleConns(8)
+	}
 	if err := s.writes.PingContext(ctx); err != nil {
 		return fmt.Errorf("store: database %s cannot be opened: %w", redacted(s.url), err)
 	}
@@ -277,8 +288,12 @@ func (s *Store) every(ctx context.Context, interval time.Duration, f func(contex
 	})
 }
 
-// Now is the database's time: this machine's, corrected by the offset that was measured, in whole microseconds.
+// Now is the database's time, in whole microseconds: this machine's, corrected by the offset that was measured, or what
+// Config.Clock tells.
 func (s *Store) Now() time.Time {
+	if s.given != nil {
+		return s.given().UTC().Truncate(time.Microsecond)
+	}
 	return time.UnixMicro(time.Now().UnixMicro() + s.clock.Load()).UTC()
 }
 
@@ -360,7 +375,7 @@ func (s *Store) release() {
 	if s.session != nil {
 		s.session.close()
 	}
-	for _, db := range []*sql.DB{s.reads, s.writes} {
+	for _, db := range []*sql.DB{s.reads, s.lists, s.writes} {
 		if db != nil {
 			_ = db.Close()
 		}

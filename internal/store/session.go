@@ -28,10 +28,12 @@ func newSession(ctx context.Context, d *dialect, db *sql.DB) (*session, error) {
 	return &session{dialect: d, conn: conn, statements: make(map[string]*sql.Stmt)}, nil
 }
 
+// close ends the session. Where no other takes its place, its next statement fails as on a connection that broke.
 func (s *session) close() {
 	for _, stmt := range s.statements {
 		_ = stmt.Close()
 	}
+	clear(s.statements)
 	_ = s.conn.Close()
 }
 

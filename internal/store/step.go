@@ -120,7 +120,7 @@ const (
 		CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT))`
 	moveOperationsTail = `) UPDATE operations SET stage = v.stage, status = v.status, provider_payment_id = v.provider_payment_id, auth_code = v.auth_code,
 		code = v.code, inquiries = v.inquiries, updated_at = v.updated_at, next_at = v.next_at, lease = NULL, version = v.before + 1
-		FROM v WHERE operations.project_id = v.project_id AND operations.id = v.id AND operations.version = v.before RETURNING operations.id`
+		FROM v WHERE operations.project_id = +v.project_id AND operations.id = +v.id AND operations.version = +v.before RETURNING operations.id`
 )
 
 // moveOperations makes the compare-and-set of every step, in the order of their operations: operations first, then the
@@ -197,7 +197,7 @@ var movePayments = newBulk(
 	"WITH v (project_id, id, before, status, updated_at, events, head_seq, head_hash) AS (VALUES ",
 	"(CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS {{bytes}}))",
 	`) UPDATE payments SET status = v.status, updated_at = v.updated_at, events = v.events, head_seq = v.head_seq, head_hash = v.head_hash
-		FROM v WHERE payments.project_id = v.project_id AND payments.id = v.id AND payments.head_seq = v.before RETURNING payments.id`)
+		FROM v WHERE payments.project_id = +v.project_id AND payments.id = +v.id AND payments.head_seq = +v.before RETURNING payments.id`)
 
 // paymentMove is one row of movePayments: p as it shall be, and the length of the journal that it must have before.
 func paymentMove(p *payout.Payment, before int64) []any {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,7 +53,55 @@ func Run(t *testing.T, start func(t *testing.T) Harness) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, start(t)) })
+		t.Run(tt.name+", in company", func(t *testing.T) {
+			h := start(t)
+			if h.Provider.Traits().Together < 2 {
+				return // it takes one transfer a call
+			}
+			several, ok := h.Provider.(provider.Several)
+			if !ok {
+				t.Fatal("Traits.Together promises several transfers a call, and the provider is no provider.Several")
+			}
+			h.Provider = &company{Provider: h.Provider, several: several, t: t, neighbour: h.Paid}
+			tt.test(t, h)
+		})
 	}
+}
+
+// company submits every transfer in one call with two others: what is promised of one holds there, too.
+type company struct {
+	provider.Provider
+	several   provider.Several
+	t         *testing.T
+	neighbour provider.Transfer
+	calls     atomic.Int64
+}
+
+// SubmitSeveral implements provider.Several.
+func (c *company) SubmitSeveral(ctx context.Context, all []provider.Transfer, told func(i int, o provider.Outcome)) {
+	c.several.SubmitSeveral(ctx, all, told)
+}
+
+// Submit implements provider.Provider. The transfer comes last, so that an answer that breaks off lacks it.
+func (c *company) Submit(ctx context.Context, t provider.Transfer) provider.Outcome {
+	n := c.calls.Add(1)
+	all := []provider.Transfer{with(c.neighbour, fmt.Sprint("LEFT", n)), with(c.neighbour, fmt.Sprint("RIGHT", n)), t}
+	told := make([]int, len(all))
+	var outcome provider.Outcome
+	c.several.SubmitSeveral(ctx, all, func(i int, o provider.Outcome) {
+		told[i]++
+		if i == len(all)-1 {
+			outcome = o
+		} else if o.Kind == provider.Declined {
+			c.t.Errorf("a neighbour of %s was declined: %+v", t.Key, o)
+		}
+	})
+	for i, times := range told {
+		if times != 1 {
+			c.t.Errorf("the outcome of %s was told %d times", all[i].Key, times)
+		}
+	}
+	return outcome
 }
 
 // with is the transfer under another key.
@@ -108,6 +157,9 @@ func traits(t *testing.T, h Harness) {
 	}
 	if tr.ID <= 0 || tr.SubmitDeadline <= 0 || tr.InquireDeadline <= 0 || tr.SettleTime < 0 || tr.Concurrency <= 0 || tr.PerSecond < 0 {
 		t.Errorf("traits leave something open: %+v", tr)
+	}
+	if _, ok := h.Provider.(provider.Several); tr.Together < 0 || tr.Together > 1 && !ok {
+		t.Errorf("traits promise %d transfers a call", tr.Together)
 	}
 	if again := h.Provider.Traits(); again != tr {
 		t.Errorf("traits change: %+v, then %+v", tr, again)

@@ -13,6 +13,9 @@
 //   - 409: Unknown. The key belongs to a transfer with another content, which may have been paid; the inquiry that
 //     follows shows that content, which makes it a discrepancy.
 //
+// Several transfers in one request (several.go) are answered line by line, and each line is read as an answer of its own.
+// A transfer without a line is Unknown; so are all where the request as a whole is answered with anything but lines.
+//
 // An inquiry is NotSent only where the bank itself says, in its own error body, that it does not know that very key.
 package sandbox
 
@@ -60,6 +63,7 @@ type Config struct {
 	SettleTime      time.Duration // default 2 s
 	Concurrency     int           // default 128
 	PerSecond       int           // submits a second; default no limit
+	Together        int           // transfers in one request, at most; default 64
 }
 
 // Adapter is the sandbox's provider.Provider. It is safe for concurrent use.
@@ -71,7 +75,10 @@ type Adapter struct {
 	client    *http.Client
 }
 
-var _ provider.Provider = (*Adapter)(nil)
+var (
+	_ provider.Provider = (*Adapter)(nil)
+	_ provider.Several  = (*Adapter)(nil)
+)
 
 // New makes an adapter. It calls nobody; a bank that is away shows at the first transfer.
 func New(cfg Config) (*Adapter, error) {
@@ -89,6 +96,7 @@ func New(cfg Config) (*Adapter, error) {
 			InquireDeadline: or(cfg.InquireDeadline, 5*time.Second),
 			SettleTime:      or(cfg.SettleTime, 2*time.Second),
 			Concurrency:     or(cfg.Concurrency, 128),
+			Together:        or(cfg.Together, 64),
 		},
 		transfers: strings.TrimRight(cfg.BankURL, "/") + "/transfers",
 		notifyURL: cfg.NotifyURL,
@@ -143,41 +151,60 @@ type submission struct {
 
 // Submit hands one transfer to the bank, in at most one HTTP request.
 func (a *Adapter) Submit(ctx context.Context, t provider.Transfer) provider.Outcome {
-	body, err := json.Marshal(submission{
-		Key: t.Key, Reference: t.Reference, Amount: t.Amount, Currency: t.Currency, Account: t.Account,
-		Threshold: t.Threshold.UTC(), NotifyURL: a.notifyURL, NotifySecret: string(a.secret),
-	})
-	if err != nil { // a threshold beyond the year 9999
-		return provider.Outcome{Kind: provider.NotSent, Message: "the transfer has no JSON form: " + err.Error()}
-	}
-	if err := ctx.Err(); err != nil {
-		return provider.Outcome{Kind: provider.NotSent, Message: "not sent, the time was up before: " + err.Error()}
+	body, err := a.message(t)
+	if err != nil {
+		return noMessage(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.traits.SubmitDeadline)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.transfers, bytes.NewReader(body))
+	request, err := a.post(ctx, "application/json", body)
 	if err != nil {
 		return provider.Outcome{Kind: provider.NotSent, Message: "not sent: " + err.Error()}
 	}
-	request.Header.Set("Content-Type", "application/json")
+	r, err := a.call(request)
+	if err != nil {
+		return unanswered(ctx, t, err)
+	}
+	return submitOutcome(r, t)
+}
+
+// message is a transfer as the bank takes it.
+func (a *Adapter) message(t provider.Transfer) ([]byte, error) {
+	return json.Marshal(submission{
+		Key: t.Key, Reference: t.Reference, Amount: t.Amount, Currency: t.Currency, Account: t.Account,
+		Threshold: t.Threshold.UTC(), NotifyURL: a.notifyURL, NotifySecret: string(a.secret),
+	})
+}
+
+// noMessage is the outcome of a transfer that has no message: its threshold is beyond the year 9999.
+func noMessage(err error) provider.Outcome {
+	return provider.Outcome{Kind: provider.NotSent, Message: "the transfer has no JSON form: " + err.Error()}
+}
+
+// post prepares the one request of a submit. An error says that nothing is sent.
+func (a *Adapter) post(ctx context.Context, contentType string, body []byte) (*http.Request, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("the time was up before: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.transfers, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", contentType)
 	// net/http sends a request again by itself, on a new connection, when it can get the body a second time; this
 	// keeps it from doing so.
 	request.GetBody = nil
-	r, err := a.call(request)
-	if err != nil {
-		o := provider.Outcome{Kind: provider.Unknown, Message: err.Error()}
-		if neverConnected(err) {
-			o.Kind = provider.NotSent
-		} else {
-			o.Blameless = asksToBreak(t.Account) && ctx.Err() == nil
-		}
-		return o
+	return request, nil
+}
+
+// unanswered is the outcome of a transfer whose answer did not come.
+func unanswered(ctx context.Context, t provider.Transfer, err error) provider.Outcome {
+	o := provider.Outcome{Kind: provider.Unknown, Message: err.Error()}
+	if neverConnected(err) {
+		o.Kind = provider.NotSent
+	} else {
+		o.Blameless = asksToBreak(t.Account) && ctx.Err() == nil
 	}
-	o := submitOutcome(r, t.Key)
-	if o.Kind == provider.Returned { // of a key sent again; the return itself comes by notification
-		o.Kind = provider.Succeeded
-	}
-	o.Blameless = o.Kind == provider.Unknown && r.status == http.StatusServiceUnavailable && endsWith(t.Account, "0006")
 	return o
 }
 
@@ -264,13 +291,20 @@ func (r reply) describe() string {
 }
 
 // submitOutcome reads the answer to a submission as the package comment says.
-func submitOutcome(r reply, key string) provider.Outcome {
+func submitOutcome(r reply, t provider.Transfer) provider.Outcome {
 	switch {
 	case r.status == http.StatusOK && r.garbled == nil:
-		return r.message.outcome(key)
+		o := r.message.outcome(t.Key)
+		if o.Kind == provider.Returned { // of a key sent again; the return itself comes by notification
+			o.Kind = provider.Succeeded
+		}
+		return o
 	case r.status == http.StatusBadRequest && r.says("bad_request"),
 		r.status == http.StatusRequestEntityTooLarge && r.says("too_large"):
 		return provider.Outcome{Kind: provider.Declined, Code: codeRefused, Message: r.describe()}
 	}
-	return provider.Outcome{Kind: provider.Unknown, Message: r.describe()}
+	return provider.Outcome{
+		Kind: provider.Unknown, Message: r.describe(),
+		Blameless: r.status == http.StatusServiceUnavailable && endsWith(t.Account, "0006"),
+	}
 }

@@ -182,19 +182,21 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// TestTable sends each row of the bank's table through the adapter until it is accepted, as the platform would.
-func TestTable(t *testing.T) {
+// tableRow is a row of the bank's table, as the adapter tells it.
+type tableRow struct {
+	ending   string
+	submits  []provider.Outcome // until it is accepted
+	inquire  []provider.Outcome // right after each
+	notified provider.Outcome   // the first notification; unknown: none
+}
+
+func table() []tableRow {
 	unknown, blameless := provider.Outcome{Kind: provider.Unknown}, provider.Outcome{Kind: provider.Unknown, Blameless: true}
 	accepted := provider.Outcome{Kind: provider.Accepted}
 	succeeded := provider.Outcome{Kind: provider.Succeeded}
 	declined := func(code int) provider.Outcome { return provider.Outcome{Kind: provider.Declined, Code: code} }
 	notSent := provider.Outcome{Kind: provider.NotSent}
-	tests := []struct {
-		ending   string
-		submits  []provider.Outcome
-		inquire  []provider.Outcome // right after each
-		notified provider.Outcome   // the first notification; unknown: none
-	}{
+	return []tableRow{
 		{"0001", []provider.Outcome{accepted}, []provider.Outcome{declined(20000)}, declined(20000)},
 		{"0002", []provider.Outcome{accepted}, []provider.Outcome{declined(20102)}, declined(20102)},
 		{"0003", []provider.Outcome{accepted}, []provider.Outcome{declined(20106)}, declined(20106)},
@@ -210,12 +212,17 @@ func TestTable(t *testing.T) {
 		{"0014", []provider.Outcome{succeeded}, []provider.Outcome{succeeded}, unknown},
 		{"0016", []provider.Outcome{accepted}, []provider.Outcome{succeeded}, succeeded},
 	}
+}
+
+func same(got, want provider.Outcome) bool {
+	return got.Kind == want.Kind && got.Code == want.Code && got.Blameless == want.Blameless
+}
+
+// TestTable sends each row of the bank's table through the adapter until it is accepted, as the platform would.
+func TestTable(t *testing.T) {
 	w := newWorld(t, bank.Config{State: filepath.Join(t.TempDir(), "bank")})
 	a := w.adapter(sandbox.Config{})
-	same := func(got, want provider.Outcome) bool {
-		return got.Kind == want.Kind && got.Code == want.Code && got.Blameless == want.Blameless
-	}
-	for _, tt := range tests {
+	for _, tt := range table() {
 		tr := transfer("ROW"+tt.ending, "12345678"+tt.ending)
 		for i, want := range tt.submits {
 			if got := a.Submit(t.Context(), tr); !same(got, want) {

@@ -1,0 +1,211 @@
+package dashboard
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"flashpay/internal/manual"
+	"flashpay/internal/merchant"
+	"flashpay/internal/payout"
+	"flashpay/internal/staff"
+	"flashpay/internal/store"
+)
+
+// manualRoutes are payouts by hand.
+var manualRoutes = []route{
+	{pattern: "GET /manual", right: staff.ViewManual, serve: serveManualList},
+	{pattern: "GET /manual/waiting", right: staff.ViewManual, serve: serveWaitingList},
+	{pattern: "GET /manual/new", right: staff.IssuePayouts, serve: serveManualForm},
+	{pattern: "POST /manual/new", right: staff.IssuePayouts, serve: serveManualForm},
+	{pattern: "POST /manual/account", right: staff.IssuePayouts, serve: serveAccountDoctor},
+	{pattern: "POST /manual/check", right: staff.IssuePayouts, serve: serveManualCheck},
+	{pattern: "POST /manual/send", right: staff.IssuePayouts, fresh: true, serve: serveManualSend},
+	{pattern: "GET /manual/payouts/{project}/{request}", right: staff.ViewManual, serve: serveManualPayout},
+	{pattern: "GET /manual/approvals/{id}", right: staff.ViewManual, serve: serveApproval},
+	{pattern: "POST /manual/approvals/{id}/approve", right: staff.IssuePayouts, fresh: true, serve: serveApprove},
+	{pattern: "POST /manual/approvals/{id}/reject", right: staff.IssuePayouts, serve: serveReject},
+	{pattern: "POST /manual/approvals/{id}/withdraw", right: staff.IssuePayouts, serve: serveWithdraw},
+}
+
+// manual makes payouts by hand.
+func (d *Dashboard) manual() *manual.Service {
+	return &manual.Service{Store: d.Store, Payouts: d.Accept, Methods: d.Methods, Banks: d.Banks}
+}
+
+// Run does what has to go on while nobody looks, until the context ends: payouts that were approved by a process that
+// ended before it could send them are sent.
+func (d *Dashboard) Run(ctx context.Context) {
+	d.manual().Run(ctx, func(err error) {
+		d.Logger.Error("dashboard: an approved payout could not be sent; it is tried again", "err", err)
+	})
+}
+
+// manualTabs are the tabs above the lists of this section.
+type manualTabs struct {
+	Here    string // "payouts" or "waiting"
+	Waiting string // how many wait for a second person; empty: none
+}
+
+// most is up to how many waiting approvals are counted.
+const most = 99
+
+func (v *visit) manualTabs(here string) (manualTabs, error) {
+	waiting, err := v.d.Store.Approvals(v.ctx(), store.ApprovalFilter{
+		Projects: v.projectIDs(), Kinds: []string{store.ApprovalPayout}, State: store.ApprovalWaiting, Limit: most + 1,
+	})
+	tabs := manualTabs{Here: here}
+	switch n := len(waiting); {
+	case n > most:
+		tabs.Waiting = strconv.Itoa(most) + "+"
+	case n > 0:
+		tabs.Waiting = strconv.Itoa(n)
+	}
+	return tabs, err
+}
+
+// projectIDs are the projects that the user sees; nil for operators, who see all.
+func (v *visit) projectIDs() []int64 {
+	if v.user.Operator() {
+		return nil
+	}
+	ids := []int64{}
+	for _, p := range v.projects() {
+		ids = append(ids, p.ID)
+	}
+	return ids
+}
+
+// listLength is how many rows a page of this section's lists has.
+const listLength = 25
+
+// listPlace reads where a page of a list begins: microseconds and id, as placeText writes them.
+func listPlace(text string) (at time.Time, id int64) {
+	micros, number, _ := strings.Cut(text, "-")
+	m, errM := strconv.ParseInt(micros, 10, 64)
+	n, errN := strconv.ParseInt(number, 10, 64)
+	if errM != nil || errN != nil {
+		return time.Time{}, 0
+	}
+	return time.UnixMicro(m).UTC(), n
+}
+
+func placeText(at time.Time, id int64) string { return fmt.Sprintf("%d-%d", at.UnixMicro(), id) }
+
+// pageLinks are the addresses beside a list's page; empty: there is none.
+type pageLinks struct{ Newest, Next string }
+
+func (v *visit) pageLinks(next string) pageLinks {
+	var links pageLinks
+	q := v.r.URL.Query()
+	if q.Get("after") != "" {
+		first := url.Values{}
+		for name, values := range q {
+			if name != "after" {
+				first[name] = values
+			}
+		}
+		links.Newest = v.r.URL.Path + "?" + first.Encode()
+	}
+	if next != "" {
+		q.Set("after", next)
+		links.Next = v.r.URL.Path + "?" + q.Encode()
+	}
+	return links
+}
+
+// manualRow is a payout in the list.
+type manualRow struct {
+	payout.Payment
+	Project *merchant.Project
+	Href    string
+}
+
+type manualList struct {
+	Tabs  manualTabs
+	Rows  []manualRow
+	Links pageLinks
+}
+
+func serveManualList(d *Dashboard, v *visit) error {
+	at, id := listPlace(v.r.URL.Query().Get("after"))
+	payments, err := d.Store.ManualPayments(v.ctx(), v.projectIDs(), store.PaymentPlace{At: at, ID: id}, listLength+1)
+	if err != nil {
+		return err
+	}
+	list := manualList{}
+	if list.Tabs, err = v.manualTabs("payouts"); err != nil {
+		return err
+	}
+	next := ""
+	if len(payments) > listLength {
+		payments = payments[:listLength]
+		last := payments[listLength-1]
+		next = placeText(last.CreatedAt, last.ID)
+	}
+	for _, p := range payments {
+		project, _ := d.Store.Project(p.ProjectID)
+		list.Rows = append(list.Rows, manualRow{p, project, manualPath(p.ProjectID, p.RequestID)})
+	}
+	list.Links = v.pageLinks(next)
+	return v.render("manual", Page{Title: v.t("manual.title"), Data: list, Wide: true})
+}
+
+// manualPath is the page of a payout by hand.
+func manualPath(projectID int64, requestID string) string {
+	return fmt.Sprintf("/manual/payouts/%d/%s", projectID, url.PathEscape(requestID))
+}
+
+// approvalRow is an approval in the list.
+type approvalRow struct {
+	store.Approval
+	Project *merchant.Project
+	Mine    bool // who looks has asked for it
+}
+
+type waitingList struct {
+	Tabs   manualTabs
+	State  string
+	States []string
+	Rows   []approvalRow
+	Links  pageLinks
+}
+
+var approvalStates = []string{
+	store.ApprovalWaiting, store.ApprovalApproved, store.ApprovalRejected, store.ApprovalWithdrawn, store.ApprovalLapsed,
+}
+
+func serveWaitingList(d *Dashboard, v *visit) error {
+	list := waitingList{State: store.ApprovalWaiting, States: approvalStates}
+	for _, state := range approvalStates {
+		if v.r.URL.Query().Get("state") == state {
+			list.State = state
+		}
+	}
+	var err error
+	if list.Tabs, err = v.manualTabs("waiting"); err != nil {
+		return err
+	}
+	at, id := listPlace(v.r.URL.Query().Get("after"))
+	approvals, err := d.Store.Approvals(v.ctx(), store.ApprovalFilter{
+		Projects: v.projectIDs(), Kinds: []string{store.ApprovalPayout}, State: list.State, After: store.ApprovalPlace{At: at, ID: id}, Limit: listLength + 1,
+	})
+	if err != nil {
+		return err
+	}
+	next := ""
+	if len(approvals) > listLength {
+		approvals = approvals[:listLength]
+		last := approvals[listLength-1].Place()
+		next = placeText(last.At, last.ID)
+	}
+	for _, a := range approvals {
+		project, _ := d.Store.Project(a.ProjectID)
+		list.Rows = append(list.Rows, approvalRow{a, project, a.RequestedBy == v.user.ID})
+	}
+	list.Links = v.pageLinks(next)
+	return v.render("manual_waiting", Page{Title: v.t("manual.title"), Data: list, Wide: true})
+}

@@ -1,0 +1,220 @@
+package dashboard
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"flashpay/internal/manual"
+	"flashpay/internal/merchant"
+	"flashpay/internal/payout"
+	"flashpay/internal/staff"
+	"flashpay/internal/store"
+)
+
+// payoutResult is a payout whose result is followed.
+type payoutResult struct {
+	payout.Payment
+	Project   *merchant.Project
+	Operation payout.Operation // the newest
+	Final     bool
+	Code      codeNote
+	Funds     bool // it was declined for want of funds
+	Sum       manual.Sum
+	Href      string // of the payment in the register
+}
+
+// codeNote explains a code.
+type codeNote struct {
+	Code    int
+	Message string // of the registry
+	Advice  string // what to do now; empty: nothing
+}
+
+// explain says what a code means and what to do. Where the bank may still pay, it is never to send again.
+func (v *visit) explain(code int, stage payout.Stage) codeNote {
+	note := codeNote{Code: code, Message: payout.Message(code)}
+	entry, _ := payout.LookUp(code)
+	switch {
+	case stage == payout.Disputed || stage == payout.Unsettled:
+		note.Advice = v.t("manual.advice.clarified")
+	case code == payout.CodeInsufficientFunds:
+		note.Advice = v.t("manual.advice.funds")
+	case entry.Action == "none" || entry.Action == "":
+	default:
+		note.Advice = v.t("manual.advice." + entry.Action)
+	}
+	return note
+}
+
+// serveManualPayout shows a payout, and follows it until its status is final.
+func serveManualPayout(d *Dashboard, v *visit) error {
+	p, err := v.project(v.r.PathValue("project"))
+	if err != nil {
+		return err
+	}
+	view, err := d.Store.PaymentViewByRequest(v.ctx(), p.ID, v.r.PathValue("request"))
+	if err != nil {
+		return err
+	}
+	newest := view.Operations[len(view.Operations)-1]
+	result := payoutResult{
+		Payment: view.Payment, Project: p, Operation: newest, Final: view.Payment.Status.Final(),
+		Sum: manual.Sum{Amount: view.Payment.Amount, Currency: view.Payment.Currency}, Href: paymentPath(&view.Payment),
+	}
+	if result.Final {
+		result.Code = v.explain(newest.Code, newest.Stage)
+		result.Funds = newest.Code == payout.CodeInsufficientFunds
+	}
+	page := Page{Title: v.t("manual.result_title"), Data: result}
+	if v.isFragment() {
+		return v.fragment("manual_result", "live", page)
+	}
+	return v.render("manual_result", page)
+}
+
+// approvalView is an order that waits for a second person, or did.
+type approvalView struct {
+	*store.Approval
+	Order   *orderView
+	Project *merchant.Project
+	Decides bool     // who looks may approve or reject
+	Mine    bool     // who looks has asked for it
+	Blocked string   // why it cannot be sent as things stand
+	Sent    string   // where the payout is
+	Code    codeNote // why it was refused when it was sent
+	Sending bool     // approved, and about to be sent
+}
+
+func approvalPath(id int64) string { return "/manual/approvals/" + strconv.FormatInt(id, 10) }
+
+// approval finds an approval of a payout that the user may see.
+func (v *visit) approval() (*store.Approval, *merchant.Project, error) {
+	id, err := strconv.ParseInt(v.r.PathValue("id"), 10, 64)
+	if err != nil {
+		return nil, nil, errNotFound
+	}
+	a, err := v.d.Store.Approval(v.ctx(), id)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, ok := v.d.Store.Project(a.ProjectID)
+	if a.Kind != store.ApprovalPayout || !ok || !v.user.Sees(p) {
+		return nil, nil, errNotFound
+	}
+	return a, p, nil
+}
+
+func serveApproval(_ *Dashboard, v *visit) error { return v.showApproval(http.StatusOK, newForm()) }
+
+func (v *visit) showApproval(status int, f *Form) error {
+	a, p, err := v.approval()
+	if err != nil {
+		return err
+	}
+	order, refusal, err := v.d.manual().Waiting(a)
+	if err != nil {
+		return err
+	}
+	view := &approvalView{Approval: a, Project: p, Mine: a.RequestedBy == v.user.ID}
+	view.Decides = a.State == store.ApprovalWaiting && !view.Mine && v.user.Can(staff.IssuePayouts)
+	view.Sending = a.State == store.ApprovalApproved && a.DoneAt.IsZero()
+	if view.Order, err = v.orderView(order); err != nil {
+		return err
+	}
+	if refusal != nil && a.State == store.ApprovalWaiting {
+		view.Blocked = v.t("manual.blocked", "code", refusal.Code, "message", payout.Message(refusal.Code))
+	}
+	if code, ok := manual.RefusedOutcome(a.Outcome); ok {
+		view.Code = v.explain(code, "")
+	}
+	if a.Outcome == manual.OutcomeAccepted {
+		sent, err := v.d.Store.PaymentView(v.ctx(), a.ProjectID, a.Subject)
+		if err != nil {
+			return err
+		}
+		view.Sent = manualPath(p.ID, sent.Payment.RequestID)
+	}
+	page := Page{Title: v.t("manual.approval_title"), Form: f, Data: view}
+	if v.isFragment() {
+		return v.fragment("manual_approval", "state", page)
+	}
+	return v.renderStatus(status, "manual_approval", page)
+}
+
+// decide makes a decision of the form.
+func (v *visit) decide(state string) (*Form, store.Decision, error) {
+	a, _, err := v.approval()
+	if err != nil {
+		return nil, store.Decision{}, err
+	}
+	f, err := v.form()
+	if err != nil {
+		return nil, store.Decision{}, err
+	}
+	return f, store.Decision{ID: a.ID, State: state, By: v.user.ID, Decider: v.user.Name, Reason: f.Get("reason")}, nil
+}
+
+// maxReason is how long a reason may be, in bytes.
+const maxReason = 1000
+
+func serveApprove(d *Dashboard, v *visit) error {
+	f, decision, err := v.decide(store.ApprovalApproved)
+	if err != nil {
+		return err
+	}
+	if len(decision.Reason) > maxReason {
+		f.Fault("reason", v.t("manual.reason_long"))
+		return v.showApproval(http.StatusUnprocessableEntity, f)
+	}
+	err = d.manual().Approve(v.ctx(), f.Once, decision, v.actor())
+	if _, refused := manual.Refused(err); refused { // the page says why
+		return v.showApproval(http.StatusConflict, f)
+	}
+	return v.decided(decision, err)
+}
+
+func serveReject(d *Dashboard, v *visit) error {
+	f, decision, err := v.decide(store.ApprovalRejected)
+	if err != nil {
+		return err
+	}
+	switch {
+	case decision.Reason == "":
+		f.Fault("reason", v.t("manual.reason_missing"))
+	case len(decision.Reason) > maxReason:
+		f.Fault("reason", v.t("manual.reason_long"))
+	}
+	if !f.OK() {
+		return v.showApproval(http.StatusUnprocessableEntity, f)
+	}
+	return v.decided(decision, d.Store.DecideApproval(v.ctx(), f.Once, decision, v.actor()))
+}
+
+func serveWithdraw(d *Dashboard, v *visit) error {
+	f, decision, err := v.decide(store.ApprovalWithdrawn)
+	if err != nil {
+		return err
+	}
+	return v.decided(decision, d.Store.DecideApproval(v.ctx(), f.Once, decision, v.actor()))
+}
+
+// decided goes back to the approval's page, which shows what has become of it, whoever decided.
+func (v *visit) decided(d store.Decision, err error) error {
+	switch {
+	case errors.Is(err, store.ErrSamePerson):
+		return &userError{ID: "manual.same_person", Status: http.StatusForbidden}
+	case errors.Is(err, store.ErrNotRequester):
+		return &userError{ID: "manual.not_requester", Status: http.StatusForbidden}
+	case errors.Is(err, store.ErrMoved), errors.Is(err, store.ErrLapsed): // the page says what
+		return v.redirect(approvalPath(d.ID), "manual.decided_before")
+	case err != nil:
+		return err
+	}
+	return v.redirect(approvalPath(d.ID), "manual.decided."+d.State)
+}
+
+// paymentPath is the page of a payment in the register.
+func paymentPath(p *payout.Payment) string {
+	return "/payments/" + strconv.FormatInt(p.ProjectID, 10) + "/" + strconv.FormatInt(p.ID, 10)
+}

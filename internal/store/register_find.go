@@ -1,0 +1,206 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"flashpay/internal/payout"
+	"flashpay/internal/vault"
+)
+
+// registerKeys are the payments that an index names for the filter. false: there is no such index, or it names too many.
+func (s *Store) registerKeys(ctx context.Context, f *RegisterFilter) (found []callbackKey, ok bool, err error) {
+	if f.Search != "" {
+		return s.searchKeys(ctx, f)
+	}
+	for _, projects := range slices.Collect(slices.Chunk(f.Projects, registerGroup)) {
+		q := f.Situation.keys(projects)
+		if q == nil {
+			return nil, false, nil
+		}
+		if found, err = s.keys(ctx, q, found); err != nil || len(found) > registerFound {
+			return nil, false, err
+		}
+	}
+	return distinct(found), true, nil
+}
+
+// keys adds the payments that a statement names.
+func (s *Store) keys(ctx context.Context, q *query, found []callbackKey) ([]callbackKey, error) {
+	err := s.list(ctx, q.String(), func(r *sql.Rows) error {
+		var k callbackKey
+		err := r.Scan(&k.project, &k.number)
+		found = append(found, k)
+		return err
+	}, q.args...)
+	return found, err
+}
+
+func distinct(keys []callbackKey) []callbackKey {
+	seen := make(map[callbackKey]bool, len(keys))
+	return slices.DeleteFunc(keys, func(k callbackKey) bool {
+		twice := seen[k]
+		seen[k] = true
+		return twice
+	})
+}
+
+// keys is the statement that names the payments that can be in a situation, one more than may be named at most; the
+// situation's condition chooses among them. nil: there is no index of them.
+func (s Situation) keys(projects []int64) *query {
+	q := &query{}
+	switch s {
+	case SituationOpen, SituationAtRisk, SituationDisputed:
+		q.text("SELECT project_id, payment FROM operations WHERE ").in("project_id", anyNumbers(projects)).text(" AND next_at IS NOT NULL")
+	}
+	switch s {
+	case SituationDisputed:
+		q.text(" UNION ALL ")
+		fallthrough
+	case SituationDiscrepancy:
+		q.text("SELECT project_id, payment FROM discrepancies WHERE ").in("project_id", anyNumbers(projects)).text(" AND settled_at IS NULL AND payment <> 0")
+	case SituationOpen, SituationAtRisk:
+	default:
+		return nil
+	}
+	return q.text(fmt.Sprintf(" LIMIT %d", registerFound+1))
+}
+
+// searchKeys are the payments that the search finds, by each of the attributes that can be searched for.
+func (s *Store) searchKeys(ctx context.Context, f *RegisterFilter) (found []callbackKey, ok bool, err error) {
+	text := strings.TrimSpace(f.Search)
+	for _, find := range []func(context.Context, *RegisterFilter, string) ([]callbackKey, error){
+		s.findPaymentID, s.findOperation, s.findCustomer, s.findProviderPayment, s.findAccount,
+	} {
+		more, err := find(ctx, f, text)
+		if err != nil {
+			return nil, false, err
+		}
+		found = append(found, more...)
+		if len(found) > registerFound {
+			return nil, false, nil
+		}
+	}
+	return distinct(found), true, nil
+}
+
+// each runs f for each group of projects.
+func (f *RegisterFilter) each(ctx context.Context, s *Store, statement func(q *query, projects []any)) (found []callbackKey, err error) {
+	for projects := range slices.Chunk(f.Projects, registerGroup) {
+		q := &query{}
+		statement(q, anyNumbers(projects))
+		if found, err = s.keys(ctx, q, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func (s *Store) findPaymentID(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
+	return f.each(ctx, s, func(q *query, projects []any) {
+		q.text("SELECT project_id, id FROM payments WHERE ").in("project_id", projects).text(" AND payment_key = ").arg(payout.Fold(text))
+	})
+}
+
+func (s *Store) findOperation(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return nil, nil // no operation's id
+	}
+	return f.each(ctx, s, func(q *query, projects []any) {
+		q.text("SELECT project_id, payment FROM operations WHERE ").in("project_id", projects).text(" AND id = ").arg(id)
+	})
+}
+
+// lookUp names the payments of a key, newest bucket first, one more than may be named at most.
+func (s *Store) lookUp(ctx context.Context, f *RegisterFilter, key int64) ([]callbackKey, error) {
+	return f.each(ctx, s, func(q *query, projects []any) {
+		q.text(`WITH RECURSIVE b (bucket) AS (SELECT MAX(bucket) FROM lookups
+			UNION ALL SELECT (SELECT MAX(l.bucket) FROM lookups l WHERE l.bucket < b.bucket) FROM b WHERE b.bucket IS NOT NULL)
+			SELECT l.project_id, l.payment FROM b JOIN lookups l ON l.bucket = b.bucket WHERE l.key = `).arg(key)
+		q.text(" AND ").in("l.project_id", projects).text(fmt.Sprintf(" LIMIT %d", registerFound+1))
+	})
+}
+
+const keysHead, keysRow = "WITH v (project_id, id) AS (VALUES ", "(CAST(% AS BIGINT), CAST(% AS BIGINT))"
+
+var readCustomers = newBulk(keysHead, keysRow,
+	") SELECT v.project_id, v.id, p.customer_id FROM v JOIN payments p ON p.project_id = v.project_id AND p.id = v.id")
+
+func (s *Store) findCustomer(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
+	return s.findBy(ctx, f, lookupCustomer, text, readCustomers)
+}
+
+var readProviderPayments = newBulk(keysHead, keysRow, `) SELECT v.project_id, v.id, o.provider_payment_id FROM v
+		JOIN operations o ON o.project_id = v.project_id AND o.id = v.id
+	UNION ALL SELECT v.project_id, v.id, o.provider_payment_id FROM v
+		JOIN operations o ON o.project_id = v.project_id AND o.payment = v.id AND o.number > 1`)
+
+func (s *Store) findProviderPayment(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
+	return s.findBy(ctx, f, lookupProvider, text, readProviderPayments)
+}
+
+// findBy looks a value up and keeps the payments that have it: two values can share an index.
+func (s *Store) findBy(ctx context.Context, f *RegisterFilter, kind, want string, read *bulk) (found []callbackKey, err error) {
+	keys, err := s.lookUp(ctx, f, s.vault.Index(kind, want))
+	if err != nil || len(keys) > registerFound {
+		return keys, err
+	}
+	err = read.split(s.dialect, keyArgs(keys), func(text string, args []any) error {
+		return s.list(ctx, text, func(r *sql.Rows) error {
+			var k callbackKey
+			var have string
+			err := r.Scan(&k.project, &k.number, &have)
+			if strings.TrimSpace(have) == want {
+				found = append(found, k)
+			}
+			return err
+		}, args...)
+	})
+	return found, err
+}
+
+func keyArgs(keys []callbackKey) []any {
+	args := make([]any, 0, 2*len(keys))
+	for _, k := range keys {
+		args = append(args, k.project, k.number)
+	}
+	return args
+}
+
+var readRequests = newBulk(keysHead, keysRow,
+	`) SELECT v.project_id, v.id, p.payment_key, r.sealed FROM v JOIN payments p ON p.project_id = v.project_id AND p.id = v.id
+		JOIN requests r ON r.project_id = v.project_id AND r.payment = v.id`)
+
+// findAccount finds payments by account number, and confirms each by opening its request.
+func (s *Store) findAccount(ctx context.Context, f *RegisterFilter, text string) (found []callbackKey, err error) {
+	keys, err := s.lookUp(ctx, f, s.vault.Index(lookupAccount, text))
+	if err != nil || len(keys) > registerFound {
+		return keys, err
+	}
+	want := vault.Normalise(lookupAccount, text)
+	err = readRequests.split(s.dialect, keyArgs(keys), func(text string, args []any) error {
+		return s.list(ctx, text, func(r *sql.Rows) error {
+			var k callbackKey
+			var key string
+			var sealed []byte
+			if err := r.Scan(&k.project, &k.number, &key, &sealed); err != nil {
+				return err
+			}
+			request, err := s.vault.Unseal(sealed, requestPlace(k.project, key))
+			if err != nil {
+				return err
+			}
+			account, err := accountOf(request)
+			if vault.Normalise(lookupAccount, account) == want {
+				found = append(found, k)
+			}
+			return err
+		}, args...)
+	})
+	return found, err
+}

@@ -1,0 +1,216 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"flashpay/internal/payout"
+	"flashpay/internal/pgtest"
+)
+
+var registerRows = flag.Int("register-rows", 20_000, "payments in the register that TestRegisterPlans and BenchmarkRegister fill")
+
+var fillProjects = []int64{210, 211, 212, 213, 220, 221, 222, 223}
+
+// filled opens a database with -register-rows payments.
+func filled(t testing.TB, engine string) *Store {
+	t.Helper()
+	url := "sqlite:" + filepath.Join(t.TempDir(), "flashpay.db")
+	if engine == "postgres" {
+		url = pgtest.URL(t)
+	}
+	s, err := Open(t.Context(), Config{URL: url, Keyset: filepath.Join(t.TempDir(), "keyset"), Serve: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close(context.Background()) })
+	began := time.Now()
+	if err := FillRegister(t.Context(), s, *registerRows, fillProjects); err != nil {
+		t.Fatal(err)
+	}
+	made := time.Now()
+	if err := s.FollowJournal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: %d payments in %s, followed in %s", engine, *registerRows, made.Sub(began).Round(time.Millisecond), time.Since(made).Round(time.Millisecond))
+	if engine == "postgres" {
+		if _, err := s.writes.ExecContext(t.Context(), "VACUUM ANALYZE lookups, rollups"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// look is something that a user does with the register.
+type look struct {
+	name   string
+	filter RegisterFilter
+	page   RegisterPage
+}
+
+// looks are pages and searches of all kinds, at both ends of the register and in its midst.
+func looks(s *Store) []look {
+	n := *registerRows
+	now := s.Now()
+	year := now.Add(-365 * 24 * time.Hour)
+	code := payout.CodeAccountData
+	none := payout.CodeCustomerID
+	middle := &Cursor{At: now.Add(-180 * 24 * time.Hour).UnixMicro(), ID: 1 << 50}
+	all := RegisterFilter{Projects: fillProjects}
+	with := func(change func(*RegisterFilter)) RegisterFilter {
+		f := all
+		change(&f)
+		return f
+	}
+	page := RegisterPage{Limit: 50}
+	return []look{
+		{"newest page", all, page},
+		{"page in the middle", all, RegisterPage{Place: middle, Limit: 50}},
+		{"page before the middle", all, RegisterPage{Place: middle, Newer: true, Limit: 50}},
+		{"one project", RegisterFilter{Projects: fillProjects[3:4]}, page},
+		{"oldest hour, 200 rows", with(func(f *RegisterFilter) { f.From, f.To = year, year.Add(time.Hour) }), RegisterPage{Limit: 200}},
+		{"declined", with(func(f *RegisterFilter) { f.Statuses = []payout.Status{payout.Decline} }), page},
+		{"a code", with(func(f *RegisterFilter) { f.Code = &code }), page},
+		{"a code that no payment has", with(func(f *RegisterFilter) { f.Code = &none }), page},
+		{"an amount that no payment has", with(func(f *RegisterFilter) { f.MinAmount, f.Currencies = 1<<40, []string{"KGS"} }), page},
+		{"method, currency, interface", with(func(f *RegisterFilter) {
+			f.Methods, f.Currencies, f.Interface = []string{"bank-transfer/sepa"}, []string{"EUR"}, 5
+		}), page},
+		{"open", with(func(f *RegisterFilter) { f.Situation = SituationOpen }), page},
+		{"at risk", with(func(f *RegisterFilter) { f.Situation = SituationAtRisk }), page},
+		{"disputed", with(func(f *RegisterFilter) { f.Situation = SituationDisputed }), page},
+		{"discrepancy open", with(func(f *RegisterFilter) { f.Situation = SituationDiscrepancy }), page},
+		{"search: payment id", with(func(f *RegisterFilter) { f.Search = fmt.Sprintf("ORDER-%d", n/3) }), page},
+		{"search: operation id", with(func(f *RegisterFilter) { f.Search = fmt.Sprint(10_000 + n/3) }), page},
+		{"search: customer id", with(func(f *RegisterFilter) { f.Search = fmt.Sprintf("customer-%d", n/30) }), page},
+		{"search: provider's payment id", with(func(f *RegisterFilter) { f.Search = fmt.Sprintf("B%016d", n/3/20*20) }), page},
+		{"search: account number", with(func(f *RegisterFilter) { f.Search = fmt.Sprintf("109%013d", n/11) }), page},
+		{"search: nothing", with(func(f *RegisterFilter) { f.Search = "nobody" }), page},
+	}
+}
+
+// TestRegisterPlans holds that each statement of the register finds its rows by an index, on both engines: none reads
+// or sorts the whole of a table that grows.
+func TestRegisterPlans(t *testing.T) {
+	for _, engine := range []string{"sqlite", "postgres"} {
+		t.Run(engine, func(t *testing.T) {
+			s := filled(t, engine)
+			for _, l := range looks(s) {
+				out, err := s.Register(t.Context(), l.filter, l.page)
+				if err != nil {
+					t.Fatalf("%s: %v", l.name, err)
+				}
+				if nothing := strings.Contains(l.name, "no payment has") || strings.Contains(l.name, "nothing"); nothing != (len(out.Rows) == 0) {
+					t.Errorf("%s: %d rows", l.name, len(out.Rows))
+				}
+				for _, q := range statements(s, &l) {
+					checkPlan(t, s, l.name, q)
+				}
+			}
+		})
+	}
+}
+
+// statements are those that a look can run.
+func statements(s *Store, l *look) []*query {
+	w := walk{
+		dialect: s.dialect, projects: l.filter.Projects, span: l.filter.span(l.page), newer: l.page.Newer, candidates: registerCandidates,
+		conditions: l.filter.conditions(s.Now(), s.vault), limit: l.page.Limit + 1,
+	}
+	out := []*query{w.rows(), w.end(), w.totals()}
+	if q := l.filter.Situation.keys(l.filter.Projects); q != nil {
+		out = append(out, q)
+	}
+	return out
+}
+
+// checkPlan fails where a plan reads a table from end to end.
+func checkPlan(t *testing.T, s *Store, name string, q *query) {
+	t.Helper()
+	explain, bad := "EXPLAIN QUERY PLAN ", []string{"SCAN payments", "SCAN operations", "SCAN o", "SCAN requests", "SCAN r", "SCAN discrepancies", "SCAN d", "USE TEMP B-TREE FOR ORDER BY"}
+	if s.dialect == &postgresDialect {
+		explain, bad = "EXPLAIN ", []string{"Seq Scan on ", "Sort  (", "Bitmap"}
+	}
+	plan := explained(t, s, explain+q.String(), q.args)
+	for _, word := range bad {
+		if strings.Contains(plan, word) {
+			t.Errorf("%s: the plan has %q:\n%s\n%s", name, word, q.String(), plan)
+		}
+	}
+}
+
+func explained(t *testing.T, s *Store, text string, args []any) string {
+	t.Helper()
+	rows, err := s.lists.QueryContext(t.Context(), text, args...)
+	if err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for rows.Next() {
+		into := make([]any, len(columns))
+		for i := range into {
+			into[i] = new(any)
+		}
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&b, *into[len(into)-1].(*any))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// BenchmarkRegister measures each look, and the totals of what it shows, on a register of -register-rows payments.
+func BenchmarkRegister(b *testing.B) {
+	for _, engine := range []string{"postgres", "sqlite"} {
+		b.Run(engine, func(b *testing.B) {
+			s := filled(b, engine)
+			for _, l := range looks(s) {
+				b.Run(l.name, func(b *testing.B) {
+					measure(b, func() error {
+						_, err := s.Register(b.Context(), l.filter, l.page)
+						return err
+					})
+				})
+			}
+			for _, l := range looks(s)[:6] {
+				b.Run("first totals: "+l.name, func(b *testing.B) {
+					measure(b, func() error {
+						_, err := s.Totals(b.Context(), l.filter, nil)
+						return err
+					})
+				})
+			}
+		})
+	}
+}
+
+func measure(b *testing.B, f func() error) {
+	b.Helper()
+	var times []time.Duration
+	for b.Loop() {
+		began := time.Now()
+		if err := f(); err != nil {
+			b.Fatal(err)
+		}
+		times = append(times, time.Since(began))
+	}
+	slices.SortFunc(times, cmp.Compare)
+	for _, share := range []int{50, 99} {
+		b.ReportMetric(float64(times[len(times)*share/100].Microseconds())/1000, fmt.Sprintf("p%d-ms", share))
+	}
+}

@@ -1,0 +1,274 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"flashpay/internal/payout"
+)
+
+// Rollups and lookups are filled behind the road: a worker follows the journal of each shard, whose ids rise in commit
+// order, and commits what it writes together with how far it has come. So each line counts once, whatever crashes and
+// however many nodes follow.
+
+const (
+	followPiece = 2000 // journal lines in one commit
+	followBeat  = 3 * time.Second
+	// followSettled is how old a line of the commands' shard must be: several of them share it, so that its ids may
+	// become visible out of order.
+	followSettled = time.Minute
+	lookupBucket  = 100_000 // ids of payments
+	// FollowLag is how far totals and searches by customer, provider's id and account stand behind, where nothing is wrong.
+	FollowLag = followBeat
+)
+
+// followedLine is what rollups and lookups need to know of a journal line.
+type followedLine struct {
+	id, seq, project, payment, created, amount int64
+	method, currency, customer, providerID     string
+	detail                                     string
+	before, after                              payout.Status // before is empty for a payment that is new, after where nothing changes
+}
+
+// FollowJournal brings rollups and lookups up to what is committed: of this node's shard, and of those that nobody owns.
+func (s *Store) FollowJournal(ctx context.Context) error {
+	shards, err := s.loose(ctx, "SELECT shard FROM shards WHERE owner = '' OR owner = 'commands' OR shard = $1 ORDER BY shard", s.shard.Load())
+	if err != nil {
+		return err
+	}
+	for _, shard := range shards {
+		for {
+			began := time.Now()
+			more, err := s.followPiece(ctx, shard)
+			if err != nil {
+				return fmt.Errorf("store: following the journal of shard %d: %w", shard, err)
+			}
+			if !more {
+				break
+			}
+			select { // catching up leaves the road its turn
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(time.Since(began)):
+			}
+		}
+	}
+	return nil
+}
+
+// followPiece takes in the next lines of a shard, and says whether there are more.
+func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err error) {
+	at := shard * shardSpan
+	err = s.lists.QueryRowContext(ctx, "SELECT last_row FROM followed WHERE shard = $1", shard).Scan(&at)
+	if err != nil && notFound(err) != ErrNotFound {
+		return false, err
+	}
+	lines, err := s.readFollowed(ctx, shard, at)
+	if err != nil || len(lines) == 0 {
+		return false, err
+	}
+	totals, lookups := s.gather(lines)
+	last := lines[len(lines)-1].id
+	err = s.beside(ctx, func(ctx context.Context, on *session) error {
+		first, err := s.advance(ctx, on, shard, at, last)
+		if err != nil || !first {
+			return err
+		}
+		if err := addRollups.run(ctx, on, totals, nil); err != nil {
+			return err
+		}
+		return insertLookups.run(ctx, on, lookups, nil)
+	})
+	return len(lines) == followPiece, err
+}
+
+// advance moves a shard's position. false: somebody else has moved it, and with it taken in what is behind.
+func (s *Store) advance(ctx context.Context, on *session, shard, from, to int64) (bool, error) {
+	now := s.Now().UnixMicro()
+	const begin = "INSERT INTO followed (shard, last_row, at) VALUES ($1, $2, $3) ON CONFLICT (shard) DO NOTHING"
+	if _, err := on.exec(ctx, begin, shard, shard*shardSpan, now); err != nil {
+		return false, err
+	}
+	n, err := on.exec(ctx, "UPDATE followed SET last_row = $1, at = $2 WHERE shard = $3 AND last_row = $4", to, now, shard, from)
+	return n == 1, err
+}
+
+// A status changes with an event, which carries the time of its journal line. Each line comes with all events of its
+// payment, once for each; through the index that holds their numbers, since SQLite would else read the project's.
+const readFollowed = `SELECT j.id, j.seq, j.at, j.project_id, j.payment, j.detail, p.created_at, p.method, p.currency, p.amount, p.customer_id,
+	COALESCE(o.provider_payment_id, ''), COALESCE(e.at, 0), COALESCE(e.payment_status, '')
+	FROM (SELECT id, seq, at, project_id, payment, operation, detail FROM journal
+		WHERE id > $1 AND id < $2 AND at <= $3 ORDER BY id LIMIT $4) j
+	JOIN payments p ON p.project_id = j.project_id AND p.id = j.payment
+	LEFT JOIN operations o ON o.project_id = j.project_id AND o.id = j.operation
+	LEFT JOIN events n ON n.project_id = j.project_id AND n.payment = j.payment AND n.number > 0
+	LEFT JOIN events e ON e.project_id = n.project_id AND e.number = n.number
+	ORDER BY j.id, n.number`
+
+func (s *Store) readFollowed(ctx context.Context, shard, after int64) ([]followedLine, error) {
+	settled := s.Now().Add(time.Hour)
+	if shard == commandShard {
+		settled = s.Now().Add(-followSettled)
+	}
+	rows, err := s.lists.QueryContext(ctx, readFollowed, after, (shard+1)*shardSpan, settled.UnixMicro(), followPiece)
+	if err != nil {
+		return nil, err
+	}
+	var lines []followedLine
+	err = eachRow(rows, func(r *sql.Rows) error {
+		var l followedLine
+		var at, eventAt int64
+		var status payout.Status
+		err := r.Scan(&l.id, &l.seq, &at, &l.project, &l.payment, &l.detail, &l.created, &l.method, &l.currency, &l.amount, &l.customer,
+			&l.providerID, &eventAt, (*string)(&status))
+		if n := len(lines); n == 0 || lines[n-1].id != l.id {
+			lines = append(lines, l)
+		}
+		lines[len(lines)-1].changed(status, eventAt, at)
+		return err
+	})
+	return lines, err
+}
+
+// changed takes in an event of the line's payment, in their order: one before the line, of the line, or after it.
+func (l *followedLine) changed(to payout.Status, eventAt, at int64) {
+	switch {
+	case l.seq == 1 && l.after == "":
+		l.after = payout.Processing
+	case l.seq > 1 && l.before == "":
+		l.before = payout.Processing
+	}
+	switch {
+	case to == "":
+	case eventAt < at:
+		l.before = to
+	case eventAt == at:
+		l.after = to
+	}
+}
+
+// rollupKey is a row of rollups.
+type rollupKey struct {
+	project, hours, start int64
+	method, currency      string
+	status                payout.Status
+}
+
+func (k rollupKey) compare(o rollupKey) int {
+	return cmp.Or(cmp.Compare(k.project, o.project), cmp.Compare(k.hours, o.hours), cmp.Compare(k.start, o.start),
+		cmp.Compare(k.method, o.method), cmp.Compare(k.currency, o.currency), cmp.Compare(k.status, o.status))
+}
+
+type rollupDelta struct{ payments, amount int64 }
+
+var addRollups = newBulk("INSERT INTO rollups (project_id, hours, start, method, currency, status, payments, amount) VALUES ",
+	"(%, %, %, %, %, %, %, %)", ` ON CONFLICT (project_id, hours, start, method, currency, status) DO UPDATE
+		SET payments = rollups.payments + excluded.payments, amount = rollups.amount + excluded.amount`)
+
+var insertLookups = newBulk("INSERT INTO lookups (bucket, key, project_id, payment) VALUES ", "(%, %, %, %)",
+	" ON CONFLICT (bucket, key, project_id, payment) DO NOTHING")
+
+// gather adds lines up to rows of rollups and lookups, in the order of their keys: nodes that write the same rows do not
+// lock each other out, and neighbours share a page.
+func (s *Store) gather(lines []followedLine) (totals, lookups []any) {
+	deltas := make(map[rollupKey]rollupDelta)
+	keys := make(map[lookupKey]bool)
+	for i := range lines {
+		l := &lines[i]
+		for _, hours := range []int64{1, 24} {
+			k := rollupKey{project: l.project, hours: hours, start: startOf(l.created, hours), method: l.method, currency: l.currency}
+			if l.after == "" {
+				continue
+			}
+			k.status = l.after
+			deltas[k] = deltas[k].plus(1, l.amount)
+			if k.status = l.before; k.status != "" {
+				deltas[k] = deltas[k].plus(-1, -l.amount)
+			}
+		}
+		for _, key := range s.lookupsOf(l) {
+			keys[lookupKey{l.payment / lookupBucket, key, l.project, l.payment}] = true
+		}
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(deltas), rollupKey.compare) {
+		if d := deltas[k]; d != (rollupDelta{}) {
+			totals = append(totals, k.project, k.hours, k.start, k.method, k.currency, string(k.status), d.payments, d.amount)
+		}
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(keys), lookupKey.compare) {
+		lookups = append(lookups, k.bucket, k.key, k.project, k.payment)
+	}
+	return totals, lookups
+}
+
+func (d rollupDelta) plus(payments, amount int64) rollupDelta {
+	return rollupDelta{d.payments + payments, d.amount + amount}
+}
+
+// startOf is when the period of so many hours began in which a moment lies, both in microseconds.
+func startOf(at, hours int64) int64 {
+	length := hours * time.Hour.Microseconds()
+	return at - at%length
+}
+
+type lookupKey struct{ bucket, key, project, payment int64 }
+
+func (k lookupKey) compare(o lookupKey) int {
+	return cmp.Or(cmp.Compare(k.bucket, o.bucket), cmp.Compare(k.key, o.key), cmp.Compare(k.project, o.project), cmp.Compare(k.payment, o.payment))
+}
+
+// The kinds of what lookups find.
+const (
+	lookupCustomer = "customer"
+	lookupProvider = "provider payment"
+	lookupAccount  = "account"
+)
+
+// lookupsOf are the keys under which a line's payment shall be found.
+func (s *Store) lookupsOf(l *followedLine) (keys []int64) {
+	if l.providerID != "" {
+		keys = append(keys, s.vault.Index(lookupProvider, l.providerID))
+	}
+	if l.seq > 1 {
+		return keys
+	}
+	if l.customer != "" {
+		keys = append(keys, s.vault.Index(lookupCustomer, l.customer))
+	}
+	var first struct {
+		AccountKey int64 `json:"account_key"`
+	}
+	if json.Unmarshal([]byte(l.detail), &first) == nil && first.AccountKey != 0 {
+		keys = append(keys, first.AccountKey)
+	}
+	return keys
+}
+
+// beside commits something that has nothing to do with the road. On PostgreSQL it has a connection of its own, so that
+// the writer's next commit does not wait for it; SQLite has one writer. f may run again, from the beginning.
+func (s *Store) beside(ctx context.Context, f func(ctx context.Context, on *session) error) error {
+	if s.dialect == &sqliteDialect {
+		return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error { return f(ctx, t.session) }})
+	}
+	on, err := newSession(ctx, s.dialect, s.writes)
+	if err != nil {
+		return err
+	}
+	defer on.close()
+	if _, err := on.conn.ExecContext(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	if err = f(ctx, on); err == nil {
+		_, err = on.conn.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		_, _ = on.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // a connection that is broken has ended it already
+	}
+	return err
+}
