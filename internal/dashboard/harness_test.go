@@ -69,7 +69,9 @@ func newSite(t *testing.T, change ...func(*Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	toSandbox := func(p *merchant.Project, _ *method.Method) (string, int64, bool) { return "sandbox", 1, p.Mode == merchant.Test }
+	toSandbox := func(p *merchant.Project, _ *method.Method) (string, int64, bool) {
+		return "sandbox", 1, p.Mode == merchant.Test
+	}
 	c := Config{Store: s, Access: users, Accept: &accept.Service{Acceptor: s, Route: toSandbox}, Methods: methods, URL: address}
 	for _, f := range change {
 		f(&c)

@@ -25,6 +25,9 @@ const (
 var routes = slices.Concat(
 	commonRoutes,
 	manualRoutes,
+	financeRoutes,
+	projectRoutes,
+	operateRoutes,
 )
 
 // commonRoutes belong to no section.

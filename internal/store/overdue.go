@@ -101,6 +101,27 @@ func (s *Store) NearThreshold(ctx context.Context, projectID int64, until time.T
 	return s.openOperations(ctx, find, projectID, until.UnixMicro(), nearScan, projectID, until.UnixMicro(), limit)
 }
 
+// OperationsNearThreshold counts, by project, open payouts that will be declined before a time unless a result comes,
+// among the first 10,000 of each project that are due before that time; of each project at most the first `most`. Oldest
+// is the nearest threshold.
+func (s *Store) OperationsNearThreshold(ctx context.Context, until time.Time, most int) ([]Backlog, error) {
+	projects, err := s.OperationProjects(ctx)
+	if err != nil {
+		return nil, s.unavailable(err)
+	}
+	var out []Backlog
+	for _, project := range projects {
+		near, err := s.NearThreshold(ctx, project, until, most)
+		if err != nil {
+			return nil, err
+		}
+		if len(near) > 0 {
+			out = append(out, Backlog{ProjectID: project, Count: len(near), Oldest: near[0].ThresholdAt})
+		}
+	}
+	return out, nil
+}
+
 // Overdue lists a project's operations whose next step has been due since before a time, oldest first, at most limit.
 func (s *Store) Overdue(ctx context.Context, projectID int64, before time.Time, limit int) ([]OpenOperation, error) {
 	const find = `SELECT p.payment_id, ` + operationColumns + ` FROM operations
@@ -171,4 +192,23 @@ func (s *Store) CallbackHealth(ctx context.Context, projectID int64, newest int)
 		return err
 	}, projectID, newest)
 	return h, s.unavailable(err)
+}
+
+// TroubledCallbacks lists a project's callbacks that were attempted and not acknowledged: those that will be tried again,
+// the soonest first, then those whose schedule has ended, the newest first; of each at most limit.
+func (s *Store) TroubledCallbacks(ctx context.Context, projectID int64, limit int) ([]Delivery, error) {
+	var out []Delivery
+	for _, which := range []string{
+		" AND c.next_at IS NOT NULL AND c.attempts > 0 ORDER BY c.next_at LIMIT $2", " AND c.state = 'given up' ORDER BY c.number DESC LIMIT $2",
+	} {
+		err := s.read(ctx, deliveries+" WHERE c.project_id = $1"+which, func(r *sql.Rows) error {
+			d, err := scanDelivery(r)
+			out = append(out, d)
+			return err
+		}, projectID, limit)
+		if err != nil {
+			return nil, s.unavailable(err)
+		}
+	}
+	return out, nil
 }

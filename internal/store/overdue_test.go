@@ -44,6 +44,9 @@ func TestOverdueWorkIsFound(t *testing.T) {
 		if err != nil || len(near) != 1 || near[0].PaymentID != "a" {
 			t.Errorf("near their threshold: %+v, %v", near, err)
 		}
+		if near, err := s.OperationsNearThreshold(t.Context(), now.Add(time.Hour), 100); err != nil || len(near) != 1 || near[0].Count != 2 || near[0].Oldest.Before(now) {
+			t.Errorf("projects near a threshold: %+v, %v", near, err)
+		}
 		if near, err := s.NearThreshold(t.Context(), 211, now.Add(time.Hour), 10); err != nil || len(near) != 0 {
 			t.Errorf("a day away: %+v, %v", near, err)
 		}
@@ -74,6 +77,9 @@ func TestCallbacksInTroubleAreFound(t *testing.T) {
 		over, err := s.GivenUpCallbacks(t.Context(), 100)
 		if err != nil || len(over) != 1 || over[0].Count != 1 {
 			t.Errorf("given up: %+v, %v", over, err)
+		}
+		if list, err := s.TroubledCallbacks(t.Context(), 210, 10); err != nil || len(list) != 2 || list[0].PaymentID != "repeated" || list[1].PaymentID != "over" {
+			t.Errorf("in trouble: %+v, %v", list, err)
 		}
 		if h, err := s.CallbackHealth(t.Context(), 210, 100); err != nil || h != (store.CallbackHealth{Delivered: 1, Repeated: 1, GivenUp: 1}) {
 			t.Errorf("health %+v, %v", h, err)
