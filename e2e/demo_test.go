@@ -15,7 +15,7 @@ import (
 // runDemo starts the demo over a folder and returns the address of its page, and how to stop it with Ctrl-C.
 func runDemo(t *testing.T, dir string) (page string, stop func()) {
 	t.Helper()
-	cmd := exec.Command(program, "demo", "--data", dir)
+	cmd := exec.Command(program, "demo", "--data", dir, "--sample", "0")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

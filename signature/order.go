@@ -53,7 +53,10 @@ func (o Order) comparison() func(a, b Line) int {
 	switch o {
 	case Natural:
 		return func(a, b Line) int {
-			return cmp.Or(compareNatural(a.Path, b.Path), comparePath(a, b))
+			if c := compareNatural(a.Path, b.Path); c != 0 {
+				return c
+			}
+			return comparePath(a, b)
 		}
 	case LineBytes:
 		return compareLine
@@ -62,7 +65,10 @@ func (o Order) comparison() func(a, b Line) int {
 }
 
 func comparePath(a, b Line) int {
-	return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Value, b.Value))
+	if c := strings.Compare(a.Path, b.Path); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Value, b.Value)
 }
 
 // compareLine compares path:value with path:value without building them.

@@ -40,7 +40,7 @@ func (c *callbackResendCmd) Run(a *app) error {
 		if !ok {
 			return unknownProject(c.ID)
 		}
-		number, err := s.ResendCallback(a.ctx, p.ID, c.PaymentID, c.Number, actor())
+		number, err := s.ResendCallback(a.ctx, "", p.ID, c.PaymentID, c.Number, actor())
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			return fmt.Errorf("project %d has no such callback: see `flashpay callback list --id %d`; a payment has none before its status is final", c.ID, c.ID)

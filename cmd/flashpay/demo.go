@@ -13,12 +13,14 @@ import (
 	"flashpay/internal/bank"
 	"flashpay/internal/demo"
 	"flashpay/internal/merchant"
+	"flashpay/internal/sample"
 	"flashpay/internal/store"
 )
 
 // demoCmd starts all the parties of a payout in one process.
 type demoCmd struct {
-	Data string `var:"FLASHPAY_DEMO_DATA" default:"./flashpay-demo" placeholder:"DIR" help:"Where everything is kept; started again, the demo goes on where it was. Default: ./flashpay-demo."`
+	Data   string `var:"FLASHPAY_DEMO_DATA" default:"./flashpay-demo" placeholder:"DIR" help:"Where everything is kept; started again, the demo goes on where it was. Default: ./flashpay-demo."`
+	Sample int    `var:"FLASHPAY_DEMO_SAMPLE" default:"5000" placeholder:"N" help:"About how many sample payouts a new demo starts with, over a year; 0: none. Default: 5000."`
 }
 
 // Help is shown by --help.
@@ -36,7 +38,10 @@ on a free one.`
 
 // The demo's project. Its key is the one that the documentation's examples are signed with: no money hangs on it.
 const (
+	callbackPath  = "/callback"
+	demoMerchant  = 1
 	demoProject   = 210
+	demoSalaries  = 211
 	demoKey       = "secret"
 	demoFunds     = 100_000_000 // 1,000,000.00 KGS
 	demoThreshold = 2 * time.Minute
@@ -58,6 +63,9 @@ func (c *demoCmd) Run(a *app) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := c.makeSample(a, localURL(web.Addr())+callbackPath); err != nil {
+		return errors.Join(err, web.Close())
+	}
 	p, err := c.startPlatform(a.ctx, logger)
 	if err != nil {
 		return errors.Join(err, web.Close())
@@ -77,10 +85,37 @@ func (c *demoCmd) Run(a *app) (err error) {
 	return errors.Join(err, shop.Close(), server.stop(grace), p.stop(grace))
 }
 
+// makeSample makes a year of sample payouts where there are none yet. A demo of before the sample is left as it is.
+func (c *demoCmd) makeSample(a *app, callbackURL string) error {
+	if c.Sample == 0 {
+		return nil
+	}
+	said := false
+	_, err := sample.Fill(a.ctx, sample.Config{
+		Store: c.store(), Payouts: c.Sample,
+		Shop:     sample.Project{ID: demoProject, Name: "Demo shop", Key: demoKey, CallbackURL: callbackURL},
+		Salaries: sample.Project{ID: demoSalaries, Name: "Demo salaries", Key: demoKey + "-salaries", CallbackURL: callbackURL},
+		Progress: func(made, all int) {
+			if !said {
+				said = true
+				_, _ = fmt.Fprintf(a.stdout, "Making a year of sample payouts for Dashboard, once: about %d …\n", all)
+			}
+		},
+	})
+	if errors.Is(err, sample.ErrTaken) {
+		return nil
+	}
+	return err
+}
+
+func (c *demoCmd) store() store.Config {
+	return store.Config{URL: "sqlite:" + filepath.Join(c.Data, "flashpay.db")}
+}
+
 // startPlatform starts platform and bank, and makes the project where it is not there yet.
 func (c *demoCmd) startPlatform(ctx context.Context, logger *slog.Logger) (*platform, error) {
 	config := &platformConfig{
-		Store:        store.Config{URL: "sqlite:" + filepath.Join(c.Data, "flashpay.db")},
+		Store:        c.store(),
 		TakeRequests: true, Process: true, ServeDashboard: true, AllowPrivateCallbacks: true, Logger: logger,
 		Bank: bank.Config{ReturnAfter: 10 * time.Second, LateAfter: 10 * time.Second},
 	}
@@ -105,7 +140,7 @@ func (c *demoCmd) startPlatform(ctx context.Context, logger *slog.Logger) (*plat
 
 // startShop starts the merchant's web service and points the project's callbacks at it.
 func (c *demoCmd) startShop(ctx context.Context, p *platform, ln net.Listener, logger *slog.Logger) (*demo.Shop, *server, error) {
-	callbacks := localURL(ln.Addr()) + "/callback"
+	callbacks := localURL(ln.Addr()) + callbackPath
 	if err := ensureDemoProject(ctx, p.store, callbacks); err != nil {
 		return nil, nil, err
 	}
@@ -124,11 +159,11 @@ func (c *demoCmd) startShop(ctx context.Context, p *platform, ln net.Listener, l
 func ensureDemoProject(ctx context.Context, s *store.Store, callbackURL string) error {
 	if known, ok := s.Project(demoProject); ok {
 		changed := *known
-		changed.Settings.CallbackURL = callbackURL
+		changed.Settings.CallbackURL, changed.Settings.Threshold = callbackURL, merchant.Duration(demoThreshold)
 		return s.UpdateProject(ctx, &changed, "demo")
 	}
 	return s.CreateProject(ctx, &merchant.Project{
-		ID: demoProject, MerchantID: 1, Name: "Demo shop", Mode: merchant.Test,
+		ID: demoProject, MerchantID: demoMerchant, Name: "Demo shop", Mode: merchant.Test,
 		Settings: merchant.Settings{CallbackURL: callbackURL, Threshold: merchant.Duration(demoThreshold)},
 	}, demoKey, map[string]int64{"KGS": demoFunds}, "demo")
 }

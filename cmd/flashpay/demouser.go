@@ -25,8 +25,8 @@ const (
 func demoUsers() []staff.User {
 	return []staff.User{
 		{Email: "operator@demo.example", Name: "Omurbek, operator", Roles: []staff.Role{staff.Operator}, Zone: "Asia/Bishkek"},
-		{MerchantID: ownMerchant, Email: "admin@demo.example", Name: "Aida, merchant admin", Roles: []staff.Role{staff.MerchantAdmin}, AllProjects: true, Zone: "Asia/Bishkek"},
-		{MerchantID: ownMerchant, Email: "clerk@demo.example", Name: "Nurlan, clerk", Roles: []staff.Role{staff.Operations}, AllProjects: true, Zone: "Asia/Bishkek"},
+		{MerchantID: demoMerchant, Email: "admin@demo.example", Name: "Aida, merchant admin", Roles: []staff.Role{staff.MerchantAdmin}, AllProjects: true, Zone: "Asia/Bishkek"},
+		{MerchantID: demoMerchant, Email: "clerk@demo.example", Name: "Nurlan, clerk", Roles: []staff.Role{staff.Operations}, AllProjects: true, Zone: "Asia/Bishkek"},
 	}
 }
 

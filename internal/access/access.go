@@ -11,13 +11,22 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
+
 	"flashpay/internal/store"
 )
 
 // Errors that callers act upon.
 var (
-	ErrNoSession = errors.New("access: not signed in, or no longer")
-	ErrBusy      = errors.New("access: too many people sign in at this moment; try again in a few seconds")
+	ErrNoSession    = errors.New("access: not signed in, or no longer")
+	ErrWrong        = errors.New("access: what was given does not fit")
+	ErrCodeUsed     = errors.New("access: this code was taken already; wait for the next")
+	ErrBusy         = errors.New("access: too many people sign in at this moment; try again in a few seconds")
+	ErrTicket       = errors.New("access: the page is too old; load it again")
+	ErrNoFactor     = errors.New("access: the user has no second factor yet")
+	ErrNoPasskeys   = errors.New("access: browsers have no passkeys for an IP address; Dashboard needs a host name")
+	ErrFactorExists = errors.New("access: this passkey is among the user's already")
+	ErrTooMany      = errors.New("access: the user has as many second factors as there can be; remove one first")
 )
 
 // Config says how people sign in. Zero members have the defaults that are named here.
@@ -36,10 +45,11 @@ const pendingLife = 15 * time.Minute
 
 // Service signs people in. It is safe for concurrent use.
 type Service struct {
-	store  *store.Store
-	config Config
-	log    *slog.Logger
-	hashes *hasher
+	store    *store.Store
+	config   Config
+	log      *slog.Logger
+	hashes   *hasher
+	passkeys *webauthn.WebAuthn // nil: Dashboard's address has none
 }
 
 // New makes a service on a store.
@@ -55,7 +65,11 @@ func New(s *store.Store, c Config) (*Service, error) {
 	if c.HashMemory == 0 {
 		c.HashMemory = 64 << 10
 	}
-	return &Service{store: s, config: c, log: c.Logger, hashes: newHasher(c.HashMemory)}, nil
+	passkeys, err := newPasskeys(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{store: s, config: c, log: c.Logger, hashes: newHasher(c.HashMemory), passkeys: passkeys}, nil
 }
 
 // Client is the browser that a request came from.
@@ -100,3 +114,9 @@ func newToken() string {
 
 // hashToken is what the store knows a token by. A text that is no token has a hash that no token has.
 func hashToken(token string) [32]byte { return sha256.Sum256([]byte(token)) }
+
+// isToken tells whether a text can be a token that newToken made.
+func isToken(text string) bool {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	return err == nil && len(b) == 32
+}

@@ -110,6 +110,8 @@ type hasher struct {
 	params  argon2id.Params
 	slots   chan struct{}
 	waiting atomic.Int64
+	done    atomic.Int64 // hashes made or compared
+	refused atomic.Int64
 	dummy   func() string // hash of a password that nobody knows
 }
 
@@ -135,11 +137,13 @@ func newHasher(memory uint32) *hasher {
 func (h *hasher) slot(ctx context.Context) (release func(), err error) {
 	if h.waiting.Add(1) > maxWaiting {
 		h.waiting.Add(-1)
+		h.refused.Add(1)
 		return nil, ErrBusy
 	}
 	defer h.waiting.Add(-1)
 	select {
 	case h.slots <- struct{}{}:
+		h.done.Add(1)
 		return func() { <-h.slots }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()

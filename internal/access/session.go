@@ -28,18 +28,26 @@ type Session struct {
 // Fresh tells whether the second factor counts as fresh at a time.
 func (s *Session) Fresh(now time.Time) bool { return now.Before(s.FreshUntil) }
 
-// Begin starts a session of a user who has proved who they are, and returns the token for its cookie. All ways of signing
-// in end with it or with what it does; tests and demonstrations call it by itself.
+// Begin signs a user in who has proved who they are, and returns the token for the session's cookie. Tests and
+// demonstrations call it by itself. store.ErrNotFound where there is no such user, or a deactivated one.
 func (s *Service) Begin(ctx context.Context, userID int64, from Client) (token string, err error) {
-	token, session := s.newSession(userID, from)
 	account, err := s.store.User(ctx, userID)
 	if err != nil {
 		return "", err
 	}
-	if err := s.store.SignIn(ctx, session, s.device(from), account.Actor()); err != nil {
-		return "", err
+	tokens, err := s.begin(ctx, account, from)
+	return tokens.Session, err
+}
+
+func (s *Service) begin(ctx context.Context, account *store.Account, from Client) (Tokens, error) {
+	tokens := Tokens{Device: from.Device}
+	if !isToken(tokens.Device) {
+		tokens.Device = newToken()
 	}
-	return token, nil
+	from.Device = tokens.Device
+	token, session := s.newSession(account.ID, from)
+	tokens.Session = token
+	return tokens, s.store.SignIn(ctx, session, s.device(from), account.Actor())
 }
 
 // newSession is a session that is signed in, with its token; it is not stored yet.
@@ -50,8 +58,7 @@ func (s *Service) newSession(userID int64, from Client) (token string, session *
 	}
 }
 
-// device is what is remembered of a browser that a user signs in with. One without a device cookie is known by its
-// network only.
+// device is what is remembered of a browser that a user signs in with.
 func (s *Service) device(from Client) *store.Device {
 	return &store.Device{Token: hashToken(from.Device), Network: from.network()}
 }

@@ -254,11 +254,11 @@ func (r *road) callbacks() {
 	r.answer(210, r.number(210, "given-up"), store.CallbackGivenUp, 500, 404)
 	r.answer(210, r.number(210, "waits"), store.CallbackPending, 503)
 	r.answer(210, r.number(210, "resent"), store.CallbackDelivered, 200)
-	_, err := r.store.ResendCallback(r.t.Context(), 210, "resent", 0, "test")
+	_, err := r.store.ResendCallback(r.t.Context(), "", 210, "resent", 0, "test")
 	r.must(err)
 	r.answer(210, r.number(210, "resent"), store.CallbackDelivered, 500, 200)
 	r.answer(210, r.number(210, "disputed"), store.CallbackDelivered, 200)
-	_, err = r.store.ResendCallback(r.t.Context(), 210, "disputed", 0, "test")
+	_, err = r.store.ResendCallback(r.t.Context(), "", 210, "disputed", 0, "test")
 	r.must(err)
 }
 

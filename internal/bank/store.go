@@ -96,7 +96,7 @@ func (s *store) openSQLite(ctx context.Context, path string) error {
 		q := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
 		return (&url.URL{Scheme: "file", Path: filepath.ToSlash(full), RawQuery: q.Encode()}).String()
 	}
-	if s.writer, err = sql.Open("sqlite", address("busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)")); err != nil {
+	if s.writer, err = sql.Open("sqlite", address("busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(10000)", "cache_size(-16384)")); err != nil {
 		return fmt.Errorf("bank: open %s: %w", path, err)
 	}
 	s.writer.SetMaxOpenConns(1)

@@ -93,12 +93,44 @@ func (b *Batcher[T]) Do(ctx context.Context, item T) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	e, err := b.hand(item)
+	if err != nil {
+		return err
+	}
+	return b.wait(ctx, e)
+}
+
+// DoAll is Do for several items, which wait together: in a goroutine of one caller instead of many. It returns an error
+// for each item.
+func (b *Batcher[T]) DoAll(ctx context.Context, items []T) []error {
+	errs := make([]error, len(items))
+	entries := make([]*entry[T], len(items))
+	for i, item := range items {
+		if errs[i] = ctx.Err(); errs[i] == nil {
+			entries[i], errs[i] = b.hand(item)
+		}
+	}
+	for i, e := range entries {
+		if e != nil {
+			errs[i] = b.wait(ctx, e)
+		}
+	}
+	return errs
+}
+
+// hand puts an item that its caller waits for into the queue.
+func (b *Batcher[T]) hand(item T) (*entry[T], error) {
 	e := b.waiters.Get().(*entry[T])
 	e.item = item
 	if err := b.enqueue(e); err != nil {
 		b.release(e)
-		return err
+		return nil, err
 	}
+	return e, nil
+}
+
+// wait waits for the outcome of an item that was handed in.
+func (b *Batcher[T]) wait(ctx context.Context, e *entry[T]) error {
 	var err error
 	select {
 	case err = <-e.answer:

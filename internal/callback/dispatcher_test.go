@@ -294,7 +294,7 @@ func TestErrorsOfADecline(t *testing.T) {
 		{store.Event{PaymentStatus: payout.Decline, Code: payout.CodeAutoDecline}, ""},
 		{store.Event{PaymentStatus: payout.Success}, ""},
 	} {
-		got := body(&store.CallbackJob{Event: c.event}).Get("errors")
+		got := (&store.CallbackJob{Event: c.event}).Body().Get("errors")
 		switch {
 		case c.want == "" && got != nil:
 			t.Errorf("%+v: errors %+v", c.event, got)
@@ -339,7 +339,7 @@ func TestScheduleToItsEnd(t *testing.T) {
 			}
 		}}
 		r.net.serve("dead", shop.ServeHTTP)
-		if _, err := r.s.ResendCallback(t.Context(), project, "p", 0, "test"); err != nil {
+		if _, err := r.s.ResendCallback(t.Context(), "", project, "p", 0, "test"); err != nil {
 			t.Fatal(err)
 		}
 		resent := time.Now()
@@ -672,7 +672,7 @@ func TestResendOfADelivered(t *testing.T) {
 		r.net.serve("shop", shop.ServeHTTP)
 		r.decline("p", payout.Options{})
 		synctest.Wait()
-		if n, err := r.s.ResendCallback(t.Context(), project, "p", 0, "test"); err != nil || n != 1 {
+		if n, err := r.s.ResendCallback(t.Context(), "", project, "p", 0, "test"); err != nil || n != 1 {
 			t.Fatal(n, err)
 		}
 		time.Sleep(time.Second)
@@ -738,7 +738,7 @@ func TestOnPostgreSQL(t *testing.T) {
 	}
 	verify(t, shop.got()[0], "key-1")
 	for _, id := range []string{"p", "q"} {
-		if _, err := r.s.ResendCallback(t.Context(), project, id, 0, "test"); err != nil {
+		if _, err := r.s.ResendCallback(t.Context(), "", project, id, 0, "test"); err != nil {
 			t.Fatal(err)
 		}
 	}

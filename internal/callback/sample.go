@@ -48,7 +48,7 @@ func (t *Tester) Send(ctx context.Context, project *merchant.Project, method, ti
 	if !ok {
 		return s, errors.New("the project has no live key to sign with: add one")
 	}
-	s.Body = wire.SignedJSON(body(job), key.Secret)
+	s.Body = wire.SignedJSON(job.Body(), key.Secret)
 	s.HTTPStatus, s.Answer, err = t.sender.post(ctx, to, s.Body)
 	if err == nil && s.HTTPStatus != http.StatusOK {
 		err = fmt.Errorf("answered %d: only 200 acknowledges", s.HTTPStatus)

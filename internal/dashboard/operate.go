@@ -158,7 +158,8 @@ type auditPage struct {
 
 // logLine is a line of the audit log with its detail taken apart.
 type logLine struct {
-	store.LogLine
+	store.Act
+	What    string // the act in words
 	Details []logDetail
 }
 
@@ -181,7 +182,7 @@ func serveAuditLog(d *Dashboard, v *visit) error {
 	}
 	page := auditPage{desk: v.desk("audit"), Actions: []option{{Value: "", Label: v.t("operate.any_action")}}}
 	for _, a := range auditActions {
-		page.Actions = append(page.Actions, option{Value: a, Label: a})
+		page.Actions = append(page.Actions, option{Value: a, Label: v.actWord(a)})
 	}
 	lines, err := d.Store.AuditLog(v.ctx(), filter)
 	if err != nil {
@@ -194,7 +195,7 @@ func serveAuditLog(d *Dashboard, v *visit) error {
 		next = placeText(last.At, last.ID)
 	}
 	for _, l := range lines {
-		page.Lines = append(page.Lines, logLine{l, detailsOf(l.Detail)})
+		page.Lines = append(page.Lines, logLine{l, v.actWord(l.Action), detailsOf(l.Detail)})
 	}
 	page.Links = v.pageLinks(next)
 	return v.render("operate_audit", Page{Title: v.t("operate.audit"), Form: f, Data: page, Wide: true})

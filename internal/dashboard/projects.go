@@ -16,7 +16,7 @@ var projectRoutes = []route{
 	{pattern: "GET /projects/{project}", right: staff.ViewProjects, serve: serveSettings},
 	{pattern: "GET /projects/{project}/{tab}", right: staff.ViewProjects, serve: serveSettings},
 	{pattern: "POST /projects/{project}/{tab}", right: staff.EditProjects, fresh: true, serve: serveSettingsSave},
-	{pattern: "GET /projects/{project}/history", right: staff.ViewProjects, serve: serveHistory},
+	{pattern: "GET /projects/{project}/history", right: staff.ViewProjects, serve: serveVersions},
 	{pattern: "GET /projects/{project}/keys", right: staff.ViewProjects, serve: serveKeys},
 	{pattern: "POST /projects/{project}/keys", right: staff.EditProjects, fresh: true, serve: serveKeyAdd},
 	{pattern: "GET /projects/{project}/keys/{key}/revoke", right: staff.EditProjects, serve: serveKeyRevoke},
@@ -84,13 +84,13 @@ type changeView struct {
 	Label, Before, After string
 }
 
-type historyPage struct {
+type versionsPage struct {
 	projectHead
 	Versions    []versionView
 	First, Next string // addresses; empty: there is none
 }
 
-func serveHistory(d *Dashboard, v *visit) error {
+func serveVersions(d *Dashboard, v *visit) error {
 	p, err := v.project(v.r.PathValue("project"))
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func serveHistory(d *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	page := historyPage{projectHead: v.projectHead(p, "history")}
+	page := versionsPage{projectHead: v.projectHead(p, "history")}
 	path := v.r.URL.Path
 	if below > 0 {
 		page.First = path
@@ -108,7 +108,7 @@ func serveHistory(d *Dashboard, v *visit) error {
 	for i, version := range versions[:min(len(versions), historyLength)] {
 		view := versionView{ProjectVersion: version, Number: version.Project.Version}
 		if i+1 < len(versions) {
-			view.Changes = v.changes(merchant.Differences(versions[i+1].Project, version.Project))
+			view.Changes = v.settingChanges(merchant.Differences(versions[i+1].Project, version.Project))
 		}
 		page.Versions = append(page.Versions, view)
 	}
@@ -118,7 +118,7 @@ func serveHistory(d *Dashboard, v *visit) error {
 	return v.render("project_history", Page{Title: p.Name, Data: page})
 }
 
-func (v *visit) changes(differences []merchant.Difference) []changeView {
+func (v *visit) settingChanges(differences []merchant.Difference) []changeView {
 	var out []changeView
 	for _, c := range differences {
 		out = append(out, changeView{Label: v.settingLabel(c.Field), Before: c.Before, After: c.After})

@@ -24,10 +24,12 @@ const (
 // routes is the table of contents, and the one place that says who may do what.
 var routes = slices.Concat(
 	commonRoutes,
+	paymentRoutes,
 	manualRoutes,
 	financeRoutes,
 	projectRoutes,
 	operateRoutes,
+	signInRoutes, enrolRoutes, teamRoutes, profileRoutes,
 )
 
 // commonRoutes belong to no section.

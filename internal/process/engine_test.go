@@ -54,6 +54,14 @@ func (p *scripted) ReadNotification(_ context.Context, n provider.Notification) 
 	switch string(n.Body) {
 	case "garbage":
 		return nil, fmt.Errorf("not the bank's")
+	case "all":
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		var reports []provider.Report
+		for _, t := range p.submits {
+			reports = append(reports, provider.Report{Key: t.Key, Outcome: provider.Outcome{Kind: provider.Succeeded}})
+		}
+		return append(reports, reports[0], provider.Report{Key: "NOTOURS", Outcome: provider.Outcome{Kind: provider.Succeeded}}), nil
 	case "foreign":
 		return []provider.Report{{Key: "NOTOURS", Outcome: provider.Outcome{Kind: provider.Succeeded}}}, nil
 	}
@@ -386,6 +394,36 @@ func TestNotificationsInAnyOrderAndNumber(t *testing.T) {
 		}
 		if bank.submitted() != 1 {
 			t.Errorf("%d submits", bank.submitted())
+		}
+	})
+}
+
+// TestANotificationWithManyReports tells several results at once, one of them twice, beside a key that is not ours; and
+// all of it again, when the engine has forgotten the operations.
+func TestANotificationWithManyReports(t *testing.T) {
+	bank := newScripted()
+	drive(t, bank, func(r *road) {
+		for i := range 5 {
+			r.accept(fmt.Sprint("p", i))
+		}
+		time.Sleep(time.Second)
+		for range 2 {
+			if err := r.store.SaveNotification(r.t.Context(), "scripted", provider.Notification{Body: []byte("all")}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Minute)
+			for i := range 5 {
+				r.want(fmt.Sprint("p", i), payout.Success, payout.Closed, 0, 500, 0, 0)
+			}
+		}
+		if found, err := r.store.Discrepancies(r.t.Context(), 0); err != nil || len(found) != 1 || found[0].Kind != payout.UnknownKey {
+			t.Errorf("discrepancies %+v, %v", found, err)
+		}
+		if left, err := r.store.LeaseNotifications(r.t.Context(), 10); err != nil || len(left) != 0 {
+			t.Errorf("%d notifications are left, %v", len(left), err)
+		}
+		if bank.submitted() != 5 || len(bank.inquiries) != 0 {
+			t.Errorf("%d submits, %d inquiries", bank.submitted(), len(bank.inquiries))
 		}
 	})
 }

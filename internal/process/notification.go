@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"flashpay/internal/provider"
@@ -36,35 +35,70 @@ func (e *Engine) handleNotification(ctx context.Context, n *store.StoredNotifica
 	}
 }
 
-// applyReports applies what a notification reports, all at once, so that its steps share a commit. finished is true
-// where the only report's step finished the notification, too.
+// applyReports applies what a notification reports. finished is true where the only report's step finished the
+// notification, too.
 func (e *Engine) applyReports(ctx context.Context, b *bank, n *store.StoredNotification, reports []provider.Report) (finished bool, err error) {
 	if len(reports) == 1 {
-		return e.report(ctx, b, reports[0], source{call: "notification", notification: n.ID})
-	}
-	errs := make([]error, len(reports))
-	var done sync.WaitGroup
-	for i, r := range reports {
-		done.Go(func() { _, errs[i] = e.report(ctx, b, r, source{call: "notification"}) })
-	}
-	done.Wait()
-	return false, errors.Join(errs...)
-}
-
-// report applies one report. stored is true where a step was committed, and with it the notification finished.
-func (e *Engine) report(ctx context.Context, b *bank, r provider.Report, from source) (stored bool, err error) {
-	w := e.recall(r.Key)
-	if w == nil {
-		w, err = e.store.WorkByKey(ctx, r.Key)
-		if errors.Is(err, store.ErrNotFound) {
-			e.log.Warn("process: a notification for a key that is not ours", "provider", b.name, "key", r.Key)
-			return false, e.store.OpenUnknownKey(ctx, b.name, r.Key, store.Detail{}.Text("key", r.Key).Text("outcome", r.Outcome.Kind.String()))
-		}
-		if err != nil {
+		w, err := e.reported(ctx, b, reports[0])
+		if w == nil {
 			return false, err
 		}
+		return e.settle(ctx, w, reports[0].Outcome, source{call: "notification", notification: n.ID})
 	}
-	return e.settle(ctx, w, r.Outcome, from)
+	return false, e.applySeveral(ctx, b, reports)
+}
+
+// applySeveral hands the steps of all reports over at once, so that they share a commit. Where somebody else was first,
+// the report is settled by itself.
+func (e *Engine) applySeveral(ctx context.Context, b *bank, reports []provider.Report) error {
+	from := source{call: "notification"}
+	var errs []error
+	works, outcomes := make([]*store.Work, 0, len(reports)), make([]provider.Outcome, 0, len(reports))
+	steps := make([]store.Step, 0, len(reports))
+	for _, r := range reports {
+		w, err := e.reported(ctx, b, r)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if w == nil {
+			continue
+		}
+		if step := e.decide(w, r.Outcome, from); step != nil {
+			step.Payment, step.Operation = w.Payment, w.Operation
+			works, outcomes, steps = append(works, w), append(outcomes, r.Outcome), append(steps, *step)
+		}
+	}
+	stepped, failed := e.store.ApplyAll(ctx, steps)
+	for i, w := range works {
+		err := failed[i]
+		e.applied(w, &steps[i], stepped[i], err)
+		if errors.Is(err, store.ErrMoved) {
+			err = nil
+			if !onlyTime(&steps[i]) {
+				_, err = e.settleAnew(ctx, w, outcomes[i], from)
+			}
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// reported finds the operation that a report is about; nil without an error where its key is not ours.
+func (e *Engine) reported(ctx context.Context, b *bank, r provider.Report) (*store.Work, error) {
+	if w := e.recall(r.Key); w != nil {
+		return w, nil
+	}
+	w, err := e.store.WorkByKey(ctx, r.Key)
+	if errors.Is(err, store.ErrNotFound) {
+		e.log.Warn("process: a notification for a key that is not ours", "provider", b.name, "key", r.Key)
+		return nil, e.store.OpenUnknownKey(ctx, b.name, r.Key, store.Detail{}.Text("key", r.Key).Text("outcome", r.Outcome.Kind.String()))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 func (e *Engine) refuse(ctx context.Context, n *store.StoredNotification, why string) {

@@ -33,16 +33,35 @@ func (e *Engine) settle(ctx context.Context, w *store.Work, out provider.Outcome
 		if !errors.Is(err, store.ErrMoved) {
 			return err == nil, err
 		}
-		if step.Event == 0 && step.Kind == "" || from.call == "submit" && out.Kind == provider.NotSent {
+		if onlyTime(step) || from.call == "submit" && out.Kind == provider.NotSent {
 			return false, nil // its lease has ended, or the result came first: who has it now goes on
 		}
-		fresh, err := e.store.Reload(ctx, w.Operation.ProjectID, w.Operation.ID)
-		if err != nil {
-			return false, fmt.Errorf("process: loading operation %d again: %w", w.Operation.ID, err)
+		if w, err = e.reload(ctx, w); err != nil {
+			return false, err
 		}
-		w = fresh
 	}
 	return false, fmt.Errorf("process: operation %d: %w eight times", w.Operation.ID, store.ErrMoved)
+}
+
+// onlyTime says that a step lets time pass and nothing else.
+func onlyTime(step *store.Step) bool { return step.Event == 0 && step.Kind == "" }
+
+// settleAnew settles an outcome on what is there now, after somebody else has moved the operation.
+func (e *Engine) settleAnew(ctx context.Context, w *store.Work, out provider.Outcome, from source) (stored bool, err error) {
+	fresh, err := e.reload(ctx, w)
+	if err != nil {
+		return false, err
+	}
+	return e.settle(ctx, fresh, out, from)
+}
+
+// reload reads an operation again.
+func (e *Engine) reload(ctx context.Context, w *store.Work) (*store.Work, error) {
+	fresh, err := e.store.Reload(ctx, w.Operation.ProjectID, w.Operation.ID)
+	if err != nil {
+		return nil, fmt.Errorf("process: loading operation %d again: %w", w.Operation.ID, err)
+	}
+	return fresh, nil
 }
 
 // decide says which step an outcome asks for; nil for none.
@@ -190,6 +209,12 @@ func (e *Engine) step(ctx context.Context, w *store.Work, step store.Step) { _ =
 func (e *Engine) apply(ctx context.Context, w *store.Work, step store.Step) error {
 	step.Payment, step.Operation = w.Payment, w.Operation
 	after, err := e.store.Apply(ctx, step)
+	e.applied(w, &step, after, err)
+	return err
+}
+
+// applied notes what became of a step, and logs it.
+func (e *Engine) applied(w *store.Work, step *store.Step, after store.Stepped, err error) {
 	e.forget(w.Operation.Key)
 	switch {
 	case err == nil:
@@ -201,7 +226,6 @@ func (e *Engine) apply(ctx context.Context, w *store.Work, step store.Step) erro
 	case !errors.Is(err, store.ErrMoved):
 		e.log.Error("process: a step could not be committed; its lease ends and it is taken up again", "operation", w.Operation.ID, "err", err)
 	}
-	return err
 }
 
 // wakeAt has the loop look when something becomes due that the interval would find late.

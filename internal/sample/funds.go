@@ -56,12 +56,17 @@ type coming struct {
 	amount int64
 }
 
+// month counts the calendar's months since the beginning.
+func (p *plan) month(at time.Time) int {
+	from, to := p.start.In(bishkek), at.In(bishkek)
+	return 12*(to.Year()-from.Year()) + int(to.Month()-from.Month())
+}
+
 func (f *funds) year() []topUp {
-	from := f.plan.start.Add(time.Minute)
-	for month := 0; from.Before(f.plan.end); month++ {
+	for from := f.plan.start.Add(time.Minute); from.Before(f.plan.end); {
 		first := midnight(from)
 		to := time.Date(first.Year(), first.Month()+1, 1, 8, 40, 0, 0, bishkek).UTC()
-		f.month(f.between(from, to), from, month == shortMonth && f.project == &f.plan.config.Shop)
+		f.month(f.between(from, to), from, f.plan.month(from) == shortMonth && f.project == &f.plan.config.Shop)
 		from = to
 	}
 	slices.SortStableFunc(f.tops, func(a, b topUp) int { return a.at.Compare(b.at) })
@@ -101,7 +106,7 @@ func (f *funds) month(payouts []*planned, from time.Time, short bool) {
 		}
 		if i.amount > f.available {
 			if relief.IsZero() {
-				relief = i.at.Add(3 * time.Hour)
+				relief = i.at.Add(20 * time.Hour)
 			}
 			i.fate, i.code, i.moves = poor, payout.CodeInsufficientFunds, nil
 			continue

@@ -36,9 +36,10 @@ type planned struct {
 	payee       *person
 	account     string
 	description string
-	purpose     string // what the sender says it is for
-	callbackURL string // of the request; empty: the project's own
-	hands       int    // interface_type
+	purpose     string        // what the sender says it is for
+	callbackURL string        // of the request; empty: the project's own
+	hands       int           // interface_type
+	answer      time.Duration // after which the bank answers all of one sending; 0: each by itself
 	fate        fate
 	code        int // that declines it, where its fate is refused, barred or poor
 	moves       []move
@@ -82,6 +83,9 @@ func newPlan(c *Config, start time.Time, m *method.Method) *plan {
 	}
 	tops := p.planFunds()
 	for _, i := range p.payouts {
+		if i.fate == refused && i.code == payout.CodeAccountData {
+			i.account = mistype(i.account)
+		}
 		p.planAttempts(i)
 	}
 	p.arrange(tops)
@@ -165,7 +169,7 @@ func (p *plan) planWages(n int) {
 	people := newPeople(p.random, "employee", most+most/10+1)
 	wages := make([]int64, len(people)) // of a month
 	for k := range wages {
-		wages[k] = p.sum(1_350_000)
+		wages[k] = p.sum(900_000)
 	}
 	seen, given := 0, 0
 	for k, day := range due {
@@ -174,12 +178,20 @@ func (p *plan) planWages(n int) {
 		given += today
 		at := day.day.Add(10*time.Hour + between(p.random, 0, 90*time.Minute))
 		gone := p.random.IntN(len(people) - today + 1) // who is on leave
-		for e := range today {
-			if e >= today/2 {
-				e += gone
+		var answer time.Duration
+		for left, e := 0, 0; e < today; left, e = left-1, e+1 {
+			if left == 0 { // the next sending
+				left = 8 + p.random.IntN(18)
+				at = at.Add(between(p.random, 2*time.Second, 9*time.Second))
+				answer = between(p.random, 400*time.Millisecond, 1900*time.Millisecond)
 			}
-			at = at.Add(between(p.random, 300*time.Millisecond, 2*time.Second))
-			p.payouts = append(p.payouts, p.wage(at.UTC(), day, people[e], e+1, wages[e]))
+			who := e
+			if e >= today/2 {
+				who += gone
+			}
+			i := p.wage(at.UTC(), day, people[who], who+1, wages[who])
+			i.answer = answer
+			p.payouts = append(p.payouts, i)
 		}
 	}
 }

@@ -26,13 +26,23 @@ type runner struct {
 	config  *Config
 	service *accept.Service
 
+	saving []saving
+
+	mu      sync.Mutex
 	flights map[*planned]*flight
-	work    *store.Work        // what the store has started since it was last looked at
-	job     *store.CallbackJob // likewise
-	saving  []saving
-	seen    int // payouts accepted, or found accepted
+	work    map[key]*store.Work        // what the store has started and nobody has asked for
+	jobs    map[key]*store.CallbackJob // likewise
+	seen    int                        // payouts accepted, or found accepted
 	made    int
 }
+
+// key names a payout.
+type key struct {
+	project int64
+	payment string
+}
+
+func (i *planned) key() key { return key{i.project.ID, i.id} }
 
 // flight is a payout as it stands.
 type flight struct {
@@ -54,7 +64,10 @@ const (
 )
 
 func newRunner(s *store.Store, clock *clock, m *method.Method, p *plan, c *Config) *runner {
-	r := &runner{store: s, clock: clock, method: m, plan: p, config: c, flights: make(map[*planned]*flight)}
+	r := &runner{
+		store: s, clock: clock, method: m, plan: p, config: c,
+		flights: make(map[*planned]*flight), work: make(map[key]*store.Work), jobs: make(map[key]*store.CallbackJob),
+	}
 	route := func(*merchant.Project, *method.Method) (string, int64, bool) { return Provider, ProviderID, true }
 	r.service = &accept.Service{Acceptor: s, Route: route}
 	s.SetEngine(engine{r})
@@ -78,6 +91,29 @@ func (r *runner) finished(ctx context.Context) (bool, error) {
 	return f.payment.Head.Seq >= last.payout.lines(len(last.payout.moves)) && f.quiet, nil
 }
 
+// checkBegun sees to it that what a call before this one has made is of the same plan: the first payout of the plan is
+// there, accepted at its time, or none is.
+func (r *runner) checkBegun(ctx context.Context) error {
+	first := r.plan.payouts[0]
+	f, err := r.find(ctx, first)
+	if err == nil && f.payment.CreatedAt.Equal(first.at) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	for _, p := range []Project{r.config.Shop, r.config.Salaries} {
+		told, err := r.store.Deliveries(ctx, store.DeliveryFilter{ProjectID: p.ID, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(told) > 0 {
+			return fmt.Errorf("%w: project %d has payouts of another seed or number", ErrTaken, p.ID)
+		}
+	}
+	return nil
+}
+
 // lines is how long a payout's journal is after so many of its moves.
 func (i *planned) lines(moves int) int64 {
 	n := int64(1)
@@ -90,14 +126,38 @@ func (i *planned) lines(moves int) int64 {
 }
 
 func (r *runner) run(ctx context.Context) error {
-	for k := range r.plan.acts {
-		a := &r.plan.acts[k]
-		r.clock.set(a.at)
-		if err := r.do(ctx, a); err != nil {
+	for acts := r.plan.acts; len(acts) > 0; {
+		n := together(acts)
+		r.clock.set(acts[0].at)
+		if err := each(acts[:n], func(a *act) error { return r.do(ctx, a) }); err != nil {
 			return err
 		}
+		acts = acts[n:]
 	}
 	return r.save(ctx)
+}
+
+// together says how many of the first acts happen at once, and so go into few commits: those of one sending of wages.
+func together(acts []act) int {
+	n := 1
+	for n < len(acts) && (acts[0].kind == acceptAct || acts[0].kind == moveAct) && acts[n].kind == acts[0].kind && acts[n].at.Equal(acts[0].at) {
+		n++
+	}
+	return n
+}
+
+// each does something with all of a list at once.
+func each[T any](list []T, do func(*T) error) error {
+	if len(list) == 1 {
+		return do(&list[0])
+	}
+	errs := make([]error, len(list))
+	var done sync.WaitGroup
+	for k := range list {
+		done.Go(func() { errs[k] = do(&list[k]) })
+	}
+	done.Wait()
+	return errors.Join(errs...)
 }
 
 func (r *runner) do(ctx context.Context, a *act) error {
@@ -146,7 +206,7 @@ func (r *runner) accept(ctx context.Context, i *planned) error {
 		return err
 	}
 	f := &flight{}
-	work, job := r.handed()
+	work, job := r.handed(i)
 	switch {
 	case work != nil:
 		f.payment, f.operation = work.Payment, work.Operation
@@ -157,23 +217,41 @@ func (r *runner) accept(ctx context.Context, i *planned) error {
 			return err
 		}
 	}
-	r.flights[i] = f
+	r.took(i, f, receipt.Repeat)
 	if !receipt.Repeat {
-		r.made++
 		if code := i.declined(); (code != 0) != (f.payment.Status == payout.Decline) {
 			return fmt.Errorf("it is %s: funds or settings of the project were changed while the sample was made", f.payment.Status)
 		}
 	}
-	if r.seen++; r.config.Progress != nil && (r.seen%50 == 0 || r.seen == len(r.plan.payouts)) {
-		r.config.Progress(r.seen, len(r.plan.payouts))
-	}
 	return nil
 }
 
-// handed returns what the store has handed over since it was last asked.
-func (r *runner) handed() (*store.Work, *store.CallbackJob) {
-	work, job := r.work, r.job
-	r.work, r.job = nil, nil
+// took counts a payout that is accepted.
+func (r *runner) took(i *planned, f *flight, repeat bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.flights[i] = f
+	if !repeat {
+		r.made++
+	}
+	if r.seen++; r.config.Progress != nil && (r.seen%50 == 0 || r.seen == len(r.plan.payouts)) {
+		r.config.Progress(r.seen, len(r.plan.payouts))
+	}
+}
+
+func (r *runner) flight(i *planned) *flight {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.flights[i]
+}
+
+// handed returns what the store has handed over of a payout since it was last asked.
+func (r *runner) handed(i *planned) (*store.Work, *store.CallbackJob) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	work, job := r.work[i.key()], r.jobs[i.key()]
+	delete(r.work, i.key())
+	delete(r.jobs, i.key())
 	return work, job
 }
 
@@ -196,7 +274,7 @@ func (r *runner) find(ctx context.Context, i *planned) (*flight, error) {
 
 // move makes a payout's next move, unless it was made before.
 func (r *runner) move(ctx context.Context, i *planned, number int) error {
-	f, m := r.flights[i], &i.moves[number]
+	f, m := r.flight(i), &i.moves[number]
 	if f.payment.Head.Seq > i.lines(number) {
 		return nil
 	}
@@ -213,7 +291,7 @@ func (r *runner) move(ctx context.Context, i *planned, number int) error {
 }
 
 func (r *runner) apply(ctx context.Context, i *planned, number int) error {
-	f, m := r.flights[i], &i.moves[number]
+	f, m := r.flight(i), &i.moves[number]
 	step := m.step
 	step.Payment, step.Operation = f.payment, f.operation
 	if number+1 < len(i.moves) {
@@ -231,7 +309,7 @@ func (r *runner) apply(ctx context.Context, i *planned, number int) error {
 		return err
 	}
 	f.payment, f.operation = after.Payment, after.Operation
-	if _, job := r.handed(); job != nil {
+	if _, job := r.handed(i); job != nil {
 		f.job = job
 	}
 	return nil
@@ -268,7 +346,7 @@ func (r *runner) lease(ctx context.Context, f *flight) error {
 // attempt notes an attempt to deliver a callback, unless it was made before. Attempts carry their own times, so that many
 // are saved in one commit; of one callback only one at a time.
 func (r *runner) attempt(ctx context.Context, i *planned, number int) error {
-	f := r.flights[i]
+	f := r.flight(i)
 	if f.quiet || f.job == nil || f.job.Attempts > number {
 		return nil
 	}
@@ -289,14 +367,9 @@ func (r *runner) attempt(ctx context.Context, i *planned, number int) error {
 
 // save saves the attempts that wait.
 func (r *runner) save(ctx context.Context) error {
-	errs := make([]error, len(r.saving))
-	var done sync.WaitGroup
-	for k, s := range r.saving {
-		done.Go(func() { errs[k] = r.saveOne(ctx, s.flight, s.attempt) })
-	}
-	done.Wait()
+	err := each(r.saving, func(s *saving) error { return r.saveOne(ctx, s.flight, s.attempt) })
 	r.saving = r.saving[:0]
-	return errors.Join(errs...)
+	return err
 }
 
 func (r *runner) saveOne(ctx context.Context, f *flight, a *attempt) error {
@@ -318,14 +391,26 @@ type engine struct{ *runner }
 
 func (e engine) Reserve(int64, string) (time.Duration, bool) { return submitDeadline, true }
 func (e engine) Release(int64, string)                       {}
-func (e engine) Start(w *store.Work)                         { e.work = w }
 func (e engine) Wake()                                       {}
 func (e engine) Notify(*store.StoredNotification)            {}
+
+// Start keeps an operation for who has accepted its payout.
+func (e engine) Start(w *store.Work) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.work[key{w.Payment.ProjectID, w.Payment.PaymentID}] = w
+}
 
 // dispatcher is the runner as what sends callbacks: it takes every one.
 type dispatcher struct{ *runner }
 
-func (d dispatcher) Reserve(int64) bool           { return true }
-func (d dispatcher) Release(int64)                {}
-func (d dispatcher) Start(job *store.CallbackJob) { d.job = job }
-func (d dispatcher) Wake()                        {}
+func (d dispatcher) Reserve(int64) bool { return true }
+func (d dispatcher) Release(int64)      {}
+func (d dispatcher) Wake()              {}
+
+// Start keeps a callback for who has made its event.
+func (d dispatcher) Start(job *store.CallbackJob) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.jobs[key{job.Payment.ProjectID, job.Payment.PaymentID}] = job
+}

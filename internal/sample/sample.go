@@ -28,8 +28,8 @@ const (
 	ProviderID = 21440
 )
 
-// ErrTaken says that a project of the sample's number is there already and was not made by Fill: it is left as it is.
-var ErrTaken = errors.New("sample: a project of this number is there already, and it is not the sample's")
+// ErrTaken says that what is there under the numbers of the sample's projects is not this sample: it is left as it is.
+var ErrTaken = errors.New("sample: the number of one of its projects is taken")
 
 const (
 	methodPath     = "bank-transfer/kyrgyzstan"
@@ -66,8 +66,8 @@ type Result struct {
 }
 
 // Fill makes the two projects and their payouts. No server may work on the database meanwhile. Called again, it goes on
-// where it was interrupted, and does nothing where everything is there: the year is the one that the first call chose,
-// Seed and Payouts must be the same. ErrTaken where another project has one of the numbers.
+// where it was interrupted, and does nothing where everything is there: the year is the one that the first call chose.
+// ErrTaken where another project has one of the numbers, or a sample of another seed or number of payouts is there.
 func Fill(ctx context.Context, c Config) (Result, error) {
 	if c.Payouts == 0 {
 		c.Payouts = defaultPayouts
@@ -107,6 +107,9 @@ func fill(ctx context.Context, s *store.Store, clock *clock, c *Config) (Result,
 	if done, err := r.finished(ctx); done || err != nil {
 		return result, err
 	}
+	if err := r.checkBegun(ctx); err != nil {
+		return result, err
+	}
 	clock.set(start)
 	if err := createProjects(ctx, s, c); err != nil {
 		return result, err
@@ -127,7 +130,7 @@ func startOf(s *store.Store, c *Config) (time.Time, error) {
 			continue
 		}
 		if !known.CreatedAt.Equal(known.CreatedAt.Truncate(time.Hour)) {
-			return start, fmt.Errorf("%w: project %d, «%s»", ErrTaken, p.ID, known.Name)
+			return start, fmt.Errorf("%w: by project %d, «%s»", ErrTaken, p.ID, known.Name)
 		}
 		start = known.CreatedAt
 	}

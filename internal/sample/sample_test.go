@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -65,7 +67,10 @@ func open(t testing.TB, url string) *store.Store {
 
 func checkAudit(t testing.TB, s *store.Store) *audit.Report {
 	t.Helper()
-	report, err := audit.Run(t.Context(), audit.Config{Store: s})
+	// The sandbox's books, which know nothing of the sample's bank.
+	books := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer books.Close()
+	report, err := audit.Run(t.Context(), audit.Config{Store: s, BankURL: books.URL, Provider: "sandbox", Client: books.Client()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,6 +180,11 @@ func TestFillAgainDoublesNothing(t *testing.T) {
 			t.Errorf("first %+v, again %+v", first, again)
 		}
 		same(t, before, payoutsOf(t, s, 210, 211))
+		c.Payouts = 150
+		if _, err := sample.Fill(t.Context(), c); !errors.Is(err, sample.ErrTaken) {
+			t.Errorf("filling with another number: %v", err)
+		}
+		same(t, before, payoutsOf(t, s, 210, 211))
 	})
 }
 
@@ -262,7 +272,7 @@ func TestFillIsDeterminedByItsSeed(t *testing.T) {
 
 func TestYearIsBelievable(t *testing.T) {
 	t.Parallel()
-	c := config("sqlite:"+filepath.Join(t.TempDir(), "year.db"), 2000)
+	c := config("sqlite:"+filepath.Join(t.TempDir(), "year.db"), 1200)
 	result := fill(t, c)
 	s := open(t, c.Store.URL)
 	months, halves, night, weekend, payday := map[string]int{}, [2]int{}, 0, 0, 0

@@ -162,7 +162,8 @@ var insertPaymentRows = newBulk(
 
 // insertPayments inserts one payment for each new (project, key); what exists already decides the others.
 func (t *tx) insertPayments(ctx context.Context, commands []*command) error {
-	leaders := t.leaders(commands)
+	t.first = t.leaders(commands)
+	leaders := t.first
 	args := make([]any, 0, len(leaders)*insertPaymentRows.columns)
 	byID := make(map[int64]*acceptItem, len(leaders))
 	for _, it := range leaders {
@@ -173,16 +174,22 @@ func (t *tx) insertPayments(ctx context.Context, commands []*command) error {
 			p.MethodTitle, p.Amount, p.Currency, p.Description, p.AccountMask, p.CustomerID, int64(p.Interface), it.options,
 			p.CreatedAt.UnixMicro(), p.UpdatedAt.UnixMicro(), int64(p.Events), p.Head.Seq, p.Head.Hash[:])
 	}
-	err := insertPaymentRows.run(ctx, t.session, args, func(r *sql.Rows) error {
+	return insertPaymentRows.later(ctx, t.session, args, func(r row) error {
 		var id int64
-		err := r.Scan(&id)
+		if err := r.Scan(&id); err != nil {
+			return err
+		}
 		byID[id].inserted = true
-		return err
+		return nil
 	})
-	if err != nil {
+}
+
+// meetPayments answers the items whose payments exist.
+func (t *tx) meetPayments(ctx context.Context, commands []*command) error {
+	if err := t.flush(ctx); err != nil {
 		return err
 	}
-	for _, it := range leaders {
+	for _, it := range t.first {
 		if !it.inserted {
 			if err := t.meetExisting(ctx, it); err != nil && !errors.Is(err, ErrOtherData) {
 				return err
@@ -383,7 +390,7 @@ func (t *tx) declinePoor(ctx context.Context, poor []*acceptItem) error {
 	for _, it := range poor {
 		args = append(args, paymentMove(&it.payment, 1)...)
 	}
-	return movePayments.run(ctx, t.session, args, func(r *sql.Rows) error { return nil })
+	return movePayments.later(ctx, t.session, args, nil)
 }
 
 var insertOperationRows = newBulk(
@@ -421,10 +428,10 @@ func (t *tx) insertOperations(ctx context.Context, commands []*command) error {
 			return err
 		}
 	}
-	if err := insertOperationRows.run(ctx, t.session, operations, nil); err != nil {
+	if err := insertOperationRows.later(ctx, t.session, operations, nil); err != nil {
 		return err
 	}
-	return insertRequestRows.run(ctx, t.session, requests, nil)
+	return insertRequestRows.later(ctx, t.session, requests, nil)
 }
 
 // micros stores a time; the zero time is 0.

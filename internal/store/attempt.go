@@ -71,8 +71,8 @@ func (t *tx) writeAttempts(ctx context.Context, commands []*command) error {
 				int64(a.HTTPStatus), a.Error, answer)
 		}
 	}
-	if err := moveCallbacks.run(ctx, t.session, moves, nil); err != nil {
+	if err := moveCallbacks.later(ctx, t.session, moves, nil); err != nil {
 		return err
 	}
-	return insertAttempts.run(ctx, t.session, logs, nil)
+	return insertAttempts.later(ctx, t.session, logs, nil)
 }

@@ -7,16 +7,6 @@ import (
 	"time"
 )
 
-// LogLine is a line of the audit log: what a person or program did.
-type LogLine struct {
-	ID     int64
-	At     time.Time
-	Actor  string // "user 17 <aida@example.kg>", "cli:root"
-	Action string // "project settings", "key add"
-	Object string // "project 210"
-	Detail string // JSON, without account numbers and secrets
-}
-
 // LogPlace is where a line stands in the log.
 type LogPlace struct {
 	At time.Time
@@ -24,7 +14,7 @@ type LogPlace struct {
 }
 
 // Place is where the line stands in the log.
-func (l *LogLine) Place() LogPlace { return LogPlace{l.At, l.ID} }
+func (a *Act) Place() LogPlace { return LogPlace{a.At, a.ID} }
 
 // LogFilter says which lines are listed; what is empty fits everything, and names are compared whole.
 type LogFilter struct {
@@ -35,7 +25,7 @@ type LogFilter struct {
 }
 
 // AuditLog lists lines of the audit log, newest first.
-func (s *Store) AuditLog(ctx context.Context, f LogFilter) ([]LogLine, error) {
+func (s *Store) AuditLog(ctx context.Context, f LogFilter) ([]Act, error) {
 	var c conditions
 	for _, exact := range [][2]string{{"actor = ?", f.Actor}, {"action = ?", f.Action}, {"object = ?", f.Object}} {
 		if exact[1] != "" {
@@ -57,13 +47,13 @@ func (s *Store) AuditLog(ctx context.Context, f LogFilter) ([]LogLine, error) {
 	if err != nil {
 		return nil, s.unavailable(fmt.Errorf("store: audit log: %w", err))
 	}
-	var out []LogLine
+	var out []Act
 	err = eachRow(rows, func(r *sql.Rows) error {
-		var l LogLine
+		var a Act
 		var at int64
-		err := r.Scan(&l.ID, &at, &l.Actor, &l.Action, &l.Object, &l.Detail)
-		l.At = fromMicros(at)
-		out = append(out, l)
+		err := r.Scan(&a.ID, &at, &a.Actor, &a.Action, &a.Object, &a.Detail)
+		a.At = fromMicros(at)
+		out = append(out, a)
 		return err
 	})
 	return out, s.unavailable(err)

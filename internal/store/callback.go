@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -155,7 +156,8 @@ func (s *Store) CallbackJob(ctx context.Context, projectID, number int64) (*Call
 // send it. number 0 means the newest of the payment. It returns the number that was chosen. ErrNotFound: there is none.
 // ErrNoCallbackURL: nobody wants it. ErrNewerCallback: a newer one of its payment is under way.
 // One that is being sent right now is sent again after that attempt, unless it is acknowledged.
-func (s *Store) ResendCallback(ctx context.Context, projectID int64, paymentID string, number int64, actor string) (int64, error) {
+// once names the act, so that it happens once however often it is asked for; empty: each call is an act of its own.
+func (s *Store) ResendCallback(ctx context.Context, once string, projectID int64, paymentID string, number int64, actor string) (int64, error) {
 	if number == 0 {
 		const newest = `SELECT MAX(e.number) FROM events e JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment
 			WHERE p.project_id = $1 AND p.payment_key = $2`
@@ -177,7 +179,7 @@ func (s *Store) ResendCallback(ctx context.Context, projectID int64, paymentID s
 	if job.URL = s.callbackTarget(job); job.URL == "" {
 		return 0, ErrNoCallbackURL
 	}
-	err = s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	err = s.doNamed(ctx, cmp.Or(once, newNonce()+newNonce()), func(ctx context.Context, t *tx) error {
 		if err := t.resend(ctx, job); err != nil {
 			return err
 		}

@@ -155,7 +155,7 @@ func TestResendKeepsTheLog(t *testing.T) {
 		declined(t, s, "p")
 		job := lease(t, s, 1)[0]
 		save(t, s, job, 200, store.CallbackDelivered, time.Time{})
-		if n, err := s.ResendCallback(t.Context(), 210, "P", 0, "test"); err != nil || n != 1 {
+		if n, err := s.ResendCallback(t.Context(), "", 210, "P", 0, "test"); err != nil || n != 1 {
 			t.Fatalf("resend: %d, %v", n, err)
 		}
 		job = lease(t, s, 1)[0]
@@ -172,7 +172,7 @@ func TestResendKeepsTheLog(t *testing.T) {
 			payment string
 			number  int64
 		}{{"q", 0}, {"q", 1}, {"p", 2}} {
-			if _, err := s.ResendCallback(t.Context(), 210, wrong.payment, wrong.number, "test"); !errors.Is(err, store.ErrNotFound) {
+			if _, err := s.ResendCallback(t.Context(), "", 210, wrong.payment, wrong.number, "test"); !errors.Is(err, store.ErrNotFound) {
 				t.Fatalf("resend of %+v: %v", wrong, err)
 			}
 		}
@@ -187,7 +187,7 @@ func TestResendDuringAnAttempt(t *testing.T) {
 		job := lease(t, s, 1)[0]
 		save(t, s, job, 500, store.CallbackPending, s.Now())
 		last := lease(t, s, 1)[0] // say, the last of the schedule
-		if _, err := s.ResendCallback(t.Context(), 210, "p", 1, "test"); err != nil {
+		if _, err := s.ResendCallback(t.Context(), "", 210, "p", 1, "test"); err != nil {
 			t.Fatal(err)
 		}
 		lease(t, s) // not while the attempt is under way
@@ -214,15 +214,15 @@ func TestResendOfAnOlderCallback(t *testing.T) {
 		createProject(t, s, 210, 1000)
 		v := declined(t, s, "p")
 		again(t, s, v)
-		if _, err := s.ResendCallback(t.Context(), 210, "p", 1, "test"); !errors.Is(err, store.ErrNewerCallback) {
+		if _, err := s.ResendCallback(t.Context(), "", 210, "p", 1, "test"); !errors.Is(err, store.ErrNewerCallback) {
 			t.Fatalf("an older one beside a newer that is pending: %v", err)
 		}
 		save(t, s, lease(t, s, 2)[0], 200, store.CallbackDelivered, time.Time{})
-		if n, err := s.ResendCallback(t.Context(), 210, "p", 1, "test"); err != nil || n != 1 {
+		if n, err := s.ResendCallback(t.Context(), "", 210, "p", 1, "test"); err != nil || n != 1 {
 			t.Fatalf("an older one alone: %d, %v", n, err)
 		}
 		older := lease(t, s, 1)[0]
-		if n, err := s.ResendCallback(t.Context(), 210, "p", 0, "test"); err != nil || n != 2 {
+		if n, err := s.ResendCallback(t.Context(), "", 210, "p", 0, "test"); err != nil || n != 2 {
 			t.Fatalf("the newest: %d, %v", n, err)
 		}
 		if d := delivery(t, s, 1); d.State != store.CallbackSuperseded {

@@ -23,7 +23,7 @@ type dialect struct {
 	driver   string
 	words    map[string]string // what {{word}} in a statement becomes
 	position func(n int) string
-	settings []string // of the writer's connection
+	settings string // statements that set up the writer's connection
 }
 
 var sqliteDialect = dialect{
@@ -52,15 +52,11 @@ var postgresDialect = dialect{
 		"begin":       "BEGIN",
 	},
 	position: func(n int) string { return "$" + strconv.Itoa(n) },
-	settings: []string{
-		// A transaction of a node that stands still must not outlive the node's lease on its shard.
-		"SET idle_in_transaction_session_timeout = '4s'",
-		// Long lists of values are planned once for all, not at each execution.
-		"SET plan_cache_mode = force_generic_plan",
-		// Every statement of the writer finds its rows by a key. A plan that was made while a table was small must not
-		// read the whole of it later.
-		"SET enable_seqscan = off", "SET enable_bitmapscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off",
-	},
+	// A transaction of a node that stands still must not outlive the node's lease on its shard. Long lists of values are
+	// planned once for all, not at each execution. Every statement of the writer finds its rows by a key: a plan that was
+	// made while a table was small must not read the whole of it later.
+	settings: `SET idle_in_transaction_session_timeout = '4s'; SET plan_cache_mode = force_generic_plan;
+		SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off`,
 }
 
 // byKey is the address of a database whose connections find rows by key and index only, however small or new the tables

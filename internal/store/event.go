@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"hash/fnv"
 	"net/url"
 	"slices"
@@ -139,10 +138,10 @@ func (t *tx) writeEvents(ctx context.Context, _ []*command) error {
 			int64(e.Code), e.ProviderID, e.ProviderPaymentID, e.AuthCode, e.At.UnixMicro())
 		callbacks = append(callbacks, t.callbackRow(e)...)
 	}
-	if err := insertEvents.run(ctx, t.session, events, nil); err != nil {
+	if err := insertEvents.later(ctx, t.session, events, nil); err != nil {
 		return err
 	}
-	return insertCallbacks.run(ctx, t.session, callbacks, nil)
+	return insertCallbacks.later(ctx, t.session, callbacks, nil)
 }
 
 func (t *tx) numberEvents(ctx context.Context) error {
@@ -156,7 +155,7 @@ func (t *tx) numberEvents(ctx context.Context) error {
 		args = append(args, p)
 	}
 	counters := make(map[int64]int64)
-	err := lockCounters[t.dialect.name].run(ctx, t.session, args, func(r *sql.Rows) error {
+	err := lockCounters[t.dialect.name].run(ctx, t.session, args, func(r row) error {
 		var project, events int64
 		err := r.Scan(&project, &events)
 		counters[project] = events
@@ -169,11 +168,11 @@ func (t *tx) numberEvents(ctx context.Context) error {
 		counters[e.ProjectID]++
 		e.Number = counters[e.ProjectID]
 	}
-	args = args[:0]
+	args = nil
 	for project, events := range counters {
 		args = append(args, project, events)
 	}
-	return updateCounters.run(ctx, t.session, args, nil)
+	return updateCounters.later(ctx, t.session, args, nil)
 }
 
 // callbackRow makes the row of an event's callback, and keeps its job for this process where there is room.

@@ -1,6 +1,10 @@
 package store
 
-import "context"
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
 
 // AnnounceAgain makes another event of a payment's first operation. The table of moves makes one event a payment today;
 // what supersedes is there for the statuses that will make more of them.
@@ -24,4 +28,34 @@ func (s *Store) ApproveTopUp(ctx context.Context, once string, d Decision, fail 
 		}
 		return fail()
 	})
+}
+
+// SetRegisterBounds makes pages of the register give up earlier, and returns what undoes it.
+func SetRegisterBounds(candidates, found int) (undo func()) {
+	before := bounds
+	bounds.candidates, bounds.found, bounds.counted = candidates, found, 2*candidates
+	return func() { bounds = before }
+}
+
+// CheckRollups compares rollups with a recount of the payments; empty: they are equal.
+func (s *Store) CheckRollups(ctx context.Context) (wrong string, err error) {
+	const compare = `WITH recount AS (SELECT project_id, 1 AS hours, created_at - created_at % 3600000000 AS start, method, currency, status, COUNT(*) AS n, SUM(amount) AS amount
+			FROM payments GROUP BY 1, 2, 3, 4, 5, 6
+			UNION ALL SELECT project_id, 24, created_at - created_at % 86400000000, method, currency, status, COUNT(*), SUM(amount) FROM payments GROUP BY 1, 2, 3, 4, 5, 6)
+		SELECT 'missing', project_id, hours, start, status, n, 0 FROM recount c WHERE NOT EXISTS (SELECT 1 FROM rollups r WHERE r.project_id = c.project_id
+			AND r.hours = c.hours AND r.start = c.start AND r.method = c.method AND r.currency = c.currency AND r.status = c.status AND r.payments = c.n AND r.amount = c.amount)
+		UNION ALL SELECT 'too many', project_id, hours, start, status, 0, payments FROM rollups r WHERE (payments <> 0 OR amount <> 0) AND NOT EXISTS (SELECT 1 FROM recount c
+			WHERE r.project_id = c.project_id AND r.hours = c.hours AND r.start = c.start AND r.method = c.method AND r.currency = c.currency AND r.status = c.status)`
+	rows, err := s.reads.QueryContext(ctx, compare)
+	if err != nil {
+		return "", err
+	}
+	err = eachRow(rows, func(r *sql.Rows) error {
+		var what, status string
+		var project, hours, start, want, have int64
+		err := r.Scan(&what, &project, &hours, &start, &status, &want, &have)
+		wrong += fmt.Sprintf("%s: project %d, %d hours from %d, %s: %d, rollup has %d\n", what, project, hours, start, status, want, have)
+		return err
+	})
+	return wrong, err
 }

@@ -185,9 +185,9 @@ func (s *Store) UsePasskey(ctx context.Context, f *Factor, challenge string) err
 	})
 }
 
-// SetRecoveryCodes replaces a user's recovery codes by those of the given keyed digests.
-func (s *Store) SetRecoveryCodes(ctx context.Context, userID int64, codes [][32]byte, actor string) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+// SetRecoveryCodes replaces a user's recovery codes by those of the given keyed digests. once names the act.
+func (s *Store) SetRecoveryCodes(ctx context.Context, once string, userID int64, codes [][32]byte, actor string) error {
+	return s.doNamed(ctx, once, func(ctx context.Context, t *tx) error {
 		if err := t.setRecoveryCodes(ctx, userID, codes); err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 
@@ -58,7 +57,7 @@ func (t *tx) lockBalances(ctx context.Context, keys []balanceKey) error {
 	if t.funds.balances == nil {
 		t.funds = fundsBook{balances: make(map[balanceKey]*ledger.Balance), changed: make(map[balanceKey]bool)}
 	}
-	return lockBalances[t.dialect.name].run(ctx, t.session, args, func(r *sql.Rows) error {
+	return lockBalances[t.dialect.name].run(ctx, t.session, args, func(r row) error {
 		b, err := scanBalance(r)
 		if err != nil {
 			return err
@@ -68,7 +67,7 @@ func (t *tx) lockBalances(ctx context.Context, keys []balanceKey) error {
 	})
 }
 
-func scanBalance(r *sql.Rows) (ledger.Balance, error) {
+func scanBalance(r row) (ledger.Balance, error) {
 	var project int64
 	var currency string
 	sums := make([]int64, len(ledger.Accounts()))
@@ -131,8 +130,8 @@ func (t *tx) writeFunds(ctx context.Context, _ []*command) error {
 			args = append(args, b.Sum(a))
 		}
 	}
-	if err := updateBalances.run(ctx, t.session, args, nil); err != nil {
+	if err := updateBalances.later(ctx, t.session, args, nil); err != nil {
 		return err
 	}
-	return insertTransfers.run(ctx, t.session, t.moved, nil)
+	return insertTransfers.later(ctx, t.session, t.moved, nil)
 }

@@ -93,11 +93,12 @@ func (s *Store) WithdrawInvitation(ctx context.Context, userID int64, actor stri
 	})
 }
 
-// Accept is what a user who follows a link decides.
+// Acceptance is what a user who follows a link decides.
 type Acceptance struct {
 	Token    [32]byte // SHA-256 of what the link holds
 	Name     string
 	Password string       // its hash
+	Actor    string       // the user, for the audit log
 	Session  *UserSession // that goes on from there: pending, for a second factor is due
 }
 
@@ -129,12 +130,10 @@ func (s *Store) AcceptInvitation(ctx context.Context, a *Acceptance) error {
 				return err
 			}
 		}
-		if a.Session.UserID = userID; a.Session.Stage != Pending {
-			a.Session.Stage = Pending
-		}
+		a.Session.UserID, a.Session.Stage = userID, Pending
 		if err := t.startSession(ctx, a.Session); err != nil {
 			return err
 		}
-		return t.audit(ctx, userObject(userID), "user "+kind+" accept", userObject(userID), nil)
+		return t.audit(ctx, a.Actor, "user "+kind+" accept", userObject(userID), nil)
 	})
 }

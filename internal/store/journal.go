@@ -57,7 +57,7 @@ var insertLines = newBulk(
 	"(%, %, %, %, %, %, %, %, %)", "")
 
 func (t *tx) writeJournal(ctx context.Context, _ []*command) error {
-	return insertLines.run(ctx, t.session, t.lines, nil)
+	return insertLines.later(ctx, t.session, t.lines, nil)
 }
 
 // Detail builds the JSON object of a journal line, member by member. Empty texts are left out.

@@ -98,10 +98,10 @@ func (t *tx) writeNotifications(ctx context.Context, commands []*command) error 
 			moves = append(moves, n.id, n.state, n.err, optionalMicros(n.nextAt))
 		}
 	}
-	if err := insertNotifications.run(ctx, t.session, inserts, nil); err != nil {
+	if err := insertNotifications.later(ctx, t.session, inserts, nil); err != nil {
 		return err
 	}
-	return moveNotifications.run(ctx, t.session, moves, nil)
+	return moveNotifications.later(ctx, t.session, moves, nil)
 }
 
 // LeaseNotifications leases up to n notifications that nobody has handled, oldest first.
@@ -156,7 +156,7 @@ func (t *tx) writeRejections(ctx context.Context, commands []*command) error {
 			args = append(args, r.RequestID, r.ProjectID, int64(r.Status), r.Body, t.now.UnixMicro())
 		}
 	}
-	return insertRejections.run(ctx, t.session, args, nil)
+	return insertRejections.later(ctx, t.session, args, nil)
 }
 
 // rejectionLife is how long a rejection can be asked for (product.md §2).

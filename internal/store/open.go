@@ -18,8 +18,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // database/sql driver "pgx"
-
 	"flashpay/internal/batch"
 	"flashpay/internal/vault"
 )
@@ -46,6 +44,8 @@ type Store struct {
 	reads   *sql.DB
 	readers sync.Map // *sql.Stmt on reads, by their texts
 	lists   *sql.DB  // reads of the register, planned by key
+
+	following sync.Mutex
 	writes  *sql.DB
 	vault   *vault.Vault
 	logger  *slog.Logger

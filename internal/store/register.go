@@ -91,7 +91,8 @@ func ParseCursor(text string) (c Cursor, err error) {
 	return c, nil
 }
 
-func (r *RegisterRow) place() Cursor { return Cursor{r.CreatedAt.UnixMicro(), r.ID} }
+// Place is where the row stands in the register.
+func (r *RegisterRow) Place() Cursor { return Cursor{r.CreatedAt.UnixMicro(), r.ID} }
 
 func (c Cursor) compare(o Cursor) int {
 	return cmp.Or(cmp.Compare(c.At, o.At), cmp.Compare(c.ID, o.ID))
@@ -111,15 +112,17 @@ type Register struct {
 	Until *Cursor // where the search stopped because it had looked at enough; nil: it did not. Ask on from there.
 }
 
-// registerSteps bounds the work of one page: a filter that few payments fit must not read on without end.
-const (
-	registerCandidates = 20_000 // payments looked at, newest first
-	registerFound      = 2_000  // payments that an index may name; more are walked through by time
-	registerGroup      = 64     // projects in one statement
-)
+// bounds keep the work of one page small: a filter that few payments fit must not read on without end.
+var bounds = struct {
+	candidates int // payments that a page looks at
+	found      int // payments that an index may name; more are walked through by time
+	counted    int // payments that one step of counting looks at
+}{20_000, 2_000, 50_000}
+
+const registerGroup = 64 // projects in one statement
 
 // Register reads a page of the register. What an index names (searches, what is open or in dispute) is read from there
-// unless it is too much; everything else walks through the payments by time, through registerCandidates at most.
+// unless it is too much; everything else walks through the payments by time, through bounds.candidates at most.
 func (s *Store) Register(ctx context.Context, f RegisterFilter, page RegisterPage) (*Register, error) {
 	if len(f.Projects) == 0 {
 		return &Register{}, nil
@@ -158,9 +161,9 @@ func (s *Store) registerOf(ctx context.Context, f *RegisterFilter, keys []callba
 func (out *Register) cut(page RegisterPage) {
 	slices.SortFunc(out.Rows, func(a, b RegisterRow) int {
 		if page.Newer {
-			return a.place().compare(b.place())
+			return a.Place().compare(b.Place())
 		}
-		return b.place().compare(a.place())
+		return b.Place().compare(a.Place())
 	})
 	if len(out.Rows) > page.Limit {
 		out.Rows, out.More, out.Until = out.Rows[:page.Limit], true, nil
@@ -173,7 +176,7 @@ func (s *Store) registerByTime(ctx context.Context, f *RegisterFilter, page Regi
 	groups := slices.Collect(slices.Chunk(f.Projects, registerGroup))
 	for _, projects := range groups {
 		w := walk{
-			dialect: s.dialect, projects: projects, span: f.span(page), newer: page.Newer, candidates: max(registerCandidates/len(groups), 1000),
+			dialect: s.dialect, projects: projects, span: f.span(page), newer: page.Newer, candidates: max(bounds.candidates/len(groups), 1),
 			conditions: f.conditions(s.Now(), s.vault), limit: page.Limit + 1,
 		}
 		rows, err := s.walkRows(ctx, &w)
@@ -194,7 +197,7 @@ func (s *Store) registerByTime(ctx context.Context, f *RegisterFilter, page Regi
 	}
 	if out.Until != nil { // a group has been looked through to there only
 		out.Rows = slices.DeleteFunc(out.Rows, func(r RegisterRow) bool {
-			beyond := r.place().compare(*out.Until)
+			beyond := r.Place().compare(*out.Until)
 			return page.Newer && beyond > 0 || !page.Newer && beyond < 0
 		})
 	}

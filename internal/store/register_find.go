@@ -22,7 +22,7 @@ func (s *Store) registerKeys(ctx context.Context, f *RegisterFilter) (found []ca
 		if q == nil {
 			return nil, false, nil
 		}
-		if found, err = s.keys(ctx, q, found); err != nil || len(found) > registerFound {
+		if found, err = s.keys(ctx, q, found); err != nil || len(found) > bounds.found {
 			return nil, false, err
 		}
 	}
@@ -67,7 +67,7 @@ func (s Situation) keys(projects []int64) *query {
 	default:
 		return nil
 	}
-	return q.text(fmt.Sprintf(" LIMIT %d", registerFound+1))
+	return q.text(fmt.Sprintf(" LIMIT %d", bounds.found+1))
 }
 
 // searchKeys are the payments that the search finds, by each of the attributes that can be searched for.
@@ -81,7 +81,7 @@ func (s *Store) searchKeys(ctx context.Context, f *RegisterFilter) (found []call
 			return nil, false, err
 		}
 		found = append(found, more...)
-		if len(found) > registerFound {
+		if len(found) > bounds.found {
 			return nil, false, nil
 		}
 	}
@@ -122,7 +122,7 @@ func (s *Store) lookUp(ctx context.Context, f *RegisterFilter, key int64) ([]cal
 		q.text(`WITH RECURSIVE b (bucket) AS (SELECT MAX(bucket) FROM lookups
 			UNION ALL SELECT (SELECT MAX(l.bucket) FROM lookups l WHERE l.bucket < b.bucket) FROM b WHERE b.bucket IS NOT NULL)
 			SELECT l.project_id, l.payment FROM b JOIN lookups l ON l.bucket = b.bucket WHERE l.key = `).arg(key)
-		q.text(" AND ").in("l.project_id", projects).text(fmt.Sprintf(" LIMIT %d", registerFound+1))
+		q.text(" AND ").in("l.project_id", projects).text(fmt.Sprintf(" LIMIT %d", bounds.found+1))
 	})
 }
 
@@ -147,7 +147,7 @@ func (s *Store) findProviderPayment(ctx context.Context, f *RegisterFilter, text
 // findBy looks a value up and keeps the payments that have it: two values can share an index.
 func (s *Store) findBy(ctx context.Context, f *RegisterFilter, kind, want string, read *bulk) (found []callbackKey, err error) {
 	keys, err := s.lookUp(ctx, f, s.vault.Index(kind, want))
-	if err != nil || len(keys) > registerFound {
+	if err != nil || len(keys) > bounds.found {
 		return keys, err
 	}
 	err = read.split(s.dialect, keyArgs(keys), func(text string, args []any) error {
@@ -179,7 +179,7 @@ var readRequests = newBulk(keysHead, keysRow,
 // findAccount finds payments by account number, and confirms each by opening its request.
 func (s *Store) findAccount(ctx context.Context, f *RegisterFilter, text string) (found []callbackKey, err error) {
 	keys, err := s.lookUp(ctx, f, s.vault.Index(lookupAccount, text))
-	if err != nil || len(keys) > registerFound {
+	if err != nil || len(keys) > bounds.found {
 		return keys, err
 	}
 	want := vault.Normalise(lookupAccount, text)

@@ -15,7 +15,7 @@ import (
 	"flashpay/internal/pgtest"
 )
 
-var registerRows = flag.Int("register-rows", 20_000, "payments in the register that TestRegisterPlans and BenchmarkRegister fill")
+var registerRows = flag.Int("register-rows", 4_000, "payments in the register that TestRegisterPlans and BenchmarkRegister fill")
 
 var fillProjects = []int64{210, 211, 212, 213, 220, 221, 222, 223}
 
@@ -121,7 +121,7 @@ func TestRegisterPlans(t *testing.T) {
 // statements are those that a look can run.
 func statements(s *Store, l *look) []*query {
 	w := walk{
-		dialect: s.dialect, projects: l.filter.Projects, span: l.filter.span(l.page), newer: l.page.Newer, candidates: registerCandidates,
+		dialect: s.dialect, projects: l.filter.Projects, span: l.filter.span(l.page), newer: l.page.Newer, candidates: bounds.candidates,
 		conditions: l.filter.conditions(s.Now(), s.vault), limit: l.page.Limit + 1,
 	}
 	out := []*query{w.rows(), w.end(), w.totals()}

@@ -38,6 +38,8 @@ type followedLine struct {
 
 // FollowJournal brings rollups and lookups up to what is committed: of this node's shard, and of those that nobody owns.
 func (s *Store) FollowJournal(ctx context.Context) error {
+	s.following.Lock() // two of this process would only be in each other's way
+	defer s.following.Unlock()
 	shards, err := s.loose(ctx, "SELECT shard FROM shards WHERE owner = '' OR owner = 'commands' OR shard = $1 ORDER BY shard", s.shard.Load())
 	if err != nil {
 		return err

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib" // and the database/sql driver "pgx"
 )
 
 // session is one connection with its prepared statements. It belongs to one goroutine.
@@ -13,15 +16,26 @@ type session struct {
 	dialect    *dialect
 	conn       *sql.Conn
 	statements map[string]*sql.Stmt
+	queued     []queuedStatement // what PostgreSQL gets with the next round trip
 }
+
+// queuedStatement is a statement that waits for the next round trip.
+type queuedStatement struct {
+	text string
+	args []any
+	scan func(row) error // nil: no rows are wanted
+}
+
+// row is a row that comes back: *sql.Rows and pgx.Rows are.
+type row interface{ Scan(into ...any) error }
 
 func newSession(ctx context.Context, d *dialect, db *sql.DB) (*session, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("store: opening a connection: %w", err)
 	}
-	for _, setting := range d.settings {
-		if _, err := conn.ExecContext(ctx, setting); err != nil {
+	if d.settings != "" {
+		if _, err := conn.ExecContext(ctx, d.settings); err != nil {
 			return nil, errors.Join(fmt.Errorf("store: setting up a connection: %w", err), conn.Close())
 		}
 	}
@@ -34,7 +48,83 @@ func (s *session) close() {
 		_ = stmt.Close()
 	}
 	clear(s.statements)
+	s.queued = nil
 	_ = s.conn.Close()
+}
+
+// begin begins a transaction: on PostgreSQL with the first round trip.
+func (s *session) begin(ctx context.Context) error {
+	s.queued = nil
+	return s.later(ctx, s.dialect.words["begin"], nil, nil)
+}
+
+// commit ends a transaction, with the last round trip of it.
+func (s *session) commit(ctx context.Context) error {
+	if err := s.later(ctx, "COMMIT", nil, nil); err != nil {
+		return err
+	}
+	return s.flush(ctx)
+}
+
+// rollback ends a transaction, and drops what waits.
+func (s *session) rollback(ctx context.Context) error {
+	s.queued = nil
+	_, err := s.conn.ExecContext(ctx, "ROLLBACK")
+	return err
+}
+
+// later runs a statement before whatever comes after it: PostgreSQL gets it with the next round trip, SQLite, which is
+// here, at once. Neither args nor what scan uses may be changed before flush. Words in text are filled in already.
+func (s *session) later(ctx context.Context, text string, args []any, scan func(row) error) error {
+	if s.dialect == &postgresDialect {
+		s.queued = append(s.queued, queuedStatement{text, args, scan})
+		return nil
+	}
+	switch {
+	case scan != nil:
+		return s.query(ctx, text, func(r *sql.Rows) error { return scan(r) }, args...)
+	case args == nil: // begin and commit
+		_, err := s.conn.ExecContext(ctx, text)
+		return err
+	}
+	_, err := s.exec(ctx, text, args...)
+	return err
+}
+
+// flush sends what waits, all at once, and reads all answers.
+func (s *session) flush(ctx context.Context) error {
+	if len(s.queued) == 0 {
+		return nil
+	}
+	queued := s.queued
+	s.queued = nil
+	batch := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, len(queued))}
+	for _, q := range queued {
+		batch.Queue(q.text, q.args...).Fn = q.read
+	}
+	return s.conn.Raw(func(driver any) error {
+		return driver.(*stdlib.Conn).Conn().SendBatch(ctx, batch).Close()
+	})
+}
+
+// read reads the answer to a statement.
+func (q *queuedStatement) read(answers pgx.BatchResults) error {
+	var err error
+	if q.scan == nil {
+		_, err = answers.Exec()
+	} else {
+		var rows pgx.Rows
+		rows, err = answers.Query()
+		for err == nil && rows.Next() {
+			err = q.scan(rows)
+		}
+		rows.Close()
+		err = errors.Join(err, rows.Err())
+	}
+	if err != nil {
+		return fmt.Errorf("store: %s: %w", firstWords(q.text), err)
+	}
+	return nil
 }
 
 // prepared returns the statement for text, whose {{words}} are filled in, prepared once.
@@ -52,6 +142,9 @@ func (s *session) prepared(ctx context.Context, text string) (*sql.Stmt, error) 
 
 // exec runs a statement that returns no rows and says how many it changed.
 func (s *session) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	if err := s.flush(ctx); err != nil {
+		return 0, err
+	}
 	stmt, err := s.prepared(ctx, text)
 	if err != nil {
 		return 0, err
@@ -65,6 +158,9 @@ func (s *session) exec(ctx context.Context, text string, args ...any) (int64, er
 
 // query runs a statement and calls scan for each row.
 func (s *session) query(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
+	if err := s.flush(ctx); err != nil {
+		return err
+	}
 	stmt, err := s.prepared(ctx, text)
 	if err != nil {
 		return err
@@ -163,16 +259,18 @@ func (s *Store) read(ctx context.Context, text string, scan func(*sql.Rows) erro
 	return eachRow(rows, scan)
 }
 
-// run executes the statement over all rows of args, which holds b.columns values a row; scan, where given, gets each
-// row that comes back.
-func (b *bulk) run(ctx context.Context, s *session, args []any, scan func(*sql.Rows) error) error {
-	return b.split(s.dialect, args, func(text string, args []any) (err error) {
-		if scan != nil {
-			return s.query(ctx, text, scan, args...)
-		}
-		_, err = s.exec(ctx, text, args...)
+// later executes the statement over all rows of args, which holds b.columns values a row, with the next round trip
+// (session.later); scan, where given, gets each row that comes back.
+func (b *bulk) later(ctx context.Context, s *session, args []any, scan func(row) error) error {
+	return b.split(s.dialect, args, func(text string, args []any) error { return s.later(ctx, text, args, scan) })
+}
+
+// run is later whose rows have come when it returns.
+func (b *bulk) run(ctx context.Context, s *session, args []any, scan func(row) error) error {
+	if err := b.later(ctx, s, args, scan); err != nil {
 		return err
-	})
+	}
+	return s.flush(ctx)
 }
 
 // split calls f with the text and the values of one fixed size after the other.

@@ -57,6 +57,24 @@ func (s *Store) Apply(ctx context.Context, step Step) (Stepped, error) {
 	return item.after, nil
 }
 
+// ApplyAll is Apply for steps of different operations, which are handed over together. It returns what became of each,
+// and an error for each.
+func (s *Store) ApplyAll(ctx context.Context, steps []Step) ([]Stepped, []error) {
+	now := s.Now()
+	commands := make([]*command, len(steps))
+	for i, step := range steps {
+		commands[i] = &command{step: newStepItem(step, now)}
+	}
+	errs := s.batcher.DoAll(ctx, commands)
+	stepped := make([]Stepped, len(steps))
+	for i, c := range commands {
+		if errs[i] = outcome(ctx, errs[i]); errs[i] == nil {
+			stepped[i] = c.step.after
+		}
+	}
+	return stepped, errs
+}
+
 func newStepItem(step Step, now time.Time) *stepItem {
 	item := &stepItem{before: step, after: Stepped{Payment: step.Payment, Operation: step.Operation}}
 	p, o := &item.after.Payment, &item.after.Operation
@@ -126,10 +144,8 @@ const (
 // moveOperations makes the compare-and-set of every step, in the order of their operations: operations first, then the
 // heads of their payments.
 func (t *tx) moveOperations(ctx context.Context, commands []*command) error {
-	steps := stepsInOrder(commands)
-	if len(steps) == 0 {
-		return nil
-	}
+	t.steps = stepsInOrder(commands)
+	steps := t.steps
 	byOperation := make(map[int64]*stepItem, len(steps))
 	args := make([]any, 0, len(steps)*moveOperationRows.columns)
 	for _, c := range steps {
@@ -138,23 +154,48 @@ func (t *tx) moveOperations(ctx context.Context, commands []*command) error {
 		args = append(args, o.ProjectID, o.ID, before.Version, string(o.Stage), string(o.Status), o.ProviderPaymentID, o.AuthCode,
 			int64(o.Code), int64(o.Inquiries), o.UpdatedAt.UnixMicro(), optionalMicros(o.NextAt))
 	}
-	err := moveOperationRows.run(ctx, t.session, args, func(r *sql.Rows) error {
+	return moveOperationRows.later(ctx, t.session, args, func(r row) error {
 		var id int64
-		err := r.Scan(&id)
+		if err := r.Scan(&id); err != nil {
+			return err
+		}
 		byOperation[id].won = true
-		return err
+		return nil
 	})
-	if err != nil {
-		return err
-	}
-	for _, c := range steps {
+}
+
+// meetMoves tells the steps that have lost why, and moves the heads of the others' payments.
+func (t *tx) meetMoves(ctx context.Context, _ []*command) (err error) {
+	for _, c := range t.steps {
 		if !c.step.won {
 			if c.err, err = t.whyLost(ctx, c.step); err != nil {
 				return err
 			}
 		}
 	}
-	return t.moveHeads(ctx, steps)
+	var args []any
+	for _, c := range t.steps {
+		if i := c.step; i.won && i.line != nil {
+			args = append(args, paymentMove(&i.after.Payment, i.before.Payment.Head.Seq)...)
+			t.heads++
+		}
+	}
+	return movePayments.later(ctx, t.session, args, func(row) error {
+		t.heads--
+		return nil
+	})
+}
+
+// checkHeads fails where an operation is as it was seen and its payment is not: everything of this commit is rolled
+// back, and the one whose step it was fails alone.
+func (t *tx) checkHeads(ctx context.Context, _ []*command) error {
+	if err := t.flush(ctx); err != nil {
+		return err
+	}
+	if t.heads != 0 {
+		return fmt.Errorf("%w: the journal of its payment had grown", ErrMoved)
+	}
+	return nil
 }
 
 // stepsInOrder returns the commands that are steps by their operations' ids. Of several steps of one operation only the
@@ -202,30 +243,6 @@ var movePayments = newBulk(
 // paymentMove is one row of movePayments: p as it shall be, and the length of the journal that it must have before.
 func paymentMove(p *payout.Payment, before int64) []any {
 	return []any{p.ProjectID, p.ID, before, string(p.Status), p.UpdatedAt.UnixMicro(), int64(p.Events), p.Head.Seq, p.Head.Hash[:]}
-}
-
-func (t *tx) moveHeads(ctx context.Context, steps []*command) error {
-	var args []any
-	want := 0
-	for _, c := range steps {
-		if i := c.step; i.won && i.line != nil {
-			args = append(args, paymentMove(&i.after.Payment, i.before.Payment.Head.Seq)...)
-			want++
-		}
-	}
-	if want == 0 {
-		return nil
-	}
-	err := movePayments.run(ctx, t.session, args, func(*sql.Rows) error {
-		want--
-		return nil
-	})
-	if err == nil && want != 0 {
-		// The operation is as it was seen and its payment is not: everything of this commit is rolled back, and
-		// the one whose step it was fails alone.
-		return fmt.Errorf("%w: the journal of its payment had grown", ErrMoved)
-	}
-	return err
 }
 
 // bookStep books what a step that was first moves: funds, journal line, event, discrepancy.

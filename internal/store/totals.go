@@ -50,8 +50,6 @@ func (t Total) compare(o Total) int {
 	return cmp.Or(cmp.Compare(t.Currency, o.Currency), cmp.Compare(t.Status, o.Status))
 }
 
-const countCandidates = 50_000 // payments looked at in one step of counting
-
 // RolledUp tells whether rollups can say the filter's totals, but for the hours at the ends of its period.
 func (f *RegisterFilter) RolledUp() bool {
 	return f.Situation == "" && f.MinAmount == 0 && f.MaxAmount == 0 && f.Code == nil && f.Interface == 0 && f.Search == ""
@@ -196,7 +194,7 @@ func (s *Store) count(ctx context.Context, f *RegisterFilter, rest []Cursor, out
 			}
 			page.Place = &rest[i]
 		}
-		w := walk{dialect: s.dialect, projects: projects, span: f.span(page), candidates: countCandidates / len(groups), conditions: f.conditions(s.Now(), s.vault)}
+		w := walk{dialect: s.dialect, projects: projects, span: f.span(page), candidates: bounds.counted / len(groups), conditions: f.conditions(s.Now(), s.vault)}
 		lines, err := s.totalLines(ctx, w.totals())
 		if err != nil {
 			return err

@@ -33,6 +33,9 @@ type tx struct {
 	moved []any // transfer rows
 	news  []*event
 	open  []discrepancy
+	heads int            // of payments, still to be moved
+	first []*acceptItem  // of each payment, in the order of their keys
+	steps []*command     // of each operation the first, in the order of their ids
 	jobs  []*CallbackJob // callbacks that this process sends itself, once committed
 }
 
@@ -43,7 +46,11 @@ const (
 
 // do hands a command to the writer and waits for its commit.
 func (s *Store) do(ctx context.Context, c *command) error {
-	err := s.batcher.Do(ctx, c)
+	return outcome(ctx, s.batcher.Do(ctx, c))
+}
+
+// outcome says in the store's words what the batcher answers.
+func outcome(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, batch.ErrQueueFull), errors.Is(err, batch.ErrClosed):
 		return fmt.Errorf("%w (%w)", ErrQueueFull, err)
@@ -133,23 +140,23 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 	if err := s.reserveNumbers(ctx, int64(len(commands)), int64(8*len(commands)+64)); err != nil {
 		return nil, err
 	}
-	if _, err := s.session.conn.ExecContext(ctx, s.dialect.sql("{{begin}}")); err != nil {
+	if err := s.session.begin(ctx); err != nil {
 		return nil, fmt.Errorf("store: begin: %w", err)
 	}
 	t := &tx{
 		session: s.session, store: s, now: s.Now(),
 		lines: make([]any, 0, len(commands)*insertLines.columns), moved: make([]any, 0, len(commands)*insertTransfers.columns),
 	}
-	if err := t.runSafely(ctx, commands); err != nil {
+	err = t.runSafely(ctx, commands)
+	if err == nil {
+		err = s.commitNow(ctx)
+	}
+	if err != nil {
 		s.releaseJobs(t.jobs)
-		if _, e := s.session.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); e != nil {
-			s.reconnect(context.WithoutCancel(ctx))
+		if s.dialect.classify(err) != faultUnknown { // else the connection is replaced
+			s.undo(context.WithoutCancel(ctx))
 		}
 		return nil, err
-	}
-	if err := s.commitNow(ctx); err != nil {
-		s.releaseJobs(t.jobs)
-		return nil, fmt.Errorf("store: commit: %w", err)
 	}
 	s.commits.Add(1)
 	s.items.Add(int64(len(commands)))
@@ -161,11 +168,21 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 
 // commitNow commits. Tests lose its answer.
 func (s *Store) commitNow(ctx context.Context) error {
-	_, err := s.session.conn.ExecContext(ctx, "COMMIT")
+	err := s.session.commit(ctx)
 	if err == nil && s.committed != nil {
 		err = s.committed()
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("store: commit: %w", err)
+	}
+	return nil
+}
+
+// undo rolls a transaction back that cannot be committed.
+func (s *Store) undo(ctx context.Context) {
+	if err := s.session.rollback(ctx); err != nil {
+		s.reconnect(ctx)
+	}
 }
 
 // runSafely is run; a panic fails the commit like an error, so that its transaction is rolled back and the command that
@@ -187,7 +204,8 @@ func (s *Store) releaseJobs(jobs []*CallbackJob) {
 	}
 }
 
-// run writes all commands, in the lock order of the house: payments, operations, balances, counters.
+// run writes all commands, in the lock order of the house: payments, operations, balances, counters. What waits in the
+// session goes out where an answer is needed: PostgreSQL is asked four times at most where nothing is out of the ordinary.
 func (t *tx) run(ctx context.Context, commands []*command) error {
 	for _, c := range commands {
 		c.err = nil
@@ -206,7 +224,7 @@ func (t *tx) run(ctx context.Context, commands []*command) error {
 		}
 	}
 	for _, phase := range []func(context.Context, []*command) error{
-		t.insertPayments, t.moveOperations, t.lockFunds, t.decide, t.insertOperations,
+		t.insertPayments, t.moveOperations, t.meetPayments, t.meetMoves, t.lockFunds, t.checkHeads, t.decide, t.insertOperations,
 		t.writeFunds, t.writeJournal, t.writeAttempts, t.writeNotifications, t.writeRejections, t.writeDiscrepancies, t.writeEvents,
 	} {
 		if err := phase(ctx, commands); err != nil {

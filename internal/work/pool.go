@@ -142,32 +142,45 @@ func (p *Pool[J]) enqueue(l *lane[J]) {
 
 // dispatch starts jobs, one of each lane in turn, as long as there is room.
 func (p *Pool[J]) dispatch() {
-	for p.running < p.config.Running && len(p.ready) > 0 {
-		l := p.ready[0]
-		p.ready = p.ready[1:]
-		l.queued = false
-		job := l.waiting[0]
-		l.waiting = l.waiting[1:]
-		l.running++
-		p.running++
-		p.enqueue(l)
-		ctx := p.ctx
+	for ctx := p.ctx; ; {
+		l, job, ok := p.next()
+		if !ok {
+			return
+		}
 		p.done.Go(func() { p.work(ctx, l, job) })
 	}
 }
 
+// next takes the job whose turn it is; false where there is none, or no room for it.
+func (p *Pool[J]) next() (l *lane[J], job J, ok bool) {
+	if p.ctx == nil || p.running >= p.config.Running || len(p.ready) == 0 {
+		return nil, job, false
+	}
+	l = p.ready[0]
+	p.ready = p.ready[1:]
+	l.queued = false
+	job = l.waiting[0]
+	l.waiting = l.waiting[1:]
+	l.running++
+	p.running++
+	p.enqueue(l)
+	return l, job, true
+}
+
+// work runs a job, and goes on with the next one in its stead: its stack has grown to what a job needs.
 func (p *Pool[J]) work(ctx context.Context, l *lane[J], job J) {
-	defer func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		l.running--
-		p.running--
-		p.release(l)
-		if p.ctx == nil {
-			return
-		}
-		p.enqueue(l)
-		p.dispatch()
-	}()
-	p.run(ctx, job)
+	for ok := true; ok; l, job, ok = p.after(l) {
+		p.run(ctx, job)
+	}
+}
+
+// after gives the place of a job that has ended back and takes the next job.
+func (p *Pool[J]) after(l *lane[J]) (next *lane[J], job J, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l.running--
+	p.running--
+	p.release(l)
+	p.enqueue(l)
+	return p.next()
 }

@@ -1,15 +1,14 @@
-package callback
+package store
 
 import (
 	"flashpay/internal/payout"
-	"flashpay/internal/store"
 	"flashpay/internal/wire"
 	"flashpay/signature"
 )
 
-// body renders a callback, unsigned. It reads the event and what never changes in its payment and operation, so that it
+// Body renders a callback, unsigned. It reads the event and what never changes in its payment and operation, so that it
 // is the same at every attempt, whatever became of the payment since.
-func body(job *store.CallbackJob) *signature.Value {
+func (job *CallbackJob) Body() *signature.Value {
 	e, p, o := &job.Event, &job.Payment, &job.Operation
 	return wire.Callback(&wire.CallbackFacts{
 		Payment: wire.PaymentFacts{
@@ -40,7 +39,7 @@ var faulty = map[int]string{
 // faults are the errors that a callback carries: of a decline that the platform's own consistency check made because of
 // a member of the request, that member. A bank's decline has none, nor has one for reasons outside of the request (funds,
 // a blocked merchant, the threshold): operation.code and message say all that is known.
-func faults(e *store.Event) []wire.ErrorItem {
+func faults(e *Event) []wire.ErrorItem {
 	field := faulty[e.Code]
 	if field == "" || e.PaymentStatus != payout.Decline || e.ProviderID != 0 {
 		return nil

@@ -1,0 +1,155 @@
+package access
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"time"
+
+	"flashpay/internal/staff"
+	"flashpay/internal/store"
+)
+
+// InvitationLife is how long the link of an invitation, or of a reset, can be followed.
+const InvitationLife = 72 * time.Hour
+
+// By is who sees to accounts: a user, as far as their rights go, or the command line, which may do all.
+type By struct {
+	user  *staff.User
+	actor string
+}
+
+// ByUser is a user who sees to accounts.
+func ByUser(u *staff.User) By { return By{u, u.Actor()} }
+
+// ByCommand is the command line; actor is what the audit log calls it.
+func ByCommand(actor string) By { return By{nil, actor} }
+
+// Invite makes a user, by the members of u but for the ID, CreatedAt and Version, which are set, and returns the link
+// with which they begin, as a path. It is shown to whoever invites, who hands it over; only its hash is stored. once
+// names the act: the same act returns the same link. ErrForbidden where the inviter may not give this,
+// store.ErrUserExists where the address is taken.
+func (s *Service) Invite(ctx context.Context, once string, by By, u *staff.User) (path string, err error) {
+	if err := checkNew(u); err != nil {
+		return "", err
+	}
+	if by.user != nil && !by.user.MayGive(nil, u) || !s.ownProjects(u) {
+		return "", ErrForbidden
+	}
+	token := s.linkToken("invite " + once + " " + u.Email)
+	account := &store.Account{User: *u}
+	invitation := s.newInvitation(token, store.Invite)
+	if err := s.store.CreateUser(ctx, "user invite "+u.Email+" "+once, account, invitation, by.actor); err != nil {
+		return "", err
+	}
+	*u = account.User
+	return linkPath(token), nil
+}
+
+// ownProjects tells whether the projects that a user is granted exist, and are the merchant's.
+func (s *Service) ownProjects(u *staff.User) bool {
+	for _, id := range u.Projects {
+		if p, ok := s.store.Project(id); !ok || p.MerchantID != u.MerchantID {
+			return false
+		}
+	}
+	return true
+}
+
+// linkToken derives the token of a link from what names the act: sealed under the installation's secret, so that nobody
+// else can, and the same for a form that is sent twice.
+func (s *Service) linkToken(act string) string {
+	sum := s.store.Vault().Digest("invitation link", []byte(act))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func (s *Service) newInvitation(token string, kind store.InvitationKind) *store.Invitation {
+	return &store.Invitation{Token: hashToken(token), Kind: kind, ExpiresAt: s.store.Now().Add(InvitationLife)}
+}
+
+const linkPrefix = "/invitation/"
+
+func linkPath(token string) string { return linkPrefix + token }
+
+// Link is the whole address of a link's path.
+func (s *Service) Link(path string) string { return strings.TrimRight(s.config.URL, "/") + path }
+
+// NewLink gives a user a new link, and ends the one before: to begin with where they never have, or else to begin anew
+// with another password and other second factors, which replace theirs when the link is followed. It returns the link's
+// path. ErrForbidden for one's own account, and for those that can do more than one's own.
+func (s *Service) NewLink(ctx context.Context, once string, by By, userID int64) (path string, err error) {
+	account, err := s.seeTo(ctx, by, userID)
+	if err != nil {
+		return "", err
+	}
+	kind := store.Reset
+	if account.Password == "" {
+		kind = store.Invite
+	}
+	token := s.linkToken("link " + once + " " + account.Object())
+	invitation := s.newInvitation(token, kind)
+	invitation.UserID = userID
+	return linkPath(token), s.store.Invite(ctx, "user link "+account.Object()+" "+once, invitation, by.actor)
+}
+
+// WithdrawLink ends a user's link. store.ErrNotFound where there is none.
+func (s *Service) WithdrawLink(ctx context.Context, by By, userID int64) error {
+	if _, err := s.seeTo(ctx, by, userID); err != nil {
+		return err
+	}
+	return s.store.WithdrawInvitation(ctx, userID, by.actor)
+}
+
+// Invited is what a link leads to.
+type Invited struct {
+	User  *staff.User
+	Reset bool // the user begins anew
+}
+
+// Invitation finds who a link is for. ErrLink where it is used, withdrawn, replaced or expired.
+func (s *Service) Invitation(ctx context.Context, token string) (*Invited, error) {
+	i, err := s.store.Invitation(ctx, hashToken(token))
+	if errors.Is(err, store.ErrNotFound) || err == nil && !s.store.Now().Before(i.ExpiresAt) {
+		return nil, ErrLink
+	}
+	if err != nil {
+		return nil, err
+	}
+	account, err := s.store.User(ctx, i.UserID)
+	if err != nil {
+		return nil, err
+	}
+	if !account.Deactivated.IsZero() {
+		return nil, ErrLink
+	}
+	return &Invited{User: &account.User, Reset: i.Kind == store.Reset}, nil
+}
+
+// Accept takes a link, once, with the name and the password that its user chooses, and returns the token of a session in
+// which a second factor has to be added before anything else.
+func (s *Service) Accept(ctx context.Context, token, name, password string, from Client) (session string, err error) {
+	invited, err := s.Invitation(ctx, token)
+	if err != nil {
+		return "", err
+	}
+	if err := CheckName(name); err != nil {
+		return "", err
+	}
+	user := *invited.User
+	user.Name = name
+	if err := CheckPassword(password, &user); err != nil {
+		return "", err
+	}
+	hash, err := s.hashes.hash(ctx, password)
+	if err != nil {
+		return "", err
+	}
+	session, pending := s.newSession(user.ID, from)
+	pending.Stage, pending.ExpiresAt = store.Pending, s.store.Now().Add(pendingLife)
+	err = s.store.AcceptInvitation(ctx, &store.Acceptance{Token: hashToken(token), Name: name, Password: hash, Actor: user.Actor(), Session: pending})
+	if errors.Is(err, store.ErrNotFound) {
+		err = ErrLink
+	}
+	return session, err
+}

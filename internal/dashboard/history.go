@@ -1,0 +1,159 @@
+package dashboard
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"flashpay/internal/access"
+	"flashpay/internal/staff"
+	"flashpay/internal/store"
+)
+
+// actView is a line of the audit log as people read it.
+type actView struct {
+	store.Act
+	Who     string
+	What    string
+	Changes []string
+}
+
+type historyPage struct {
+	Acts []actView
+	Of   string // whose they are; empty: everybody's
+	Next string
+}
+
+// serveHistory shows what the people of one's side did, or one of them.
+func serveHistory(_ *Dashboard, v *visit) error {
+	query := v.r.URL.Query()
+	var behind store.Act
+	if at, id, ok := strings.Cut(query.Get("behind"), "."); ok {
+		micros, _ := strconv.ParseInt(at, 10, 64) // nonsense is the newest
+		if behind.ID, _ = strconv.ParseInt(id, 10, 64); micros > 0 {
+			behind.At = time.UnixMicro(micros)
+		}
+	}
+	user, _ := strconv.ParseInt(query.Get("user"), 10, 64) // nonsense is everybody
+	var page historyPage
+	if user != 0 {
+		a, err := v.d.Access.Member(v.ctx(), v.user, user)
+		if err != nil {
+			return err
+		}
+		page.Of = cmp.Or(a.Name, a.Email)
+	}
+	acts, err := v.d.Access.History(v.ctx(), v.user, user, behind)
+	if err != nil {
+		return err
+	}
+	page.Acts = v.actViews(acts)
+	if len(acts) == access.HistoryPage {
+		last := acts[len(acts)-1]
+		next := url.Values{"behind": {fmt.Sprintf("%d.%d", last.At.UnixMicro(), last.ID)}}
+		if user != 0 {
+			next.Set("user", query.Get("user"))
+		}
+		page.Next = "/team/history?" + next.Encode()
+	}
+	return v.render("history", Page{Title: v.t("access.history"), Data: page, Wide: true})
+}
+
+func (v *visit) actViews(acts []store.Act) []actView {
+	var out []actView
+	for _, a := range acts {
+		who := a.Actor
+		if _, address, ok := strings.Cut(a.Actor, "<"); ok {
+			who = strings.TrimSuffix(address, ">")
+		}
+		out = append(out, actView{Act: a, Who: who, What: v.actWord(a.Action), Changes: v.changes(a.Detail)})
+	}
+	return out
+}
+
+// actWord is an action in words, where there are some.
+func (v *visit) actWord(action string) string {
+	id := "act." + strings.NewReplacer(" ", "_", "-", "_").Replace(action)
+	if !v.d.pages[v.lang].words.has(id) {
+		return action
+	}
+	return v.t(id)
+}
+
+// changes says what an act's detail holds: of what was changed, what was before and what came after.
+func (v *visit) changes(detail string) (out []string) {
+	all := membersOf(detail)
+	before, after := all["before"], all["after"]
+	if before != "" && after != "" {
+		old, now := membersOf(before), membersOf(after)
+		for _, name := range slices.Sorted(maps.Keys(merged(old, now))) {
+			if old[name] != now[name] {
+				out = append(out, fmt.Sprintf("%s: %s → %s", v.memberWord(name), v.memberValue(name, old[name]), v.memberValue(name, now[name])))
+			}
+		}
+		return out
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, v.memberWord(name)+": "+v.memberValue(name, all[name]))
+	}
+	return out
+}
+
+func merged(a, b map[string]string) map[string]string {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}
+
+// membersOf reads a JSON object into texts.
+func membersOf(text string) map[string]string {
+	var values map[string]any
+	out := make(map[string]string)
+	if json.Unmarshal([]byte(text), &values) != nil {
+		return out
+	}
+	for name, value := range values {
+		if s, ok := value.(string); ok {
+			out[name] = s
+			continue
+		}
+		plain, err := json.Marshal(value)
+		if err == nil {
+			out[name] = string(plain)
+		}
+	}
+	return out
+}
+
+func (v *visit) memberWord(name string) string {
+	if id := "act_detail." + name; v.d.pages[v.lang].words.has(id) {
+		return v.t(id)
+	}
+	return name
+}
+
+// memberValue writes lists of roles and rights in words.
+func (v *visit) memberValue(name, text string) string {
+	var list []string
+	switch {
+	case text == "" || text == "[]":
+		return "–"
+	case (name == "roles" || name == "added" || name == "withheld") && json.Unmarshal([]byte(text), &list) == nil:
+		for i, item := range list {
+			switch {
+			case staff.Role(item).Valid():
+				list[i] = v.t("role." + item)
+			case staff.Right(item).Valid():
+				list[i] = v.t("right." + item)
+			}
+		}
+		return strings.Join(list, ", ")
+	}
+	return strings.NewReplacer("[", "", "]", "", ",", ", ").Replace(text)
+}

@@ -1,0 +1,247 @@
+package dashboard
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"flashpay/internal/merchant"
+	"flashpay/internal/payout"
+	"flashpay/internal/store"
+)
+
+// paymentData is what a payment's page shows.
+type paymentData struct {
+	Project       *merchant.Project
+	Payment       *payout.Payment
+	Operations    []operationView
+	Timeline      []timelineLine
+	Discrepancies []store.Discrepancy
+	Callbacks     []callbackView
+	Here          string // of this page, without what it came from
+	List          string // the register, as it was when this page was opened
+	ListQuery     string
+	Once          string
+	left          time.Duration
+}
+
+type operationView struct {
+	payout.Operation
+	Message string // of the registry
+	Advice  string // a word's id
+}
+
+type timelineLine struct {
+	store.Line
+	Word    string // a word's id; empty: Kind is shown as it is
+	Members []member
+}
+
+// member is one member of a journal line's detail.
+type member struct{ Name, Value string }
+
+type callbackView struct {
+	store.PaymentCallback
+	Body string // indented
+}
+
+// readPayment finds the payment that a path names, among those that the user sees.
+func (v *visit) readPayment() (*merchant.Project, *store.View, error) {
+	project, err := v.project(v.r.PathValue("project"))
+	if err != nil {
+		return nil, nil, err
+	}
+	id, err := strconv.ParseInt(v.r.PathValue("id"), 10, 64)
+	if err != nil {
+		return nil, nil, errNotFound
+	}
+	view, err := v.d.Store.PaymentByID(v.ctx(), project.ID, id)
+	return project, view, err
+}
+
+func servePayment(d *Dashboard, v *visit) error {
+	project, view, err := v.readPayment()
+	if err != nil {
+		return err
+	}
+	p := &view.Payment
+	data := &paymentData{
+		Project: project, Payment: p, Here: paymentAddress(p.ProjectID, p.ID, ""), List: v.back(), ListQuery: v.r.URL.Query().Get("list"), Once: newForm().Once,
+	}
+	lines, err := d.Store.Journal(v.ctx(), p.ProjectID, p.ID)
+	if err != nil {
+		return err
+	}
+	for _, l := range lines {
+		data.Timeline = append(data.Timeline, timelineOf(v, l))
+	}
+	if data.Discrepancies, err = d.Store.PaymentDiscrepancies(v.ctx(), p.ProjectID, p.ID); err != nil {
+		return err
+	}
+	callbacks, err := d.Store.PaymentCallbacks(v.ctx(), p.ProjectID, p.ID)
+	if err != nil {
+		return err
+	}
+	for _, c := range callbacks {
+		data.Callbacks = append(data.Callbacks, callbackView{c, indented(c.Job.Body().AppendJSON(nil))})
+	}
+	for _, o := range view.Operations {
+		data.Operations = append(data.Operations, operationView{o, payout.Message(o.Code), adviceFor(p, &o, data.Discrepancies)})
+		data.left = o.ThresholdAt.Sub(d.Store.Now())
+	}
+	return v.render("payment", Page{Title: v.t("payments.payment_title", "id", p.PaymentID), Data: data, Wide: true})
+}
+
+// Left is the time to the threshold; zero once it has passed.
+func (data *paymentData) Left() time.Duration { return max(0, data.left) }
+
+// Open tells whether the payment has no final status yet.
+func (data *paymentData) Open() bool { return !data.Payment.Status.Final() }
+
+// Disputed is what is held while the bank may have paid; empty where nothing is.
+func (data *paymentData) Disputed() (out []payout.Operation) {
+	for _, o := range data.Operations {
+		if o.Stage == payout.Disputed || o.Stage == payout.Unsettled {
+			out = append(out, o.Operation)
+		}
+	}
+	return out
+}
+
+// Interface is where the payment was made.
+func (data *paymentData) Interface() string { return interfaceWord(data.Payment.Interface) }
+
+// adviceFor is the word for what a person should do about an operation. Where the bank may have the payout, or says
+// otherwise than we do, it is never to send it again (product.md §3.5).
+func adviceFor(p *payout.Payment, o *payout.Operation, open []store.Discrepancy) string {
+	for _, d := range open {
+		if d.SettledAt.IsZero() {
+			return "payments.advice.discrepancy"
+		}
+	}
+	switch {
+	case o.Stage == payout.Disputed || o.Stage == payout.Unsettled:
+		return "payments.advice.clarified"
+	case o.Stage == payout.Sending:
+		return "payments.advice.with_bank"
+	case !p.Status.Final():
+		return "payments.advice.waiting"
+	case p.Status == payout.Success:
+		return "payments.advice.paid"
+	}
+	code, known := payout.LookUp(o.Code)
+	if !known {
+		return "payments.advice.support"
+	}
+	return "payments.advice." + code.Action
+}
+
+// DiscrepancyWord is the id of the words about a kind of discrepancy.
+func (data *paymentData) DiscrepancyWord(kind string) string {
+	return "payments.discrepancy." + strings.ReplaceAll(kind, " ", "_")
+}
+
+func timelineOf(v *visit, l store.Line) timelineLine {
+	line := timelineLine{Line: l}
+	if word := "payments.kind." + strings.ReplaceAll(l.Kind, " ", "_"); v.words().has(word) {
+		line.Word = word
+	}
+	if l.Kind == "declined" && l.Seq == 1 {
+		line.Word = "payments.kind.refused"
+	}
+	decoder := json.NewDecoder(strings.NewReader(l.Detail))
+	decoder.UseNumber()
+	if _, err := decoder.Token(); err != nil {
+		return line
+	}
+	for decoder.More() { // in the order in which they stand
+		var value any
+		name, err := decoder.Token()
+		if err == nil {
+			err = decoder.Decode(&value)
+		}
+		if err != nil {
+			return line
+		}
+		text, isText := value.(string)
+		if !isText {
+			packed, err := json.Marshal(value)
+			if err != nil {
+				continue
+			}
+			text = string(packed)
+		}
+		if n, ok := name.(string); ok {
+			line.Members = append(line.Members, member{n, text})
+		}
+	}
+	return line
+}
+
+func indented(body []byte) string {
+	var out bytes.Buffer
+	if json.Indent(&out, body, "", "  ") != nil {
+		return string(body)
+	}
+	return out.String()
+}
+
+// callbackColours are the badges of callbacks' states.
+var callbackColours = map[store.CallbackState]string{
+	store.CallbackPending: "blue", store.CallbackDelivered: "green", store.CallbackSuperseded: "grey", store.CallbackDisabled: "grey", store.CallbackGivenUp: "red",
+}
+
+// Colour is the colour of the callback's badge.
+func (c callbackView) Colour() string { return callbackColours[c.State] }
+
+// StateWord is the word for the callback's state.
+func (c callbackView) StateWord() string {
+	return "payments.callback." + strings.ReplaceAll(string(c.State), " ", "_")
+}
+
+// AnswerText is an attempt's answer as text.
+func (data *paymentData) AnswerText(answer []byte) string {
+	return strings.ToValidUTF8(string(answer), "\uFFFD")
+}
+
+// Address is where a callback goes, without what can be a secret in it.
+func (data *paymentData) Address(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host + u.Path
+}
+
+// serveResend makes a callback of a payment due again: the one with the number, or the newest.
+func serveResend(d *Dashboard, v *visit) error {
+	project, view, err := v.readPayment()
+	if err != nil {
+		return err
+	}
+	f, err := v.form()
+	if err != nil {
+		return err
+	}
+	number := int64(0)
+	if text := f.Get("number"); text != "" {
+		if number, err = strconv.ParseInt(text, 10, 64); err != nil || number < 1 {
+			return errNotFound
+		}
+	}
+	p := &view.Payment
+	number, err = d.Store.ResendCallback(v.ctx(), f.Once, project.ID, p.PaymentID, number, v.actor())
+	switch {
+	case errors.Is(err, store.ErrNewerCallback):
+		return &userError{ID: "payments.fault_newer", Status: 409}
+	case errors.Is(err, store.ErrNoCallbackURL):
+		return &userError{ID: "payments.fault_no_url", Status: 409}
+	case err != nil:
+		return err
+	}
+	return v.redirect(paymentAddress(project.ID, p.ID, "?"+f.Get("list")), "payments.resent", "number", number)
+}

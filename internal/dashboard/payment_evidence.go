@@ -1,0 +1,276 @@
+package dashboard
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"flashpay/internal/merchant"
+	"flashpay/internal/staff"
+	"flashpay/internal/store"
+	"flashpay/signature"
+)
+
+// bundle is the evidence of one payment, as files of a zip archive (product.md §12.7).
+type bundle struct {
+	v       *visit
+	project *merchant.Project
+	view    *store.View
+	zip     *zip.Writer
+	lines   []store.Line
+}
+
+// serveEvidence hands out all that is known about a payment in one file. The request as it was received holds the full
+// account number: it goes to those only who may see the project's secrets, too.
+func serveEvidence(d *Dashboard, v *visit) error {
+	project, view, err := v.readPayment()
+	if err != nil {
+		return err
+	}
+	p := &view.Payment
+	object := "project " + strconv.FormatInt(project.ID, 10)
+	if err := d.Store.LogDownload(v.ctx(), v.actor(), "evidence", object, store.Detail{}.Text("payment_id", p.PaymentID)); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	b := &bundle{v: v, project: project, view: view, zip: zip.NewWriter(&out)}
+	if err := b.write(); err != nil {
+		return err
+	}
+	if err := b.zip.Close(); err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "application/zip")
+	v.w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="evidence-%d-%d.zip"`, project.ID, p.ID))
+	v.w.Header().Set("Content-Length", strconv.Itoa(out.Len()))
+	_, _ = v.w.Write(out.Bytes()) // a browser that has gone is not told
+	return nil
+}
+
+func (b *bundle) write() error {
+	for _, part := range []func() error{b.readme, b.payment, b.request, b.journal, b.ledger, b.callbacks, b.discrepancies} {
+		if err := part(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// file adds a file with a JSON value.
+func (b *bundle) file(name string, value any) error {
+	text, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return err
+	}
+	return b.text(name, append(text, '\n'))
+}
+
+func (b *bundle) text(name string, text []byte) error {
+	w, err := b.zip.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: b.v.d.Store.Now()})
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+const evidenceReadme = `Evidence of one payout. Times are UTC, sums are minor units.
+
+payment.json        the payment and its operations, as they stand
+request.json        the request as it was received, byte by byte
+signature.json      whose key verifies it, and the string that was signed
+journal.json        every step, in order: a chain of hashes
+seals.json          for each line: the seal that covers it, and the way to its root
+ledger.json         what was moved between the accounts of the project
+callbacks.json      what the merchant was told: each body, each attempt, each answer
+discrepancies.json  what did not fit and a person had to look at
+
+How to verify, with SHA-256 and numbers as 8 bytes, big-endian:
+
+1. A journal line's hash is SHA-256 of: the hash of the line before (32 zero bytes for the first), project_id, payment,
+   seq, at_microseconds, operation, then kind and detail, each as its length (a number) and its bytes.
+   The hash of the last line is payment.json's head_hash.
+2. A line is under a seal: start with SHA-256(0x00, hash). For each step of its path in seals.json take
+   SHA-256(0x01, left, right), where the neighbour stands left or right as the step says. The end is the seal's root.
+3. A seal's hash is SHA-256 of: the previous seal's hash (32 zero bytes for the first), shard, number, last_row, lines,
+   at_microseconds, then the root. Whoever has kept any later seal of that shard can follow the chain to it.
+4. The request's signature is HMAC-SHA-512, in base64, of the string in signature.json under the project's secret key.
+   Callbacks carry the same kind of signature, made with the oldest key that was live at each attempt; the bodies here
+   are without it.
+
+The command «flashpay audit» makes these checks, and those of the ledger, over the whole database.
+`
+
+func (b *bundle) readme() error { return b.text("README.txt", []byte(evidenceReadme)) }
+
+func (b *bundle) payment() error {
+	p := &b.view.Payment
+	operations := make([]map[string]any, 0, len(b.view.Operations))
+	for _, o := range b.view.Operations {
+		operations = append(operations, map[string]any{
+			"id": o.ID, "number": o.Number, "stage": o.Stage, "status": o.Status, "provider": o.Provider, "provider_key": o.Key,
+			"provider_payment_id": o.ProviderPaymentID, "auth_code": o.AuthCode, "amount": o.Amount, "currency": o.Currency, "code": o.Code,
+			"submits": o.Submits, "created_at": stamp(o.CreatedAt), "updated_at": stamp(o.UpdatedAt), "threshold_at": stamp(o.ThresholdAt),
+		})
+	}
+	return b.file("payment.json", map[string]any{
+		"project_id": p.ProjectID, "payment": p.ID, "payment_id": p.PaymentID, "request_id": p.RequestID, "status": p.Status, "method": p.Method,
+		"amount": p.Amount, "currency": p.Currency, "description": p.Description, "account_number": p.AccountMask, "customer_id": p.CustomerID,
+		"interface_type": p.Interface, "created_at": stamp(p.CreatedAt), "updated_at": stamp(p.UpdatedAt), "journal_lines": p.Head.Seq,
+		"head_hash": hex.EncodeToString(p.Head.Hash[:]), "operations": operations, "bundle_made_at": stamp(b.v.d.Store.Now()),
+	})
+}
+
+func stamp(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339Nano)
+}
+
+func (b *bundle) request() error {
+	body, err := b.v.d.Store.OpenRequest(b.v.ctx(), b.view)
+	if err != nil {
+		return err
+	}
+	check := checkSignature(b.project, body)
+	if b.v.user.Can(staff.EditProjects) {
+		if err := b.text("request.json", body); err != nil {
+			return err
+		}
+	} else {
+		delete(check, "signed_string")
+		const withheld = "The request holds the full account number. A Merchant admin, or the platform's operator, gets it in the bundle.\n"
+		if err := b.text("request-withheld.txt", []byte(withheld)); err != nil {
+			return err
+		}
+	}
+	return b.file("signature.json", check)
+}
+
+// checkSignature verifies a request's signature anew, with the keys that are live.
+func checkSignature(p *merchant.Project, body []byte) map[string]any {
+	tree, err := signature.Parse(body)
+	if err != nil {
+		return map[string]any{"result": "the request cannot be read", "reason": err.Error()}
+	}
+	sent, signed := signature.Find(tree)
+	if !signed {
+		return map[string]any{"result": "unsigned: the payout was made in Dashboard by a person who was signed in"}
+	}
+	form := signature.Canonical(tree)
+	for _, k := range p.Keys {
+		if order, err := form.Verify(sent, k.Secret); err == nil {
+			return map[string]any{
+				"result": "valid", "signature": sent, "key": k.ID, "key_created_at": stamp(k.CreatedAt), "order": order.String(),
+				"signed_string": string(form.SigningString(order)),
+			}
+		}
+	}
+	return map[string]any{"result": "no live key verifies it: the key that it was verified with at acceptance has been revoked since", "signature": sent}
+}
+
+// journal writes the lines, and the proofs that they are sealed.
+func (b *bundle) journal() (err error) {
+	p := &b.view.Payment
+	if b.lines, err = b.v.d.Store.Journal(b.v.ctx(), p.ProjectID, p.ID); err != nil {
+		return err
+	}
+	lines, seals := make([]map[string]any, 0, len(b.lines)), make([]map[string]any, 0, len(b.lines))
+	for _, l := range b.lines {
+		lines = append(lines, map[string]any{
+			"id": l.ID, "project_id": l.ProjectID, "payment": l.Payment, "seq": l.Seq, "at": stamp(l.At), "at_microseconds": l.At.UnixMicro(),
+			"kind": l.Kind, "operation": l.Operation, "detail": l.Detail, "hash": hex.EncodeToString(l.Hash[:]),
+		})
+		seal, err := b.seal(l.ID)
+		if err != nil {
+			return err
+		}
+		seals = append(seals, seal)
+	}
+	if err := b.file("journal.json", lines); err != nil {
+		return err
+	}
+	return b.file("seals.json", seals)
+}
+
+func (b *bundle) seal(line int64) (map[string]any, error) {
+	proof, err := b.v.d.Store.SealProof(b.v.ctx(), line)
+	if errors.Is(err, store.ErrNotFound) {
+		return map[string]any{"line": line, "sealed": false, "reason": "lines are sealed once a minute: take the bundle again later"}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	path := make([]map[string]any, 0, len(proof.Path))
+	for _, step := range proof.Path {
+		side := "right"
+		if step.Left {
+			side = "left"
+		}
+		path = append(path, map[string]any{"neighbour": hex.EncodeToString(step.Hash[:]), "stands": side})
+	}
+	s := &proof.Seal
+	return map[string]any{
+		"line": line, "sealed": true, "path": path, "shard": s.Shard, "number": s.Number, "last_row": s.LastRow, "lines": s.Lines,
+		"at": stamp(s.At), "at_microseconds": s.At.UnixMicro(), "root": hex.EncodeToString(s.Root[:]), "hash": hex.EncodeToString(s.Hash[:]),
+		"previous_hash": hex.EncodeToString(proof.Previous[:]),
+	}, nil
+}
+
+func (b *bundle) ledger() error {
+	transfers, err := b.v.d.Store.PaymentTransfers(b.v.ctx(), b.lines)
+	if err != nil {
+		return err
+	}
+	rows := make([]map[string]any, 0, len(transfers))
+	for _, t := range transfers {
+		rows = append(rows, map[string]any{
+			"id": t.ID, "at": stamp(t.At), "kind": t.Kind, "debit": t.Debit.String(), "credit": t.Credit.String(), "amount": t.Amount,
+			"currency": t.Currency, "operation": t.Operation, "reason": t.Reason,
+		})
+	}
+	return b.file("ledger.json", rows)
+}
+
+func (b *bundle) callbacks() error {
+	all, err := b.v.d.Store.PaymentCallbacks(b.v.ctx(), b.view.Payment.ProjectID, b.view.Payment.ID)
+	if err != nil {
+		return err
+	}
+	rows := make([]map[string]any, 0, len(all))
+	for _, c := range all {
+		attempts := make([]map[string]any, 0, len(c.Attempts))
+		for _, a := range c.Attempts {
+			attempts = append(attempts, map[string]any{
+				"attempt": a.Attempt, "at": stamp(a.At), "duration_microseconds": a.Duration.Microseconds(), "http_status": a.HTTPStatus,
+				"error": a.Error, "answer": strings.ToValidUTF8(string(a.Answer), "\uFFFD"),
+			})
+		}
+		rows = append(rows, map[string]any{
+			"number": c.Job.Event.Number, "at": stamp(c.Job.Event.At), "state": c.State, "body": json.RawMessage(c.Job.Body().AppendJSON(nil)),
+			"attempts": attempts,
+		})
+	}
+	return b.file("callbacks.json", rows)
+}
+
+func (b *bundle) discrepancies() error {
+	all, err := b.v.d.Store.PaymentDiscrepancies(b.v.ctx(), b.view.Payment.ProjectID, b.view.Payment.ID)
+	if err != nil {
+		return err
+	}
+	rows := make([]map[string]any, 0, len(all))
+	for _, d := range all {
+		rows = append(rows, map[string]any{
+			"kind": d.Kind, "detail": json.RawMessage(d.Detail), "opened_at": stamp(d.OpenedAt), "settled_at": stamp(d.SettledAt), "reason": d.Reason,
+		})
+	}
+	return b.file("discrepancies.json", rows)
+}

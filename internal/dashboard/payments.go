@@ -1,0 +1,196 @@
+package dashboard
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"flashpay/internal/merchant"
+	"flashpay/internal/staff"
+	"flashpay/internal/store"
+)
+
+// paymentRoutes are the register of payments and the pages of single ones.
+var paymentRoutes = []route{
+	{pattern: "GET /payments", right: staff.ViewPayments, serve: serveRegister},
+	{pattern: "GET /search", right: staff.ViewPayments, serve: serveSearch},
+	{pattern: "GET /payments/totals", right: staff.ViewPayments, serve: serveTotals},
+	{pattern: "GET /payments/export", right: staff.ViewPayments, serve: serveExport},
+	{pattern: "POST /payments/filters", right: staff.ViewPayments, serve: serveSaveFilter},
+	{pattern: "POST /payments/filters/delete", right: staff.ViewPayments, serve: serveDropFilter},
+	{pattern: "POST /payments/columns", right: staff.ViewPayments, serve: serveSaveColumns},
+	{pattern: "GET /payments/{project}/{id}", right: staff.ViewPayments, serve: servePayment},
+	{pattern: "GET /payments/{project}/{id}/evidence", right: staff.ViewPayments, serve: serveEvidence},
+	{pattern: "POST /payments/{project}/{id}/resend", right: staff.ResendCallbacks, serve: serveResend},
+}
+
+// pageRows is how many payments a page of the register shows.
+const pageRows = 50
+
+// registerData is what the register's page shows.
+type registerData struct {
+	*listing
+	Columns  []column
+	Rows     []registerRow
+	Quick    []quickFilter
+	Saved    []savedFilter
+	Previous string // addresses; empty where there is none
+	Next     string
+	GoOn     string // where the search goes on that has stopped because it had looked at enough
+	Until    string // when the payments were made to which it has looked, in words
+	Export   string
+	Totals   string
+	Here     string // the register as it is shown
+	Query    string // the filter in the address, to be saved
+	Columned []columnChoice
+	Choices  *filterChoices
+	Once     string
+}
+
+// registerRow is a row of the register.
+type registerRow struct {
+	Href  string
+	Cells []cell
+}
+
+// quickFilter is a filter of one attribute and one click.
+type quickFilter struct {
+	Label, Href string
+	On          bool
+}
+
+type savedFilter struct {
+	Name, Href string
+	On         bool
+}
+
+// serveRegister shows a page of the register. Its address holds everything: filter, place and columns.
+func serveRegister(d *Dashboard, v *visit) error {
+	if tidy := tidied(v.r.URL.Query()); tidy != v.r.URL.RawQuery && hasEmpty(v.r.URL.Query()) {
+		http.Redirect(v.w, v.r, "/payments"+withQuery(tidy), http.StatusSeeOther)
+		return nil
+	}
+	l := readListing(v)
+	data := &registerData{listing: l, Here: l.address(nil), Query: l.query().Encode(), Choices: v.filterChoices(), Once: newForm().Once}
+	var err error
+	if data.Columns, err = v.columns(); err != nil {
+		return err
+	}
+	data.Columned = choicesOf(v, data.Columns)
+	if data.Saved, err = l.saved(v); err != nil {
+		return err
+	}
+	data.Quick = l.quick(v)
+	if l.Form.OK() {
+		if err := data.read(v); err != nil {
+			return err
+		}
+	}
+	data.Export, data.Totals = "/payments/export"+withQuery(data.Query), "/payments/totals"+withQuery(data.Query)
+	return v.render("payments", Page{Title: v.t("payments.title"), Form: l.Form, Data: data, Wide: true})
+}
+
+// read reads the page of rows.
+func (data *registerData) read(v *visit) error {
+	l := data.listing
+	page := store.RegisterPage{Place: l.place, Newer: l.newer, Limit: pageRows}
+	out, err := v.d.Store.Register(v.ctx(), l.filter, page)
+	if err != nil {
+		return err
+	}
+	if page.Newer && !out.More && out.Until == nil && len(out.Rows) < pageRows { // the first page, which is full where it can be
+		page.Place, page.Newer = nil, false
+		if out, err = v.d.Store.Register(v.ctx(), l.filter, page); err != nil {
+			return err
+		}
+	}
+	back := data.Here
+	for i := range out.Rows {
+		data.Rows = append(data.Rows, rowOf(v, data.Columns, &out.Rows[i], back))
+	}
+	older, newer := "", ""
+	if n := len(out.Rows); n > 0 {
+		older, newer = out.Rows[n-1].Place().String(), out.Rows[0].Place().String()
+	} else if page.Place != nil {
+		older, newer = page.Place.String(), page.Place.String()
+	}
+	if page.Place != nil && (!page.Newer || out.More) {
+		data.Previous = l.address(url.Values{"newer": {newer}})
+	}
+	if out.More && !page.Newer || page.Newer && older != "" {
+		data.Next = l.address(url.Values{"older": {older}})
+	}
+	if out.Until != nil {
+		name := "older"
+		if page.Newer {
+			name = "newer"
+		}
+		data.GoOn, data.Until = l.address(url.Values{name: {out.Until.String()}}), v.moment(out.Until.At)
+	}
+	return nil
+}
+
+// serveSearch leads from the header's search to what it finds: to the payment, where there is exactly one.
+func serveSearch(d *Dashboard, v *visit) error {
+	text := strings.TrimSpace(v.r.URL.Query().Get("q"))
+	if text == "" || len(text) > maxSearch {
+		return v.redirect("/payments", "")
+	}
+	f := store.RegisterFilter{Projects: projectIDs(v.projects()), Search: text}
+	out, err := d.Store.Register(v.ctx(), f, store.RegisterPage{Limit: 2})
+	if err != nil {
+		return err
+	}
+	list := "/payments" + withQuery(url.Values{"q": {text}}.Encode())
+	if len(out.Rows) == 1 && !out.More && out.Until == nil {
+		return v.redirect(paymentAddress(out.Rows[0].ProjectID, out.Rows[0].ID, list), "")
+	}
+	return v.redirect(list, "")
+}
+
+// paymentAddress is a payment's page; back is the register as it was shown.
+func paymentAddress(project, id int64, back string) string {
+	path := "/payments/" + strconv.FormatInt(project, 10) + "/" + strconv.FormatInt(id, 10)
+	if _, query, _ := strings.Cut(back, "?"); query != "" {
+		path += "?" + url.Values{"list": {query}}.Encode()
+	}
+	return path
+}
+
+func projectIDs(projects []*merchant.Project) []int64 {
+	ids := make([]int64, 0, len(projects))
+	for _, p := range projects {
+		ids = append(ids, p.ID)
+	}
+	return ids
+}
+
+func withQuery(query string) string {
+	if query == "" {
+		return ""
+	}
+	return "?" + query
+}
+
+// hasEmpty tells whether a form was sent with fields that nobody filled in.
+func hasEmpty(q url.Values) bool { return len(tidied(q)) < len(q.Encode()) }
+
+// tidied is a query without empty members.
+func tidied(q url.Values) string {
+	out := make(url.Values)
+	for name, values := range q {
+		for _, value := range values {
+			if value != "" {
+				out.Add(name, value)
+			}
+		}
+	}
+	return out.Encode()
+}
+
+// back is the register's address that a page was opened from.
+func (v *visit) back() string {
+	return localPath("/payments" + withQuery(cmp.Or(v.r.URL.Query().Get("list"), v.r.PostFormValue("list"))))
+}
