@@ -200,14 +200,15 @@ func TestAuditLogIsFiltered(t *testing.T) {
 		}
 		all := find(store.LogFilter{})
 		var paged []string
-		place := store.LogPlace{}
+		var place *store.Cursor
 		for range len(all) + 1 {
 			lines, err := s.AuditLog(t.Context(), store.LogFilter{After: place, Limit: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, l := range lines {
-				paged, place = append(paged, l.Action+" "+l.Object+" "+l.Actor), l.Place()
+				at := l.Place()
+				paged, place = append(paged, l.Action+" "+l.Object+" "+l.Actor), &at
 			}
 		}
 		if strings.Join(all, "|") != strings.Join(paged, "|") || len(all) != 5 {
