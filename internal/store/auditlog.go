@@ -43,18 +43,14 @@ func (s *Store) AuditLog(ctx context.Context, f LogFilter) ([]Act, error) {
 	}
 	c.args = append(c.args, f.Limit)
 	query := "SELECT id, at, actor, action, object, detail FROM audit_log" + c.where() + fmt.Sprintf(" ORDER BY at DESC, id DESC LIMIT $%d", len(c.args))
-	rows, err := s.reads.QueryContext(ctx, query, c.args...)
-	if err != nil {
-		return nil, s.unavailable(fmt.Errorf("store: audit log: %w", err))
-	}
 	var out []Act
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err := s.read(ctx, query, func(r *sql.Rows) error {
 		var a Act
 		var at int64
 		err := r.Scan(&a.ID, &at, &a.Actor, &a.Action, &a.Object, &a.Detail)
 		a.At = fromMicros(at)
 		out = append(out, a)
 		return err
-	})
+	}, c.args...)
 	return out, s.unavailable(err)
 }

@@ -46,10 +46,10 @@ type Store struct {
 	lists   *sql.DB  // reads of the register, planned by key
 
 	following sync.Mutex
-	writes  *sql.DB
-	vault   *vault.Vault
-	logger  *slog.Logger
-	url     string
+	writes    *sql.DB
+	vault     *vault.Vault
+	logger    *slog.Logger
+	url       string
 
 	batcher *batch.Batcher[*command]
 	session *session // the writer's, used only inside commits
