@@ -58,7 +58,7 @@ func printSettings(a *app, p *merchant.Project, methods []*method.Method, asJSON
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	for _, f := range merchant.Fields(p, methods) {
 		texts[f.Key()] = f.Text(p)
-		lines := strings.Split(cmp.Or(f.Text(p), "(default)"), "\n")
+		lines := strings.Split(cmp.Or(f.Text(p), "("+cmp.Or(f.Default, "none")+")"), "\n")
 		for i, line := range lines {
 			fmt.Fprintf(w, "%s\t%s\n", map[bool]string{true: f.Key()}[i == 0], line)
 		}

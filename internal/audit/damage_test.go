@@ -118,7 +118,7 @@ var tables = []table{
 	{
 		name: "projects", key: []string{"id"}, copied: []string{"id"}, lost: never,
 		unseen: map[string]string{
-			"merchant_id": ownBusiness, "name": ownBusiness, "mode": ownBusiness, "blocked": ownBusiness, "settings": ownBusiness, "version": count,
+			"merchant_id": ownBusiness, "name": ownBusiness, "mode": ownBusiness, "blocked": ownBusiness, "paused": ownBusiness, "settings": ownBusiness, "version": count,
 			"created_at": schedule,
 		},
 	},

@@ -120,9 +120,22 @@ func (r *run) transfer(t *ledger.Transfer) {
 		r.transfers.add(group(t.Operation), hash(r.transfers, bookingOf(t)))
 		return
 	}
-	if t.Payment != 0 || t.Kind != ledger.TopUp || t.Debit != ledger.Funding || t.Credit != ledger.Available && t.Credit != ledger.Receivable {
-		r.fail(KindTransfer, t.ProjectID, "", "transfer %d belongs to no operation and is no top-up: %s", t.ID, bookingOf(t))
+	if t.Payment != 0 || !byHand(t) {
+		r.fail(KindTransfer, t.ProjectID, "", "transfer %d belongs to no operation and is no top-up or correction: %s", t.ID, bookingOf(t))
 	}
+}
+
+// byHand tells whether a transfer is one that operators make: between what the project has, or owes, and the
+// counter-account of its kind.
+func byHand(t *ledger.Transfer) bool {
+	project := func(a ledger.Account) bool { return a == ledger.Available || a == ledger.Receivable }
+	switch t.Kind {
+	case ledger.TopUp:
+		return t.Debit == ledger.Funding && project(t.Credit)
+	case ledger.Correct:
+		return t.Debit == ledger.Correction && project(t.Credit) || project(t.Debit) && t.Credit == ledger.Correction
+	}
+	return false
 }
 
 // checkShards checks that no shard will give a number again.

@@ -18,9 +18,10 @@ import (
 
 // actView is a line of the audit log as people read it.
 type actView struct {
-	store.Act
+	At      time.Time
 	Who     string
 	What    string
+	Object  string // empty: the actor's own account
 	Changes []string
 }
 
@@ -53,7 +54,9 @@ func serveHistory(_ *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	page.Acts = v.actViews(acts)
+	if page.Acts, err = v.actViews(acts); err != nil {
+		return err
+	}
 	if len(acts) == access.HistoryPage {
 		last := acts[len(acts)-1]
 		next := url.Values{"behind": {fmt.Sprintf("%d.%d", last.At.UnixMicro(), last.ID)}}
@@ -65,16 +68,32 @@ func serveHistory(_ *Dashboard, v *visit) error {
 	return v.render("history", Page{Title: v.t("access.history"), Data: page, Wide: true})
 }
 
-func (v *visit) actViews(acts []store.Act) []actView {
+// actViews puts acts into words. Accounts that were acted upon are named by their addresses, where they are of the
+// visitor's side.
+func (v *visit) actViews(acts []store.Act) ([]actView, error) {
+	addresses := make(map[string]string)
+	if v.user.Can(staff.ViewTeam) && len(acts) > 0 {
+		side, err := v.d.Store.Users(v.ctx(), store.UserFilter{Merchant: &v.user.MerchantID})
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range side {
+			addresses[a.Object()] = a.Email
+		}
+	}
 	var out []actView
 	for _, a := range acts {
-		who := a.Actor
-		if _, address, ok := strings.Cut(a.Actor, "<"); ok {
-			who = strings.TrimSuffix(address, ">")
+		object, who := a.Object, a.Actor
+		if actor, address, ok := strings.Cut(a.Actor, " <"); ok {
+			if who = strings.TrimSuffix(address, ">"); actor == object {
+				object = "" // what people did to their own account
+			}
 		}
-		out = append(out, actView{Act: a, Who: who, What: v.actWord(a.Action), Changes: v.changes(a.Detail)})
+		out = append(out, actView{
+			At: a.At, Who: who, What: v.actWord(a.Action), Object: cmp.Or(addresses[object], object), Changes: v.changes(a.Detail),
+		})
 	}
-	return out
+	return out, nil
 }
 
 // actWord is an action in words, where there are some.

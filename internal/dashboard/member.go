@@ -58,7 +58,9 @@ func (v *visit) showMember(status int, f *Form, a *store.Account) error {
 	if err != nil {
 		return err
 	}
-	page.Acts = v.actViews(acts[:min(len(acts), 10)])
+	if page.Acts, err = v.actViews(acts[:min(len(acts), 10)]); err != nil {
+		return err
+	}
 	title := a.Name
 	if title == "" {
 		title = a.Email

@@ -73,7 +73,9 @@ func (s *site) fillPages() *store.View {
 	disputed := s.dispute(210, "salary-2026-11/disputed")
 	for i := range 65 {
 		v := s.pay(210, fmt.Sprintf("salary-2026-11/%04d", i), int64(1_000_000+i*12_345), []payout.Event{payout.Succeeded, payout.Succeeded, payout.Declined, 0}[i%4],
-			func(p *store.NewPayout) { p.CustomerID, p.Description = fmt.Sprintf("employee-%d", i), "Айлык акы, ноябрь" })
+			func(p *store.NewPayout) {
+				p.CustomerID, p.Description = fmt.Sprintf("employee-%d", i), "Айлык акы, ноябрь"
+			})
 		if v.Payment.Status != payout.Success {
 			continue
 		}

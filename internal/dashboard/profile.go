@@ -71,7 +71,9 @@ func (v *visit) showProfile(status int, f, password *Form) error {
 	if err != nil {
 		return err
 	}
-	page.Acts = v.actViews(acts[:min(len(acts), 15)])
+	if page.Acts, err = v.actViews(acts[:min(len(acts), 15)]); err != nil {
+		return err
+	}
 	for _, r := range account.Roles {
 		page.Roles = append(page.Roles, option{Label: v.t("role." + string(r)), Help: v.rightsOf(r)})
 	}

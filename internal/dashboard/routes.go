@@ -26,6 +26,9 @@ var routes = slices.Concat(
 	commonRoutes,
 	paymentRoutes,
 	manualRoutes,
+	financeRoutes,
+	projectRoutes,
+	operateRoutes,
 	signInRoutes, enrolRoutes, teamRoutes, profileRoutes,
 )
 

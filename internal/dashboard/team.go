@@ -3,6 +3,7 @@ package dashboard
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,13 +32,14 @@ var teamRoutes = []route{
 // memberView is an account as the list shows it.
 type memberView struct {
 	*store.Account
+	Side  string // whose it is
 	State string // a word: access.state_…
 	Badge string // its colour
 	You   bool
 }
 
 func (v *visit) memberView(a *store.Account) memberView {
-	m := memberView{Account: a, State: "access.state_active", Badge: "green", You: a.ID == v.user.ID}
+	m := memberView{Account: a, Side: v.side(a.MerchantID), State: "access.state_active", Badge: "green", You: a.ID == v.user.ID}
 	switch {
 	case !a.Deactivated.IsZero():
 		m.State, m.Badge = "access.state_off", "grey"
@@ -78,10 +80,11 @@ func serveTeam(_ *Dashboard, v *visit) error {
 	page := teamPage{All: query.Get("all") == "yes"}
 	if len(found) > teamPageSize {
 		found = found[:teamPageSize]
-		page.Next = "/team?after=" + strconv.FormatInt(found[len(found)-1].ID, 10) + "&all=" + query.Get("all")
-		if !page.All {
-			page.Next = strings.TrimSuffix(page.Next, "&all="+query.Get("all"))
+		next := url.Values{"after": {strconv.FormatInt(found[len(found)-1].ID, 10)}}
+		if page.All {
+			next.Set("all", "yes")
 		}
+		page.Next = "/team?" + next.Encode()
 	}
 	for _, a := range found {
 		if !a.Deactivated.IsZero() && !page.All {
@@ -129,6 +132,21 @@ func (v *visit) offer(merchantID int64, had *staff.User) rightsForm {
 		}
 	}
 	return o
+}
+
+func merchantLabel(m *merchant.Merchant) string {
+	return strconv.FormatInt(m.ID, 10) + " · " + m.Name
+}
+
+// side is what a user belongs to, in words.
+func (v *visit) side(merchantID int64) string {
+	if merchantID == 0 {
+		return v.t("access.platform")
+	}
+	if m, ok := v.d.Store.Merchant(merchantID); ok {
+		return merchantLabel(m)
+	}
+	return strconv.FormatInt(merchantID, 10)
 }
 
 func projectLabel(p *merchant.Project) string { return strconv.FormatInt(p.ID, 10) + " · " + p.Name }
@@ -218,13 +236,11 @@ func (v *visit) showInvite(status int, f *Form, merchantID int64) error {
 // offerOfOperator lists what an operator may give to somebody whose merchant the form chooses, too.
 func (v *visit) offerOfOperator() rightsForm {
 	o := rightsForm{Merchants: []option{{Value: "0", Label: v.t("access.platform")}}}
-	known := make(map[int64]bool)
+	for _, m := range v.d.Store.Merchants() {
+		o.Merchants = append(o.Merchants, option{Value: strconv.FormatInt(m.ID, 10), Label: merchantLabel(m)})
+	}
 	for _, p := range v.projects() {
 		o.Projects = append(o.Projects, option{Value: strconv.FormatInt(p.ID, 10), Label: projectLabel(p)})
-		if !known[p.MerchantID] {
-			known[p.MerchantID] = true
-			o.Merchants = append(o.Merchants, option{Value: strconv.FormatInt(p.MerchantID, 10), Label: v.t("access.merchant_n", "number", p.MerchantID)})
-		}
 	}
 	for _, r := range staff.Roles {
 		o.Roles = append(o.Roles, option{Value: string(r), Label: v.t("role." + string(r)), Help: v.rightsOf(r)})
@@ -246,7 +262,8 @@ func serveInvite(_ *Dashboard, v *visit) error {
 	}
 	u := &staff.User{MerchantID: v.user.MerchantID, Email: f.Get("email")}
 	if v.user.Operator() {
-		if u.MerchantID, err = strconv.ParseInt(f.Get("merchant"), 10, 64); err != nil {
+		u.MerchantID, err = strconv.ParseInt(f.Get("merchant"), 10, 64)
+		if _, known := v.d.Store.Merchant(u.MerchantID); err != nil || u.MerchantID != 0 && !known {
 			f.Fault("merchant", v.t("access.merchant_choose"))
 			return v.showInvite(http.StatusUnprocessableEntity, f, u.MerchantID)
 		}

@@ -60,7 +60,7 @@ func TestRightsOnThePage(t *testing.T) {
 	}
 	clerk.get("/team").wants(http.StatusOK)
 	boss.get(path).says("Finance", "see accounts", "send callbacks again")
-	boss.get("/team/history").says("changed roles and rights", "signed in", boss.user.Email, "roles: Support → Support, Finance", "rights added: – → see accounts")
+	boss.get("/team/history").says("changed roles and rights", "signed in", boss.user.Email, "changed roles and rights clerk@example.kg", "roles: Support → Support, Finance", "rights added: – → see accounts")
 	if a := clerk.post("/profile/recovery"); !strings.Contains(a.text(), "Confirm that it is you") {
 		t.Error("after a change of rights no fresh second factor is asked for")
 	}

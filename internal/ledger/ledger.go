@@ -54,6 +54,7 @@ const (
 	Dispute       Kind = "dispute"        // held → disputed: declined at the threshold, perhaps paid
 	DisputeReturn Kind = "dispute return" // disputed → available: it was not paid after all
 	TopUp         Kind = "top-up"         // funding → receivable, then available
+	Correct       Kind = "correction"     // correction → receivable, then available; or back: available, then receivable → correction
 )
 
 // Transfer is one ledger transfer.
@@ -122,7 +123,36 @@ func (b *Balance) Post(t Transfer) error {
 
 // TopUpTransfers splits a top-up: what the merchant owes is paid first, the rest becomes available.
 func (b *Balance) TopUpTransfers(amount int64, reason string, at time.Time) []Transfer {
-	base := Transfer{ProjectID: b.ProjectID, Currency: b.Currency, Debit: Funding, Kind: TopUp, Reason: reason, At: at}
+	return b.credit(amount, Transfer{ProjectID: b.ProjectID, Currency: b.Currency, Debit: Funding, Kind: TopUp, Reason: reason, At: at})
+}
+
+// CorrectionTransfers splits a correction by an operator. One above zero is split like a top-up. One below zero takes
+// what is available, and what that does not cover is owed.
+func (b *Balance) CorrectionTransfers(amount int64, reason string, at time.Time) []Transfer {
+	base := Transfer{ProjectID: b.ProjectID, Currency: b.Currency, Kind: Correct, Reason: reason, At: at}
+	if amount >= 0 {
+		base.Debit = Correction
+		return b.credit(amount, base)
+	}
+	base.Credit = Correction
+	missing := -amount
+	var out []Transfer
+	if taken := min(b.credits[Available], missing); taken > 0 {
+		t := base
+		t.Debit, t.Amount = Available, taken
+		out = append(out, t)
+		missing -= taken
+	}
+	if missing > 0 {
+		t := base
+		t.Debit, t.Amount = Receivable, missing
+		out = append(out, t)
+	}
+	return out
+}
+
+// credit splits what the merchant gets: what it owes is paid first, the rest becomes available.
+func (b *Balance) credit(amount int64, base Transfer) []Transfer {
 	var out []Transfer
 	if owed := min(b.Owed(), amount); owed > 0 {
 		t := base

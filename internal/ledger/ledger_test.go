@@ -78,3 +78,29 @@ func TestTopUpPaysWhatIsOwedFirst(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 }
+
+// A correction moves what its sum says and leaves every balance conserved; what is not available is owed.
+func TestCorrectionTakesWhatIsThereAndOwesTheRest(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		available, receivable, amount int64
+		wantAvailable, wantReceivable int64
+	}{
+		{100, 0, 30, 130, 0}, {0, -40, 30, 0, -10}, {0, -40, 50, 10, 0}, {100, 0, -30, 70, 0}, {100, 0, -130, 0, -30}, {0, -5, -10, 0, -15},
+	} {
+		b := NewBalance(1, "KGS", map[Account]int64{
+			Available: test.available, Receivable: test.receivable, Funding: -test.available - test.receivable,
+		})
+		for _, tr := range b.CorrectionTransfers(test.amount, "why", time.Unix(1, 0)) {
+			if tr.Kind != Correct || tr.Reason != "why" {
+				t.Errorf("transfer %+v", tr)
+			}
+			if err := b.Post(tr); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if b.Sum(Available) != test.wantAvailable || b.Sum(Receivable) != test.wantReceivable || b.Sum(Correction) != -test.amount {
+			t.Errorf("%+v: available %d, receivable %d, correction %d", test, b.Sum(Available), b.Sum(Receivable), b.Sum(Correction))
+		}
+	}
+}

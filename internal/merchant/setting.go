@@ -60,7 +60,7 @@ type Setting struct {
 	Least     int64    // bounds, inclusive: microseconds of a period, minor units of each amount
 	Most      int64    // and characters of a text or address, and how many networks; 0: none
 	Choices   []string // of a choice
-	Default   string   // what an empty value means, where that does not depend on the method
+	Default   string   // what an empty value means, in English; pages have words of their own for it
 
 	get func(p *Project, path string) string
 	set func(p *Project, f Field, text string) *Fault
@@ -77,7 +77,7 @@ var declared = []*Setting{
 		set: func(p *Project, f Field, text string) *Fault { return into(&p.Name, f, text, readText) },
 	},
 	{
-		Name: "enabled", Kind: Switch, Group: Methods, PerMethod: true, Default: "on",
+		Name: "enabled", Kind: Switch, Group: Methods, PerMethod: true,
 		get: func(p *Project, path string) string { return onOff(!p.Settings.Methods[path].Disabled) },
 		set: perMethod(func(m *MethodSettings, f Field, text string) *Fault {
 			on := true
@@ -87,7 +87,7 @@ var declared = []*Setting{
 		}),
 	},
 	{
-		Name: "currencies", Kind: Currencies, Group: Methods, PerMethod: true,
+		Name: "currencies", Kind: Currencies, Group: Methods, PerMethod: true, Default: "all of the method's",
 		get: func(p *Project, path string) string {
 			return strings.Join(p.Settings.Methods[path].Currencies, ", ")
 		},
@@ -96,17 +96,17 @@ var declared = []*Setting{
 		}),
 	},
 	{
-		Name: "min", Kind: Amounts, Group: Methods, PerMethod: true, Least: 1,
+		Name: "min", Kind: Amounts, Group: Methods, PerMethod: true, Least: 1, Default: "the method's own",
 		get: func(p *Project, path string) string { return sumsText(p.Settings.Methods[path].Min) },
 		set: perMethod(func(m *MethodSettings, f Field, text string) *Fault { return into(&m.Min, f, text, readSums) }),
 	},
 	{
-		Name: "max", Kind: Amounts, Group: Methods, PerMethod: true, Least: 1,
+		Name: "max", Kind: Amounts, Group: Methods, PerMethod: true, Least: 1, Default: "the method's own",
 		get: func(p *Project, path string) string { return sumsText(p.Settings.Methods[path].Max) },
 		set: perMethod(func(m *MethodSettings, f Field, text string) *Fault { return into(&m.Max, f, text, readSums) }),
 	},
 	{
-		Name: "callback_url", Kind: Address, Group: Callbacks, Most: 2000,
+		Name: "callback_url", Kind: Address, Group: Callbacks, Most: 2000, Default: "none: only payouts that name an address get callbacks",
 		get: func(p *Project, _ string) string { return addressText(p.Settings.CallbackURL) },
 		set: func(p *Project, f Field, text string) *Fault {
 			f.live = p.Mode == Live
@@ -118,14 +118,14 @@ var declared = []*Setting{
 		get: func(p *Project, _ string) string { return rulesText(p.Settings.CallbackRules) },
 	},
 	{
-		Name: "allow_ip", Kind: Networks, Group: Security, Most: 200,
+		Name: "allow_ip", Kind: Networks, Group: Security, Most: 200, Default: "requests from any address",
 		get: func(p *Project, _ string) string { return networksText(p.Settings.AllowIP) },
 		set: func(p *Project, f Field, text string) *Fault {
 			return into(&p.Settings.AllowIP, f, text, readNetworks)
 		},
 	},
 	{
-		Name: "account_check", Kind: Choice, Group: Security,
+		Name: "account_check", Kind: Choice, Group: Security, Default: "off in test mode, in live mode the method's own",
 		Choices: []string{string(account.Off), string(account.Warn), string(account.Strict)},
 		get:     func(p *Project, _ string) string { return string(p.Settings.AccountCheck) },
 		set: func(p *Project, f Field, text string) *Fault {
@@ -135,7 +135,7 @@ var declared = []*Setting{
 	{
 		// At the threshold a payout that may be with the bank becomes the platform's to clear up: too short a one
 		// makes work for operators, so they choose it.
-		Name: "threshold", Kind: Period, Group: Limits, Editor: ByOperators,
+		Name: "threshold", Kind: Period, Group: Limits, Editor: ByOperators, Default: "the method's own",
 		Least: time.Second.Microseconds(), Most: maxThreshold.Microseconds(),
 		get: func(p *Project, _ string) string { return PeriodText(time.Duration(p.Settings.Threshold)) },
 		set: func(p *Project, f Field, text string) *Fault {
@@ -143,7 +143,7 @@ var declared = []*Setting{
 		},
 	},
 	{
-		Name: "approval", Kind: Amounts, Group: Limits,
+		Name: "approval", Kind: Amounts, Group: Limits, Default: "no second person",
 		get: func(p *Project, _ string) string { return sumsText(p.Settings.Approval) },
 		set: func(p *Project, f Field, text string) *Fault { return into(&p.Settings.Approval, f, text, readSums) },
 	},

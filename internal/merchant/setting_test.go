@@ -223,6 +223,9 @@ func TestDeclarationsAreSound(t *testing.T) {
 		if (s.Kind == merchant.Choice) != (len(s.Choices) > 0) {
 			t.Errorf("%s: choices are of a choice", s.Name)
 		}
+		if wants := !s.Required && s.Kind != merchant.Switch && s.Kind != merchant.Routes; wants != (s.Default != "") {
+			t.Errorf("%s: the default is %q", s.Name, s.Default)
+		}
 	}
 	if !maps.Equal(names, map[string]bool{
 		"name": true, "enabled": true, "currencies": true, "min": true, "max": true, "callback_url": true, "callback_rules": true,

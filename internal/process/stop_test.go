@@ -26,7 +26,7 @@ func TestPausedPayoutsWait(t *testing.T) {
 		r.accept("q")
 		time.Sleep(time.Hour)
 		r.want("p", payout.Processing, payout.New, payout.CodeAwaiting, 800, 200, 0)
-		if v, err := r.store.PaymentView(t.Context(), 210, "p"); err != nil || v.Operations[0].Submits != 0 {
+		if v, err := r.store.PaymentView(r.t.Context(), 210, "p"); err != nil || v.Operations[0].Submits != 0 {
 			t.Errorf("an intent was committed: %+v, %v", v.Operations, err)
 		}
 		if bank.submitted() != 0 {

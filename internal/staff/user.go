@@ -52,3 +52,14 @@ func (u *User) Sees(p *merchant.Project) bool {
 	}
 	return u.AllProjects || slices.Contains(u.Roles, MerchantAdmin) || slices.Contains(u.Projects, p.ID)
 }
+
+// CanChange tells whether the user may change a setting of the projects that the user sees.
+func (u *User) CanChange(s *merchant.Setting) bool {
+	switch s.Editor {
+	case merchant.ByStaff:
+		return u.Can(EditProjects)
+	case merchant.ByOperators:
+		return u.Operator() && u.Can(EditProjects)
+	}
+	return false
+}

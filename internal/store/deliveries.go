@@ -34,11 +34,14 @@ type DeliveryFilter struct {
 	Limit     int           // at most this many, newest first; 0: 100
 }
 
+// deliveries is what scanDelivery reads.
+const deliveries = `SELECT c.project_id, c.number, p.payment_id, e.payment_status, c.state, c.url, c.created_at, c.next_at, c.attempts, c.last_at,
+	c.http_status, c.error FROM callbacks c JOIN events e ON e.project_id = c.project_id AND e.number = c.number
+	JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment`
+
 // Deliveries lists callbacks, newest first.
 func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, error) {
-	query := `SELECT c.project_id, c.number, p.payment_id, e.payment_status, c.state, c.url, c.created_at, c.next_at, c.attempts, c.last_at,
-		c.http_status, c.error FROM callbacks c JOIN events e ON e.project_id = c.project_id AND e.number = c.number
-		JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment WHERE c.project_id = $1 AND c.number < $2`
+	query := deliveries + " WHERE c.project_id = $1 AND c.number < $2"
 	args := []any{f.ProjectID, f.Before}
 	if f.Before == 0 {
 		args[1] = int64(1) << 62

@@ -60,7 +60,7 @@ func (s *Store) AddKey(ctx context.Context, projectID int64, key merchant.Key, b
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, by.Once, func(ctx context.Context, t *tx) error {
+	return s.change(ctx, by.named("key add", projectObject(projectID)), func(ctx context.Context, t *tx) error {
 		if slices.ContainsFunc(p.Keys, func(k merchant.Key) bool { return k.Secret == key.Secret }) {
 			return ErrKeyExists
 		}
@@ -88,7 +88,7 @@ func (s *Store) RevokeKey(ctx context.Context, projectID, keyID int64, by By) er
 	if _, err := s.projectNow(ctx, projectID); err != nil {
 		return err
 	}
-	return s.change(ctx, by.Once, func(ctx context.Context, t *tx) error {
+	return s.change(ctx, by.named("key revoke", projectObject(projectID)), func(ctx context.Context, t *tx) error {
 		var live []int64
 		const find = "SELECT id FROM project_keys WHERE project_id = $1 AND revoked_at IS NULL ORDER BY id{{for_update}}"
 		err := t.query(ctx, find, func(r *sql.Rows) error {

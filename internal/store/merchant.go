@@ -56,7 +56,7 @@ func merchantObject(id int64) string { return "merchant " + strconv.FormatInt(id
 // ErrMerchantExists where the id is taken. Of an act that was done before it returns 0.
 func (s *Store) CreateMerchant(ctx context.Context, id int64, name string, by By) (int64, error) {
 	made := int64(0)
-	err := s.change(ctx, by.Once, func(ctx context.Context, t *tx) error {
+	err := s.change(ctx, by.named("merchant create", ""), func(ctx context.Context, t *tx) error {
 		made = id
 		if made == 0 {
 			const next = "SELECT COALESCE(MAX(id), 0) + 1 FROM merchants"
@@ -92,7 +92,7 @@ func (t *tx) ensureMerchant(ctx context.Context, id int64) error {
 
 // RenameMerchant changes a merchant's name. ErrNotFound where there is no such merchant.
 func (s *Store) RenameMerchant(ctx context.Context, id int64, name string, by By) error {
-	return s.change(ctx, by.Once, func(ctx context.Context, t *tx) error {
+	return s.change(ctx, by.named("merchant rename", merchantObject(id)), func(ctx context.Context, t *tx) error {
 		before := ""
 		if err := t.query(ctx, "SELECT name FROM merchants WHERE id = $1", func(r *sql.Rows) error { return r.Scan(&before) }, id); err != nil {
 			return err
@@ -159,12 +159,12 @@ func (s *Store) setStop(ctx context.Context, kind string, id int64, way Stop, on
 	if on {
 		value = 1
 	}
-	return s.change(ctx, by.Once, func(ctx context.Context, t *tx) error {
+	object, act := kind+" "+strconv.FormatInt(id, 10), kind+" "+stopWords[way][on]
+	return s.change(ctx, by.named(act, object), func(ctx context.Context, t *tx) error {
 		n, err := t.exec(ctx, stopping[kind][way], value, id, value)
 		if err != nil || n == 0 { // it is so already
 			return err
 		}
-		object := kind + " " + strconv.FormatInt(id, 10)
-		return t.audit(ctx, by.Actor, kind+" "+stopWords[way][on], object, Detail{}.Text("reason", reason))
+		return t.audit(ctx, by.Actor, act, object, Detail{}.Text("reason", reason))
 	})
 }

@@ -194,6 +194,9 @@ func (s *Store) DropOld(ctx context.Context) error {
 			{"DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE received_at < $1 AND state = 'refused' LIMIT 1000)", refusedLife},
 			{"DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE received_at < $1 AND state = 'done' LIMIT 1000)", notificationLife},
 			{"DELETE FROM commands_done WHERE name IN (SELECT name FROM commands_done WHERE at < $1 LIMIT 1000)", commandLife},
+			{"DELETE FROM sign_in_tries WHERE digest IN (SELECT digest FROM sign_in_tries WHERE at < $1 LIMIT 1000)", tryLife},
+			{"DELETE FROM user_sessions WHERE id IN (SELECT id FROM user_sessions WHERE expires_at < $1 LIMIT 1000)", 0},
+			{"DELETE FROM user_devices WHERE (user_id, token) IN (SELECT user_id, token FROM user_devices WHERE seen_at < $1 LIMIT 1000)", deviceLife},
 		}
 		for _, d := range drops {
 			if _, err := t.exec(ctx, d.text, t.now.Add(-d.life).UnixMicro()); err != nil {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 
-	"flashpay/internal/ledger"
 	"flashpay/internal/merchant"
 	"flashpay/internal/rule"
 )
@@ -107,6 +106,14 @@ func (s *Store) load(ctx context.Context, version int64) error {
 
 func projectObject(id int64) string { return "project " + strconv.FormatInt(id, 10) }
 
+// named is the name of one act on one object; empty where the act has none.
+func (b By) named(act, object string) string {
+	if b.Once == "" {
+		return ""
+	}
+	return act + " " + object + " " + b.Once
+}
+
 // change runs a change of settings in the writer, raises their version, and reads them again.
 func (s *Store) change(ctx context.Context, once string, f func(ctx context.Context, t *tx) error) error {
 	act := func(ctx context.Context, t *tx) error {
@@ -138,7 +145,7 @@ func (s *Store) OpenProject(ctx context.Context, p *merchant.Project, key string
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, by.Once, func(ctx context.Context, t *tx) error {
+	return s.change(ctx, by.named("project create", projectObject(p.ID)), func(ctx context.Context, t *tx) error {
 		const insert = `INSERT INTO projects (id, merchant_id, name, mode, settings, version, created_at)
 			VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT (id) DO NOTHING`
 		n, err := t.exec(ctx, insert, p.ID, p.MerchantID, p.Name, string(p.Mode), string(settings), t.now.UnixMicro())
@@ -182,54 +189,6 @@ func (s *Store) projectNow(ctx context.Context, id int64) (*merchant.Project, er
 		return nil, fmt.Errorf("%w: project %d", ErrNotFound, id)
 	}
 	return p, nil
-}
-
-// TopUp adds funds to a project: what it owes is paid first, the rest becomes available.
-func (s *Store) TopUp(ctx context.Context, projectID int64, currency string, amount int64, reason, actor string) error {
-	if _, err := s.projectNow(ctx, projectID); err != nil {
-		return err
-	}
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
-		if err := t.topUp(ctx, projectID, currency, amount, reason); err != nil {
-			return err
-		}
-		detail := Detail{}.Text("currency", currency).Int("amount", amount).Text("reason", reason)
-		return t.audit(ctx, actor, "balance top-up", projectObject(projectID), detail)
-	})
-}
-
-// topUp books a top-up; the transaction writes it with its other transfers.
-func (t *tx) topUp(ctx context.Context, projectID int64, currency string, amount int64, reason string) error {
-	const open = `INSERT INTO balances (project_id, currency, available, held, disputed, receivable, settlement, funding, fees, conversion, correction)
-		VALUES ($1, $2, 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT (project_id, currency) DO NOTHING`
-	if _, err := t.exec(ctx, open, projectID, currency); err != nil {
-		return err
-	}
-	key := balanceKey{projectID, currency}
-	if err := t.lockBalances(ctx, []balanceKey{key}); err != nil {
-		return err
-	}
-	for _, tr := range t.funds.balances[key].TopUpTransfers(amount, reason, t.now) {
-		if err := t.post(tr); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Balances returns a project's balances by currency.
-func (s *Store) Balances(ctx context.Context, projectID int64) (map[string]ledger.Balance, error) {
-	rows, err := s.reads.QueryContext(ctx, "SELECT "+balanceColumns+" FROM balances WHERE project_id = $1 ORDER BY currency", projectID)
-	if err != nil {
-		return nil, fmt.Errorf("store: reading balances: %w", err)
-	}
-	out := make(map[string]ledger.Balance)
-	err = eachRow(rows, func(r *sql.Rows) error {
-		b, err := scanBalance(r)
-		out[b.Currency] = b
-		return err
-	})
-	return out, err
 }
 
 // audit logs an act of a person or program.

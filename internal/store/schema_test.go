@@ -59,7 +59,7 @@ var tableWords = map[string]string{
 	"user_sessions":    "Browsers in which users are signed in, or about to be. A session that has ended has no row.",
 	"user_devices":     "Browsers that a user has signed in with, so that what others try elsewhere does not slow these down.",
 	"invitations":      "Links for new users to begin with, and for others to begin anew: one a user, and only its hash.",
-	"sign_in_tries":    "How often passwords and codes were tried, by account and network, and when the next try may be made. Kept for a day.",
+	"sign_in_tries":    "How often passwords and codes were tried, by account and network, and when the next try may be made. Kept for two days.",
 }
 
 // TestSchemaPage keeps docs/SCHEMA.md in step with a freshly migrated database.

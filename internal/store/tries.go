@@ -17,6 +17,9 @@ type Try struct {
 	Forget time.Duration // without a failure, after which the count begins anew
 }
 
+// tryLife is how long a count is kept behind its newest try: longer than any is remembered.
+const tryLife = 48 * time.Hour
+
 // delay is how long after its failures the next try has to wait: Base behind the free ones, then twice as long each, up
 // to Most.
 func (t *Try) delay(failures int) time.Duration {

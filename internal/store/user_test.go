@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -387,6 +388,88 @@ func TestTriesAreDelayedMoreAndMore(t *testing.T) {
 		wg.Wait()
 		if made != 3 {
 			t.Errorf("%d tries at once went through, want 3", made)
+		}
+	})
+}
+
+func TestActsOfAnActorArePagedAndInOrder(t *testing.T) {
+	engines(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		u := createUser(t, s, clerk("a@example.kg"))
+		actor := u.Actor()
+		for i := range 7 {
+			who := []string{actor, "somebody else"}[i/6]
+			after := u.User
+			after.Name = fmt.Sprint("name ", i)
+			if err := s.SaveProfile(t.Context(), &after, who); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var seen []string
+		for behind := (store.Act{}); ; {
+			acts, err := s.ActsOf(t.Context(), []string{actor, "nobody"}, behind, 4)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range acts {
+				if a.Actor != actor || a.Action != "user profile" || a.Object != "user 1" {
+					t.Errorf("%+v", a)
+				}
+				seen = append(seen, a.Detail)
+				behind = a
+			}
+			if len(acts) < 4 {
+				break
+			}
+		}
+		if len(seen) != 6 || !strings.Contains(seen[0], "name 5") || !strings.Contains(seen[0], "name 4") || !strings.Contains(seen[5], "name 0") {
+			t.Errorf("%d acts: %v", len(seen), seen)
+		}
+		if acts, err := s.ActsOf(t.Context(), nil, store.Act{}, 4); err != nil || len(acts) != 0 {
+			t.Errorf("of nobody: %v, %v", acts, err)
+		}
+	})
+}
+
+func TestOldSessionsDevicesAndTriesGo(t *testing.T) {
+	engines(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		u := createUser(t, s, clerk("a@example.kg"))
+		for i, expires := range []time.Duration{-time.Second, time.Hour} {
+			session := &store.UserSession{UserID: u.ID, Token: [32]byte{byte(i)}, Stage: store.Full, ExpiresAt: s.Now().Add(expires)}
+			if err := s.StartSession(t.Context(), session); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.TakeTry(t.Context(), []store.Try{{Digest: [32]byte{1}, Free: 1, Base: time.Hour, Most: time.Hour, Forget: time.Hour}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DropOld(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.UserSession(t.Context(), [32]byte{0}); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an expired session: %v", err)
+		}
+		if _, _, err := s.UserSession(t.Context(), [32]byte{1}); err != nil {
+			t.Errorf("a session that lives: %v", err)
+		}
+		if next, err := s.NextTry(t.Context(), []store.Try{{Digest: [32]byte{1}}}); err != nil || !next.After(s.Now()) {
+			t.Errorf("a count of now is forgotten: %v, %v", next, err)
+		}
+	})
+}
+
+func TestHashIsReplacedOnlyWhereItIsTheOldOne(t *testing.T) {
+	engines(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		u := createUser(t, s, admin("a@example.kg"))
+		for _, c := range []struct{ old, fresh, want string }{{"another", "x", "hash"}, {"hash", "new", "new"}} {
+			if err := s.RehashPassword(t.Context(), u.ID, c.old, c.fresh); err != nil {
+				t.Fatal(err)
+			}
+			if a, err := s.User(t.Context(), u.ID); err != nil || a.Password != c.want {
+				t.Errorf("%+v, %v", a, err)
+			}
 		}
 	})
 }

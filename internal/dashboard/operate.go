@@ -1,0 +1,238 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"flashpay/internal/merchant"
+	"flashpay/internal/staff"
+	"flashpay/internal/store"
+)
+
+// operateRoutes are the operators' desk.
+var operateRoutes = []route{
+	{pattern: "GET /operate", right: staff.OperateWork, serve: serveWork},
+	{pattern: "GET /operate/work/{project}", right: staff.OperateWork, serve: serveProjectWork},
+	{pattern: "GET /operate/merchants", right: staff.OperateMerchants, serve: serveMerchants},
+	{pattern: "POST /operate/merchants", right: staff.OperateMerchants, fresh: true, serve: serveMerchantCreate},
+	{pattern: "GET /operate/merchants/{merchant}", right: staff.OperateMerchants, serve: serveMerchant},
+	{pattern: "POST /operate/merchants/{merchant}", right: staff.OperateMerchants, fresh: true, serve: serveMerchantRename},
+	{pattern: "POST /operate/merchants/{merchant}/stop", right: staff.OperateMerchants, fresh: true, serve: serveMerchantStop},
+	{pattern: "GET /operate/merchants/{merchant}/project", right: staff.OperateMerchants, serve: serveProjectForm},
+	{pattern: "POST /operate/merchants/{merchant}/project", right: staff.OperateMerchants, fresh: true, serve: serveProjectCreate},
+	{pattern: "POST /operate/projects/{project}/stop", right: staff.OperateMerchants, fresh: true, serve: serveProjectStop},
+	{pattern: "GET /operate/funds", right: staff.OperateFunds, serve: serveFundsList},
+	{pattern: "GET /operate/funds/{project}", right: staff.OperateFunds, serve: serveFundsForm},
+	{pattern: "POST /operate/funds/{project}", right: staff.OperateFunds, fresh: true, serve: serveFundsAsk},
+	{pattern: "POST /operate/funds/{approval}/decide", right: staff.OperateFunds, fresh: true, serve: serveFundsDecide},
+	{pattern: "GET /operate/audit", right: staff.ViewAuditLog, serve: serveAuditLog},
+}
+
+// deskTab is a tab of the operators' desk, shown to those who have its right.
+type deskTab struct{ Name, Path, Right string }
+
+// deskTabs are the tabs of the operators' desk.
+var deskTabs = []deskTab{
+	{"work", "/operate", string(staff.OperateWork)},
+	{"merchants", "/operate/merchants", string(staff.OperateMerchants)},
+	{"funds", "/operate/funds", string(staff.OperateFunds)},
+	{"audit", "/operate/audit", string(staff.ViewAuditLog)},
+}
+
+// desk is what every page of the operators' desk begins with.
+type desk struct {
+	Tab  string
+	Tabs []deskTab
+}
+
+func (v *visit) desk(tab string) desk {
+	d := desk{Tab: tab}
+	for _, t := range deskTabs {
+		if v.user.Can(staff.Right(t.Right)) {
+			d.Tabs = append(d.Tabs, t)
+		}
+	}
+	return d
+}
+
+// How much of the work that should have been done is looked at.
+const (
+	overdueBy  = time.Minute // past its time
+	nearWithin = time.Hour   // before its threshold
+	countMost  = 1000        // counted up to this
+	listMost   = 50          // listed up to this
+)
+
+// backlogView is work of one project that should have been done.
+type backlogView struct {
+	store.Backlog
+	Project *merchant.Project // nil: it is not known
+	More    bool              // there are more than were counted
+}
+
+type workPage struct {
+	desk
+	Overdue, Near, Repeated, GivenUp []backlogView
+	Refused                          []store.RefusedNotification
+	Discrepancies                    []store.OpenDiscrepancy
+	Quiet                            bool // nothing is out of the ordinary
+}
+
+func (v *visit) backlogViews(all []store.Backlog) []backlogView {
+	var out []backlogView
+	for _, b := range all {
+		p, _ := v.d.Store.Project(b.ProjectID)
+		out = append(out, backlogView{b, p, b.Count == countMost})
+	}
+	return out
+}
+
+func serveWork(d *Dashboard, v *visit) error {
+	page := workPage{desk: v.desk("work")}
+	now := d.Store.Now()
+	for _, part := range []struct {
+		into *[]backlogView
+		find func() ([]store.Backlog, error)
+	}{
+		{&page.Overdue, func() ([]store.Backlog, error) {
+			return d.Store.OverdueOperations(v.ctx(), now.Add(-overdueBy), countMost)
+		}},
+		{&page.Near, func() ([]store.Backlog, error) {
+			return d.Store.OperationsNearThreshold(v.ctx(), now.Add(nearWithin), countMost)
+		}},
+		{&page.Repeated, func() ([]store.Backlog, error) { return d.Store.RepeatedCallbacks(v.ctx(), countMost) }},
+		{&page.GivenUp, func() ([]store.Backlog, error) { return d.Store.GivenUpCallbacks(v.ctx(), countMost) }},
+	} {
+		found, err := part.find()
+		if err != nil {
+			return err
+		}
+		*part.into = v.backlogViews(found)
+	}
+	var err error
+	if page.Refused, err = d.Store.RefusedNotifications(v.ctx(), listMost); err != nil {
+		return err
+	}
+	if page.Discrepancies, err = d.Store.OpenDiscrepancies(v.ctx(), nil, listMost); err != nil {
+		return err
+	}
+	page.Quiet = len(page.Overdue)+len(page.Near)+len(page.Repeated)+len(page.GivenUp)+len(page.Refused)+len(page.Discrepancies) == 0
+	return v.render("operate", Page{Title: v.t("operate.title"), Data: page, Wide: true})
+}
+
+type projectWork struct {
+	desk
+	Project       *merchant.Project
+	Overdue, Near []store.OpenOperation
+	Troubled      []store.Delivery
+}
+
+func serveProjectWork(d *Dashboard, v *visit) error {
+	p, err := v.project(v.r.PathValue("project"))
+	if err != nil {
+		return err
+	}
+	page := projectWork{desk: v.desk("work"), Project: p}
+	now := d.Store.Now()
+	if page.Overdue, err = d.Store.Overdue(v.ctx(), p.ID, now.Add(-overdueBy), listMost); err != nil {
+		return err
+	}
+	if page.Near, err = d.Store.NearThreshold(v.ctx(), p.ID, now.Add(nearWithin), listMost); err != nil {
+		return err
+	}
+	if page.Troubled, err = d.Store.TroubledCallbacks(v.ctx(), p.ID, listMost); err != nil {
+		return err
+	}
+	return v.render("operate_work", Page{Title: v.t("operate.work_of", "project", p.Name), Data: page, Wide: true})
+}
+
+// auditPage is the audit log, filtered.
+type auditPage struct {
+	desk
+	Lines   []logLine
+	Actions []option
+	Links   pageLinks
+}
+
+// logLine is a line of the audit log with its detail taken apart.
+type logLine struct {
+	store.Act
+	What    string // the act in words
+	Details []logDetail
+}
+
+type logDetail struct{ Name, Value string }
+
+// auditActions are the acts that the filter offers.
+var auditActions = []string{
+	"project create", "project settings", "project block", "project unblock", "project pause", "project resume",
+	"key add", "key revoke", "merchant create", "merchant rename", "merchant block", "merchant unblock", "merchant pause", "merchant resume",
+	"balance top-up", "balance correction", "approval request", "approval decide", "callback resend",
+}
+
+func serveAuditLog(d *Dashboard, v *visit) error {
+	q := v.r.URL.Query()
+	f := &Form{Values: q}
+	filter := store.LogFilter{
+		Actor: f.Get("actor"), Action: f.Get("action"), Object: f.Get("object"), From: v.momentOf(f, "from"), Until: v.momentOf(f, "until"),
+		After: v.listPlace(), Limit: listLength + 1,
+	}
+	page := auditPage{desk: v.desk("audit"), Actions: []option{{Value: "", Label: v.t("operate.any_action")}}}
+	for _, a := range auditActions {
+		page.Actions = append(page.Actions, option{Value: a, Label: v.actWord(a)})
+	}
+	lines, err := d.Store.AuditLog(v.ctx(), filter)
+	if err != nil {
+		return err
+	}
+	next := ""
+	if len(lines) > listLength {
+		lines = lines[:listLength]
+		next = lines[listLength-1].Place().String()
+	}
+	for _, l := range lines {
+		page.Lines = append(page.Lines, logLine{l, v.actWord(l.Action), detailsOf(l.Detail)})
+	}
+	page.Links = v.pageLinks(next)
+	return v.render("operate_audit", Page{Title: v.t("operate.audit"), Form: f, Data: page, Wide: true})
+}
+
+// momentOf reads a moment from a field such as 2026-11-25T10:00:05, in the visitor's zone; one that cannot be read is a
+// fault, and filters nothing.
+func (v *visit) momentOf(f *Form, name string) time.Time {
+	text := f.Get(name)
+	if text == "" {
+		return time.Time{}
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
+		if at, err := time.ParseInLocation(layout, text, v.zone); err == nil {
+			return at
+		}
+	}
+	f.Fault(name, v.t("operate.moment_fault"))
+	return time.Time{}
+}
+
+// detailsOf takes the detail of a line apart: its members in their order.
+func detailsOf(text string) []logDetail {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if _, err := decoder.Token(); err != nil {
+		return []logDetail{{Value: text}}
+	}
+	var out []logDetail
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return []logDetail{{Value: text}}
+		}
+		var value any
+		if err := decoder.Decode(&value); err != nil {
+			return []logDetail{{Value: text}}
+		}
+		out = append(out, logDetail{fmt.Sprint(name), fmt.Sprint(value)})
+	}
+	return out
+}

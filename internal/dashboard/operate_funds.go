@@ -1,0 +1,266 @@
+package dashboard
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"flashpay/internal/ledger"
+	"flashpay/internal/merchant"
+	"flashpay/internal/money"
+	"flashpay/internal/staff"
+	"flashpay/internal/store"
+)
+
+// fundsKinds are the acts on funds that take two people.
+var fundsKinds = []string{store.ApprovalTopUp, store.ApprovalCorrection}
+
+type fundsList struct {
+	desk
+	Waiting  []approvalRow
+	Decided  []approvalRow
+	Projects []*merchant.Project
+}
+
+func serveFundsList(d *Dashboard, v *visit) error {
+	page := fundsList{desk: v.desk("funds"), Projects: v.projects()}
+	for _, part := range []struct {
+		into  *[]approvalRow
+		state string
+	}{{&page.Waiting, store.ApprovalWaiting}, {&page.Decided, ""}} {
+		found, err := d.Store.Approvals(v.ctx(), store.ApprovalFilter{Kinds: fundsKinds, State: part.state, Limit: listMost})
+		if err != nil {
+			return err
+		}
+		for _, a := range found {
+			if part.state == "" && a.State == store.ApprovalWaiting {
+				continue
+			}
+			project, _ := d.Store.Project(a.ProjectID)
+			*part.into = append(*part.into, approvalRow{a, project, a.RequestedBy == v.user.ID})
+		}
+	}
+	return v.render("operate_funds", Page{Title: v.t("operate.funds"), Form: newForm(), Data: page, Wide: true})
+}
+
+// fundsPage is where a top-up or correction of one project is asked for.
+type fundsPage struct {
+	desk
+	Project    *merchant.Project
+	Balances   []balanceView
+	Kinds      []option
+	Currencies []option
+}
+
+func (v *visit) fundsPage(p *merchant.Project) (*fundsPage, error) {
+	page := &fundsPage{desk: v.desk("funds"), Project: p}
+	for _, kind := range fundsKinds {
+		page.Kinds = append(page.Kinds, option{Value: kind, Label: v.t("operate.kind." + kind), Help: v.t("operate.kind_text." + kind)})
+	}
+	var err error
+	if page.Balances, err = v.balances([]*merchant.Project{p}); err != nil {
+		return nil, err
+	}
+	var codes []string
+	for _, b := range page.Balances {
+		codes = append(codes, b.Currency)
+	}
+	for _, m := range v.d.Methods.All() {
+		if m.Enabled {
+			codes = append(codes, currenciesOf(merchant.Field{Method: m})...)
+		}
+	}
+	slices.Sort(codes)
+	for _, code := range slices.Compact(codes) {
+		page.Currencies = append(page.Currencies, option{Value: code, Label: code})
+	}
+	return page, nil
+}
+
+func serveFundsForm(_ *Dashboard, v *visit) error {
+	p, err := v.project(v.r.PathValue("project"))
+	if err != nil {
+		return err
+	}
+	page, err := v.fundsPage(p)
+	if err != nil {
+		return err
+	}
+	return v.render("operate_topup", Page{Title: v.t("operate.funds_of", "project", p.Name), Form: newForm("kind", store.ApprovalTopUp), Data: page})
+}
+
+func serveFundsAsk(d *Dashboard, v *visit) error {
+	p, err := v.project(v.r.PathValue("project"))
+	if err != nil {
+		return err
+	}
+	f, err := v.form()
+	if err != nil {
+		return err
+	}
+	a := v.checkFunds(p, f)
+	if !f.OK() {
+		page, err := v.fundsPage(p)
+		if err != nil {
+			return err
+		}
+		return v.renderStatus(http.StatusUnprocessableEntity, "operate_topup", Page{Title: v.t("operate.funds_of", "project", p.Name), Form: f, Data: page})
+	}
+	if _, err := d.Store.RequestApproval(v.ctx(), f.Once, a, v.actor()); err != nil {
+		return err
+	}
+	return v.redirect("/operate/funds", "operate.asked")
+}
+
+// checkFunds reads what is asked for. A correction may begin with a minus.
+func (v *visit) checkFunds(p *merchant.Project, f *Form) store.Approval {
+	a := store.Approval{
+		Kind: f.Get("kind"), ProjectID: p.ID, MerchantID: p.MerchantID, Title: f.Get("reason"), Currency: f.Get("currency"),
+		RequestedBy: v.user.ID, Requester: v.user.Name,
+	}
+	if !slices.Contains(fundsKinds, a.Kind) {
+		f.Fault("kind", v.t("operate.kind_fault"))
+	}
+	if !money.Valid(a.Currency) {
+		f.Fault("currency", v.t("operate.currency_fault"))
+		return a
+	}
+	digits, negative := f.Get("amount"), false
+	if a.Kind == store.ApprovalCorrection {
+		digits, negative = strings.CutPrefix(strings.Replace(digits, "−", "-", 1), "-")
+	}
+	amount, err := money.ParseMajor(digits, a.Currency)
+	switch {
+	case err != nil || amount == 0:
+		f.Fault("amount", v.t("operate.amount_fault", "example", v.d.pages["en"].words.sum(150000, a.Currency)))
+	case negative:
+		a.Amount = -amount
+	default:
+		a.Amount = amount
+	}
+	if a.Title == "" || utf8.RuneCountInString(a.Title) > 200 || strings.ContainsFunc(a.Title, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		f.Fault("reason", v.t("operate.reason_fault"))
+	}
+	return a
+}
+
+// fundsFaults are the words for what can be in the way of a decision.
+var fundsFaults = []struct {
+	err error
+	id  string
+}{
+	{store.ErrSamePerson, "operate.same_person"}, {store.ErrNotRequester, "operate.not_requester"}, {store.ErrLapsed, "operate.lapsed"},
+	{store.ErrMoved, "operate.decided_already"}, {ledger.ErrTransfer, "operate.too_much"},
+}
+
+func serveFundsDecide(d *Dashboard, v *visit) error {
+	id, err := strconv.ParseInt(v.r.PathValue("approval"), 10, 64)
+	if err != nil {
+		return errNotFound
+	}
+	f, err := v.form()
+	if err != nil {
+		return err
+	}
+	state := f.Get("state")
+	if !slices.Contains([]string{store.ApprovalApproved, store.ApprovalRejected, store.ApprovalWithdrawn}, state) {
+		return &userError{ID: "form.unreadable"}
+	}
+	decision := store.Decision{ID: id, State: state, By: v.user.ID, Decider: v.user.Name, Reason: f.Get("reason")}
+	err = d.Store.DecideFunds(v.ctx(), decision, store.By{Actor: v.actor(), Once: f.Once})
+	for _, fault := range fundsFaults {
+		if errors.Is(err, fault.err) {
+			return &userError{ID: fault.id, Status: http.StatusConflict}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return v.redirect("/operate/funds", "operate.decided."+state)
+}
+
+// financeRoutes are balances.
+var financeRoutes = []route{
+	{pattern: "GET /finance", right: staff.ViewBalances, serve: serveFinance},
+	{pattern: "GET /finance/{project}", right: staff.ViewBalances, serve: serveFinanceProject},
+}
+
+// balanceView is what a project has in one currency.
+type balanceView struct {
+	Project                         *merchant.Project
+	Currency                        string
+	Available, Held, Disputed, Owed int64
+}
+
+func (v *visit) balances(projects []*merchant.Project) ([]balanceView, error) {
+	byID := make(map[int64]*merchant.Project)
+	var ids []int64
+	for _, p := range projects {
+		byID[p.ID] = p
+		ids = append(ids, p.ID)
+	}
+	all, err := v.d.Store.AllBalances(v.ctx(), ids)
+	var out []balanceView
+	for _, b := range all {
+		out = append(out, balanceView{
+			byID[b.ProjectID], b.Currency, b.Sum(ledger.Available), b.Sum(ledger.Held), b.Sum(ledger.Disputed), b.Owed(),
+		})
+	}
+	return out, err
+}
+
+type financePage struct {
+	Balances []balanceView
+	Project  *merchant.Project // nil: of all projects
+	Lines    []statementLine
+	Next     string
+	First    string
+}
+
+// statementLine is what an operator booked, as the project sees it.
+type statementLine struct {
+	ledger.Transfer
+	Amount int64 // below zero where the project lost it
+}
+
+func serveFinance(_ *Dashboard, v *visit) error {
+	balances, err := v.balances(v.projects())
+	if err != nil {
+		return err
+	}
+	return v.render("finance", Page{Title: v.t("finance.title"), Data: financePage{Balances: balances}})
+}
+
+func serveFinanceProject(d *Dashboard, v *visit) error {
+	p, err := v.project(v.r.PathValue("project"))
+	if err != nil {
+		return err
+	}
+	page := financePage{Project: p}
+	if page.Balances, err = v.balances([]*merchant.Project{p}); err != nil {
+		return err
+	}
+	below := v.below()
+	lines, err := d.Store.TransfersByHand(v.ctx(), p.ID, below, listLength+1)
+	if err != nil {
+		return err
+	}
+	for _, t := range lines[:min(len(lines), listLength)] {
+		line := statementLine{t, t.Amount}
+		if t.Debit == ledger.Available || t.Debit == ledger.Receivable {
+			line.Amount = -t.Amount
+		}
+		page.Lines = append(page.Lines, line)
+	}
+	if below > 0 {
+		page.First = v.r.URL.Path
+	}
+	if len(lines) > listLength {
+		page.Next = fmt.Sprintf("%s?below=%d", v.r.URL.Path, lines[listLength-1].ID)
+	}
+	return v.render("finance", Page{Title: v.t("finance.title_of", "project", p.Name), Data: page})
+}

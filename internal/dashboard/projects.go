@@ -1,0 +1,158 @@
+package dashboard
+
+import (
+	"slices"
+	"strconv"
+
+	"flashpay/internal/merchant"
+	"flashpay/internal/staff"
+	"flashpay/internal/store"
+)
+
+// projectRoutes are projects, their settings and secret keys. All settings that are declared in package merchant have
+// their place on the tabs of their groups.
+var projectRoutes = []route{
+	{pattern: "GET /projects", right: staff.ViewProjects, serve: serveProjects},
+	{pattern: "GET /projects/{project}", right: staff.ViewProjects, serve: serveSettings},
+	{pattern: "GET /projects/{project}/{tab}", right: staff.ViewProjects, serve: serveSettings},
+	{pattern: "POST /projects/{project}/{tab}", right: staff.EditProjects, fresh: true, serve: serveSettingsSave},
+	{pattern: "GET /projects/{project}/history", right: staff.ViewProjects, serve: serveVersions},
+	{pattern: "GET /projects/{project}/keys", right: staff.ViewProjects, serve: serveKeys},
+	{pattern: "POST /projects/{project}/keys", right: staff.EditProjects, fresh: true, serve: serveKeyAdd},
+	{pattern: "GET /projects/{project}/keys/{key}/revoke", right: staff.EditProjects, serve: serveKeyRevoke},
+	{pattern: "POST /projects/{project}/keys/{key}/revoke", right: staff.EditProjects, fresh: true, serve: serveKeyRevoke},
+	{pattern: "POST /projects/{project}/callbacks/test", right: staff.EditProjects, serve: serveCallbackTest},
+}
+
+// projectCard is a project in the list.
+type projectCard struct {
+	*merchant.Project
+	Merchant *merchant.Merchant // nil: the platform's own
+	Health   store.CallbackHealth
+}
+
+// healthSpan is how many of a project's newest callbacks tell of its endpoint's health.
+const healthSpan = 100
+
+func serveProjects(d *Dashboard, v *visit) error {
+	var cards []projectCard
+	for _, p := range v.projects() {
+		health, err := d.Store.CallbackHealth(v.ctx(), p.ID, healthSpan)
+		if err != nil {
+			return err
+		}
+		m, _ := d.Store.Merchant(p.MerchantID)
+		cards = append(cards, projectCard{p, m, health})
+	}
+	return v.render("projects", Page{Title: v.t("projects.title"), Data: cards, Wide: true})
+}
+
+// projectHead is what every page of a project begins with.
+type projectHead struct {
+	Project  *merchant.Project
+	Merchant *merchant.Merchant // nil: the platform's own
+	Tab      string
+	Tabs     []string
+}
+
+// projectTabs are the tabs of a project: the groups of its settings, then its keys and its history.
+func projectTabs() []string {
+	tabs := []string{
+		string(merchant.General), "keys", string(merchant.Methods), string(merchant.Callbacks), string(merchant.Security),
+		string(merchant.Limits), "history",
+	}
+	return tabs
+}
+
+func (v *visit) projectHead(p *merchant.Project, tab string) projectHead {
+	m, _ := v.d.Store.Merchant(p.MerchantID)
+	return projectHead{Project: p, Merchant: m, Tab: tab, Tabs: projectTabs()}
+}
+
+// historyLength is how many versions a page of the history shows.
+const historyLength = 20
+
+// versionView is a version of a project's settings, and what it changed.
+type versionView struct {
+	store.ProjectVersion
+	Number  int64
+	Changes []changeView
+}
+
+// changeView is a setting before and after; an empty text is the default.
+type changeView struct {
+	Label, Before, After string
+}
+
+type versionsPage struct {
+	projectHead
+	Versions    []versionView
+	First, Next string // addresses; empty: there is none
+}
+
+func serveVersions(d *Dashboard, v *visit) error {
+	p, err := v.project(v.r.PathValue("project"))
+	if err != nil {
+		return err
+	}
+	below := v.below()
+	versions, err := d.Store.ProjectVersions(v.ctx(), p.ID, below, historyLength+1)
+	if err != nil {
+		return err
+	}
+	page := versionsPage{projectHead: v.projectHead(p, "history")}
+	path := v.r.URL.Path
+	if below > 0 {
+		page.First = path
+	}
+	for i, version := range versions[:min(len(versions), historyLength)] {
+		view := versionView{ProjectVersion: version, Number: version.Project.Version}
+		if i+1 < len(versions) {
+			view.Changes = v.settingChanges(merchant.Differences(versions[i+1].Project, version.Project))
+		}
+		page.Versions = append(page.Versions, view)
+	}
+	if len(versions) > historyLength {
+		page.Next = path + "?below=" + strconv.FormatInt(versions[historyLength-1].Project.Version, 10)
+	}
+	return v.render("project_history", Page{Title: p.Name, Data: page})
+}
+
+func (v *visit) settingChanges(differences []merchant.Difference) []changeView {
+	var out []changeView
+	for _, c := range differences {
+		out = append(out, changeView{Label: v.settingLabel(c.Field), Before: c.Before, After: c.After})
+	}
+	return out
+}
+
+// settingLabel names a setting; one of a method, with the method's title.
+func (v *visit) settingLabel(f merchant.Field) string {
+	label := v.t("projects.setting." + f.Name)
+	if f.Path == "" {
+		return label
+	}
+	return v.methodTitle(f.Path) + ": " + label
+}
+
+// methodTitle is a method's title, or its path where the platform offers it no more.
+func (v *visit) methodTitle(path string) string {
+	if m, ok := v.d.Methods.Get(path); ok {
+		return m.Title
+	}
+	return path
+}
+
+// knownTab tells whether a tab shows a group of settings.
+func knownTab(tab string) bool {
+	return slices.ContainsFunc(merchant.Declared(), func(s *merchant.Setting) bool { return string(s.Group) == tab })
+}
+
+// below is the number that a list goes on below; 0: from the newest.
+func (v *visit) below() int64 {
+	n, err := strconv.ParseInt(v.r.URL.Query().Get("below"), 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}

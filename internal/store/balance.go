@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math"
+
+	"flashpay/internal/ledger"
+)
+
+// TopUp adds funds to a project: what it owes is paid first, the rest becomes available.
+func (s *Store) TopUp(ctx context.Context, projectID int64, currency string, amount int64, reason, actor string) error {
+	if _, err := s.projectNow(ctx, projectID); err != nil {
+		return err
+	}
+	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.topUp(ctx, projectID, currency, amount, reason); err != nil {
+			return err
+		}
+		detail := Detail{}.Text("currency", currency).Int("amount", amount).Text("reason", reason)
+		return t.audit(ctx, actor, "balance top-up", projectObject(projectID), detail)
+	})
+}
+
+// topUp books a top-up; the transaction writes it with its other transfers.
+func (t *tx) topUp(ctx context.Context, projectID int64, currency string, amount int64, reason string) error {
+	b, err := t.openBalance(ctx, projectID, currency)
+	if err != nil {
+		return err
+	}
+	return t.postAll(b.TopUpTransfers(amount, reason, t.now))
+}
+
+// correct books a correction likewise; its amount may be below zero.
+func (t *tx) correct(ctx context.Context, projectID int64, currency string, amount int64, reason string) error {
+	b, err := t.openBalance(ctx, projectID, currency)
+	if err != nil {
+		return err
+	}
+	return t.postAll(b.CorrectionTransfers(amount, reason, t.now))
+}
+
+// openBalance locks a balance, which is made where there is none.
+func (t *tx) openBalance(ctx context.Context, projectID int64, currency string) (*ledger.Balance, error) {
+	const open = `INSERT INTO balances (project_id, currency, available, held, disputed, receivable, settlement, funding, fees, conversion, correction)
+		VALUES ($1, $2, 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT (project_id, currency) DO NOTHING`
+	if _, err := t.exec(ctx, open, projectID, currency); err != nil {
+		return nil, err
+	}
+	key := balanceKey{projectID, currency}
+	if err := t.lockBalances(ctx, []balanceKey{key}); err != nil {
+		return nil, err
+	}
+	return t.funds.balances[key], nil
+}
+
+func (t *tx) postAll(transfers []ledger.Transfer) error {
+	for _, tr := range transfers {
+		if err := t.post(tr); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DecideFunds decides a top-up or a correction that another person has asked for; what is approved is booked in the
+// commit of the decision. Errors are those of DecideApproval, and ledger.ErrTransfer where no balance can hold the sum.
+func (s *Store) DecideFunds(ctx context.Context, d Decision, by By) error {
+	var act func(ctx context.Context, t *tx, a *Approval) error
+	if d.State == ApprovalApproved {
+		act = func(ctx context.Context, t *tx, a *Approval) error { return t.bookApproved(ctx, a, by.Actor) }
+	}
+	return s.decideApproval(ctx, by.Once, d, by.Actor, act)
+}
+
+// bookApproved books what was asked for. The reason is that of who asked.
+func (t *tx) bookApproved(ctx context.Context, a *Approval, actor string) error {
+	book, action := t.topUp, "balance top-up"
+	switch a.Kind {
+	case ApprovalTopUp:
+	case ApprovalCorrection:
+		book, action = t.correct, "balance correction"
+	default:
+		return fmt.Errorf("%w: approval %d moves no funds", ErrNotFound, a.ID)
+	}
+	if err := book(ctx, a.ProjectID, a.Currency, a.Amount, a.Title); err != nil {
+		return err
+	}
+	detail := Detail{}.Text("currency", a.Currency).Int("amount", a.Amount).Text("reason", a.Title).Text("asked_by", a.Requester).Int("approval", a.ID)
+	return t.audit(ctx, actor, action, projectObject(a.ProjectID), detail)
+}
+
+// Balances returns a project's balances by currency.
+func (s *Store) Balances(ctx context.Context, projectID int64) (map[string]ledger.Balance, error) {
+	rows, err := s.reads.QueryContext(ctx, "SELECT "+balanceColumns+" FROM balances WHERE project_id = $1 ORDER BY currency", projectID)
+	if err != nil {
+		return nil, fmt.Errorf("store: reading balances: %w", err)
+	}
+	out := make(map[string]ledger.Balance)
+	err = eachRow(rows, func(r *sql.Rows) error {
+		b, err := scanBalance(r)
+		out[b.Currency] = b
+		return err
+	})
+	return out, err
+}
+
+// AllBalances returns the balances of some projects, by project and currency.
+func (s *Store) AllBalances(ctx context.Context, projects []int64) ([]ledger.Balance, error) {
+	if len(projects) == 0 {
+		return nil, nil
+	}
+	q := &query{}
+	q.text("SELECT "+balanceColumns+" FROM balances WHERE ").in("project_id", anyNumbers(projects)).text(" ORDER BY project_id, currency")
+	rows, err := s.reads.QueryContext(ctx, q.String(), q.args...)
+	if err != nil {
+		return nil, s.unavailable(fmt.Errorf("store: reading balances: %w", err))
+	}
+	var out []ledger.Balance
+	err = eachRow(rows, func(r *sql.Rows) error {
+		b, err := scanBalance(r)
+		out = append(out, b)
+		return err
+	})
+	return out, s.unavailable(err)
+}
+
+// TransfersByHand lists what operators booked on a project's balances, newest first, below an id where one is given, at
+// most limit.
+func (s *Store) TransfersByHand(ctx context.Context, projectID, below int64, limit int) ([]ledger.Transfer, error) {
+	if below == 0 {
+		below = math.MaxInt64
+	}
+	const find = `SELECT id, currency, debit, credit, amount, kind, reason, at FROM transfers WHERE project_id = $1 AND payment = 0 AND id < $2
+		ORDER BY id DESC LIMIT $3`
+	var out []ledger.Transfer
+	err := s.read(ctx, find, func(r *sql.Rows) error {
+		t := ledger.Transfer{ProjectID: projectID}
+		var at int64
+		err := r.Scan(&t.ID, &t.Currency, &t.Debit, &t.Credit, &t.Amount, (*string)(&t.Kind), &t.Reason, &at)
+		t.At = fromMicros(at)
+		out = append(out, t)
+		return err
+	}, projectID, below, limit)
+	return out, s.unavailable(err)
+}
