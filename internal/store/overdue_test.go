@@ -256,7 +256,7 @@ func TestTheDeskReadsByIndexes(t *testing.T) {
 			return err
 		},
 		"audit log of object": func() error {
-			_, err := s.AuditLog(ctx, store.LogFilter{Object: "x", After: store.LogPlace{At: now, ID: 1}, Limit: 10})
+			_, err := s.AuditLog(ctx, store.LogFilter{Object: "x", After: &store.Cursor{At: now.UnixMicro(), ID: 1}, Limit: 10})
 			return err
 		},
 		"audit log of a while": func() error { _, err := s.AuditLog(ctx, store.LogFilter{From: now, Until: now, Limit: 10}); return err },
