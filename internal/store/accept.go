@@ -374,6 +374,7 @@ func (t *tx) decideAccept(it *acceptItem) error {
 	}
 	it.line.ID = t.store.rows.take()
 	t.addLine(&it.line)
+	t.hearAccept(it)
 	if it.code != payout.CodeSuccess {
 		t.announce(&it.payment, &it.operation, t.now)
 		return nil

@@ -45,7 +45,9 @@ type Store struct {
 	readers sync.Map // *sql.Stmt on reads, by their texts
 	lists   *sql.DB  // reads of the register, planned by key
 
+	follows   bool // the journal: this process serves
 	following sync.Mutex
+	heard     heard
 	writes    *sql.DB
 	vault     *vault.Vault
 	logger    *slog.Logger
@@ -87,7 +89,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{dialect: d, url: c.URL, logger: c.Logger, owner: newOwner(), given: c.Clock}
+	s := &Store{dialect: d, url: c.URL, logger: c.Logger, owner: newOwner(), given: c.Clock, follows: c.Serve}
 	if err := s.open(ctx, c, address); err != nil {
 		s.release()
 		return nil, err

@@ -289,7 +289,7 @@ func rowsOf(keys []callbackKey, within span, conditions []func(*query)) *query {
 		}
 		q.text("(CAST(").arg(k.project).text(" AS BIGINT), CAST(").arg(k.number).text(" AS BIGINT))")
 	}
-	q.text(") SELECT " + registerColumns + " FROM v CROSS JOIN payments p WHERE p.project_id = v.project_id AND p.id = v.id AND ").span("p.", within)
+	q.text(") SELECT "+registerColumns+" FROM v CROSS JOIN payments p WHERE p.project_id = v.project_id AND p.id = v.id AND ").span("p.", within)
 	return q.where(conditions)
 }
 

@@ -75,7 +75,7 @@ func looks(s *Store) []look {
 		{"page in the middle", all, RegisterPage{Place: middle, Limit: 50}},
 		{"page before the middle", all, RegisterPage{Place: middle, Newer: true, Limit: 50}},
 		{"one project", RegisterFilter{Projects: fillProjects[3:4]}, page},
-		{"oldest day, 200 rows", with(func(f *RegisterFilter) { f.From, f.To = year, year.Add(24 * time.Hour) }), RegisterPage{Limit: 200}},
+		{"oldest day, 200 rows", with(func(f *RegisterFilter) { f.From, f.To = year, year.Add(24*time.Hour) }), RegisterPage{Limit: 200}},
 		{"declined", with(func(f *RegisterFilter) { f.Statuses = []payout.Status{payout.Decline} }), page},
 		{"a code", with(func(f *RegisterFilter) { f.Code = &code }), page},
 		{"a code that no payment has", with(func(f *RegisterFilter) { f.Code = &none }), page},

@@ -19,7 +19,7 @@ import (
 
 const (
 	followPiece = 2000 // journal lines in one commit
-	followBeat  = 3 * time.Second
+	followBeat  = 5 * time.Second
 	// followSettled is how old a line of the commands' shard must be: several of them share it, so that its ids may
 	// become visible out of order.
 	followSettled = time.Minute
@@ -32,7 +32,7 @@ const (
 type followedLine struct {
 	id, seq, project, payment, created, amount int64
 	method, currency, customer, providerID     string
-	detail                                     string
+	accountKey                                 int64         // of a payment that is new
 	before, after                              payout.Status // before is empty for a payment that is new, after where nothing changes
 }
 
@@ -71,7 +71,10 @@ func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err er
 	if err != nil && notFound(err) != ErrNotFound {
 		return false, err
 	}
-	lines, err := s.readFollowed(ctx, shard, at)
+	lines, ok := s.heard.after(shard, at)
+	if !ok {
+		lines, err = s.readFollowed(ctx, shard, at)
+	}
 	if err != nil || len(lines) == 0 {
 		return false, err
 	}
@@ -82,7 +85,7 @@ func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err er
 		if err != nil || !first {
 			return err
 		}
-		if err := addRollups.run(ctx, on, totals, nil); err != nil {
+		if err := addRollups.later(ctx, on, totals, nil); err != nil {
 			return err
 		}
 		return insertLookups.run(ctx, on, lookups, nil)
@@ -127,15 +130,30 @@ func (s *Store) readFollowed(ctx context.Context, shard, after int64) ([]followe
 		var l followedLine
 		var at, eventAt int64
 		var status payout.Status
-		err := r.Scan(&l.id, &l.seq, &at, &l.project, &l.payment, &l.detail, &l.created, &l.method, &l.currency, &l.amount, &l.customer,
+		var detail sql.RawBytes
+		err := r.Scan(&l.id, &l.seq, &at, &l.project, &l.payment, &detail, &l.created, &l.method, &l.currency, &l.amount, &l.customer,
 			&l.providerID, &eventAt, (*string)(&status))
 		if n := len(lines); n == 0 || lines[n-1].id != l.id {
+			if l.seq == 1 {
+				l.accountKey = accountKeyIn(detail)
+			}
 			lines = append(lines, l)
 		}
 		lines[len(lines)-1].changed(status, eventAt, at)
 		return err
 	})
 	return lines, err
+}
+
+// accountKeyIn is the keyed index of the account number, which the first line of a journal holds.
+func accountKeyIn(detail []byte) int64 {
+	var first struct {
+		AccountKey int64 `json:"account_key"`
+	}
+	if json.Unmarshal(detail, &first) != nil { // damaged: the audit says so
+		return 0
+	}
+	return first.AccountKey
 }
 
 // changed takes in an event of the line's payment, in their order: one before the line, of the line, or after it.
@@ -243,11 +261,8 @@ func (s *Store) lookupsOf(l *followedLine) (keys []int64) {
 	if l.customer != "" {
 		keys = append(keys, s.vault.Index(lookupCustomer, l.customer))
 	}
-	var first struct {
-		AccountKey int64 `json:"account_key"`
-	}
-	if json.Unmarshal([]byte(l.detail), &first) == nil && first.AccountKey != 0 {
-		keys = append(keys, first.AccountKey)
+	if l.accountKey != 0 {
+		keys = append(keys, l.accountKey)
 	}
 	return keys
 }
@@ -263,14 +278,14 @@ func (s *Store) beside(ctx context.Context, f func(ctx context.Context, on *sess
 		return err
 	}
 	defer on.close()
-	if _, err := on.conn.ExecContext(ctx, "BEGIN"); err != nil {
+	if err := on.begin(ctx); err != nil {
 		return err
 	}
 	if err = f(ctx, on); err == nil {
-		_, err = on.conn.ExecContext(ctx, "COMMIT")
+		err = on.commit(ctx)
 	}
 	if err != nil {
-		_, _ = on.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // a connection that is broken has ended it already
+		_ = on.rollback(context.WithoutCancel(ctx)) // a connection that is broken has ended it already
 	}
 	return err
 }

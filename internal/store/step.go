@@ -251,6 +251,7 @@ func (t *tx) bookStep(i *stepItem) error {
 	if i.line != nil {
 		i.line.ID = t.store.rows.take()
 		t.addLine(i.line)
+		t.hearStep(i)
 	}
 	if i.before.Discrepancy != "" {
 		t.dispute(p, o, i.before.Discrepancy, i.before.Detail)

@@ -37,6 +37,7 @@ type tx struct {
 	first []*acceptItem  // of each payment, in the order of their keys
 	steps []*command     // of each operation the first, in the order of their ids
 	jobs  []*CallbackJob // callbacks that this process sends itself, once committed
+	heard []followedLine // the journal rows, for who follows it
 }
 
 const (
@@ -152,6 +153,7 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 		err = s.commitNow(ctx)
 	}
 	if err != nil {
+		s.heard.forget()
 		s.releaseJobs(t.jobs)
 		if s.dialect.classify(err) != faultUnknown { // else the connection is replaced
 			s.undo(context.WithoutCancel(ctx))
@@ -162,6 +164,9 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 	s.items.Add(int64(len(commands)))
 	if last := s.rows.next - 1; len(t.lines) > 0 {
 		s.sealed.Store(last)
+	}
+	if s.follows {
+		s.heard.add(t.heard)
 	}
 	return t.jobs, nil
 }

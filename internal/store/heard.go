@@ -1,0 +1,75 @@
+package store
+
+import (
+	"slices"
+	"sync"
+)
+
+// heard is what this node's own commits have written into the journal since a moment, so that the follower need not read
+// it again. It may forget: what it does not know is read from the database.
+type heard struct {
+	mu    sync.Mutex
+	since int64 // every line of the shard above it is in lines; 0: nothing is known
+	lines []followedLine
+}
+
+const maxHeard = 200_000 // lines: some 40 MB
+
+// add takes in the lines of a commit that went through, in the order of their ids.
+func (h *heard) add(lines []followedLine) {
+	if len(lines) == 0 {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	first := lines[0].id
+	if h.since == 0 || h.since/shardSpan != first/shardSpan || len(h.lines) > maxHeard {
+		h.since, h.lines = first-1, nil
+	}
+	h.lines = append(h.lines, lines...)
+}
+
+// forget is for a commit whose outcome is not known: what it wrote, if it did, was not heard.
+func (h *heard) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.since, h.lines = 0, nil
+}
+
+// after returns the next lines of a shard behind a position. false: they have to be read.
+func (h *heard) after(shard, position int64) ([]followedLine, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.since == 0 || h.since/shardSpan != shard || position < h.since {
+		return nil, false
+	}
+	taken := 0
+	for taken < len(h.lines) && h.lines[taken].id <= position {
+		taken++
+	}
+	h.lines = slices.Delete(h.lines, 0, taken)
+	h.since = position
+	return slices.Clone(h.lines[:min(followPiece, len(h.lines))]), true
+}
+
+// hear notes a line of a payment that is new.
+func (t *tx) hearAccept(it *acceptItem) {
+	p := &it.payment
+	t.heard = append(t.heard, followedLine{
+		id: it.line.ID, seq: 1, project: p.ProjectID, payment: p.ID, created: p.CreatedAt.UnixMicro(), amount: p.Amount, method: p.Method,
+		currency: p.Currency, customer: p.CustomerID, accountKey: it.accountKey, after: p.Status,
+	})
+}
+
+// hearStep notes a line of a step.
+func (t *tx) hearStep(i *stepItem) {
+	p := &i.after.Payment
+	l := followedLine{
+		id: i.line.ID, seq: i.line.Seq, project: p.ProjectID, payment: p.ID, created: p.CreatedAt.UnixMicro(), amount: p.Amount, method: p.Method,
+		currency: p.Currency, providerID: i.after.Operation.ProviderPaymentID,
+	}
+	if before := i.before.Payment.Status; before != p.Status {
+		l.before, l.after = before, p.Status
+	}
+	t.heard = append(t.heard, l)
+}
