@@ -105,7 +105,7 @@ var rooms = map[string][]string{
 // what needs several of them is a test of e2e.
 var inTests = []string{
 	"internal/pgtest", "internal/browsertest", "internal/provider/providertest", "internal/provider/sandbox", "internal/bank",
-	"internal/store", "internal/audit", "internal/vault", "signature", "client", "openapi",
+	"internal/store", "internal/audit", "internal/vault", "internal/sample", "signature", "client", "openapi",
 }
 
 // onlyInTests must not get into the program.

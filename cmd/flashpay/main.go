@@ -58,6 +58,7 @@ type commands struct {
 	Migrate     migrateCmd     `cmd:"" group:"run" help:"Bring a database up to date."`
 	Bench       benchCmd       `cmd:"" group:"run" help:"Measure payouts a second on this machine."`
 	Part        partCmd        `cmd:"" name:"bench-part" hidden:"" help:"A process of bench."`
+	User        userCmd        `cmd:"" group:"operate" help:"Create, show, invite and deactivate the people who work in Dashboard."`
 	Merchant    merchantCmd    `cmd:"" group:"operate" help:"Create and list merchants, block and pause all of a merchant's projects."`
 	Project     projectCmd     `cmd:"" group:"operate" help:"Create and show projects, change their settings, block and pause them, add and revoke their keys."`
 	Balance     balanceCmd     `cmd:"" group:"operate" help:"Show and top up a project's balances."`

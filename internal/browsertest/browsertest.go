@@ -303,6 +303,22 @@ func (p *Page) becomes(word string, there bool) bool {
 	}
 }
 
+// WaitFor waits until a JavaScript expression is true, over a change of documents too.
+func (p *Page) WaitFor(expression string) {
+	p.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(interval) {
+		ctx, cancel := context.WithTimeout(p.ctx, patience)
+		is, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
+		cancel()
+		if err == nil && is {
+			return
+		}
+		if time.Now().After(end) {
+			p.t.Fatalf("browsertest: %s does not become true (%v); the page says:\n%s", expression, err, p.lastWords())
+		}
+	}
+}
+
 // Text returns what the page says, as it is seen.
 func (p *Page) Text() string {
 	p.t.Helper()

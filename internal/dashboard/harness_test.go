@@ -49,9 +49,22 @@ var siteKeyset = sync.OnceValue(func() string {
 // newSite makes a site; change may alter its configuration.
 func newSite(t *testing.T, change ...func(*Config)) *site {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{
-		URL: "sqlite:" + filepath.Join(t.TempDir(), "flashpay.db"), Keyset: siteKeyset(), Serve: true, Follow: 50 * time.Millisecond,
-	})
+	s := newSiteOver(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db"), change...)
+	for _, p := range []*merchant.Project{
+		{ID: 210, MerchantID: 1, Name: "Shop", Mode: merchant.Test}, {ID: 211, MerchantID: 1, Name: "Salaries", Mode: merchant.Live},
+		{ID: 220, MerchantID: 2, Name: "Another merchant", Mode: merchant.Test},
+	} {
+		if err := s.Store.CreateProject(t.Context(), p, fmt.Sprintf("secret-%d", p.ID), map[string]int64{"KGS": 100_000_000}, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// newSiteOver makes a site over a database as it is.
+func newSiteOver(t *testing.T, database string, change ...func(*Config)) *site {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Config{URL: database, Keyset: siteKeyset(), Serve: true, Follow: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,14 +92,6 @@ func newSite(t *testing.T, change ...func(*Config)) *site {
 	d, err := New(c)
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, p := range []*merchant.Project{
-		{ID: 210, MerchantID: 1, Name: "Shop", Mode: merchant.Test}, {ID: 211, MerchantID: 1, Name: "Salaries", Mode: merchant.Live},
-		{ID: 220, MerchantID: 2, Name: "Another merchant", Mode: merchant.Test},
-	} {
-		if err := s.CreateProject(t.Context(), p, fmt.Sprintf("secret-%d", p.ID), map[string]int64{"KGS": 100_000_000}, "test"); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return &site{Dashboard: d, t: t, handler: d.Handler()}
 }

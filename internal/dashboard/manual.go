@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
-	"strings"
-	"time"
 
 	"flashpay/internal/manual"
 	"flashpay/internal/merchant"
@@ -82,18 +80,14 @@ func (v *visit) projectIDs() []int64 {
 // listLength is how many rows a page of this section's lists has.
 const listLength = 25
 
-// listPlace reads where a page of a list begins: microseconds and id, as placeText writes them.
-func listPlace(text string) (at time.Time, id int64) {
-	micros, number, _ := strings.Cut(text, "-")
-	m, errM := strconv.ParseInt(micros, 10, 64)
-	n, errN := strconv.ParseInt(number, 10, 64)
-	if errM != nil || errN != nil {
-		return time.Time{}, 0
+// listPlace is where the page that is asked for begins; nil: at the newest.
+func (v *visit) listPlace() *store.Cursor {
+	place, err := store.ParseCursor(v.r.URL.Query().Get("after"))
+	if err != nil {
+		return nil
 	}
-	return time.UnixMicro(m).UTC(), n
+	return &place
 }
-
-func placeText(at time.Time, id int64) string { return fmt.Sprintf("%d-%d", at.UnixMicro(), id) }
 
 // pageLinks are the addresses beside a list's page; empty: there is none.
 type pageLinks struct{ Newest, Next string }
@@ -131,8 +125,7 @@ type manualList struct {
 }
 
 func serveManualList(d *Dashboard, v *visit) error {
-	at, id := listPlace(v.r.URL.Query().Get("after"))
-	payments, err := d.Store.ManualPayments(v.ctx(), v.projectIDs(), store.PaymentPlace{At: at, ID: id}, listLength+1)
+	payments, err := d.Store.ManualPayments(v.ctx(), v.projectIDs(), v.listPlace(), listLength+1)
 	if err != nil {
 		return err
 	}
@@ -144,7 +137,7 @@ func serveManualList(d *Dashboard, v *visit) error {
 	if len(payments) > listLength {
 		payments = payments[:listLength]
 		last := payments[listLength-1]
-		next = placeText(last.CreatedAt, last.ID)
+		next = store.Cursor{At: last.CreatedAt.UnixMicro(), ID: last.ID}.String()
 	}
 	for _, p := range payments {
 		project, _ := d.Store.Project(p.ProjectID)
@@ -189,9 +182,8 @@ func serveWaitingList(d *Dashboard, v *visit) error {
 	if list.Tabs, err = v.manualTabs("waiting"); err != nil {
 		return err
 	}
-	at, id := listPlace(v.r.URL.Query().Get("after"))
 	approvals, err := d.Store.Approvals(v.ctx(), store.ApprovalFilter{
-		Projects: v.projectIDs(), Kinds: []string{store.ApprovalPayout}, State: list.State, After: store.ApprovalPlace{At: at, ID: id}, Limit: listLength + 1,
+		Projects: v.projectIDs(), Kinds: []string{store.ApprovalPayout}, State: list.State, After: v.listPlace(), Limit: listLength + 1,
 	})
 	if err != nil {
 		return err
@@ -199,8 +191,7 @@ func serveWaitingList(d *Dashboard, v *visit) error {
 	next := ""
 	if len(approvals) > listLength {
 		approvals = approvals[:listLength]
-		last := approvals[listLength-1].Place()
-		next = placeText(last.At, last.ID)
+		next = approvals[listLength-1].Place().String()
 	}
 	for _, a := range approvals {
 		project, _ := d.Store.Project(a.ProjectID)

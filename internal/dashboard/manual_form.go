@@ -223,7 +223,7 @@ func (v *visit) fieldInput(f *Form, field *manual.Field) (fieldInput, error) {
 			attrs = append(attrs, "inputmode", "email")
 		}
 		if field.Path == manual.Account {
-			attrs = append(attrs, "hx-post", "/manual/account", "hx-trigger", "input changed delay:400ms", "hx-target", "#doctor")
+			attrs = append(attrs, "hx-post", "/manual/account", "hx-trigger", "input changed delay:400ms", "hx-target", "#doctor", "hx-sync", "this:replace")
 		}
 	}
 	in, err := newInput(f, field.Path, v.fieldLabel(field.Path), append(attrs, "options", options)...)

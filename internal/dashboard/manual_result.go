@@ -28,23 +28,15 @@ type payoutResult struct {
 type codeNote struct {
 	Code    int
 	Message string // of the registry
-	Advice  string // what to do now; empty: nothing
+	Advice  string // what to do now
 }
 
-// explain says what a code means and what to do. Where the bank may still pay, it is never to send again.
-func (v *visit) explain(code int, stage payout.Stage) codeNote {
-	note := codeNote{Code: code, Message: payout.Message(code)}
-	entry, _ := payout.LookUp(code)
-	switch {
-	case stage == payout.Disputed || stage == payout.Unsettled:
-		note.Advice = v.t("manual.advice.clarified")
-	case code == payout.CodeInsufficientFunds:
-		note.Advice = v.t("manual.advice.funds")
-	case entry.Action == "none" || entry.Action == "":
-	default:
-		note.Advice = v.t("manual.advice." + entry.Action)
+// adviceOn is what to do about a payout now; where its sum was more than the balance, that comes first.
+func (v *visit) adviceOn(p *payout.Payment, o *payout.Operation) string {
+	if p.Status == payout.Decline && o.Code == payout.CodeInsufficientFunds {
+		return v.t("manual.advice_funds")
 	}
-	return note
+	return v.t(adviceFor(p, o, nil))
 }
 
 // serveManualPayout shows a payout, and follows it until its status is final.
@@ -60,10 +52,10 @@ func serveManualPayout(d *Dashboard, v *visit) error {
 	newest := view.Operations[len(view.Operations)-1]
 	result := payoutResult{
 		Payment: view.Payment, Project: p, Operation: newest, Final: view.Payment.Status.Final(),
-		Sum: manual.Sum{Amount: view.Payment.Amount, Currency: view.Payment.Currency}, Href: paymentPath(&view.Payment),
+		Sum: manual.Sum{Amount: view.Payment.Amount, Currency: view.Payment.Currency}, Href: paymentAddress(p.ID, view.Payment.ID, ""),
 	}
 	if result.Final {
-		result.Code = v.explain(newest.Code, newest.Stage)
+		result.Code = codeNote{newest.Code, payout.Message(newest.Code), v.adviceOn(&view.Payment, &newest)}
 		result.Funds = newest.Code == payout.CodeInsufficientFunds
 	}
 	page := Page{Title: v.t("manual.result_title"), Data: result}
@@ -126,7 +118,7 @@ func (v *visit) showApproval(status int, f *Form) error {
 		view.Blocked = v.t("manual.blocked", "code", refusal.Code, "message", payout.Message(refusal.Code))
 	}
 	if code, ok := manual.RefusedOutcome(a.Outcome); ok {
-		view.Code = v.explain(code, "")
+		view.Code = codeNote{Code: code, Message: payout.Message(code)}
 	}
 	if a.Outcome == manual.OutcomeAccepted {
 		sent, err := v.d.Store.PaymentView(v.ctx(), a.ProjectID, a.Subject)
@@ -212,9 +204,4 @@ func (v *visit) decided(d store.Decision, err error) error {
 		return err
 	}
 	return v.redirect(approvalPath(d.ID), "manual.decided."+d.State)
-}
-
-// paymentPath is the page of a payment in the register.
-func paymentPath(p *payout.Payment) string {
-	return "/payments/" + strconv.FormatInt(p.ProjectID, 10) + "/" + strconv.FormatInt(p.ID, 10)
 }

@@ -9,7 +9,6 @@ import (
 
 	"flashpay/internal/account"
 	"flashpay/internal/manual"
-	"flashpay/internal/payout"
 	"flashpay/internal/store"
 )
 
@@ -30,15 +29,12 @@ type orderView struct {
 type entryView struct{ Label, Value string }
 
 type twinView struct {
-	payout.Payment
+	store.RegisterRow
 	Href string
 }
 
 // hiddenValue carries an entry from page to page.
 type hiddenValue struct{ Name, Value string }
-
-// twinsWithin is how far back the same sum to the same account is looked for.
-const twinsWithin = 24 * time.Hour
 
 func (v *visit) orderView(o *manual.Order) (*orderView, error) {
 	view := &orderView{Order: o, Sum: manual.Sum{Amount: o.Amount, Currency: o.Currency}, Approves: o.NeedsApproval(), Waits: store.ApprovalLife}
@@ -56,11 +52,9 @@ func (v *visit) orderView(o *manual.Order) (*orderView, error) {
 	if view.Balance, err = v.balanceNote(o.Project, o.Amount, o.Currency); err != nil {
 		return nil, err
 	}
-	twins, err := v.d.Store.Twins(v.ctx(), o.Project.ID, o.Account, o.Amount, o.Currency, v.d.Store.Now().Add(-twinsWithin))
+	twins, err := v.d.manual().Twins(v.ctx(), o)
 	for _, t := range twins {
-		if t.PaymentKey != payout.Fold(o.PaymentID) {
-			view.Twins = append(view.Twins, twinView{t, manualPath(t.ProjectID, t.RequestID)})
-		}
+		view.Twins = append(view.Twins, twinView{t, paymentAddress(t.ProjectID, t.ID, "")})
 	}
 	return view, err
 }

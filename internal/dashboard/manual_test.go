@@ -174,7 +174,7 @@ func payoutEntries(change ...string) url.Values {
 
 func (m *manualSite) payments(want int) []payout.Payment {
 	m.t.Helper()
-	list, err := m.store.ManualPayments(m.t.Context(), nil, store.PaymentPlace{}, 100)
+	list, err := m.store.ManualPayments(m.t.Context(), nil, nil, 100)
 	if err != nil || len(list) != want {
 		m.t.Errorf("%d payments, want %d: %v", len(list), want, err)
 	}
@@ -354,6 +354,9 @@ func TestTwinsAreWarnedOf(t *testing.T) {
 	m := newManualSite(t)
 	m.as("aida", "/manual/check", payoutEntries()).must(t, 200).mustNot(t, "same sum was paid")
 	m.as("aida", "/manual/send", payoutEntries()).must(t, 200)
+	if err := m.store.FollowJournal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	m.as("aida", "/manual/check", payoutEntries("general.payment_id", "Manual-2")).must(t, 200, "same sum was paid", "Manual-1")
 	m.as("aida", "/manual/check", payoutEntries("general.payment_id", "Manual-2", "payment.amount", "501")).must(t, 200).mustNot(t, "same sum was paid")
 }
@@ -501,4 +504,53 @@ func TestEntriesComeOutAsText(t *testing.T) {
 			t.Errorf("%s: entries are not text\n%s", p.path, p.body)
 		}
 	}
+}
+
+// pairs is a form as browser.post takes it.
+func pairs(form url.Values) []string {
+	var all []string
+	for name, values := range form {
+		all = append(all, name, values[0])
+	}
+	return all
+}
+
+// Sending and approving ask for a fresh second factor, and go on with the form that was kept.
+func TestMoneyAsksForAFreshFactor(t *testing.T) {
+	t.Parallel()
+	m := newManualSite(t)
+	clerk := m.people["aida"]
+	m.stale(clerk.user)
+	asked := clerk.post("/manual/send", pairs(payoutEntries())...).wants(http.StatusOK).says("Confirm that it is you")
+	m.payments(0)
+	done := clerk.post("/confirm", "kept", asked.field("kept"), "code", m.code(0)).wants(http.StatusSeeOther)
+	if paid := m.payments(1)[0]; done.Location != manualPath(210, paid.RequestID) {
+		t.Errorf("sent to %s", done.Location)
+	}
+	// The same kept form once more is the same payout.
+	clerk.post("/confirm", "kept", asked.field("kept"), "code", m.code(1))
+	m.payments(1)
+
+	waiting := m.as("bakyt", "/manual/send", payoutEntries("payment.amount", "2000", "general.payment_id", "Manual-2")).must(t, 200, "waiting")
+	admin := m.people["admin"]
+	m.stale(admin.user)
+	asked = admin.post(waiting.path+"/approve", "once", "once-of-decision-1").wants(http.StatusOK).says("Confirm that it is you")
+	m.payments(1)
+	admin.post("/confirm", "kept", asked.field("kept"), "code", m.code(0)).wants(http.StatusSeeOther)
+	m.payments(2)
+}
+
+// A session that has ended loses nothing of the form.
+func TestThePayoutFormOutlivesItsSession(t *testing.T) {
+	t.Parallel()
+	m := newManualSite(t)
+	b := m.stranger()
+	asked := b.post("/manual/check", pairs(payoutEntries())...).wants(http.StatusOK).says("What you had entered is kept")
+	factor := b.post("/sign-in", "email", "aida@example.kg", "password", sitePassword, "kept", asked.field("kept")).wants(http.StatusOK)
+	offered := b.post("/sign-in/factor", "code", m.code(0), "kept", factor.field("kept")).wants(http.StatusOK).says("Go on")
+	confirm := b.post("/continue", "kept", offered.field("kept")).wants(http.StatusOK).says("Check before sending", "1090000000000000", "500.00")
+	if confirm.field("general.payment_id") != "Manual-1" {
+		t.Errorf("the entry became %q", confirm.field("general.payment_id"))
+	}
+	m.payments(0)
 }

@@ -175,10 +175,9 @@ var auditActions = []string{
 func serveAuditLog(d *Dashboard, v *visit) error {
 	q := v.r.URL.Query()
 	f := &Form{Values: q}
-	at, id := listPlace(q.Get("after"))
 	filter := store.LogFilter{
 		Actor: f.Get("actor"), Action: f.Get("action"), Object: f.Get("object"), From: v.momentOf(f, "from"), Until: v.momentOf(f, "until"),
-		After: store.LogPlace{At: at, ID: id}, Limit: listLength + 1,
+		After: v.listPlace(), Limit: listLength + 1,
 	}
 	page := auditPage{desk: v.desk("audit"), Actions: []option{{Value: "", Label: v.t("operate.any_action")}}}
 	for _, a := range auditActions {
@@ -191,8 +190,7 @@ func serveAuditLog(d *Dashboard, v *visit) error {
 	next := ""
 	if len(lines) > listLength {
 		lines = lines[:listLength]
-		last := lines[listLength-1].Place()
-		next = placeText(last.At, last.ID)
+		next = lines[listLength-1].Place().String()
 	}
 	for _, l := range lines {
 		page.Lines = append(page.Lines, logLine{l, v.actWord(l.Action), detailsOf(l.Detail)})

@@ -244,7 +244,7 @@ func serveFinanceProject(d *Dashboard, v *visit) error {
 	if page.Balances, err = v.balances([]*merchant.Project{p}); err != nil {
 		return err
 	}
-	_, below := listPlace("0-" + v.r.URL.Query().Get("below"))
+	below := v.below()
 	lines, err := d.Store.TransfersByHand(v.ctx(), p.ID, below, listLength+1)
 	if err != nil {
 		return err

@@ -73,7 +73,7 @@ func serveRegister(d *Dashboard, v *visit) error {
 		return nil
 	}
 	l := readListing(v)
-	data := &registerData{listing: l, Here: l.address(nil), Query: l.query().Encode(), Choices: v.filterChoices(), Once: newForm().Once}
+	data := &registerData{listing: l, Here: l.address(l.placed()), Query: l.query().Encode(), Choices: v.filterChoices(), Once: newForm().Once}
 	var err error
 	if data.Columns, err = v.columns(); err != nil {
 		return err
@@ -106,9 +106,8 @@ func (data *registerData) read(v *visit) error {
 			return err
 		}
 	}
-	back := data.Here
 	for i := range out.Rows {
-		data.Rows = append(data.Rows, rowOf(v, data.Columns, &out.Rows[i], back))
+		data.Rows = append(data.Rows, rowOf(v, data.Columns, &out.Rows[i], data.Here))
 	}
 	older, newer := "", ""
 	if n := len(out.Rows); n > 0 {

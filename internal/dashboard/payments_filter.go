@@ -147,6 +147,17 @@ func (l *listing) address(more url.Values) string {
 	return l.addressOf(q)
 }
 
+// placed is the place of the page that is shown, as it stands in addresses.
+func (l *listing) placed() url.Values {
+	switch {
+	case l.place == nil:
+		return nil
+	case l.newer:
+		return url.Values{"newer": {l.place.String()}}
+	}
+	return url.Values{"older": {l.place.String()}}
+}
+
 // addressOf is the register under another query, with the columns that the address names.
 func (l *listing) addressOf(q url.Values) string {
 	if l.columns != "" {

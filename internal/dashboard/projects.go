@@ -95,7 +95,7 @@ func serveVersions(d *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	_, below := listPlace("0-" + v.r.URL.Query().Get("below"))
+	below := v.below()
 	versions, err := d.Store.ProjectVersions(v.ctx(), p.ID, below, historyLength+1)
 	if err != nil {
 		return err
@@ -146,4 +146,13 @@ func (v *visit) methodTitle(path string) string {
 // knownTab tells whether a tab shows a group of settings.
 func knownTab(tab string) bool {
 	return slices.ContainsFunc(merchant.Declared(), func(s *merchant.Setting) bool { return string(s.Group) == tab })
+}
+
+// below is the number that a list goes on below; 0: from the newest.
+func (v *visit) below() int64 {
+	n, err := strconv.ParseInt(v.r.URL.Query().Get("below"), 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
 }

@@ -11,8 +11,6 @@ import (
 func buildBody(d Draft, fields []Field, amount int64) []byte {
 	root := signature.Obj()
 	set(&root, "general.project_id", signature.Int(d.Project.ID))
-	set(&root, Amount, signature.Int(amount))
-	set(&root, Currency, signature.Str(d.Currency))
 	for i := range fields {
 		f := &fields[i]
 		value := Clean(f.Path, d.Values[f.Path])
@@ -27,6 +25,8 @@ func buildBody(d Draft, fields []Field, amount int64) []byte {
 			set(&root, f.Path, signature.Str(value))
 		}
 	}
+	set(&root, Amount, signature.Int(amount))
+	set(&root, Currency, signature.Str(d.Currency))
 	return root.AppendJSON(nil)
 }
 

@@ -106,8 +106,8 @@ func TestTheRequestIsTheOneThatGateWouldGet(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	o := order(t, s, manual.Amount, " 1 234,5 ", manual.Description, " ", manual.Account, "1090 0000 0000\u00a00000")
-	const want = `{"general":{"project_id":210,"payment_id":"Manual-1"},"payment":{"amount":123450,"currency":"KGS"},` +
-		`"account":{"number":"1090000000000000"},"customer":{"id":"c-1","ip_address":"192.0.2.1"}}`
+	const want = `{"general":{"project_id":210,"payment_id":"Manual-1"},"account":{"number":"1090000000000000"},` +
+		`"customer":{"id":"c-1","ip_address":"192.0.2.1"},"payment":{"amount":123450,"currency":"KGS"}}`
 	if string(o.Body) != want {
 		t.Errorf("body %s\nwant %s", o.Body, want)
 	}
@@ -124,7 +124,7 @@ func TestTheRequestIsTheOneThatGateWouldGet(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	list, err := s.Store.ManualPayments(t.Context(), nil, store.PaymentPlace{}, 10)
+	list, err := s.Store.ManualPayments(t.Context(), nil, nil, 10)
 	if err != nil || len(list) != 1 || list[0].Interface != accept.InterfaceDashboard || list[0].Description != "Salary <b>" {
 		t.Fatalf("payments: %+v, %v", list, err)
 	}
@@ -311,5 +311,31 @@ func TestWhatAProjectOffers(t *testing.T) {
 	}
 	if len(seen) < 95 { // of 2^20
 		t.Errorf("%d of 100 proposed payment ids differ", len(seen))
+	}
+}
+
+func TestTwins(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for _, change := range [][]string{
+		{manual.PaymentID, "first"}, {manual.PaymentID, "other sum", manual.Amount, "501"}, {manual.PaymentID, "other account", manual.Account, "1090000000000001"},
+		{manual.PaymentID, "second"}, {manual.PaymentID, "by its customer", manual.CustomerID, "1090000000000000", manual.Account, "2"},
+	} {
+		if _, err := s.Send(t.Context(), order(t, s, change...), "user 17"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Store.FollowJournal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{"third": "second first", "FIRST": "second"} {
+		twins, err := s.Twins(t.Context(), order(t, s, manual.PaymentID, id))
+		var got []string
+		for _, r := range twins {
+			got = append(got, r.PaymentID)
+		}
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("twins of %s: %v, %v", id, got, err)
+		}
 	}
 }

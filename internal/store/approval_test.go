@@ -272,7 +272,8 @@ func TestApprovalsAreListedByPlace(t *testing.T) {
 			if len(page) < f.Limit {
 				break
 			}
-			f.After = page[len(page)-1].Place()
+			place := page[len(page)-1].Place()
+			f.After = &place
 		}
 		var want []string
 		for i := 24; i >= 0; i-- {

@@ -108,9 +108,12 @@ func (s *Store) Balances(ctx context.Context, projectID int64) (map[string]ledge
 
 // AllBalances returns the balances of some projects, by project and currency.
 func (s *Store) AllBalances(ctx context.Context, projects []int64) ([]ledger.Balance, error) {
-	var c conditions
-	in(&c, "project_id", projects)
-	rows, err := s.reads.QueryContext(ctx, "SELECT "+balanceColumns+" FROM balances"+c.where()+" ORDER BY project_id, currency", c.args...)
+	if len(projects) == 0 {
+		return nil, nil
+	}
+	q := &query{}
+	q.text("SELECT "+balanceColumns+" FROM balances WHERE ").in("project_id", anyNumbers(projects)).text(" ORDER BY project_id, currency")
+	rows, err := s.reads.QueryContext(ctx, q.String(), q.args...)
 	if err != nil {
 		return nil, s.unavailable(fmt.Errorf("store: reading balances: %w", err))
 	}

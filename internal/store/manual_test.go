@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
@@ -43,7 +42,7 @@ func TestManualPaymentsAreListedByPlace(t *testing.T) {
 			{[]int64{}, nil},
 		} {
 			var seen []string
-			var after store.PaymentPlace
+			var after *store.Cursor
 			for {
 				page, err := s.ManualPayments(t.Context(), c.projects, after, 2)
 				if err != nil {
@@ -53,7 +52,7 @@ func TestManualPaymentsAreListedByPlace(t *testing.T) {
 				if len(page) < 2 {
 					break
 				}
-				after = store.PaymentPlace{At: page[1].CreatedAt, ID: page[1].ID}
+				after = &store.Cursor{At: page[1].CreatedAt.UnixMicro(), ID: page[1].ID}
 			}
 			if !slices.Equal(seen, c.want) {
 				t.Errorf("projects %v: %v, want %v", c.projects, seen, c.want)
@@ -63,40 +62,8 @@ func TestManualPaymentsAreListedByPlace(t *testing.T) {
 		for i := range many {
 			many[i] = int64(211 + i)
 		}
-		if list, err := s.ManualPayments(t.Context(), many, store.PaymentPlace{}, 10); err != nil || !slices.Equal(paymentIDs(list), []string{"p10", "p8", "p5", "p4", "p2", "p1"}) {
+		if list, err := s.ManualPayments(t.Context(), many, nil, 10); err != nil || !slices.Equal(paymentIDs(list), []string{"p10", "p8", "p5", "p4", "p2", "p1"}) {
 			t.Errorf("of many projects: %v, %v", paymentIDs(list), err)
-		}
-	})
-}
-
-func TestTwins(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
-		s := open(t, url)
-		createProject(t, s, 210, 1000)
-		createProject(t, s, 211, 1000)
-		other := newPayout(210, "other account", 100)
-		other.Account = "1090000000000001"
-		for _, p := range []*store.NewPayout{
-			newPayout(210, "first", 100), newPayout(210, "other sum", 101), newPayout(211, "other project", 100), other,
-			newPayout(210, "second", 100), newPayout(210, "declined", 5000),
-		} {
-			if _, err := s.Accept(t.Context(), p); err != nil {
-				t.Fatal(err)
-			}
-		}
-		const account = "1090000000000000"
-		since := s.Now().Add(-time.Hour)
-		if twins, err := s.Twins(t.Context(), 210, account, 100, "KGS", since); err != nil || !slices.Equal(paymentIDs(twins), []string{"second", "first"}) {
-			t.Errorf("twins: %v, %v", paymentIDs(twins), err)
-		}
-		for _, c := range []struct {
-			amount   int64
-			currency string
-			since    time.Time
-		}{{5000, "KGS", since}, {100, "USD", since}, {100, "KGS", s.Now().Add(time.Hour)}} {
-			if twins, err := s.Twins(t.Context(), 210, account, c.amount, c.currency, c.since); err != nil || len(twins) != 0 {
-				t.Errorf("%+v: %v, %v", c, paymentIDs(twins), err)
-			}
 		}
 	})
 }

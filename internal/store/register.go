@@ -117,7 +117,7 @@ var bounds = struct {
 	candidates int // payments that a page looks at
 	found      int // payments that an index may name; more are walked through by time
 	counted    int // payments that one step of counting looks at
-}{20_000, 2_000, 50_000}
+}{10_000, 2_000, 50_000}
 
 const registerGroup = 64 // projects in one statement
 

@@ -1,0 +1,334 @@
+package dashboard
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"flashpay/internal/access"
+	"flashpay/internal/browsertest"
+	"flashpay/internal/merchant"
+	"flashpay/internal/payout"
+	"flashpay/internal/sample"
+	"flashpay/internal/staff"
+	"flashpay/internal/store"
+)
+
+// shown is a page as TestEveryPageInBrowser looks at it and pictures it. A new page is one more row.
+type shown struct {
+	name  string     // of its pictures
+	path  string     // with {names} of what stands in gallery.places
+	as    staff.Role // one who may see it; empty: a stranger
+	empty bool       // over a platform in which nothing has happened yet
+	act   func(p *browsertest.Page)
+	faces bool // in all languages: for the busiest pages
+}
+
+// everyPage is every page, in the states that differ: full, empty, and with faults.
+var everyPage = []shown{
+	{name: "sign-in", path: "/sign-in", faces: true},
+	{name: "sign-in-refused", path: "/sign-in", act: signInWith("nobody@example.kg", "a wrong password")},
+	{name: "sign-in-factor", path: "/sign-in", act: signInWith("factor@example.kg", sitePassword)},
+	{name: "sign-in-factor-refused", path: "/sign-in", act: func(p *browsertest.Page) {
+		signInWith("factor@example.kg", sitePassword)(p)
+		p.Type("input[name=code]", "000000")
+		submit(p, "input[name=code]")
+	}},
+	{name: "sign-in-enrol", path: "/sign-in", act: signInWith("newcomer@example.kg", sitePassword)},
+	{name: "invitation", path: "{invitation}"},
+	{name: "invitation-faulty", path: "{invitation}", act: func(p *browsertest.Page) {
+		p.Type("input[name=name]", "Айбек Асанов")
+		p.Type("input[name=password]", "short")
+		p.Type("input[name=again]", "other")
+		submit(p, "input[name=again]")
+	}},
+	{name: "not-found", path: "/nothing", as: staff.Support},
+	{name: "forbidden", path: "/team", as: staff.Support},
+
+	{name: "manual", path: "/manual", as: staff.Operations, faces: true},
+	{name: "manual-empty", path: "/manual", as: staff.Operations, empty: true},
+	{name: "manual-waiting", path: "/manual/waiting", as: staff.Operations},
+	{name: "manual-waiting-empty", path: "/manual/waiting", as: staff.Operations, empty: true},
+	{name: "manual-new", path: "/manual/new?project=210&method=bank-transfer/kyrgyzstan", as: staff.Operations},
+	{name: "manual-new-faulty", path: "/manual/new?project=210&method=bank-transfer/kyrgyzstan", as: staff.Operations, act: func(p *browsertest.Page) {
+		p.Type(`input[name="payment.amount"]`, "1")
+		submit(p, `input[name="payment.amount"]`)
+	}},
+	{name: "manual-payout", path: "{manual-payout}", as: staff.Operations},
+	{name: "manual-approval", path: "{manual-approval}", as: staff.MerchantAdmin},
+
+	{name: "team", path: "/team", as: staff.MerchantAdmin},
+	{name: "team-invite", path: "/team/invite", as: staff.MerchantAdmin},
+	{name: "team-invite-faulty", path: "/team/invite", as: staff.MerchantAdmin, act: func(p *browsertest.Page) { submit(p, "input[name=email]") }},
+	{name: "team-invited", path: "/team/invite", as: staff.MerchantAdmin, act: inviteSomebody},
+	{name: "confirm", path: "/team/invite", as: staff.MerchantAdmin, empty: true, act: inviteSomebody},
+	{name: "team-member", path: "/team/{member}", as: staff.MerchantAdmin},
+	{name: "team-history", path: "/team/history", as: staff.MerchantAdmin},
+	{name: "team-of-all", path: "/team", as: staff.Operator},
+	{name: "profile", path: "/profile", as: staff.Finance},
+}
+
+// notShown are GET routes that are no pages, or lead on at once: the reason stands behind each.
+var notShown = []string{
+	"GET /{$}",                              // leads to the first section
+	"GET /sign-in/factor",                   // needs a sign-in that has begun: it is shown by way of /sign-in
+	"GET /sign-in/enrol",                    // likewise
+	"GET /payments/totals",                  // a part of the register
+	"GET /payments/export",                  // a file
+	"GET /payments/{project}/{id}/evidence", // a file
+}
+
+func signInWith(email, password string) func(p *browsertest.Page) {
+	return func(p *browsertest.Page) {
+		p.Type("input[name=email]", email)
+		p.Type("input[name=password]", password)
+		submit(p, "input[name=password]")
+	}
+}
+
+var invitations atomic.Int64
+
+func inviteSomebody(p *browsertest.Page) {
+	p.Type("input[name=email]", fmt.Sprintf("somebody.%d@example.kg", invitations.Add(1)))
+	p.Click("input[name=role]")
+	submit(p, "input[name=email]")
+}
+
+// submit sends the form of a field as it is filled in, past the browser's own checks, and waits for the answer.
+func submit(p *browsertest.Page, field string) {
+	browsertest.Eval[bool](p, fmt.Sprintf(`(document.documentElement.dataset.old = "yes", document.querySelector(%q).form.noValidate = true)`, field))
+	browsertest.Eval[bool](p, fmt.Sprintf(`(document.querySelector(%q).form.requestSubmit(), true)`, field))
+	p.WaitFor(`document.documentElement.dataset.old !== "yes" && document.readyState === "complete"`)
+}
+
+// looks are the ways in which each page is looked at. The first two are always, and pictured; the others too where
+// pictures are taken.
+var looks = []struct {
+	name string
+	view browsertest.View
+}{
+	{"wide-light", browsertest.View{Width: 1440, Height: 900}},
+	{"narrow-dark", browsertest.View{Width: 390, Height: 844, Dark: true}},
+	{"wide-dark", browsertest.View{Width: 1440, Height: 900, Dark: true}},
+	{"narrow-light", browsertest.View{Width: 390, Height: 844}},
+}
+
+const pictured = 2 // of the looks
+
+// gallery is what the pages are shown over.
+type gallery struct {
+	*site
+	url    string
+	places map[string]string // paths of what was made
+	people map[string]string // sessions, by role and language
+}
+
+// freshFor is a change of a site: how long a second factor counts as fresh.
+func freshFor(t *testing.T, fresh time.Duration) func(*Config) {
+	return func(c *Config) {
+		users, err := access.New(c.Store, access.Config{URL: c.URL, HashMemory: 64, Fresh: fresh})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Access = users
+	}
+}
+
+func newGallery(t *testing.T, s *site) *gallery {
+	server := httptest.NewServer(s.handler)
+	t.Cleanup(server.Close)
+	return &gallery{site: s, url: server.URL, places: make(map[string]string), people: make(map[string]string)}
+}
+
+// session is the token of somebody with a role who reads a language.
+func (g *gallery) session(role staff.Role, lang string) string {
+	who := string(role) + " " + lang
+	if g.people[who] == "" {
+		u := &staff.User{MerchantID: 1, Email: fmt.Sprintf("%s.%s@example.kg", role, lang), Name: "Бегимай Осмонова", Roles: []staff.Role{role}, AllProjects: true, Language: lang}
+		if role == staff.Operator {
+			u.MerchantID, u.AllProjects = 0, false
+		}
+		g.people[who] = g.signedInAs(u).cookies[g.sessionCookie()]
+	}
+	return g.people[who]
+}
+
+// fullGallery has a year of payouts, people, and payouts by hand.
+func fullGallery(t *testing.T) *gallery {
+	t.Helper()
+	database := "sqlite:" + filepath.Join(t.TempDir(), "full.db")
+	_, err := sample.Fill(t.Context(), sample.Config{
+		Store: store.Config{URL: database, Keyset: siteKeyset()}, Payouts: 300, Seed: 1,
+		Shop:     sample.Project{ID: 210, Name: "Demo shop", Key: "secret", CallbackURL: "https://shop.example.kg/callbacks"},
+		Salaries: sample.Project{ID: 211, Name: "Demo salaries", Key: "other", CallbackURL: "https://salaries.example.kg/callbacks"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGallery(t, newSiteOver(t, database, freshFor(t, time.Hour)))
+	g.findPayouts()
+	g.addPeople()
+	g.payByHand()
+	return g
+}
+
+// findPayouts names one payout of each status and code: {success}, {603} and so on are their paths.
+func (g *gallery) findPayouts() {
+	g.t.Helper()
+	told, err := g.Store.Deliveries(g.t.Context(), store.DeliveryFilter{ProjectID: 210, Limit: 1000})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	for _, d := range told {
+		v, err := g.Store.PaymentView(g.t.Context(), 210, d.PaymentID)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		name := fmt.Sprint(v.Operations[0].Code)
+		if v.Payment.Status == payout.Success {
+			name = "success"
+		}
+		if d.State == store.CallbackGivenUp {
+			name = "given-up"
+		}
+		g.places[name] = fmt.Sprintf("/payments/210/%s", d.PaymentID)
+	}
+}
+
+func (g *gallery) addPeople() {
+	g.t.Helper()
+	g.signedInAs(&staff.User{MerchantID: 1, Email: "factor@example.kg", Name: "Айпери Токтогулова", Roles: []staff.Role{staff.Risks}, AllProjects: true})
+	newcomer := &staff.User{MerchantID: 1, Email: "newcomer@example.kg", Name: "Нурлан Касымов", Roles: []staff.Role{staff.Finance}, Projects: []int64{211}}
+	if err := g.Access.CreateWithPassword(g.t.Context(), newcomer, sitePassword, "test"); err != nil {
+		g.t.Fatal(err)
+	}
+	invited := &staff.User{MerchantID: 1, Email: "invited@example.kg", Name: "Айбек Асанов", Roles: []staff.Role{staff.Operations}, AllProjects: true}
+	link, err := g.Access.Invite(g.t.Context(), "gallery", access.ByCommand("test"), invited)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.places["invitation"] = link
+	g.places["member"] = fmt.Sprint(newcomer.ID)
+}
+
+// payByHand sends one payout, and asks for the approval of another.
+func (g *gallery) payByHand() {
+	g.t.Helper()
+	known, _ := g.Store.Project(210)
+	p := *known
+	p.Settings.Approval = merchant.Sums{"KGS": 100_000}
+	if err := g.Store.UpdateProject(g.t.Context(), &p, "test"); err != nil {
+		g.t.Fatal(err)
+	}
+	clerk := g.signedIn(staff.Operations)
+	clerk.places(g, "manual-payout", payoutEntries("general.payment_id", "by-hand-1", "once", "once-of-gallery-1"))
+	clerk.places(g, "manual-approval", payoutEntries("general.payment_id", "by-hand-2", "payment.amount", "2000", "once", "once-of-gallery-2"))
+}
+
+// places sends a payout by hand and notes where its page is.
+func (b *browser) places(g *gallery, name string, form map[string][]string) {
+	g.t.Helper()
+	g.places[name] = b.do(http.MethodPost, "/manual/send", form).wants(http.StatusSeeOther).Location
+}
+
+func TestEveryPageInBrowser(t *testing.T) {
+	full, empty := fullGallery(t), newGallery(t, newSite(t, freshFor(t, time.Microsecond)))
+	chromium := browsertest.Start(t)
+	for _, page := range everyPage {
+		t.Run(page.name, func(t *testing.T) {
+			g := full
+			if page.empty {
+				g = empty
+			}
+			for k, look := range looks {
+				if k < pictured || os.Getenv(browsertest.Screenshots) != "" {
+					t.Run(look.name, func(t *testing.T) { g.look(t, chromium.Open(t, look.view), page, "en", look.name, k < pictured) })
+				}
+			}
+			for _, lang := range languages {
+				if page.faces && lang != "en" {
+					t.Run(lang, func(t *testing.T) { g.look(t, chromium.Open(t, looks[0].view), page, lang, lang, true) })
+				}
+			}
+		})
+	}
+}
+
+// look shows a page and judges it.
+func (g *gallery) look(t *testing.T, p *browsertest.Page, page shown, lang, name string, picture bool) {
+	token := "none"
+	if page.as != "" {
+		token = g.session(page.as, lang)
+	}
+	p.SetCookie(g.url, g.sessionCookie(), token)
+	p.SetCookie(g.url, languageCookie, lang)
+	p.Goto(g.url + g.pathOf(t, page))
+	if page.act != nil {
+		page.act(p)
+	}
+	if status := browsertest.Eval[int](p, `performance.getEntriesByType("navigation")[0].responseStatus`); status >= 500 {
+		t.Errorf("%s answers %d", page.path, status)
+	}
+	if got := browsertest.Eval[string](p, "document.documentElement.lang"); got != lang {
+		t.Errorf("the page speaks %q, want %q", got, lang)
+	}
+	if n := browsertest.Eval[int](p, `document.querySelectorAll("h1").length`); n != 1 {
+		t.Errorf("the page has %d first headings", n)
+	}
+	for _, over := range p.Overflows() {
+		t.Errorf("the page is wider than the window: %s", over)
+	}
+	for _, v := range p.Axe() {
+		t.Errorf("%s", v)
+	}
+	if picture {
+		p.Screenshot("dashboard-"+page.name+"-"+name, true)
+	}
+}
+
+// pathOf is a page's path with the names of places replaced.
+func (g *gallery) pathOf(t *testing.T, page shown) string {
+	path := page.path
+	for name, place := range g.places {
+		path = strings.ReplaceAll(path, "{"+name+"}", place)
+	}
+	if strings.Contains(path, "{") {
+		t.Fatalf("%s: nothing of that name was made; there are %q", path, slices.Sorted(maps.Keys(g.places)))
+	}
+	return path
+}
+
+// Every route that shows a page has a row in everyPage.
+func TestEveryPageIsShown(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	for i := range routes {
+		mux.HandleFunc(routes[i].pattern, func(http.ResponseWriter, *http.Request) {})
+	}
+	seen := make(map[string]bool)
+	for _, page := range everyPage {
+		path, _, _ := strings.Cut(page.path, "?")
+		for name, example := range map[string]string{"{invitation}": "/invitation/x", "{manual-payout}": "/manual/payouts/210/x", "{manual-approval}": "/manual/approvals/7"} {
+			path = strings.ReplaceAll(path, name, example)
+		}
+		if strings.HasPrefix(path, "{") {
+			path = "/payments/210/x"
+		}
+		_, pattern := mux.Handler(httptest.NewRequest(http.MethodGet, wildcard.ReplaceAllString(path, "7"), nil))
+		seen[pattern] = true
+	}
+	for i := range routes {
+		pattern := routes[i].pattern
+		if strings.HasPrefix(pattern, "GET ") && !seen[pattern] && !slices.Contains(notShown, pattern) {
+			t.Errorf("%s is looked at by nobody: give it a row in everyPage, or in notShown with a reason", pattern)
+		}
+	}
+}
