@@ -258,15 +258,19 @@ func serveSettingsSave(d *Dashboard, v *visit) error {
 	}
 	page := v.settingsPage(p, tab)
 	values := page.values(f)
-	if f.Get("version") != strconv.FormatInt(p.Version, 10) {
-		return v.conflict(page, f, values)
-	}
 	changed, faults := merchant.Change(p, d.Methods.All(), values, v.user.CanChange)
 	if len(faults) > 0 {
 		for _, fault := range faults {
 			f.Fault(page.place(fault), v.faultText(fault))
 		}
 		return v.renderStatus(http.StatusUnprocessableEntity, "project_settings", Page{Title: p.Name, Form: f, Data: page})
+	}
+	saved := fmt.Sprintf("/projects/%d/%s", p.ID, tab)
+	if f.Get("version") != strconv.FormatInt(p.Version, 10) {
+		if len(merchant.Differences(p, changed)) == 0 { // a second click: it is stored as it was entered
+			return v.redirect(saved, "projects.saved")
+		}
+		return v.conflict(page, f, values)
 	}
 	err = d.Store.SaveProject(v.ctx(), changed, store.By{Actor: v.actor(), Once: f.Once})
 	if errors.Is(err, store.ErrMoved) {
@@ -278,7 +282,7 @@ func serveSettingsSave(d *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.redirect(fmt.Sprintf("/projects/%d/%s", p.ID, tab), "projects.saved")
+	return v.redirect(saved, "projects.saved")
 }
 
 // values are what a form says of the settings that its user may change.

@@ -272,9 +272,9 @@ func TestTheDeskReadsByIndexes(t *testing.T) {
 	for part, index := range map[string]string{
 		"next_at IS NOT NULL AND attempts > 0": "callbacks_repeated",
 		"AND attempts > 0 AND next_at > $2":    "callbacks_repeated", "state = 'given up'": "callbacks_given_up", "state = 'refused'": "notifications_refused",
-		"payment = 0": "transfers_by_hand", "FROM audit_log ORDER": "audit_log_at", "FROM audit_log WHERE at": "audit_log_at",
-		"FROM audit_log WHERE actor": "audit_log_actor", "FROM audit_log WHERE action": "audit_log_action",
-		"FROM audit_log WHERE object": "audit_log_object", "next_at < $2": "operations_due", "project_id = $1 AND next_at <= $2": "operations_due",
+		"payment = 0": "transfers_by_hand", "FROM audit_log WHERE 1 = 1 ORDER": "audit_log_at", "FROM audit_log WHERE 1 = 1 AND at": "audit_log_at",
+		"FROM audit_log WHERE 1 = 1 AND actor": "audit_log_actor", "FROM audit_log WHERE 1 = 1 AND action": "audit_log_action",
+		"FROM audit_log WHERE 1 = 1 AND object": "audit_log_object", "next_at < $2": "operations_due", "project_id = $1 AND next_at <= $2": "operations_due",
 		"FROM project_versions": "sqlite_autoindex_project_versions", "state, CASE WHEN attempts": "PRIMARY KEY",
 	} {
 		found := false
