@@ -48,6 +48,12 @@ func TestEverySettingHasItsPlace(t *testing.T) {
 			}
 		}
 	}
+	p, _ := s.Store.Project(210)
+	changed := *p // of a method with one currency, the choice is shown only where one is made
+	changed.Settings.Methods = map[string]merchant.MethodSettings{"bank-transfer/kyrgyzstan": {Currencies: []string{"KGS"}}}
+	if err := s.Store.UpdateProject(t.Context(), &changed, "test"); err != nil {
+		t.Fatal(err)
+	}
 	for _, setting := range merchant.Declared() {
 		label := messagesOf(t, "en")["projects.setting."+setting.Name].Other
 		admin.get("/projects/210/" + string(setting.Group)).wants(http.StatusOK).says(label)
