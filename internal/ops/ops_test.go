@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -105,6 +106,33 @@ func (b *bank) Submit(context.Context, provider.Transfer) provider.Outcome { ret
 func (b *bank) Inquire(context.Context, provider.Query) provider.Outcome   { return b.outcome }
 func (b *bank) ReadNotification(context.Context, provider.Notification) ([]provider.Report, error) {
 	return []provider.Report{{Key: "K", Outcome: b.outcome}}, b.err
+}
+
+// SubmitSeveral answers the last one first.
+func (b *bank) SubmitSeveral(_ context.Context, all []provider.Transfer, told func(int, provider.Outcome)) {
+	for i := len(all) - 1; i >= 0; i-- {
+		told(i, b.outcome)
+	}
+}
+
+// TestEachTransferOfACallIsMeasured has three transfers in one call counted and told one by one.
+func TestEachTransferOfACallIsMeasured(t *testing.T) {
+	m := ops.NewMetrics()
+	p := m.Measure(&bank{outcome: provider.Outcome{Kind: provider.Accepted}})
+	var order []int
+	p.(provider.Several).SubmitSeveral(t.Context(), make([]provider.Transfer, 3), func(i int, o provider.Outcome) {
+		order = append(order, i)
+		if o.Kind != provider.Accepted {
+			t.Errorf("told %+v", o)
+		}
+	})
+	if !slices.Equal(order, []int{2, 1, 0}) {
+		t.Errorf("told of %v", order)
+	}
+	_, text := get(t, ops.New(m), "/metrics")
+	if line := `flashpay_provider_outcomes_total{call="submit",outcome="accepted",provider="testbank"} 3`; !strings.Contains(text, line) {
+		t.Errorf("/metrics lacks %s", line)
+	}
 }
 
 func TestMetrics(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -218,8 +219,10 @@ func (e *Engine) applied(w *store.Work, step *store.Step, after store.Stepped, e
 	e.forget(w.Operation.Key)
 	switch {
 	case err == nil:
-		e.log.Info("step", "project", w.Payment.ProjectID, "payment_id", w.Payment.PaymentID, "operation", w.Operation.ID, "kind", step.Kind,
-			"event", step.Event, "status", after.Payment.Status, "stage", after.Operation.Stage, "code", after.Operation.Code)
+		e.log.LogAttrs(context.Background(), slog.LevelInfo, "step",
+			slog.Int64("project", w.Payment.ProjectID), slog.String("payment_id", w.Payment.PaymentID), slog.Int64("operation", w.Operation.ID),
+			slog.String("kind", step.Kind), slog.Uint64("event", uint64(step.Event)), slog.String("status", string(after.Payment.Status)),
+			slog.String("stage", string(after.Operation.Stage)), slog.Int("code", after.Operation.Code))
 		if step.Event == payout.NotSent && after.Operation.Stage == payout.New {
 			e.wakeAt(after.Operation.NextAt)
 		}

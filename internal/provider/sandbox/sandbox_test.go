@@ -152,7 +152,7 @@ func TestConformance(t *testing.T) {
 		return providertest.Harness{
 			Provider: w.adapter(sandbox.Config{
 				Client: &http.Client{Transport: line}, NotIdempotent: cfg.NoDedup,
-				SubmitDeadline: 600 * time.Millisecond, InquireDeadline: 400 * time.Millisecond,
+				SubmitDeadline: time.Second, InquireDeadline: time.Second,
 			}),
 			Line:         line,
 			Paid:         transfer("", "1234567890"),
