@@ -198,7 +198,7 @@ var insertLookups = newBulk("INSERT INTO lookups (bucket, key, project_id, payme
 // lock each other out, and neighbours share a page.
 func (s *Store) gather(lines []followedLine) (totals, lookups []any) {
 	deltas := make(map[rollupKey]rollupDelta)
-	keys := make(map[lookupKey]bool)
+	keys := make([]lookupKey, 0, 2*len(lines))
 	for i := range lines {
 		l := &lines[i]
 		for _, hours := range []int64{1, 24} {
@@ -212,16 +212,17 @@ func (s *Store) gather(lines []followedLine) (totals, lookups []any) {
 				deltas[k] = deltas[k].plus(-1, -l.amount)
 			}
 		}
-		for _, key := range s.lookupsOf(l) {
-			keys[lookupKey{l.payment / lookupBucket, key, l.project, l.payment}] = true
-		}
+		keys = s.lookupsOf(keys, l)
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(deltas), rollupKey.compare) {
 		if d := deltas[k]; d != (rollupDelta{}) {
 			totals = append(totals, k.project, k.hours, k.start, k.method, k.currency, string(k.status), d.payments, d.amount)
 		}
 	}
-	for _, k := range slices.SortedFunc(maps.Keys(keys), lookupKey.compare) {
+	slices.SortFunc(keys, lookupKey.compare)
+	keys = slices.Compact(keys)
+	lookups = make([]any, 0, len(keys)*insertLookups.columns)
+	for _, k := range keys {
 		lookups = append(lookups, k.bucket, k.key, k.project, k.payment)
 	}
 	return totals, lookups
@@ -250,19 +251,23 @@ const (
 	lookupAccount  = "account"
 )
 
-// lookupsOf are the keys under which a line's payment shall be found.
-func (s *Store) lookupsOf(l *followedLine) (keys []int64) {
+// lookupsOf adds the keys under which a line's payment shall be found.
+func (s *Store) lookupsOf(keys []lookupKey, l *followedLine) []lookupKey {
+	k := lookupKey{bucket: l.payment / lookupBucket, project: l.project, payment: l.payment}
 	if l.providerID != "" {
-		keys = append(keys, s.vault.Index(lookupProvider, l.providerID))
+		k.key = s.vault.Index(lookupProvider, l.providerID)
+		keys = append(keys, k)
 	}
 	if l.seq > 1 {
 		return keys
 	}
 	if l.customer != "" {
-		keys = append(keys, s.vault.Index(lookupCustomer, l.customer))
+		k.key = s.vault.Index(lookupCustomer, l.customer)
+		keys = append(keys, k)
 	}
 	if l.accountKey != 0 {
-		keys = append(keys, l.accountKey)
+		k.key = l.accountKey
+		keys = append(keys, k)
 	}
 	return keys
 }
