@@ -37,6 +37,7 @@ soak: deps ## The long form of the crash and fault tests (hours)
 .PHONY: screenshots
 screenshots: deps ## The pictures of the documentation, taken anew (docs/images)
 	FLASHPAY_SCREENSHOTS=$(CURDIR)/docs/images go test -count=1 -run Screenshot ./e2e/...
+	FLASHPAY_SCREENSHOTS=$(CURDIR)/docs/images/dashboard go test -count=1 -timeout=30m -run TestEveryPageInBrowser ./internal/dashboard
 
 .PHONY: fuzz
 fuzz: ## Each fuzz test for FUZZTIME (default 30s)

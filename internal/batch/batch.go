@@ -1,7 +1,8 @@
 // Package batch gathers many callers' items into few commits (group commit).
 //
 // One goroutine runs the commits, one at a time. Whatever arrives while a commit runs waits and goes into the
-// next one together; there is no timer, so an idle system adds no delay and a busy one makes larger batches.
+// next one together, so an idle system adds no delay and a busy one makes larger batches. After a large batch, and only
+// then, the next one may be given a moment to grow (Config.Enough).
 package batch
 
 import (
@@ -13,6 +14,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Errors of Do and Go that say that the item was not and never will be committed.
@@ -30,7 +32,18 @@ var ErrOutcomeUnknown = errors.New("batch: commit failed without an answer, its 
 type Config struct {
 	MaxItems    int // items in one commit at most; default 256
 	QueueLength int // items that may wait for a commit; default 4096
+
+	// Enough, where above 0, has a commit wait for more items when the one before it had gatherFrom or more: until so
+	// many wait, or no more come, or for as long as that one took, gatherTime at most. A commit costs much the same
+	// whatever is in it, so this is work saved for a busy system, and a delay that is far below that of its commits.
+	Enough int
 }
+
+const (
+	gatherFrom  = 16                     // items in a commit for the next one to wait for more
+	gatherTime  = 4 * time.Millisecond   // it waits at most
+	gatherPause = 500 * time.Microsecond // in which more must have come for it to wait on
+)
 
 // Commit stores items, in the order given, and answers with one error per item (nil: committed), or with nil
 // when all of them were committed. It must not keep items. Its context ends only when Close runs out of patience.
@@ -243,11 +256,29 @@ func (b *Batcher[T]) loop(ctx context.Context) {
 		for _, e := range taken {
 			items = append(items, e.item)
 		}
+		began := time.Now()
 		b.run(ctx, items, taken)
 		clear(items)
 		clear(taken)
 		// Callers who were just answered get a turn to hand in their next items, which makes larger batches.
 		runtime.Gosched()
+		if len(items) >= gatherFrom {
+			b.gather(min(time.Since(began), gatherTime))
+		}
+	}
+}
+
+// gather waits for more items, for most at most.
+func (b *Batcher[T]) gather(most time.Duration) {
+	for end := time.Now().Add(most); time.Now().Before(end); {
+		before := b.Queued()
+		if before >= b.cfg.Enough {
+			return
+		}
+		time.Sleep(gatherPause)
+		if b.Queued() == before {
+			return
+		}
 	}
 }
 

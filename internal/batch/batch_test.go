@@ -69,6 +69,93 @@ func TestItemsThatWaitShareTheNextCommit(t *testing.T) {
 	})
 }
 
+// TestABusyBatcherWaitsForMore has an item come every 100 µs: a commit of a few is followed at once by the next, one of many
+// waits for more, but not when they stop coming, nor once there are enough.
+func TestABusyBatcherWaitsForMore(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes  time.Duration
+		enough int
+		items  int
+		want   string // items in each commit
+	}{
+		"not asked for":       {2 * time.Millisecond, 0, 60, "[1 20 20 19]"},
+		"as long as a commit": {2 * time.Millisecond, 1000, 120, "[1 20 45 45 9]"},
+		"a few milliseconds":  {20 * time.Millisecond, 1000, 500, "[1 200 240 59]"},
+		"until it is enough":  {2 * time.Millisecond, 25, 100, "[1 20 25 25 26 3]"},
+		"not after a few":     {time.Millisecond, 1000, 31, "[1 10 10 10]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := &recorder{takes: c.takes + 30*time.Microsecond} // no commit ends at the moment that an item comes
+				b := New(Config{MaxItems: 1000, Enough: c.enough}, r.commit)
+				var wg sync.WaitGroup
+				for i := range c.items {
+					wg.Go(func() {
+						if err := b.Do(t.Context(), i); err != nil {
+							t.Error(err)
+						}
+					})
+					time.Sleep(100 * time.Microsecond)
+				}
+				wg.Wait()
+				mustClose(t, b)
+				var sizes []int
+				for _, batch := range r.batches {
+					sizes = append(sizes, len(batch))
+				}
+				if got := fmt.Sprint(sizes); got != c.want {
+					t.Errorf("commits of %s, want %s", got, c.want)
+				}
+			})
+		})
+	}
+}
+
+func TestSeveralItemsWaitTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		odd := errors.New("odd")
+		b := New(Config{QueueLength: 4}, func(_ context.Context, items []int) []error {
+			time.Sleep(time.Second)
+			errs := make([]error, len(items))
+			for i, item := range items {
+				if item%2 == 1 {
+					errs[i] = odd
+				}
+			}
+			return errs
+		})
+		first := start(t.Context(), b, 0)[0]
+		// Four wait; the fifth and sixth find no place.
+		got := b.DoAll(t.Context(), []int{1, 2, 3, 4, 5, 6})
+		if want := []error{odd, nil, odd, nil, ErrQueueFull, ErrQueueFull}; !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+		if err := <-first; err != nil {
+			t.Error(err)
+		}
+		running := start(t.Context(), b, 0)[0]
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		for i, err := range b.DoAll(ctx, []int{1, 2}) { // both are withdrawn
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("item %d: %v", i, err)
+			}
+		}
+		for i, err := range b.DoAll(ctx, []int{1, 2}) {
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("item %d, after the end: %v", i, err)
+			}
+		}
+		if err := <-running; err != nil {
+			t.Error(err)
+		}
+		if got := b.DoAll(t.Context(), nil); len(got) != 0 {
+			t.Errorf("nothing: %v", got)
+		}
+		mustClose(t, b)
+	})
+}
+
 func TestEachItemGetsItsOwnError(t *testing.T) {
 	odd := errors.New("odd")
 	b := New(Config{}, func(_ context.Context, items []int) []error {

@@ -164,8 +164,8 @@ func TestAllocations(t *testing.T) {
 		toEnd   bool
 		ceiling float64
 	}{
-		"intake":     {false, 199},
-		"end to end": {true, 301},
+		"intake":     {false, 155},
+		"end to end": {true, 247},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRoad(t, sqliteURL(t), c.toEnd)

@@ -53,6 +53,16 @@ var everyPage = []shown{
 	{name: "not-found", path: "/nothing", as: staff.Support},
 	{name: "forbidden", path: "/team", as: staff.Support},
 
+	{name: "payments", path: "/payments?from=", as: staff.Support, faces: true},
+	{name: "payments-declined", path: "/payments?from=&status=decline", as: staff.MerchantAdmin},
+	{name: "payments-nothing", path: "/payments?from=&q=nothing-has-this-name", as: staff.Support},
+	{name: "payments-faulty", path: "/payments?from=yesterday", as: staff.Support},
+	{name: "payments-empty", path: "/payments", as: staff.Support, empty: true},
+	{name: "payment", path: "{success}", as: staff.MerchantAdmin, faces: true},
+	{name: "payment-refused", path: "{20102}", as: staff.Support},
+	{name: "payment-disputed", path: "{603}", as: staff.Finance},
+	{name: "payment-given-up", path: "{given-up}", as: staff.Operations},
+
 	{name: "manual", path: "/manual", as: staff.Operations, faces: true},
 	{name: "manual-empty", path: "/manual", as: staff.Operations, empty: true},
 	{name: "manual-waiting", path: "/manual/waiting", as: staff.Operations},
@@ -64,6 +74,29 @@ var everyPage = []shown{
 	}},
 	{name: "manual-payout", path: "{manual-payout}", as: staff.Operations},
 	{name: "manual-approval", path: "{manual-approval}", as: staff.MerchantAdmin},
+
+	{name: "finance", path: "/finance", as: staff.Finance},
+	{name: "finance-project", path: "/finance/210", as: staff.Finance},
+
+	{name: "projects", path: "/projects", as: staff.MerchantAdmin},
+	{name: "project", path: "/projects/210", as: staff.Support},
+	{name: "project-general", path: "/projects/210/general", as: staff.MerchantAdmin},
+	{name: "project-keys", path: "/projects/210/keys", as: staff.MerchantAdmin},
+	{name: "project-key-revoke", path: "/projects/210/keys/1/revoke", as: staff.MerchantAdmin},
+	{name: "project-methods", path: "/projects/210/methods", as: staff.MerchantAdmin},
+	{name: "project-callbacks", path: "/projects/210/callbacks", as: staff.MerchantAdmin},
+	{name: "project-security", path: "/projects/210/security", as: staff.MerchantAdmin},
+	{name: "project-limits", path: "/projects/210/limits", as: staff.MerchantAdmin},
+	{name: "project-history", path: "/projects/210/history", as: staff.MerchantAdmin},
+
+	{name: "operate", path: "/operate", as: staff.Operator},
+	{name: "operate-work", path: "/operate/work/210", as: staff.Operator},
+	{name: "operate-merchants", path: "/operate/merchants", as: staff.Operator},
+	{name: "operate-merchant", path: "/operate/merchants/1", as: staff.Operator},
+	{name: "operate-project", path: "/operate/merchants/1/project", as: staff.Operator},
+	{name: "operate-funds", path: "/operate/funds", as: staff.Operator},
+	{name: "operate-top-up", path: "/operate/funds/210", as: staff.Operator},
+	{name: "operate-audit", path: "/operate/audit", as: staff.Operator},
 
 	{name: "team", path: "/team", as: staff.MerchantAdmin},
 	{name: "team-invite", path: "/team/invite", as: staff.MerchantAdmin},
@@ -81,6 +114,7 @@ var notShown = []string{
 	"GET /{$}",                              // leads to the first section
 	"GET /sign-in/factor",                   // needs a sign-in that has begun: it is shown by way of /sign-in
 	"GET /sign-in/enrol",                    // likewise
+	"GET /search",                           // leads to the register, or to a payment
 	"GET /payments/totals",                  // a part of the register
 	"GET /payments/export",                  // a file
 	"GET /payments/{project}/{id}/evidence", // a file
@@ -199,7 +233,7 @@ func (g *gallery) findPayouts() {
 		if d.State == store.CallbackGivenUp {
 			name = "given-up"
 		}
-		g.places[name] = fmt.Sprintf("/payments/210/%s", d.PaymentID)
+		g.places[name] = fmt.Sprintf("/payments/210/%d", v.Payment.ID)
 	}
 }
 

@@ -114,7 +114,10 @@ func (v *visit) showApproval(status int, f *Form) error {
 	if view.Order, err = v.orderView(order); err != nil {
 		return err
 	}
-	if refusal != nil && a.State == store.ApprovalWaiting {
+	switch {
+	case a.State != store.ApprovalWaiting: // what speaks for it and against it was of then
+		view.Order.Balance, view.Order.Doctor, view.Order.Twins = nil, nil, nil
+	case refusal != nil:
 		view.Blocked = v.t("manual.blocked", "code", refusal.Code, "message", payout.Message(refusal.Code))
 	}
 	if code, ok := manual.RefusedOutcome(a.Outcome); ok {

@@ -77,6 +77,9 @@ func (v *visit) settingsPage(p *merchant.Project, tab string) *settingsPage {
 			continue
 		}
 		view := v.fieldView(p, f)
+		if f.Kind == merchant.Currencies && len(view.Options) == 1 && view.Text == "" {
+			continue // there is nothing to choose
+		}
 		page.Edits = page.Edits || view.Edits
 		i := slices.IndexFunc(page.Blocks, func(b settingsBlock) bool { return len(b.Fields) > 0 && b.Fields[0].Path == f.Path })
 		if i < 0 {

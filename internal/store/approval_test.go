@@ -285,7 +285,9 @@ func TestApprovalsAreListedByPlace(t *testing.T) {
 			t.Errorf("listed %v\nwant %v", seen, want)
 		}
 		for _, f := range []store.ApprovalFilter{
-			{Projects: []int64{}, Limit: 7}, {Projects: []int64{9}, Limit: 7}, {Kinds: []string{store.ApprovalTopUp}, Limit: 7},
+			{Projects: []int64{}, Limit: 7},
+			{Projects: []int64{9}, Limit: 7},
+			{Kinds: []string{store.ApprovalTopUp}, Limit: 7},
 			{State: store.ApprovalRejected, Limit: 7},
 		} {
 			if list, err := s.Approvals(t.Context(), f); err != nil || len(list) != 0 {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"time"
 )
 
@@ -23,19 +22,15 @@ func (s *Store) AuditLog(ctx context.Context, f LogFilter) ([]Act, error) {
 	q := &query{}
 	q.text("SELECT id, at, actor, action, object, detail FROM audit_log WHERE 1 = 1").where(f.conditions())
 	q.text(" ORDER BY at DESC, id DESC LIMIT ").arg(int64(f.Limit))
-	rows, err := s.reads.QueryContext(ctx, q.String(), q.args...)
-	if err != nil {
-		return nil, s.unavailable(fmt.Errorf("store: audit log: %w", err))
-	}
 	var out []Act
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err := s.read(ctx, q.String(), func(r *sql.Rows) error {
 		var a Act
 		var at int64
 		err := r.Scan(&a.ID, &at, &a.Actor, &a.Action, &a.Object, &a.Detail)
 		a.At = fromMicros(at)
 		out = append(out, a)
 		return err
-	})
+	}, q.args...)
 	return out, s.unavailable(err)
 }
 

@@ -5,9 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
-	"hash"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // Line is one line of a payment's journal.
@@ -26,25 +26,18 @@ type Line struct {
 // Chain computes the line's hash from its predecessor's: SHA-256 over the previous hash and every member, each with
 // its length. Whoever changes, removes or reorders a line breaks all that follow.
 func (l *Line) Chain(previous [32]byte) [32]byte {
-	h := sha256.New()
-	h.Write(previous[:])
+	b := make([]byte, 0, 512)
+	b = append(b, previous[:]...)
 	for _, n := range []int64{l.ProjectID, l.Payment, l.Seq, l.At.UnixMicro(), l.Operation} {
-		var b [8]byte
-		binary.BigEndian.PutUint64(b[:], uint64(n))
-		h.Write(b[:])
+		b = binary.BigEndian.AppendUint64(b, uint64(n))
 	}
-	writeText(h, l.Kind)
-	writeText(h, l.Detail)
-	var sum [32]byte
-	h.Sum(sum[:0])
-	return sum
+	b = appendText(b, l.Kind)
+	b = appendText(b, l.Detail)
+	return sha256.Sum256(b)
 }
 
-func writeText(h hash.Hash, s string) {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(len(s)))
-	h.Write(b[:])
-	h.Write([]byte(s))
+func appendText(b []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint64(b, uint64(len(s))), s...)
 }
 
 // addLine writes a line with this commit.
@@ -68,11 +61,25 @@ func (d Detail) Text(name, value string) Detail {
 	if value == "" {
 		return d
 	}
+	if plain(value) {
+		return append(append(append(d.name(name), '"'), value...), '"')
+	}
 	quoted, err := json.Marshal(value)
 	if err != nil { // a string always marshals
 		quoted = []byte(`""`)
 	}
 	return append(d.name(name), quoted...)
+}
+
+// plain says that json.Marshal would write a text as it is, between quotes.
+func plain(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ' || c >= utf8.RuneSelf, c == '"', c == '\\', c == '<', c == '>', c == '&':
+			return false
+		}
+	}
+	return true
 }
 
 // Int adds a number member.
@@ -87,7 +94,7 @@ func (d Detail) Change(name, before, after string) Detail {
 
 func (d Detail) name(name string) Detail {
 	if len(d) == 0 {
-		d = append(d, '{')
+		d = append(make(Detail, 0, 384), '{') // nearly all fit
 	} else {
 		d = append(d, ',')
 	}

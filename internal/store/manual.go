@@ -34,19 +34,27 @@ func (s *Store) ManualPayments(ctx context.Context, projects []int64, after *Cur
 }
 
 func (s *Store) manualPayments(ctx context.Context, projects []int64, after *Cursor, limit int) (out []payout.Payment, err error) {
-	q := &query{}
-	q.text("SELECT " + paymentColumns + " FROM payments p WHERE p.interface = 5") // a literal, as in the indexes
-	if projects != nil {
-		q.text(" AND ").in("p.project_id", anyNumbers(projects))
-	}
-	if after != nil {
-		q.text(" AND (p.created_at, p.id) < (").arg(after.At).text(", ").arg(after.ID).text(")")
-	}
-	q.text(" ORDER BY p.created_at DESC, p.id DESC LIMIT ").arg(int64(limit))
+	q := manualQuery(projects, after, limit)
 	err = s.list(ctx, q.String(), func(r *sql.Rows) error {
 		p, err := scanPayment(r.Scan)
 		out = append(out, p)
 		return err
 	}, q.args...)
 	return out, s.unavailable(err)
+}
+
+// manualQuery walks an index of payments by hand; one project's is its own.
+func manualQuery(projects []int64, after *Cursor, limit int) *query {
+	q := &query{}
+	q.text("SELECT " + paymentColumns + " FROM payments p WHERE p.interface = 5") // a literal, as in the indexes
+	switch {
+	case len(projects) == 1:
+		q.text(" AND p.project_id = ").arg(projects[0])
+	case projects != nil:
+		q.text(" AND ").in("p.project_id + 0", anyNumbers(projects)) // an expression: the index by time alone is walked, and nothing sorted
+	}
+	if after != nil {
+		q.text(" AND (p.created_at, p.id) < (").arg(after.At).text(", ").arg(after.ID).text(")")
+	}
+	return q.text(" ORDER BY p.created_at DESC, p.id DESC LIMIT ").arg(int64(limit))
 }

@@ -128,7 +128,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if err := s.Refresh(ctx); err != nil {
 		return err
 	}
-	s.batcher = batch.New(batch.Config{MaxItems: 1024, QueueLength: 16384}, s.commit)
+	s.batcher = batch.New(batch.Config{MaxItems: 1024, QueueLength: 16384, Enough: 128}, s.commit)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	if c.Serve {

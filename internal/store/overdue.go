@@ -199,13 +199,16 @@ func (s *Store) CallbackHealth(ctx context.Context, projectID int64, newest int)
 func (s *Store) TroubledCallbacks(ctx context.Context, projectID int64, limit int) ([]Delivery, error) {
 	var out []Delivery
 	for _, which := range []string{
-		" AND c.next_at IS NOT NULL AND c.attempts > 0 ORDER BY c.next_at LIMIT $2", " AND c.state = 'given up' ORDER BY c.number DESC LIMIT $2",
+		"project_id = $2 AND next_at IS NOT NULL AND attempts > 0 ORDER BY next_at LIMIT $3) ORDER BY c.next_at",
+		"project_id = $2 AND state = 'given up' ORDER BY number DESC LIMIT $3) ORDER BY c.number DESC",
 	} {
-		err := s.read(ctx, deliveries+" WHERE c.project_id = $1"+which, func(r *sql.Rows) error {
+		// The inner query asks for no more than its index holds, so that it is read by that.
+		find := deliveries + " WHERE c.project_id = $1 AND c.number IN (SELECT number FROM callbacks WHERE " + which
+		err := s.read(ctx, find, func(r *sql.Rows) error {
 			d, err := scanDelivery(r)
 			out = append(out, d)
 			return err
-		}, projectID, limit)
+		}, projectID, projectID, limit)
 		if err != nil {
 			return nil, s.unavailable(err)
 		}

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -215,4 +216,78 @@ func TestAuditLogIsFiltered(t *testing.T) {
 			t.Errorf("by pages %v, at once %v", paged, all)
 		}
 	})
+}
+
+// What the desk asks is found by an index, however many rows there are: nothing is read whole, and nothing is sorted but
+// what a limit has cut.
+func TestTheDeskReadsByIndexes(t *testing.T) {
+	s := open(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db"))
+	createProject(t, s, 210, 1000)
+	p := newPayout(210, "a", 100)
+	p.Provider, p.ProviderID, p.Threshold = "scripted", 7, time.Minute
+	if _, err := s.Accept(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	declined(t, s, "b")
+	declined(t, s, "c")
+	for i, job := range lease(t, s, 1, 2) {
+		if i == 0 {
+			save(t, s, job, 500, store.CallbackPending, s.Now().Add(time.Hour))
+		} else {
+			save(t, s, job, 500, store.CallbackGivenUp, time.Time{})
+		}
+	}
+	ctx, now := t.Context(), s.Now()
+	for name, ask := range map[string]func() error{
+		"overdue by project":  func() error { _, err := s.OverdueOperations(ctx, now.Add(time.Hour), 10); return err },
+		"near by project":     func() error { _, err := s.OperationsNearThreshold(ctx, now.Add(time.Hour), 10); return err },
+		"overdue":             func() error { _, err := s.Overdue(ctx, 210, now.Add(time.Hour), 10); return err },
+		"repeated by project": func() error { _, err := s.RepeatedCallbacks(ctx, 10); return err },
+		"given up by project": func() error { _, err := s.GivenUpCallbacks(ctx, 10); return err },
+		"in trouble":          func() error { _, err := s.TroubledCallbacks(ctx, 210, 10); return err },
+		"health":              func() error { _, err := s.CallbackHealth(ctx, 210, 10); return err },
+		"refused":             func() error { _, err := s.RefusedNotifications(ctx, 10); return err },
+		"statement":           func() error { _, err := s.TransfersByHand(ctx, 210, 0, 10); return err },
+		"versions":            func() error { _, err := s.ProjectVersions(ctx, 210, 0, 10); return err },
+		"audit log":           func() error { _, err := s.AuditLog(ctx, store.LogFilter{Limit: 10}); return err },
+		"audit log of actor":  func() error { _, err := s.AuditLog(ctx, store.LogFilter{Actor: "x", Limit: 10}); return err },
+		"audit log of action": func() error {
+			_, err := s.AuditLog(ctx, store.LogFilter{Action: "x", From: now, Limit: 10})
+			return err
+		},
+		"audit log of object": func() error {
+			_, err := s.AuditLog(ctx, store.LogFilter{Object: "x", After: &store.Cursor{At: now.UnixMicro(), ID: 1}, Limit: 10})
+			return err
+		},
+		"audit log of a while": func() error { _, err := s.AuditLog(ctx, store.LogFilter{From: now, Until: now, Limit: 10}); return err },
+	} {
+		if err := ask(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	plans, err := s.ExplainReads(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for part, index := range map[string]string{
+		"next_at IS NOT NULL AND attempts > 0": "callbacks_repeated",
+		"AND attempts > 0 AND next_at > $2":    "callbacks_repeated", "state = 'given up'": "callbacks_given_up", "state = 'refused'": "notifications_refused",
+		"payment = 0": "transfers_by_hand", "FROM audit_log ORDER": "audit_log_at", "FROM audit_log WHERE at": "audit_log_at",
+		"FROM audit_log WHERE actor": "audit_log_actor", "FROM audit_log WHERE action": "audit_log_action",
+		"FROM audit_log WHERE object": "audit_log_object", "next_at < $2": "operations_due", "project_id = $1 AND next_at <= $2": "operations_due",
+		"FROM project_versions": "sqlite_autoindex_project_versions", "state, CASE WHEN attempts": "PRIMARY KEY",
+	} {
+		found := false
+		for text, plan := range plans {
+			if strings.Contains(text, part) {
+				found = true
+				if !strings.Contains(plan, index) {
+					t.Errorf("%s\nis not read by %s:\n%s", text, index, plan)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("nothing was asked with %q", part)
+		}
+	}
 }

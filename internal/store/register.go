@@ -278,9 +278,24 @@ func (s *Store) registerRows(ctx context.Context, f *RegisterFilter, keys []call
 	return out, nil
 }
 
+// rowsOf is the statement that reads the payments of keys. As in the others over keys, CROSS JOIN has SQLite begin with
+// the keys, however many there are.
+func rowsOf(keys []callbackKey, within span, conditions []func(*query)) *query {
+	q := &query{}
+	q.text("WITH v (project_id, id) AS (VALUES ")
+	for i, k := range keys {
+		if i > 0 {
+			q.text(", ")
+		}
+		q.text("(CAST(").arg(k.project).text(" AS BIGINT), CAST(").arg(k.number).text(" AS BIGINT))")
+	}
+	q.text(") SELECT "+registerColumns+" FROM v CROSS JOIN payments p WHERE p.project_id = v.project_id AND p.id = v.id AND ").span("p.", within)
+	return q.where(conditions)
+}
+
 var readNewestOperations = newBulk(keysHead, keysRow,
 	`) SELECT o.project_id, o.payment, o.id, o.code, o.stage, o.provider, o.provider_payment_id, o.threshold_at
-		FROM v JOIN operations o ON o.project_id = v.project_id AND o.id = COALESCE((SELECT n.id FROM operations n
+		FROM v CROSS JOIN operations o WHERE o.project_id = v.project_id AND o.id = COALESCE((SELECT n.id FROM operations n
 			WHERE n.project_id = v.project_id AND n.payment = v.id AND n.number > 1 ORDER BY n.number DESC LIMIT 1), v.id)`)
 
 // addOperations adds to each row what its newest operation says.

@@ -88,22 +88,28 @@ func (s *Store) searchKeys(ctx context.Context, f *RegisterFilter) (found []call
 	return distinct(found), true, nil
 }
 
-// each runs f for each group of projects.
-func (f *RegisterFilter) each(ctx context.Context, s *Store, statement func(q *query, projects []any)) (found []callbackKey, err error) {
+// each runs a statement for each group of projects.
+func (f *RegisterFilter) each(ctx context.Context, s *Store, statement func(projects []int64) *query) (found []callbackKey, err error) {
 	for projects := range slices.Chunk(f.Projects, registerGroup) {
-		q := &query{}
-		statement(q, anyNumbers(projects))
-		if found, err = s.keys(ctx, q, found); err != nil {
+		if found, err = s.keys(ctx, statement(projects), found); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
 }
 
+func byPaymentID(projects []int64, key string) *query {
+	q := &query{}
+	return q.text("SELECT project_id, id FROM payments WHERE ").in("project_id", anyNumbers(projects)).text(" AND payment_key = ").arg(key)
+}
+
 func (s *Store) findPaymentID(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
-	return f.each(ctx, s, func(q *query, projects []any) {
-		q.text("SELECT project_id, id FROM payments WHERE ").in("project_id", projects).text(" AND payment_key = ").arg(payout.Fold(text))
-	})
+	return f.each(ctx, s, func(projects []int64) *query { return byPaymentID(projects, payout.Fold(text)) })
+}
+
+func byOperation(projects []int64, id int64) *query {
+	q := &query{}
+	return q.text("SELECT project_id, payment FROM operations WHERE ").in("project_id", anyNumbers(projects)).text(" AND id = ").arg(id)
 }
 
 func (s *Store) findOperation(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
@@ -111,34 +117,35 @@ func (s *Store) findOperation(ctx context.Context, f *RegisterFilter, text strin
 	if err != nil {
 		return nil, nil // no operation's id
 	}
-	return f.each(ctx, s, func(q *query, projects []any) {
-		q.text("SELECT project_id, payment FROM operations WHERE ").in("project_id", projects).text(" AND id = ").arg(id)
-	})
+	return f.each(ctx, s, func(projects []int64) *query { return byOperation(projects, id) })
 }
 
-// lookUp names the payments of a key, newest bucket first, one more than may be named at most.
+// byLookup names the payments of a key, newest bucket first, one more than may be named at most.
+func byLookup(projects []int64, key int64) *query {
+	q := &query{}
+	q.text(`WITH RECURSIVE b (bucket) AS (SELECT MAX(bucket) FROM lookups
+		UNION ALL SELECT (SELECT MAX(l.bucket) FROM lookups l WHERE l.bucket < b.bucket) FROM b WHERE b.bucket IS NOT NULL)
+		SELECT l.project_id, l.payment FROM b JOIN lookups l ON l.bucket = b.bucket WHERE l.key = `).arg(key)
+	return q.text(" AND ").in("l.project_id", anyNumbers(projects)).text(fmt.Sprintf(" LIMIT %d", bounds.found+1))
+}
+
 func (s *Store) lookUp(ctx context.Context, f *RegisterFilter, key int64) ([]callbackKey, error) {
-	return f.each(ctx, s, func(q *query, projects []any) {
-		q.text(`WITH RECURSIVE b (bucket) AS (SELECT MAX(bucket) FROM lookups
-			UNION ALL SELECT (SELECT MAX(l.bucket) FROM lookups l WHERE l.bucket < b.bucket) FROM b WHERE b.bucket IS NOT NULL)
-			SELECT l.project_id, l.payment FROM b JOIN lookups l ON l.bucket = b.bucket WHERE l.key = `).arg(key)
-		q.text(" AND ").in("l.project_id", projects).text(fmt.Sprintf(" LIMIT %d", bounds.found+1))
-	})
+	return f.each(ctx, s, func(projects []int64) *query { return byLookup(projects, key) })
 }
 
 const keysHead, keysRow = "WITH v (project_id, id) AS (VALUES ", "(CAST(% AS BIGINT), CAST(% AS BIGINT))"
 
 var readCustomers = newBulk(keysHead, keysRow,
-	") SELECT v.project_id, v.id, p.customer_id FROM v JOIN payments p ON p.project_id = v.project_id AND p.id = v.id")
+	") SELECT v.project_id, v.id, p.customer_id FROM v CROSS JOIN payments p WHERE p.project_id = v.project_id AND p.id = v.id")
 
 func (s *Store) findCustomer(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
 	return s.findBy(ctx, f, lookupCustomer, text, readCustomers)
 }
 
 var readProviderPayments = newBulk(keysHead, keysRow, `) SELECT v.project_id, v.id, o.provider_payment_id FROM v
-		JOIN operations o ON o.project_id = v.project_id AND o.id = v.id
+		CROSS JOIN operations o WHERE o.project_id = v.project_id AND o.id = v.id
 	UNION ALL SELECT v.project_id, v.id, o.provider_payment_id FROM v
-		JOIN operations o ON o.project_id = v.project_id AND o.payment = v.id AND o.number > 1`)
+		CROSS JOIN operations o WHERE o.project_id = v.project_id AND o.payment = v.id AND o.number > 1`)
 
 func (s *Store) findProviderPayment(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
 	return s.findBy(ctx, f, lookupProvider, text, readProviderPayments)
@@ -173,8 +180,8 @@ func keyArgs(keys []callbackKey) []any {
 }
 
 var readRequests = newBulk(keysHead, keysRow,
-	`) SELECT v.project_id, v.id, p.payment_key, r.sealed FROM v JOIN payments p ON p.project_id = v.project_id AND p.id = v.id
-		JOIN requests r ON r.project_id = v.project_id AND r.payment = v.id`)
+	`) SELECT v.project_id, v.id, p.payment_key, r.sealed FROM v CROSS JOIN payments p CROSS JOIN requests r
+		WHERE p.project_id = v.project_id AND p.id = v.id AND r.project_id = v.project_id AND r.payment = v.id`)
 
 // findAccount finds payments by account number, and confirms each by opening its request.
 func (s *Store) findAccount(ctx context.Context, f *RegisterFilter, text string) (found []callbackKey, err error) {

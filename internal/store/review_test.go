@@ -3,12 +3,13 @@ package store_test
 import (
 	"context"
 	"errors"
-	"flashpay/internal/merchant"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"flashpay/internal/merchant"
 
 	"flashpay/internal/store"
 )

@@ -22,7 +22,7 @@ type Total struct {
 type Totals struct {
 	Lines []Total   // by currency and status
 	Rest  []Cursor  // where counting must go on, one place for each group of projects; empty: everything is counted
-	AsOf  time.Time // of rollups: how far they have come; zero: counted in the payments themselves
+	AsOf  time.Time // of rollups: when they were brought up last; zero: counted in the payments themselves
 }
 
 // Payments is the number of payments in all lines.
@@ -116,22 +116,29 @@ func (s *Store) addRollups(ctx context.Context, f *RegisterFilter, hours, from, 
 		return nil
 	}
 	for projects := range slices.Chunk(f.Projects, registerGroup) {
-		q := &query{}
-		q.text("SELECT currency, status, CAST(SUM(payments) AS BIGINT), CAST(SUM(amount) AS BIGINT) FROM rollups WHERE ")
-		q.in("project_id", anyNumbers(projects)).text(" AND hours = ").arg(hours).text(" AND start >= ").arg(from).text(" AND start < ").arg(to)
-		for column, values := range map[string][]any{"status": anys(f.Statuses), "method": anys(f.Methods), "currency": anys(f.Currencies)} {
-			if len(values) > 0 {
-				q.text(" AND ").in(column, values)
-			}
-		}
-		q.text(" GROUP BY currency, status HAVING SUM(payments) <> 0")
-		lines, err := s.totalLines(ctx, q)
+		lines, err := s.totalLines(ctx, f.rollups(projects, hours, from, to))
 		if err != nil {
 			return err
 		}
 		out.Add(lines)
 	}
 	return nil
+}
+
+// rollups is the statement that adds rollups of a length up.
+func (f *RegisterFilter) rollups(projects []int64, hours, from, to int64) *query {
+	q := &query{}
+	q.text("SELECT currency, status, CAST(SUM(payments) AS BIGINT), CAST(SUM(amount) AS BIGINT) FROM rollups WHERE ")
+	q.in("project_id", anyNumbers(projects)).text(" AND hours = ").arg(hours).text(" AND start >= ").arg(from).text(" AND start < ").arg(to)
+	for _, l := range []struct {
+		column string
+		values []any
+	}{{"status", anys(f.Statuses)}, {"method", anys(f.Methods)}, {"currency", anys(f.Currencies)}} {
+		if len(l.values) > 0 {
+			q.text(" AND ").in(l.column, l.values)
+		}
+	}
+	return q.text(" GROUP BY currency, status HAVING SUM(payments) <> 0")
 }
 
 func (s *Store) totalLines(ctx context.Context, q *query) (lines []Total, err error) {
@@ -163,7 +170,7 @@ func (s *Store) countAll(ctx context.Context, f RegisterFilter, from, to int64, 
 	}
 }
 
-// asOf is how far the shard that has been followed least has come.
+// asOf is when rollups were brought up last.
 func (s *Store) asOf(ctx context.Context, out *Totals) error {
 	var at sql.NullInt64
 	err := s.lists.QueryRowContext(ctx, "SELECT MAX(at) FROM followed").Scan(&at)

@@ -14,8 +14,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
@@ -29,6 +31,7 @@ type Vault struct {
 	index        []byte
 	installation []byte
 	fingerprint  string
+	macs         sync.Pool // of hash.Hash under the index key
 }
 
 // file is the keyset as text: a Tink AEAD keyset, which can hold several keys for rotation, and two secrets that
@@ -100,20 +103,29 @@ func (v *Vault) Unseal(sealed []byte, place string) ([]byte, error) {
 // Index is the keyed index of a searchable field: 63 bits of HMAC-SHA-256 over the field's name and its normalised
 // value. Equal values have equal indexes; who finds by index confirms by unsealing.
 func (v *Vault) Index(field, value string) int64 {
-	mac := hmac.New(sha256.New, v.index)
-	mac.Write([]byte(field))
-	mac.Write([]byte{0})
-	mac.Write([]byte(Normalise(field, value)))
-	var sum [sha256.Size]byte
-	return int64(binary.BigEndian.Uint64(mac.Sum(sum[:0])) >> 1)
+	var room [128]byte
+	text := append(append(append(room[:0], field...), 0), Normalise(field, value)...)
+	sum := v.mac(text, nil)
+	return int64(binary.BigEndian.Uint64(sum[:]) >> 1)
 }
 
 // Digest is a keyed digest of what must be compared and not guessed: HMAC-SHA-256 under the index key.
 func (v *Vault) Digest(name string, value []byte) (sum [32]byte) {
-	mac := hmac.New(sha256.New, v.index)
-	mac.Write([]byte("digest\x00" + name + "\x00"))
-	mac.Write(value)
+	return v.mac([]byte("digest\x00"+name+"\x00"), value)
+}
+
+// mac is the HMAC-SHA-256 of two parts of a text under the index key. What the key makes of it is computed once and used
+// again.
+func (v *Vault) mac(first, second []byte) (sum [32]byte) {
+	mac, ok := v.macs.Get().(hash.Hash)
+	if !ok {
+		mac = hmac.New(sha256.New, v.index)
+	}
+	mac.Reset()
+	mac.Write(first)
+	mac.Write(second)
 	mac.Sum(sum[:0])
+	v.macs.Put(mac)
 	return sum
 }
 
