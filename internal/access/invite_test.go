@@ -238,8 +238,12 @@ func TestRightsCannotBeRaised(t *testing.T) {
 			by, whom *staff.User
 			want     error
 		}{
-			{boss, boss, access.ErrForbidden}, {boss, strange, store.ErrNotFound}, {boss, operator, store.ErrNotFound}, {helper, boss, access.ErrForbidden},
-			{operator, operator, access.ErrForbidden}, {deputy, helper, store.ErrNotFound},
+			{boss, boss, access.ErrForbidden},
+			{boss, strange, store.ErrNotFound},
+			{boss, operator, store.ErrNotFound},
+			{helper, boss, access.ErrForbidden},
+			{operator, operator, access.ErrForbidden},
+			{deputy, helper, store.ErrNotFound},
 		} {
 			if err := act(c.by, c.whom.ID); !errors.Is(err, c.want) {
 				t.Errorf("%s %s by %s: %v, want %v", name, c.whom.Email, c.by.Email, err, c.want)

@@ -406,8 +406,12 @@ func TestRecoveryCodesStandInOnceEach(t *testing.T) {
 			code string
 			want error
 		}{
-			{codes[0], nil}, {codes[0], access.ErrCodeUsed}, {strings.ToUpper(strings.ReplaceAll(codes[1], "-", " ")), nil},
-			{"00000-00000", access.ErrWrong}, {codes[1], access.ErrCodeUsed}, {codes[9], nil},
+			{codes[0], nil},
+			{codes[0], access.ErrCodeUsed},
+			{strings.ToUpper(strings.ReplaceAll(codes[1], "-", " ")), nil},
+			{"00000-00000", access.ErrWrong},
+			{codes[1], access.ErrCodeUsed},
+			{codes[9], nil},
 		} {
 			if _, err := w.ProveByRecoveryCode(t.Context(), w.pending(client), c.code, client); !errors.Is(err, c.want) {
 				t.Errorf("%s: %v, want %v", c.code, err, c.want)

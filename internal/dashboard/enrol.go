@@ -84,8 +84,12 @@ func (v *visit) newFactor(f *Form, session *access.Session) (added *access.Added
 		field string
 		word  string
 	}{
-		{access.ErrWrong, field, wrong}, {access.ErrNoPasskeys, field, wrong}, {access.ErrTicket, "", "access.page_old"},
-		{access.ErrName, "name", "access.name_help"}, {access.ErrFactorExists, "", "access.passkey_known"}, {access.ErrTooMany, "", "access.factors_many"},
+		{access.ErrWrong, field, wrong},
+		{access.ErrNoPasskeys, field, wrong},
+		{access.ErrTicket, "", "access.page_old"},
+		{access.ErrName, "name", "access.name_help"},
+		{access.ErrFactorExists, "", "access.passkey_known"},
+		{access.ErrTooMany, "", "access.factors_many"},
 	}
 	for _, fault := range faults {
 		if errors.Is(err, fault.err) {

@@ -51,7 +51,8 @@ func newSite(t *testing.T, change ...func(*Config)) *site {
 	t.Helper()
 	s := newSiteOver(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db"), change...)
 	for _, p := range []*merchant.Project{
-		{ID: 210, MerchantID: 1, Name: "Shop", Mode: merchant.Test}, {ID: 211, MerchantID: 1, Name: "Salaries", Mode: merchant.Live},
+		{ID: 210, MerchantID: 1, Name: "Shop", Mode: merchant.Test},
+		{ID: 211, MerchantID: 1, Name: "Salaries", Mode: merchant.Live},
 		{ID: 220, MerchantID: 2, Name: "Another merchant", Mode: merchant.Test},
 	} {
 		if err := s.Store.CreateProject(t.Context(), p, fmt.Sprintf("secret-%d", p.ID), map[string]int64{"KGS": 100_000_000}, "test"); err != nil {

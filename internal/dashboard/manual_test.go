@@ -272,10 +272,18 @@ func TestFaultsStandBesideTheirFields(t *testing.T) {
 	t.Parallel()
 	m := newManualSite(t)
 	for _, c := range []struct{ name, value, fault string }{
-		{"payment.amount", "abc", "Write the sum in digits"}, {"payment.amount", "1,500", "at most 2 digits"}, {"payment.amount", "14.99", "The smallest sum is 15.00"},
-		{"payment.amount", "15000.01", "The largest sum is 15,000.00"}, {"payment.amount", "", "Fill in"}, {"account.number", "KG-1", "Latin letters and digits"},
-		{"account.number", "", "Fill in"}, {"customer.id", "", "Fill in"}, {"customer.ip_address", "1.2.3", "IP address"}, {"general.payment_id", " ", "Fill in"},
-		{"general.payment_id", strings.Repeat("x", 256), "At most 255 characters; these are 256"}, {"payment.description", strings.Repeat("x", 256), "At most 255"},
+		{"payment.amount", "abc", "Write the sum in digits"},
+		{"payment.amount", "1,500", "at most 2 digits"},
+		{"payment.amount", "14.99", "The smallest sum is 15.00"},
+		{"payment.amount", "15000.01", "The largest sum is 15,000.00"},
+		{"payment.amount", "", "Fill in"},
+		{"account.number", "KG-1", "Latin letters and digits"},
+		{"account.number", "", "Fill in"},
+		{"customer.id", "", "Fill in"},
+		{"customer.ip_address", "1.2.3", "IP address"},
+		{"general.payment_id", " ", "Fill in"},
+		{"general.payment_id", strings.Repeat("x", 256), "At most 255 characters; these are 256"},
+		{"payment.description", strings.Repeat("x", 256), "At most 255"},
 	} {
 		for _, path := range []string{"/manual/check", "/manual/send"} {
 			p := m.as("aida", path, payoutEntries(c.name, c.value)).must(t, 422, "One field needs your attention")

@@ -153,8 +153,11 @@ var fundsFaults = []struct {
 	err error
 	id  string
 }{
-	{store.ErrSamePerson, "operate.same_person"}, {store.ErrNotRequester, "operate.not_requester"}, {store.ErrLapsed, "operate.lapsed"},
-	{store.ErrMoved, "operate.decided_already"}, {ledger.ErrTransfer, "operate.too_much"},
+	{store.ErrSamePerson, "operate.same_person"},
+	{store.ErrNotRequester, "operate.not_requester"},
+	{store.ErrLapsed, "operate.lapsed"},
+	{store.ErrMoved, "operate.decided_already"},
+	{ledger.ErrTransfer, "operate.too_much"},
 }
 
 func serveFundsDecide(d *Dashboard, v *visit) error {

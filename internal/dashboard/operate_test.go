@@ -36,9 +36,13 @@ func TestMerchantsAndProjectsAreMade(t *testing.T) {
 	}
 	form := operator.get("/operate/merchants/3/project").wants(http.StatusOK)
 	for _, c := range []struct{ id, name, mode, address, says string }{
-		{"0", "Shop", "test", "", "whole number from 1"}, {"4294967296", "Shop", "test", "", "whole number"}, {"x", "Shop", "test", "", "whole number"},
-		{"300", "", "test", "", "must not be empty"}, {"300", "Shop", "prod", "", "Choose test or live"},
-		{"300", "Shop", "live", "http://a.example/", "https addresses only"}, {"210", "Shop", "test", "", "exists already"},
+		{"0", "Shop", "test", "", "whole number from 1"},
+		{"4294967296", "Shop", "test", "", "whole number"},
+		{"x", "Shop", "test", "", "whole number"},
+		{"300", "", "test", "", "must not be empty"},
+		{"300", "Shop", "prod", "", "Choose test or live"},
+		{"300", "Shop", "live", "http://a.example/", "https addresses only"},
+		{"210", "Shop", "test", "", "exists already"},
 	} {
 		operator.post("/operate/merchants/3/project", "once", form.field("once"), "id", c.id, "name", c.name, "mode", c.mode, "callback_url", c.address).
 			wants(http.StatusUnprocessableEntity).says(c.says)
@@ -98,8 +102,11 @@ func TestFundsTakeTwoOperators(t *testing.T) {
 		return aida.post("/operate/funds/210", "once", page.field("once"), "kind", kind, "amount", amount, "currency", "KGS", "reason", reason)
 	}
 	for _, c := range [][4]string{
-		{"top-up", "0", "why", "Enter a sum"}, {"top-up", "-5", "why", "Enter a sum"}, {"top-up", "1,000.00", "why", "Enter a sum"},
-		{"top-up", "5.00", "", "Say why"}, {"gift", "5.00", "why", "Choose top-up"},
+		{"top-up", "0", "why", "Enter a sum"},
+		{"top-up", "-5", "why", "Enter a sum"},
+		{"top-up", "1,000.00", "why", "Enter a sum"},
+		{"top-up", "5.00", "", "Say why"},
+		{"gift", "5.00", "why", "Choose top-up"},
 	} {
 		ask(c[0], c[1], c[2]).wants(http.StatusUnprocessableEntity).says(c[3])
 	}

@@ -283,8 +283,10 @@ func TestInvitationPages(t *testing.T) {
 	guest := s.stranger()
 	guest.get(path).wants(http.StatusOK).says("Welcome to Flashpay", "nurlan@example.kg")
 	for _, c := range []struct{ name, password, again, says string }{
-		{"", "tulips and trains", "tulips and trains", "1 to 100 characters"}, {"Nurlan", "short", "short", "too short"},
-		{"Nurlan", "password123", "password123", "first that are tried"}, {"Nurlan", "tulips and trains", "tulips", "not the same password"},
+		{"", "tulips and trains", "tulips and trains", "1 to 100 characters"},
+		{"Nurlan", "short", "short", "too short"},
+		{"Nurlan", "password123", "password123", "first that are tried"},
+		{"Nurlan", "tulips and trains", "tulips", "not the same password"},
 		{"Nurlan", "nurlan and trains", "nurlan and trains", "holds your name"},
 	} {
 		guest.post(path, "name", c.name, "password", c.password, "again", c.again).wants(http.StatusUnprocessableEntity).says(c.says)

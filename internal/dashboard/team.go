@@ -209,9 +209,13 @@ func (v *visit) refused(f *Form, err error) bool {
 		err         error
 		field, word string
 	}{
-		{access.ErrEmail, "email", "access.email_wrong"}, {access.ErrName, "name", "access.name_help"}, {access.ErrRights, "role", "access.rights_wrong"},
-		{access.ErrForbidden, "", "access.may_not_give"}, {store.ErrUserExists, "email", "access.email_taken"},
-		{store.ErrLastAdmin, "", "access.last_admin"}, {store.ErrMoved, "", "access.moved"},
+		{access.ErrEmail, "email", "access.email_wrong"},
+		{access.ErrName, "name", "access.name_help"},
+		{access.ErrRights, "role", "access.rights_wrong"},
+		{access.ErrForbidden, "", "access.may_not_give"},
+		{store.ErrUserExists, "email", "access.email_taken"},
+		{store.ErrLastAdmin, "", "access.last_admin"},
+		{store.ErrMoved, "", "access.moved"},
 	}
 	for _, fault := range faults {
 		if errors.Is(err, fault.err) {

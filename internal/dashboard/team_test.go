@@ -43,8 +43,10 @@ func TestRightsOnThePage(t *testing.T) {
 		fields []string
 		says   string
 	}{
-		{"an admin", []string{"role", "merchant_admin"}, "cannot give this"}, {"an operator", []string{"role", "operator"}, "at least one role"},
-		{"nothing", nil, "at least one role"}, {"a right of the platform", []string{"role", "support", "right-operate.funds", "add"}, "at least one role"},
+		{"an admin", []string{"role", "merchant_admin"}, "cannot give this"},
+		{"an operator", []string{"role", "operator"}, "at least one role"},
+		{"nothing", nil, "at least one role"},
+		{"a right of the platform", []string{"role", "support", "right-operate.funds", "add"}, "at least one role"},
 		{"another merchant's project", []string{"role", "support", "project", "220"}, "cannot give this"},
 		{"of long ago", []string{"role", "support", "version", "0"}, "meanwhile"},
 	} {
@@ -122,8 +124,11 @@ func TestProfile(t *testing.T) {
 	for _, c := range []struct {
 		field, value, says string
 	}{
-		{"name", "", "1 to 100 characters"}, {"zone", "Asia/Nowhere", "no such time zone"}, {"zone", "Local", "no such time zone"},
-		{"language", "xx", "Choose one of the list"}, {"theme", "pink", "Choose one of the list"},
+		{"name", "", "1 to 100 characters"},
+		{"zone", "Asia/Nowhere", "no such time zone"},
+		{"zone", "Local", "no such time zone"},
+		{"language", "xx", "Choose one of the list"},
+		{"theme", "pink", "Choose one of the list"},
 	} {
 		fields := map[string]string{"name": "Aida", "zone": "UTC", "language": "en", "theme": "dark"}
 		fields[c.field] = c.value

@@ -159,8 +159,11 @@ func TestWordsByLanguage(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, got := range []struct{ got, want string }{
-			{w.sum(123456780, "KGS"), c.sum}, {w.sum(-500, "KGS"), c.negative}, {w.sum(1500, "JPY"), c.yen},
-			{w.number(10000), c.number}, {w.span(21 * 24 * time.Hour), c.days},
+			{w.sum(123456780, "KGS"), c.sum},
+			{w.sum(-500, "KGS"), c.negative},
+			{w.sum(1500, "JPY"), c.yen},
+			{w.number(10000), c.number},
+			{w.span(21 * 24 * time.Hour), c.days},
 		} {
 			if got.got != got.want {
 				t.Errorf("%s: %q, want %q", c.lang, got.got, got.want)
