@@ -84,6 +84,14 @@ func (h *hand) submit(ctx context.Context, deadline time.Duration, keys ...strin
 	}
 }
 
+// places are the calls' places that are taken, once everything has come to rest.
+func (h *hand) places() int {
+	synctest.Wait()
+	h.together.mu.Lock()
+	defer h.together.mu.Unlock()
+	return h.together.calls
+}
+
 func TestWhatWaitsGoesTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &lender{takes: 20 * time.Millisecond}
@@ -100,8 +108,8 @@ func TestWhatWaitsGoesTogether(t *testing.T) {
 				t.Errorf("%s: %+v", key, o)
 			}
 		}
-		if h.calls != 0 {
-			t.Errorf("%d places of calls were not given back", h.calls)
+		if n := h.places(); n != 0 {
+			t.Errorf("%d places of calls were not given back", n)
 		}
 	})
 }
@@ -117,8 +125,8 @@ func TestASlowCallDelaysNoOther(t *testing.T) {
 		if took := time.Since(began); took > 9*time.Second+3*quickCall {
 			t.Errorf("all took %v", took)
 		}
-		if len(h.outcomes) != 8 || h.calls != 0 {
-			t.Errorf("%d outcomes, %d calls", len(h.outcomes), h.calls)
+		if n := h.places(); len(h.outcomes) != 8 || n != 0 {
+			t.Errorf("%d outcomes, %d places of calls not given back", len(h.outcomes), n)
 		}
 	})
 }
