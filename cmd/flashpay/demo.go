@@ -128,6 +128,11 @@ func (c *demoCmd) startPlatform(ctx context.Context, logger *slog.Logger) (*plat
 			return nil, errors.Join(err, config.closeListeners())
 		}
 	}
+	_, port, err := net.SplitHostPort(config.Dashboard.Addr().String())
+	if err != nil {
+		return nil, errors.Join(err, config.closeListeners())
+	}
+	config.DashboardURL = "http://localhost:" + port // passkeys belong to a host's name, not to an address
 	p, err := startPlatform(ctx, config)
 	if err != nil {
 		return nil, err
@@ -179,7 +184,7 @@ func (c *demoCmd) welcome(a *app, p *platform, shopURL string) {
   Metrics and health    %s/metrics
 
 Enter prints the code that Dashboard asks for beside the password. Ctrl-C stops it.
-`, c.Data, shopURL, at.Dashboard, demoPassword, demoPeople(), at.Gate, demoProject, demoKey, at.Bank, at.Ops)
+`, c.Data, shopURL, p.config.DashboardURL, demoPassword, demoPeople(), at.Gate, demoProject, demoKey, at.Bank, at.Ops)
 }
 
 // listenNear listens on loopback, on the port asked for or, where that is taken, on a free one.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // users have zones, and some machines have no files of them
 
 	"github.com/alecthomas/kong"
 )
