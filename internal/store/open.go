@@ -32,7 +32,7 @@ type Config struct {
 	Migrate bool   // bring an older database up to date; an empty one always is
 	Serve   bool   // this process works on the road: it takes a shard, and the file's only server lock
 	Logger  *slog.Logger
-	Follow  time.Duration // how often changed settings are looked for; 0: twice a second
+	Follow  time.Duration // how often changed settings are looked for, and at most the journal is followed; 0: twice a second, and each 5 s
 	// Clock tells the time of all that is stored; nil: this machine's clock does, on PostgreSQL corrected by the
 	// database's. Another one is for making a past, where no server works on the database.
 	Clock func() time.Time
@@ -136,7 +136,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if c.Serve {
 		s.every(background, cmp.Or(c.Follow, 500*time.Millisecond), s.follow)
 		s.every(background, time.Minute, s.SealJournal)
-		s.every(background, followBeat, s.FollowJournal)
+		s.every(background, max(followBeat, c.Follow), s.FollowJournal)
 		s.every(background, time.Minute, s.saveKeyUse)
 		s.every(background, time.Hour, s.DropOld)
 	}
