@@ -78,10 +78,6 @@ var moveNotifications = newBulk("WITH v (id, state, error, next_at) AS (VALUES "
 func (t *tx) writeNotifications(ctx context.Context, commands []*command) error {
 	var inserts, moves []any
 	shard := t.store.shard.Load()
-	nextAt, lease := t.now.UnixMicro(), any(nil)
-	if t.store.engine != nil {
-		nextAt, lease = t.now.Add(NotificationLease).UnixMicro(), shard
-	}
 	for _, c := range commands {
 		n := c.notification
 		if c.step != nil && c.step.won && c.step.before.Notification != 0 {
@@ -92,6 +88,10 @@ func (t *tx) writeNotifications(ctx context.Context, commands []*command) error 
 		case n.stored != nil:
 			if n.stored.ID == 0 { // else the commit before, whose outcome was not known, may have stored it
 				n.stored.ID = t.store.rows.take()
+			}
+			nextAt, lease := t.now.UnixMicro(), any(nil)
+			if t.store.engine != nil { // it is offered this one, and has some time for it
+				nextAt, lease = t.now.Add(NotificationLease).UnixMicro(), shard
 			}
 			inserts = append(inserts, n.stored.ID, shard, n.stored.Provider, n.sealed, t.now.UnixMicro(), nextAt, lease)
 		default:
