@@ -103,9 +103,6 @@ func (c *projectCreateCmd) Run(a *app) error {
 	})
 }
 
-// ownMerchant is the merchant of projects for which none is named, and of the demo.
-const ownMerchant = 1
-
 // maxProjectID is the largest number that a request may name as its project (openapi/gate.yaml, general.project_id).
 const maxProjectID = math.MaxUint32
 

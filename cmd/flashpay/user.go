@@ -91,7 +91,8 @@ func (c *userCreateCmd) Run(a *app) error {
 				return fmt.Errorf("merchant %d has no project %d: see `flashpay project list`", c.Merchant, id)
 			}
 		}
-		link, err := "", error(nil)
+		var link string
+		var err error
 		if password != "" {
 			err = users.CreateWithPassword(a.ctx, u, password, actor())
 		} else if link, err = users.Invite(a.ctx, newKey(), access.ByCommand(actor()), u); err == nil {

@@ -29,34 +29,33 @@ func TestLocalPath(t *testing.T) {
 
 func TestStaticFiles(t *testing.T) {
 	t.Parallel()
-	get := func(path, encoding string) *http.Response {
+	get := func(path, encoding string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(http.MethodGet, path, nil)
 		r.Header.Set("Accept-Encoding", encoding)
 		w := httptest.NewRecorder()
 		serveStatic(w, r)
-		return w.Result()
+		return w
 	}
 	for path, a := range assets {
 		plain := get(path, "")
-		body, _ := io.ReadAll(plain.Body)
-		if plain.StatusCode != http.StatusOK || !bytes.Equal(body, a.plain) || plain.Header.Get("Content-Type") == "" {
-			t.Errorf("%s: %s, %d bytes, type %q", path, plain.Status, len(body), plain.Header.Get("Content-Type"))
+		if plain.Code != http.StatusOK || !bytes.Equal(plain.Body.Bytes(), a.plain) || plain.Header().Get("Content-Type") == "" {
+			t.Errorf("%s: %d, %d bytes, type %q", path, plain.Code, plain.Body.Len(), plain.Header().Get("Content-Type"))
 		}
 		packed := get(path, "gzip, br")
-		if packed.Header.Get("Content-Encoding") != "gzip" {
+		if packed.Header().Get("Content-Encoding") != "gzip" {
 			continue
 		}
 		r, err := gzip.NewReader(packed.Body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if body, _ = io.ReadAll(r); !bytes.Equal(body, a.plain) {
+		if body, _ := io.ReadAll(r); !bytes.Equal(body, a.plain) {
 			t.Errorf("%s is another one when compressed", path)
 		}
 	}
 	for _, path := range []string{"/static/", "/static/none.css", "/static/../go.mod", "/static/vendor"} {
-		if r := get(path, ""); r.StatusCode != http.StatusNotFound {
-			t.Errorf("%s: %s", path, r.Status)
+		if r := get(path, ""); r.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, r.Code)
 		}
 	}
 }

@@ -200,11 +200,7 @@ func servePasskeySignIn(_ *Dashboard, v *visit) error {
 
 // pending finds the session whose second factor is due. nil: there is none, and the browser was sent to sign in.
 func (v *visit) pending() (*access.Session, error) {
-	cookie, err := v.r.Cookie(v.d.sessionCookie())
-	if err != nil {
-		return nil, nil
-	}
-	session, err := v.d.Access.Pending(v.ctx(), cookie.Value)
+	session, err := v.d.Access.Pending(v.ctx(), v.sessionToken())
 	if errors.Is(err, access.ErrNoSession) {
 		return nil, nil
 	}

@@ -67,11 +67,7 @@ func (v *visit) admit(rt *route) error {
 
 // identify finds the session, if there is one, and takes the user's language and zone from it.
 func (v *visit) identify() error {
-	cookie, err := v.r.Cookie(v.d.sessionCookie())
-	if err != nil {
-		return nil
-	}
-	session, err := v.d.Access.Resume(v.r.Context(), cookie.Value)
+	session, err := v.d.Access.Resume(v.r.Context(), v.sessionToken())
 	if errors.Is(err, access.ErrNoSession) {
 		return nil
 	}
@@ -91,6 +87,14 @@ func (v *visit) identify() error {
 
 // isFresh tells whether the second factor was shown within the last five minutes.
 func (v *visit) isFresh() bool { return v.d.Store.Now().Before(v.session.FreshUntil) }
+
+// sessionToken is what the session's cookie holds; empty: there is none.
+func (v *visit) sessionToken() string {
+	if cookie, err := v.r.Cookie(v.d.sessionCookie()); err == nil {
+		return cookie.Value
+	}
+	return ""
+}
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
 

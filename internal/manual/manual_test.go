@@ -161,9 +161,15 @@ func TestFaultsOfFields(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for _, c := range []struct{ path, value, word string }{
-		{manual.Account, "", "required"}, {manual.Account, "KG-12", "shape_letters_digits"}, {manual.Account, strings.Repeat("1", 35), "length"},
-		{manual.CustomerID, "", "required"}, {manual.CustomerIP, "", "required"}, {manual.CustomerIP, "300.1.1.1", "ip"},
-		{manual.PaymentID, "", "required"}, {manual.PaymentID, strings.Repeat("я", 256), "length"}, {manual.Description, strings.Repeat("d", 256), "length"},
+		{manual.Account, "", "required"},
+		{manual.Account, "KG-12", "shape_letters_digits"},
+		{manual.Account, strings.Repeat("1", 35), "length"},
+		{manual.CustomerID, "", "required"},
+		{manual.CustomerIP, "", "required"},
+		{manual.CustomerIP, "300.1.1.1", "ip"},
+		{manual.PaymentID, "", "required"},
+		{manual.PaymentID, strings.Repeat("я", 256), "length"},
+		{manual.Description, strings.Repeat("d", 256), "length"},
 	} {
 		if _, faults := s.Check(draft(t, s, c.path, c.value)); len(faults) != 1 || faults[0].Path != c.path || faults[0].Word != c.word {
 			t.Errorf("%s = %q: %+v, want %s", c.path, c.value, faults, c.word)
@@ -318,8 +324,11 @@ func TestTwins(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for _, change := range [][]string{
-		{manual.PaymentID, "first"}, {manual.PaymentID, "other sum", manual.Amount, "501"}, {manual.PaymentID, "other account", manual.Account, "1090000000000001"},
-		{manual.PaymentID, "second"}, {manual.PaymentID, "by its customer", manual.CustomerID, "1090000000000000", manual.Account, "2"},
+		{manual.PaymentID, "first"},
+		{manual.PaymentID, "other sum", manual.Amount, "501"},
+		{manual.PaymentID, "other account", manual.Account, "1090000000000001"},
+		{manual.PaymentID, "second"},
+		{manual.PaymentID, "by its customer", manual.CustomerID, "1090000000000000", manual.Account, "2"},
 	} {
 		if _, err := s.Send(t.Context(), order(t, s, change...), "user 17"); err != nil {
 			t.Fatal(err)

@@ -113,11 +113,10 @@ func byOperation(projects []int64, id int64) *query {
 }
 
 func (s *Store) findOperation(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
-	id, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return nil, nil // no operation's id
+	if id, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return f.each(ctx, s, func(projects []int64) *query { return byOperation(projects, id) })
 	}
-	return f.each(ctx, s, func(projects []int64) *query { return byOperation(projects, id) })
+	return nil, nil // no operation's id
 }
 
 // byLookup names the payments of a key, newest bucket first, one more than may be named at most.

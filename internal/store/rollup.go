@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -68,7 +69,7 @@ func (s *Store) FollowJournal(ctx context.Context) error {
 func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err error) {
 	at := shard * shardSpan
 	err = s.lists.QueryRowContext(ctx, "SELECT last_row FROM followed WHERE shard = $1", shard).Scan(&at)
-	if err != nil && notFound(err) != ErrNotFound {
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return false, err
 	}
 	lines, ok := s.heard.after(shard, at)
