@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -48,6 +49,20 @@ func (p *scripted) Inquire(context.Context, provider.Query) provider.Outcome {
 	n := len(p.inquiries)
 	p.mu.Unlock()
 	return p.inquire(n)
+}
+
+// transfers are those that were submitted so far.
+func (p *scripted) transfers() []provider.Transfer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.submits)
+}
+
+// inquired are the times of the inquiries so far.
+func (p *scripted) inquired() []time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.inquiries)
 }
 
 func (p *scripted) ReadNotification(_ context.Context, n provider.Notification) ([]provider.Report, error) {
@@ -189,7 +204,7 @@ func TestAcceptedThenFoundByInquiry(t *testing.T) {
 			t.Errorf("%d submits", bank.submitted())
 		}
 		for i, want := range []time.Duration{2 * time.Second, 5 * time.Second, 10 * time.Second} {
-			if got := bank.inquiries[i].Sub(begun); got < want*85/100 || got > want*115/100+time.Second {
+			if got := bank.inquired()[i].Sub(begun); got < want*85/100 || got > want*115/100+time.Second {
 				t.Errorf("inquiry %d after %s, want about %s", i+1, got, want)
 			}
 		}
@@ -224,8 +239,8 @@ func TestLostAnswerIsSentAgainOnlyAfterDeadlineAndSettleTime(t *testing.T) {
 		r.accept("p")
 		time.Sleep(time.Minute)
 		r.want("p", payout.Success, payout.Closed, 0, 900, 0, 0)
-		if bank.submitted() != 2 || bank.submits[0].Key != bank.submits[1].Key || len(bank.submits[0].Key) > 35 {
-			t.Fatalf("submits: %+v", bank.submits)
+		if sent := bank.transfers(); len(sent) != 2 || sent[0].Key != sent[1].Key || len(sent[0].Key) > 35 {
+			t.Fatalf("submits: %+v", sent)
 		}
 		if gap := second.Sub(first); gap < 12*time.Second {
 			t.Errorf("sent again after %s: before the deadline of 10 s and the settle time of 2 s", gap)
@@ -260,8 +275,8 @@ func TestNotSentIsSentAgain(t *testing.T) {
 		r.accept("p")
 		time.Sleep(time.Minute)
 		r.want("p", payout.Success, payout.Closed, 0, 900, 0, 0)
-		if len(bank.inquiries) != 0 {
-			t.Errorf("%d inquiries of what was never sent", len(bank.inquiries))
+		if len(bank.inquired()) != 0 {
+			t.Errorf("%d inquiries of what was never sent", len(bank.inquired()))
 		}
 	})
 }
@@ -422,8 +437,8 @@ func TestANotificationWithManyReports(t *testing.T) {
 		if left, err := r.store.LeaseNotifications(r.t.Context(), 10); err != nil || len(left) != 0 {
 			t.Errorf("%d notifications are left, %v", len(left), err)
 		}
-		if bank.submitted() != 5 || len(bank.inquiries) != 0 {
-			t.Errorf("%d submits, %d inquiries", bank.submitted(), len(bank.inquiries))
+		if bank.submitted() != 5 || len(bank.inquired()) != 0 {
+			t.Errorf("%d submits, %d inquiries", bank.submitted(), len(bank.inquired()))
 		}
 	})
 }
@@ -467,7 +482,7 @@ func TestDetailsReachTheProvider(t *testing.T) {
 	drive(t, bank, func(r *road) {
 		r.accept("p")
 		time.Sleep(time.Second)
-		got := bank.submits[0]
+		got := bank.transfers()[0]
 		if got.Details()["customer.first_name"] != "A" || got.Account != "123" || got.Reference != "210/p" || got.Amount != 100 || got.Currency != "KGS" {
 			t.Errorf("transfer %+v, details %v", got, got.Details())
 		}
@@ -487,8 +502,8 @@ func TestReturnHeardOfBeforeTheSuccess(t *testing.T) {
 		if err != nil || len(found) != 1 || found[0].Kind != payout.MoneyReturned {
 			t.Errorf("discrepancies %+v, %v", found, err)
 		}
-		if len(bank.inquiries) != 1 {
-			t.Errorf("%d inquiries", len(bank.inquiries))
+		if len(bank.inquired()) != 1 {
+			t.Errorf("%d inquiries", len(bank.inquired()))
 		}
 	})
 }

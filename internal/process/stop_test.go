@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,9 +75,9 @@ func TestPausedPayoutsMeetTheirThreshold(t *testing.T) {
 // up as ever.
 func TestBlockStopsWhatWasNotSent(t *testing.T) {
 	bank := newScripted()
-	succeed := false
+	var succeed atomic.Bool
 	bank.inquire = func(int) provider.Outcome {
-		if succeed {
+		if succeed.Load() {
 			return answer(provider.Succeeded)
 		}
 		return answer(provider.Accepted)
@@ -93,7 +94,7 @@ func TestBlockStopsWhatWasNotSent(t *testing.T) {
 		r.want("sent", payout.Processing, payout.Sending, payout.CodeAwaiting, 900, 100, 0)
 		r.accept("late")
 		r.want("late", payout.Decline, payout.Closed, payout.CodeMerchantBlocked, 900, 100, 0)
-		succeed = true
+		succeed.Store(true)
 		time.Sleep(time.Minute)
 		r.want("sent", payout.Success, payout.Closed, 0, 900, 0, 0)
 		r.stop(store.Block, false)
