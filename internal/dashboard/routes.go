@@ -21,7 +21,8 @@ const (
 	signedIn staff.Right = "signedIn" // any user
 )
 
-// routes is the table of contents, and the one place that says who may do what.
+// routes is the table of contents. Each section's part stands at the head of its file, and says who may do what; nothing
+// else does.
 var routes = slices.Concat(
 	commonRoutes,
 	paymentRoutes,
