@@ -117,6 +117,31 @@ func TestASinglePayoutInABrowser(t *testing.T) {
 	}
 }
 
+// A quick hand chooses again before the page has come to rest, and types while the answer is under way: both count.
+func TestAQuickHandLosesNothing(t *testing.T) {
+	m := newManualSite(t)
+	address := m.inBrowsers()
+	p := browsertest.Start(t).Open(t, browsertest.View{})
+	p.Goto(address + "/as/aida/manual")
+	p.Goto(address + "/manual/new?project=210")
+	browsertest.Eval[bool](p, `(() => {
+		const choose = (path) => {
+			const method = document.querySelector('select[name="method"]')
+			method.value = path
+			method.dispatchEvent(new Event('change', {bubbles: true}))
+		}
+		document.addEventListener('htmx:afterSwap', () => choose('bank-transfer/kyrgyzstan'), {once: true})
+		choose('bank-transfer/sepa')
+		document.querySelector('input[name="payment.amount"]').value = '77.10'
+		return true
+	})()`)
+	p.WaitFor(`document.querySelector('select[name="method"]').value === 'bank-transfer/kyrgyzstan' && !document.querySelector('.htmx-request')`)
+	p.WaitGone("Date of birth")
+	if got := p.Value(`input[name="payment.amount"]`); got != "77.10" {
+		t.Errorf("what was typed while the form was under way became %q", got)
+	}
+}
+
 func TestAnApprovalInABrowser(t *testing.T) {
 	browser := browsertest.Start(t)
 	m := newManualSite(t)

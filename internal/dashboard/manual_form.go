@@ -147,7 +147,7 @@ func (v *visit) payoutForm(f *Form) (*payoutForm, error) {
 
 // choosing makes a select that asks for the lower part of the form anew, where there is script.
 func choosing(f *Form, name, label string, options []option) (*input, error) {
-	return newInput(f, name, label, "options", options, "hx-post", "/manual/new", "hx-target", "#entries", "required", "yes")
+	return newInput(f, name, label, "options", options, "asks", "entries", "required", "yes")
 }
 
 func (v *visit) projectChoice(f *Form, chosen *merchant.Project) (*input, error) {

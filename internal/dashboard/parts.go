@@ -19,7 +19,8 @@ type option struct {
 }
 
 // newInput makes a field: its name, its label, and pairs of attribute and value. Beside HTML's own attributes it knows
-// help (a text below the field) and value (shown where the form has none).
+// help (a text below the field), value (shown where the form has none), and asks (of a select: the id of the element that
+// is fetched anew when another choice is made).
 func newInput(f *Form, name, label string, attrs ...any) (*input, error) {
 	if len(attrs)%2 != 0 {
 		return nil, fmt.Errorf("dashboard: field %s: attributes come in pairs", name)

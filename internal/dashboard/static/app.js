@@ -16,6 +16,28 @@
     }
   })
 
+  // <select data-asks="id">: another choice fetches that element anew. The element itself listens, because a select that
+  // came with an answer is deaf to htmx for a moment.
+  document.addEventListener('change', (event) => {
+    const asked = event.target.dataset.asks
+    if (asked) htmx.trigger(document.getElementById(asked), 'asked')
+  })
+  // What is typed while the answer is under way stays.
+  let typed = []
+  document.addEventListener('htmx:beforeSwap', (event) => {
+    const { target, requestConfig } = event.detail
+    typed = requestConfig.verb === 'get' ? [] : [...target.querySelectorAll('input:not([type=hidden])')]
+      .filter((field) => field.value !== (requestConfig.parameters[field.name] ?? ''))
+      .map((field) => [field.name, field.value])
+  })
+  document.addEventListener('htmx:afterSwap', (event) => {
+    for (const [name, value] of typed) {
+      const field = event.detail.target.querySelector(`input[name="${CSS.escape(name)}"]`)
+      if (field) field.value = value
+    }
+    typed = []
+  })
+
   // Copy buttons: <button data-copy="text">.
   document.addEventListener('click', async (event) => {
     const button = event.target.closest('[data-copy]')
