@@ -136,20 +136,42 @@ func (b *books) compare(ctx context.Context, page []entry) error {
 	return nil
 }
 
+// lookUp finds operations by their keys: among those of the payment that a line names; where the bank paid and names
+// another one, or none, among all.
 func (b *books) lookUp(ctx context.Context, page []entry) (map[string]*store.AuditBankOperation, error) {
 	found := make(map[string]*store.AuditBankOperation, len(page))
-	if len(page) == 0 {
-		return found, nil
-	}
-	keys := make([]string, len(page))
-	for i := range page {
-		keys[i] = page[i].Key
-	}
-	err := b.store.AuditByKey(ctx, keys, func(o *store.AuditBankOperation) error {
+	keep := func(o *store.AuditBankOperation) error {
 		found[o.Key] = o
 		return nil
-	})
-	return found, err
+	}
+	var names []store.AuditName
+	for i := range page {
+		if project, id, ok := page[i].name(); ok {
+			names = append(names, store.AuditName{ProjectID: project, PaymentKey: payout.Fold(id)})
+		}
+	}
+	if len(names) > 0 {
+		if err := b.store.AuditByName(ctx, names, keep); err != nil {
+			return nil, err
+		}
+	}
+	var keys []string
+	for i := range page {
+		if found[page[i].Key] == nil && page[i].Executed > 0 {
+			keys = append(keys, page[i].Key)
+		}
+	}
+	if len(keys) == 0 {
+		return found, nil
+	}
+	return found, b.store.AuditByKey(ctx, keys, keep)
+}
+
+// name is the payment that a line says it is of.
+func (e *entry) name() (project int64, paymentID string, ok bool) {
+	number, paymentID, ok := strings.Cut(e.Reference, "/")
+	project, err := strconv.ParseInt(number, 10, 64)
+	return project, paymentID, ok && err == nil
 }
 
 // judge says what is wrong with a line of the books; empty: nothing. late is true where a result may still be on its
@@ -207,9 +229,8 @@ func finding(e *entry, o *store.AuditBankOperation, what string) Finding {
 		f.ProjectID, f.PaymentID = o.ProjectID, o.PaymentID
 		return f
 	}
-	project, payment, _ := strings.Cut(e.Reference, "/")
-	if n, err := strconv.ParseInt(project, 10, 64); err == nil {
-		f.ProjectID, f.PaymentID = n, payment
+	if project, payment, ok := e.name(); ok {
+		f.ProjectID, f.PaymentID = project, payment
 	}
 	return f
 }

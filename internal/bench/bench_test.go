@@ -298,7 +298,7 @@ func TestProjectsAreTakenUpAgain(t *testing.T) {
 // What is left over, or paid too often, must not pass for a good run.
 func TestNothingLeft(t *testing.T) {
 	url := sqliteURL(t)
-	r := newRoad(t, url, true)
+	r := newRoad(t, url, true, 1)
 	r.pay(5)
 	d := &database{store: r.store, ids: []int64{firstProject}}
 	for payouts, ok := range map[int64]bool{4: false, 5: true, 6: false} {

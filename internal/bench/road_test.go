@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,8 +28,7 @@ import (
 type road struct {
 	tb       testing.TB
 	handler  http.Handler
-	template *template
-	head     int // of the template, before the body
+	projects []*template // a template of each project
 	next     int64
 	toEnd    bool // pay and call back, too
 	open     sync.WaitGroup
@@ -36,7 +36,7 @@ type road struct {
 	failed   atomic.Pointer[error]
 }
 
-func newRoad(tb testing.TB, databaseURL string, toEnd bool) *road {
+func newRoad(tb testing.TB, databaseURL string, toEnd bool, projects int) *road {
 	tb.Helper()
 	c := store.Config{URL: databaseURL, Serve: true, Keyset: filepath.Join(tb.TempDir(), "keyset")}
 	s, err := store.Open(tb.Context(), c)
@@ -53,14 +53,17 @@ func newRoad(tb testing.TB, databaseURL string, toEnd bool) *road {
 			tb.Error(err)
 		}
 	})
-	p := project{ID: firstProject, Key: "secret"}
-	if err := s.CreateProject(tb.Context(), benchProject(p.ID, "http://127.0.0.1/callback"), p.Key, map[string]int64{currency: funds}, actor); err != nil {
-		tb.Fatal(err)
+	for i := range projects {
+		p := project{ID: firstProject + int64(i), Key: "secret"}
+		if err := s.CreateProject(tb.Context(), benchProject(p.ID, "http://127.0.0.1/callback"), p.Key, map[string]int64{currency: funds}, actor); err != nil {
+			tb.Fatal(err)
+		}
+		t, err := newTemplate(p, "test")
+		if err != nil {
+			tb.Fatal(err)
+		}
+		r.projects = append(r.projects, t)
 	}
-	if r.template, err = newTemplate(p, "test"); err != nil {
-		tb.Fatal(err)
-	}
-	r.head = bytes.Index(r.template.wire, endOfHead) + len(endOfHead)
 	methods, err := method.Load(nil)
 	if err != nil {
 		tb.Fatal(err)
@@ -81,7 +84,8 @@ func (r *road) pay(payouts int) {
 		r.open.Add(1)
 		go func() {
 			var room request
-			body := r.template.request(&room, number)[r.head:]
+			wire := r.projects[number%int64(len(r.projects))].request(&room, number)
+			body := wire[bytes.Index(wire, endOfHead)+len(endOfHead):]
 			w := answer{header: make(http.Header, 4)}
 			r.handler.ServeHTTP(&w, &http.Request{
 				Method: http.MethodPost, URL: &url.URL{Path: "/v2/payment/bank-transfer/kyrgyzstan/payout"}, ContentLength: int64(len(body)),
@@ -168,7 +172,7 @@ func TestAllocations(t *testing.T) {
 		"end to end": {true, 290}, // 214 of the road, and what the follower of the journal makes meanwhile
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRoad(t, sqliteURL(t), c.toEnd)
+			r := newRoad(t, sqliteURL(t), c.toEnd, 1)
 			r.pay(together) // statements are prepared, pools filled
 			got := testing.AllocsPerRun(8, func() { r.pay(together) }) / together
 			t.Logf("%.1f allocations a payout", got)
@@ -182,37 +186,41 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// BenchmarkRoad measures the road without network, bank and client: its own share of a payout.
+// BenchmarkRoad measures the road without network, bank and client: its own share of a payout, of one project and of a
+// hundred.
 func BenchmarkRoad(b *testing.B) {
-	for _, engine := range []struct {
-		name string
-		url  func(testing.TB) string
-	}{{"sqlite", sqliteURL}, {"postgres", func(tb testing.TB) string { return pgtest.URL(tb) }}} {
-		for name, toEnd := range map[string]bool{"intake": false, "end-to-end": true} {
-			b.Run(engine.name+"/"+name, func(b *testing.B) {
-				address := engine.url(b)
-				r := newRoad(b, address, toEnd)
-				r.pay(together)
-				b.ReportAllocs()
-				b.ResetTimer()
-				d := database{}
-				if engine.name == "postgres" {
-					direct, err := sql.Open("pgx", address)
-					if err != nil {
-						b.Fatal(err)
-					}
-					defer func() { _ = direct.Close() }()
-					d.postmaster = findPostmaster(b.Context(), direct)
-				}
-				before, databaseBefore := processorTime(), d.cpu()
-				for left := b.N; left > 0; left -= together {
-					r.pay(min(left, together))
-				}
-				b.ReportMetric(float64((processorTime()-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
-				if engine.name == "postgres" {
-					b.ReportMetric(float64((d.cpu()-databaseBefore).Nanoseconds())/1000/float64(b.N), "db-cpu-µs/op")
-				}
-			})
+	for name, url := range map[string]func(testing.TB) string{"sqlite": sqliteURL, "postgres": func(tb testing.TB) string { return pgtest.URL(tb) }} {
+		for way, toEnd := range map[string]bool{"intake": false, "end-to-end": true} {
+			for _, projects := range []int{1, 100} {
+				b.Run(fmt.Sprintf("%s/%s/projects=%d", name, way, projects), func(b *testing.B) {
+					address := url(b)
+					measureRoad(b, address, newRoad(b, address, toEnd, projects))
+				})
+			}
 		}
+	}
+}
+
+func measureRoad(b *testing.B, address string, r *road) {
+	b.Helper()
+	r.pay(together)
+	b.ReportAllocs()
+	d, isPostgres := database{}, strings.HasPrefix(address, "postgres")
+	if isPostgres {
+		direct, err := sql.Open("pgx", address)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer func() { _ = direct.Close() }()
+		d.postmaster = findPostmaster(b.Context(), direct)
+	}
+	b.ResetTimer()
+	before, databaseBefore := processorTime(), d.cpu()
+	for left := b.N; left > 0; left -= together {
+		r.pay(min(left, together))
+	}
+	b.ReportMetric(float64((processorTime()-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
+	if isPostgres {
+		b.ReportMetric(float64((d.cpu()-databaseBefore).Nanoseconds())/1000/float64(b.N), "db-cpu-µs/op")
 	}
 }

@@ -59,7 +59,7 @@ func newSender(c *Config) *sender {
 		Protocols:              protocols,
 		DisableCompression:     true,
 		MaxIdleConns:           1024,
-		MaxIdleConnsPerHost:    pools[quick].LaneRunning,
+		MaxIdleConnsPerHost:    pools[quick].Running, // the lanes of many projects may lead to one host
 		IdleConnTimeout:        time.Minute,
 		MaxResponseHeaderBytes: answerRead,
 	}}

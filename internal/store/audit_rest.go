@@ -98,20 +98,52 @@ type AuditBankOperation struct {
 	Discrepancy bool   // one is recorded, settled or not
 }
 
-// AuditByKey reads the operations that carry keys towards their provider, in no order.
+// AuditName names a payment as a bank's books do.
+type AuditName struct {
+	ProjectID  int64
+	PaymentKey string
+}
+
+// AuditByName reads the operations of payments, in no order.
+func (s *Store) AuditByName(ctx context.Context, names []AuditName, each func(*AuditBankOperation) error) error {
+	rows := make([]string, len(names))
+	args := make([]any, 0, 2*len(names))
+	for i, n := range names {
+		rows[i] = "(CAST(" + s.dialect.position(2*i+1) + " AS BIGINT), CAST(" + s.dialect.position(2*i+2) + " AS TEXT))"
+		args = append(args, n.ProjectID, n.PaymentKey)
+	}
+	with := "WITH v (project_id, payment_key) AS (VALUES " + strings.Join(rows, ", ") + ") SELECT "
+	const payments = " FROM v CROSS JOIN payments p CROSS JOIN operations o" + auditRequest +
+		" WHERE p.project_id = v.project_id AND p.payment_key = v.payment_key AND o.project_id = p.project_id AND "
+	for _, which := range auditWhich {
+		if err := s.auditBank(ctx, with+auditBankColumns+payments+which, args, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AuditByKey reads the operations that carry keys towards their provider, in no order. It looks through all buckets of
+// the index for each (workByKey): for the few that AuditByName does not find.
 func (s *Store) AuditByKey(ctx context.Context, keys []string, each func(*AuditBankOperation) error) error {
 	places := make([]string, len(keys))
 	args := make([]any, len(keys))
 	for i, k := range keys {
 		places[i], args[i] = s.dialect.position(i+1), k
 	}
-	query := "SELECT " + auditOperationColumns + `, p.payment_id, p.payment_key, r.sealed,
-		COALESCE((SELECT MIN(j.id) FROM journal j WHERE j.project_id = o.project_id AND j.payment = o.payment AND j.kind IN ('` +
-		payout.Succeeded.String() + "', '" + payout.Returned.String() + `')), 0),
-		EXISTS (SELECT 1 FROM discrepancies d WHERE d.project_id = o.project_id AND d.payment = o.payment)
-		FROM operations o JOIN payments p ON p.project_id = o.project_id AND p.id = o.payment
-		LEFT JOIN requests r ON r.project_id = p.project_id AND r.payment = p.id
-		WHERE o.provider_key IN (` + strings.Join(places, ", ") + ")"
+	const payments = " FROM b CROSS JOIN operations o JOIN payments p ON p.project_id = o.project_id AND p.id = o.payment" + auditRequest +
+		" WHERE o.id / 4096 = b.bucket AND o.provider_key IN ("
+	return s.auditBank(ctx, keyBuckets+" SELECT "+auditBankColumns+payments+strings.Join(places, ", ")+")", args, each)
+}
+
+var auditBankColumns = auditOperationColumns + `, p.payment_id, p.payment_key, r.sealed,
+	COALESCE((SELECT MIN(j.id) FROM journal j WHERE j.project_id = p.project_id AND j.payment = p.id AND j.kind IN ('` +
+	payout.Succeeded.String() + "', '" + payout.Returned.String() + `')), 0),
+	EXISTS (SELECT 1 FROM discrepancies d WHERE d.project_id = p.project_id AND d.payment = p.id)`
+
+const auditRequest = " LEFT JOIN requests r ON r.project_id = p.project_id AND r.payment = p.id"
+
+func (s *Store) auditBank(ctx context.Context, query string, args []any, each func(*AuditBankOperation) error) error {
 	return s.AuditSnapshot(ctx, func(v *AuditSnapshot) error {
 		return v.each(ctx, query, func(r *sql.Rows) error {
 			var o AuditBankOperation

@@ -70,10 +70,13 @@ type AuditOperation struct {
 var auditOperationColumns = "o." + strings.Join(strings.Fields(strings.NewReplacer(",", " ", "operations.", "").Replace(operationColumns)), ", o.") +
 	", o.next_at IS NOT NULL, o.lease IS NOT NULL"
 
+// auditWhich are the two ways in which a payment's operations are found: the first, and later ones.
+var auditWhich = []string{"o.id = p.id", "o.payment = p.id AND o.number > 1"}
+
 // Operations reads the operations of a range's payments.
 func (v *AuditSnapshot) Operations(ctx context.Context, in AuditRange, each func(*AuditOperation) error) error {
 	where, args := v.within("p.project_id", "p.id", in)
-	for _, which := range []string{"o.id = p.id", "o.payment = p.id AND o.number > 1"} {
+	for _, which := range auditWhich {
 		query := "SELECT " + auditOperationColumns + " FROM payments p CROSS JOIN operations o WHERE " + where + " AND o.project_id = p.project_id AND " + which
 		err := v.each(ctx, query, func(r *sql.Rows) error {
 			o, err := scanAuditOperation(r)

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -16,13 +18,15 @@ var (
 	ErrNewer = errors.New("store: the database is newer than this program: use the program that migrated it, or a newer one")
 )
 
-// migrationFiles lists the migrations in order; the version is the place in the list plus one.
+// migrationFiles lists the migrations in order; the version is the place in the list plus one. What one engine alone needs
+// stands in a file beside it, such as NAME.sqlite.sql, and runs after it.
 var migrationFiles = []string{
 	"migrations/0001_road.sql",
 	"migrations/0002_access.sql",
 	"migrations/0003_register.sql",
 	"migrations/0004_settings.sql",
 	"migrations/0005_manual.sql",
+	"migrations/0006_local_indexes.sql",
 }
 
 // migrate brings an empty database up to date, and an older one where that is allowed. Several processes may do so at
@@ -58,8 +62,12 @@ func (s *Store) migrator() (*goose.Provider, error) {
 		if err != nil {
 			return nil, fmt.Errorf("store: %s: %w", name, err)
 		}
+		engine, err := migrations.ReadFile(strings.TrimSuffix(name, ".sql") + "." + s.dialect.name + ".sql")
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("store: %s: %w", name, err)
+		}
 		up := func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, s.dialect.sql(string(text)))
+			_, err := tx.ExecContext(ctx, s.dialect.sql(string(text)+string(engine)))
 			return err
 		}
 		steps = append(steps, goose.NewGoMigration(int64(i+1), &goose.GoFunc{RunTx: up}, nil))

@@ -195,7 +195,7 @@ func sqliteDSN(path string, patience time.Duration, readOnly bool) string {
 	if readOnly {
 		pragmas = append(pragmas, "query_only(1)", "cache_size(-8192)")
 	} else {
-		pragmas = append(pragmas, "cache_size(-16384)") // KiB: enough for what a commit touches; each one walks the cache
+		pragmas = append(pragmas, "cache_size(-16384)", "temp_store(memory)") // KiB: enough for what a commit touches; each one walks the cache
 	}
 	q := url.Values{"_pragma": pragmas}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()

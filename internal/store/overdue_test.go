@@ -275,7 +275,7 @@ func TestTheDeskReadsByIndexes(t *testing.T) {
 		"payment = 0": "transfers_by_hand", "FROM audit_log WHERE 1 = 1 ORDER": "audit_log_at", "FROM audit_log WHERE 1 = 1 AND at": "audit_log_at",
 		"FROM audit_log WHERE 1 = 1 AND actor": "audit_log_actor", "FROM audit_log WHERE 1 = 1 AND action": "audit_log_action",
 		"FROM audit_log WHERE 1 = 1 AND object": "audit_log_object", "next_at < $2": "operations_due", "project_id = $1 AND next_at <= $2": "operations_due",
-		"FROM project_versions": "sqlite_autoindex_project_versions", "state, CASE WHEN attempts": "PRIMARY KEY",
+		"FROM project_versions": "sqlite_autoindex_project_versions", "state, CASE WHEN attempts": "sqlite_autoindex_callbacks",
 	} {
 		found := false
 		for text, plan := range plans {

@@ -128,9 +128,16 @@ func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {
 	return v, nil
 }
 
+// keyBuckets lists the buckets of ids by which operations_key keeps random keys together, newest first.
+const keyBuckets = `WITH RECURSIVE b (bucket) AS (SELECT MAX(id / 4096) FROM operations
+	UNION ALL SELECT (SELECT MAX(o.id / 4096) FROM operations o WHERE o.id / 4096 < b.bucket) FROM b WHERE b.bucket IS NOT NULL)`
+
+const workByKey = keyBuckets + " SELECT " + operationColumns + ` FROM b CROSS JOIN operations
+	WHERE operations.id / 4096 = b.bucket AND operations.provider_key = $1 LIMIT 1`
+
 // WorkByKey loads the operation that carries a key towards its provider. ErrNotFound where the platform never made it.
 func (s *Store) WorkByKey(ctx context.Context, key string) (*Work, error) {
-	return s.findWork(ctx, "SELECT "+operationColumns+" FROM operations WHERE provider_key = $1", key)
+	return s.findWork(ctx, workByKey, key)
 }
 
 // Reload loads an operation's work again, after somebody else has moved it.

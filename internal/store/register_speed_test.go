@@ -141,6 +141,7 @@ func statements(s *Store, l *look) []*query {
 func fixedStatements(s *Store) map[string]*query {
 	out := map[string]*query{"followed": {args: []any{int64(0), int64(1) << 50, int64(1) << 60, followPiece}}}
 	out["followed"].text(readFollowed)
+	out["work by key"] = (&query{args: []any{"x"}}).text(workByKey)
 	f := &RegisterFilter{Projects: fillProjects}
 	out["look up"] = byLookup(fillProjects, 7)
 	for name, b := range map[string]*bulk{

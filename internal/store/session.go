@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -231,7 +232,18 @@ func (b *bulk) text(d *dialect, rows int) string {
 		}
 	}
 	sb.WriteString(b.tail)
-	return d.sql(sb.String())
+	return d.sql(orFail(d, sb.String()))
+}
+
+var writeWords = regexp.MustCompile(`\b(INSERT|UPDATE) (INTO )?([a-z_]+)`)
+
+// orFail spares SQLite a copy of each page that a statement of many rows is about to change: it is made for the case that a
+// row fails and the statement alone is undone. Here the whole transaction always is.
+func orFail(d *dialect, text string) string {
+	if d.name != "sqlite" {
+		return text
+	}
+	return writeWords.ReplaceAllString(text, "$1 OR FAIL $2$3")
 }
 
 // read runs a query over all rows of args on a connection of a pool, outside of any transaction.
