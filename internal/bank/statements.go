@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	insertTransfers = "INSERT INTO {s}transfers (" + transferColumns + ") VALUES "
-	insertTasks     = "INSERT INTO {s}tasks (id, endpoint, born_at, due_at, next_at, attempts) VALUES "
+	insertTransfers = "INSERT{fail} INTO {s}transfers (" + transferColumns + ") VALUES "
+	insertTasks     = "INSERT{fail} INTO {s}tasks (id, endpoint, born_at, due_at, next_at, attempts) VALUES "
 	deleteTasks     = "DELETE FROM {s}tasks WHERE id IN "
 
 	transferWidth, taskWidth = 13, 6 // columns

@@ -96,7 +96,7 @@ func (s *store) openSQLite(ctx context.Context, path string) error {
 		q := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
 		return (&url.URL{Scheme: "file", Path: filepath.ToSlash(full), RawQuery: q.Encode()}).String()
 	}
-	if s.writer, err = sql.Open("sqlite", address("busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(10000)", "cache_size(-16384)")); err != nil {
+	if s.writer, err = sql.Open("sqlite", address("busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(10000)", "cache_size(-16384)", "temp_store(memory)")); err != nil {
 		return fmt.Errorf("bank: open %s: %w", path, err)
 	}
 	s.writer.SetMaxOpenConns(1)
@@ -118,7 +118,7 @@ func (s *store) openSQLite(ctx context.Context, path string) error {
 func (s *store) openPostgres(ctx context.Context, address string) error {
 	s.postgres, s.prefix = true, "sandbox_bank."
 	var err error
-	if s.writer, err = sql.Open("pgx", address); err != nil {
+	if s.writer, err = sql.Open("pgx", byKey(address)); err != nil {
 		return fmt.Errorf("bank: the PostgreSQL address: %w", err)
 	}
 	s.writer.SetMaxOpenConns(1)
@@ -131,6 +131,21 @@ func (s *store) openPostgres(ctx context.Context, address string) error {
 		return fmt.Errorf("bank: create schema sandbox_bank: %w", err)
 	}
 	return nil
+}
+
+// byKey is the address for connections that find rows by key: tasks come and go so fast that PostgreSQL's planner would now
+// and then read the whole table, with all that are dead.
+func byKey(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address // opening it says what is wrong
+	}
+	q := u.Query()
+	for _, name := range []string{"enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"} {
+		q.Set(name, "off")
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 // createPostgres makes what is missing, in one transaction.
@@ -169,12 +184,13 @@ var listPlaceholder = regexp.MustCompile(`\{(\d+)\}`)
 
 // text makes one SQL text fit the engine.
 func (s *store) text(query string) string {
-	tail, skip, placeholder := " WITHOUT ROWID", "", "?"
+	// A transaction that fails is rolled back as a whole: SQLite need not be able to undo one statement of it.
+	tail, skip, fail, placeholder := " WITHOUT ROWID", "", " OR FAIL", "?"
 	if s.postgres {
-		tail, skip, placeholder = "", " FOR UPDATE SKIP LOCKED", "$$${1}"
+		tail, skip, fail, placeholder = "", " FOR UPDATE SKIP LOCKED", "", "$$${1}"
 	}
 	query = listPlaceholder.ReplaceAllString(query, placeholder)
-	return strings.NewReplacer("{s}", s.prefix, "{tail}", tail, "{skip}", skip).Replace(query)
+	return strings.NewReplacer("{s}", s.prefix, "{tail}", tail, "{skip}", skip, "{fail}", fail).Replace(query)
 }
 
 // prepareAll makes the writer's statements. It comes before the first transaction, which holds the only connection.

@@ -157,7 +157,7 @@ func (s *Store) NewRequestID() string {
 var insertPaymentRows = newBulk(
 	`INSERT INTO payments (id, project_id, payment_key, payment_id, request_id, content_hash, status, method, method_title, amount,
 		currency, description, account_mask, customer_id, interface, options, created_at, updated_at, events, head_seq, head_hash) VALUES `,
-	"(%, %, %, %, %, %, %, %, %, %, %, %, %, %, %, %, %, %, %, %, %)",
+	"(%i, %i, %s, %s, %s, %b, %s, %s, %s, %i, %s, %s, %s, %s, %i, %s, %i, %i, %i, %i, %b)",
 	" ON CONFLICT (project_id, payment_key) DO NOTHING RETURNING id")
 
 // insertPayments inserts one payment for each new (project, key); what exists already decides the others.
@@ -397,11 +397,11 @@ func (t *tx) declinePoor(ctx context.Context, poor []*acceptItem) error {
 var insertOperationRows = newBulk(
 	`INSERT INTO operations (id, project_id, payment, number, stage, status, provider, provider_id, provider_key, provider_payment_id,
 		auth_code, amount, currency, code, submits, inquiries, created_at, updated_at, submit_deadline, threshold_at, next_at, lease, version) VALUES `,
-	"(%, %, %, %, %, %, %, %, %, %, %, %, %, %, %, %, %, %, %, %, %, %, %)", "")
+	"(%i, %i, %i, %i, %s, %s, %s, %i, %s, %s, %s, %i, %s, %i, %i, %i, %i, %i, %i, %i, %i, %i, %i)", "")
 
 var insertRequestRows = newBulk(
 	"INSERT INTO requests (payment, project_id, sealed, account_key, email_key, phone_key, ip_key) VALUES ",
-	"(%, %, %, %, %, %, %)", "")
+	"(%i, %i, %b, %i, %i, %i, %i)", "")
 
 // insertOperations writes the first operations and the sealed requests of the payments made in this commit.
 func (t *tx) insertOperations(ctx context.Context, commands []*command) error {

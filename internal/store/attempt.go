@@ -35,8 +35,8 @@ func (s *Store) SaveAttempt(ctx context.Context, a Attempt, state CallbackState,
 
 var moveCallbacks = newBulk(
 	`WITH v (project_id, number, attempt, scheduled, state, next_at, last_at, duration, http_status, error, answer) AS (VALUES `,
-	`(CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS BIGINT), CAST(% AS BIGINT),
-		CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS {{bytes}}))`,
+	`(CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%s AS TEXT), CAST(%i AS BIGINT), CAST(%i AS BIGINT),
+		CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%s AS TEXT), CAST(%b AS {{bytes}}))`,
 	`) UPDATE callbacks SET
 		state = CASE WHEN callbacks.state <> 'pending' THEN callbacks.state
 			WHEN callbacks.scheduled <> v.scheduled AND v.state <> 'delivered' THEN 'pending' ELSE v.state END,
@@ -49,7 +49,7 @@ var moveCallbacks = newBulk(
 
 var insertAttempts = newBulk(
 	"INSERT INTO attempts (project_id, number, attempt, url, at, duration, http_status, error, answer) VALUES ",
-	"(%, %, %, %, %, %, %, %, %)", " ON CONFLICT (project_id, number, attempt) DO NOTHING")
+	"(%i, %i, %i, %s, %i, %i, %i, %s, %b)", " ON CONFLICT (project_id, number, attempt) DO NOTHING")
 
 // writeAttempts moves the callbacks. The first attempt's result stands in the callback's own row until a second one
 // replaces it there; so a row of attempts is only written for callbacks that needed more than one.

@@ -139,13 +139,13 @@ func scanAuditEvent(r *sql.Rows, more ...any) (e AuditEvent, err error) {
 	return e, err
 }
 
-// Events reads the events of a range's payments, in no order. Their numbers are found first: without that step, SQLite
-// would take its way through all events of a project, payment after payment.
+// Events reads the events of a range's payments, in no order; by their payment: without the sign before the project, all
+// events of a project might be read, payment after payment.
 func (v *AuditSnapshot) Events(ctx context.Context, in AuditRange, each func(*AuditEvent) error) error {
 	where, args := v.within("p.project_id", "p.id", in)
-	query := "SELECT " + auditEventColumns + ` FROM payments p CROSS JOIN events k CROSS JOIN events e
+	query := "SELECT " + auditEventColumns + ` FROM payments p CROSS JOIN events e
 		LEFT JOIN callbacks c ON c.project_id = e.project_id AND c.number = e.number WHERE ` + where +
-		" AND k.project_id = p.project_id AND k.payment = p.id AND e.project_id = k.project_id AND e.number = k.number"
+		" AND e.payment = p.id AND +e.project_id = p.project_id"
 	return v.each(ctx, query, func(r *sql.Rows) error {
 		e, err := scanAuditEvent(r)
 		if err != nil {

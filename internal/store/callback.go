@@ -78,7 +78,7 @@ func (s *Store) LeaseCallbacks(ctx context.Context, lane int64, n int) ([]*Callb
 // callbackKey names a callback.
 type callbackKey struct{ project, number int64 }
 
-var readCallbacks = newBulk("WITH v (project_id, number) AS (VALUES ", "(CAST(% AS BIGINT), CAST(% AS BIGINT))",
+var readCallbacks = newBulk("WITH v (project_id, number) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
 	`) SELECT e.project_id, e.number, e.payment, e.operation, e.payment_status, e.operation_status, e.code, e.provider_id,
 		e.provider_payment_id, e.auth_code, e.at, c.url, c.lane, c.attempts, c.scheduled, o.amount, o.currency, o.created_at, `+paymentColumns+`
 		FROM v JOIN events e ON e.project_id = +v.project_id AND e.number = +v.number
@@ -159,7 +159,7 @@ func (s *Store) CallbackJob(ctx context.Context, projectID, number int64) (*Call
 // once names the act, so that it happens once however often it is asked for; empty: each call is an act of its own.
 func (s *Store) ResendCallback(ctx context.Context, once string, projectID int64, paymentID string, number int64, actor string) (int64, error) {
 	if number == 0 {
-		const newest = `SELECT MAX(e.number) FROM events e JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment
+		const newest = `SELECT MAX(e.number) FROM payments p JOIN events e ON e.payment = p.id AND +e.project_id = p.project_id
 			WHERE p.project_id = $1 AND p.payment_key = $2`
 		var found sql.NullInt64
 		if err := s.reads.QueryRowContext(ctx, newest, projectID, payout.Fold(paymentID)).Scan(&found); err != nil {
@@ -237,7 +237,7 @@ type pendingCallback struct {
 func (t *tx) pendingCallbacks(ctx context.Context, e *Event) ([]pendingCallback, error) {
 	var pending []pendingCallback
 	const find = `SELECT number, CASE WHEN lease IS NULL THEN 0 ELSE next_at END FROM callbacks WHERE project_id = $1 AND state = $2
-		AND number IN (SELECT number FROM events WHERE project_id = $3 AND payment = $4) ORDER BY number{{for_update}}`
+		AND number IN (SELECT number FROM events WHERE payment = $3 AND +project_id = $4) ORDER BY number{{for_update}}`
 	err := t.query(ctx, find, func(r *sql.Rows) error {
 		var c pendingCallback
 		var until int64
@@ -245,15 +245,15 @@ func (t *tx) pendingCallbacks(ctx context.Context, e *Event) ([]pendingCallback,
 		c.until = fromMicros(until)
 		pending = append(pending, c)
 		return err
-	}, e.ProjectID, string(CallbackPending), e.ProjectID, e.Payment)
+	}, e.ProjectID, string(CallbackPending), e.Payment, e.ProjectID)
 	return pending, err
 }
 
 // endPending supersedes the callbacks of an event's payment that are older than the event and not acknowledged.
 func (t *tx) endPending(ctx context.Context, e *Event) error {
 	const end = `UPDATE callbacks SET state = $1, next_at = NULL, lease = NULL WHERE project_id = $2 AND state = $3
-		AND number IN (SELECT number FROM events WHERE project_id = $4 AND payment = $5 AND number < $6)`
-	_, err := t.exec(ctx, end, string(CallbackSuperseded), e.ProjectID, string(CallbackPending), e.ProjectID, e.Payment, e.Number)
+		AND number IN (SELECT number FROM events WHERE payment = $4 AND number < $5 AND +project_id = $6)`
+	_, err := t.exec(ctx, end, string(CallbackSuperseded), e.ProjectID, string(CallbackPending), e.Payment, e.Number, e.ProjectID)
 	return err
 }
 

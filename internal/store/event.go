@@ -102,20 +102,20 @@ func (t *tx) announce(p *payout.Payment, o *payout.Operation, at time.Time) {
 }
 
 var lockCounters = map[string]*bulk{
-	"sqlite":   newBulk("SELECT project_id, events FROM counters WHERE project_id IN (VALUES ", "(%)", ")"),
-	"postgres": newBulk("SELECT project_id, events FROM counters WHERE project_id IN (VALUES ", "(CAST(% AS BIGINT))", ") ORDER BY project_id FOR UPDATE"),
+	"sqlite":   newBulk("SELECT project_id, events FROM counters WHERE project_id IN (VALUES ", "(%i)", ")"),
+	"postgres": newBulk("SELECT project_id, events FROM counters WHERE project_id IN (VALUES ", "(CAST(%i AS BIGINT))", ") ORDER BY project_id FOR UPDATE"),
 }
 
-var updateCounters = newBulk("WITH v (project_id, events) AS (VALUES ", "(CAST(% AS BIGINT), CAST(% AS BIGINT))",
+var updateCounters = newBulk("WITH v (project_id, events) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
 	") UPDATE counters SET events = v.events FROM v WHERE counters.project_id = +v.project_id")
 
 var insertEvents = newBulk(
 	"INSERT INTO events (project_id, number, payment, operation, payment_status, operation_status, code, provider_id, provider_payment_id, auth_code, at) VALUES ",
-	"(%, %, %, %, %, %, %, %, %, %, %)", "")
+	"(%i, %i, %i, %i, %s, %s, %i, %i, %s, %s, %i)", "")
 
 var insertCallbacks = newBulk(
 	"INSERT INTO callbacks (project_id, number, payment, state, url, lane, attempts, scheduled, next_at, lease, created_at) VALUES ",
-	"(%, %, %, %, %, %, 0, 0, %, %, %)", "")
+	"(%i, %i, %i, %s, %s, %i, 0, 0, %i, %i, %i)", "")
 
 // writeEvents numbers the events of this commit. The counters are the last rows that a commit locks, so that projects'
 // numbers are held for the shortest time.

@@ -105,7 +105,7 @@ func (s *Store) PaymentCallbacks(ctx context.Context, projectID, payment int64) 
 	var keys []callbackKey
 	var out []PaymentCallback
 	const find = `SELECT n.number, c.state, c.next_at FROM events n JOIN callbacks c ON c.project_id = n.project_id AND c.number = n.number
-		WHERE n.project_id = $1 AND n.payment = $2 AND n.number > 0 ORDER BY n.number DESC`
+		WHERE n.payment = $1 AND +n.project_id = $2 ORDER BY n.number DESC`
 	err := s.list(ctx, find, func(r *sql.Rows) error {
 		k, c := callbackKey{project: projectID}, PaymentCallback{}
 		var next sql.NullInt64
@@ -113,7 +113,7 @@ func (s *Store) PaymentCallbacks(ctx context.Context, projectID, payment int64) 
 		c.NextAt = fromMicros(next.Int64)
 		keys, out = append(keys, k), append(out, c)
 		return err
-	}, projectID, payment)
+	}, payment, projectID)
 	if err != nil {
 		return nil, s.unavailable(err)
 	}

@@ -151,7 +151,7 @@ func (f *filling) flush(ctx context.Context) error {
 	if f.s.dialect == &sqliteDialect {
 		return f.s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
 			for _, table := range fillTables {
-				insert := newBulk("INSERT INTO "+table.name+" ("+table.columns+") VALUES ", "("+strings.Repeat("%, ", strings.Count(table.columns, ","))+"%)", "")
+				insert := newBulk("INSERT INTO "+table.name+" ("+table.columns+") VALUES ", "("+strings.Repeat("%i, ", strings.Count(table.columns, ","))+"%i)", "")
 				var args []any
 				for _, row := range f.rows[table.name] {
 					args = append(args, row...)

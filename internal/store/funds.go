@@ -23,9 +23,9 @@ type fundsBook struct {
 const balanceColumns = "project_id, currency, available, held, disputed, receivable, settlement, funding, fees, conversion, correction"
 
 var lockBalances = map[string]*bulk{
-	"sqlite": newBulk("SELECT "+balanceColumns+" FROM balances WHERE (project_id, currency) IN (VALUES ", "(%, %)",
+	"sqlite": newBulk("SELECT "+balanceColumns+" FROM balances WHERE (project_id, currency) IN (VALUES ", "(%i, %s)",
 		") ORDER BY project_id, currency"),
-	"postgres": newBulk("SELECT "+balanceColumns+" FROM balances WHERE (project_id, currency) IN (VALUES ", "(CAST(% AS BIGINT), CAST(% AS TEXT))",
+	"postgres": newBulk("SELECT "+balanceColumns+" FROM balances WHERE (project_id, currency) IN (VALUES ", "(CAST(%i AS BIGINT), CAST(%s AS TEXT))",
 		") ORDER BY project_id, currency FOR UPDATE"),
 }
 
@@ -111,14 +111,14 @@ func (t *tx) post(tr ledger.Transfer) error {
 
 var updateBalances = newBulk(
 	"WITH v (project_id, currency, available, held, disputed, receivable, settlement, funding, fees, conversion, correction) AS (VALUES ",
-	"(CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT))",
+	"(CAST(%i AS BIGINT), CAST(%s AS TEXT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
 	`) UPDATE balances SET available = v.available, held = v.held, disputed = v.disputed, receivable = v.receivable,
 		settlement = v.settlement, funding = v.funding, fees = v.fees, conversion = v.conversion, correction = v.correction
 		FROM v WHERE balances.project_id = +v.project_id AND balances.currency = v.currency || ''`)
 
 var insertTransfers = newBulk(
 	"INSERT INTO transfers (id, project_id, currency, debit, credit, amount, kind, payment, operation, reason, at) VALUES ",
-	"(%, %, %, %, %, %, %, %, %, %, %)", "")
+	"(%i, %i, %s, %i, %i, %i, %s, %i, %i, %s, %i)", "")
 
 // writeFunds writes the changed balances and the transfers that changed them.
 func (t *tx) writeFunds(ctx context.Context, _ []*command) error {

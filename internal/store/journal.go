@@ -47,7 +47,7 @@ func (t *tx) addLine(l *Line) {
 
 var insertLines = newBulk(
 	"INSERT INTO journal (id, project_id, payment, seq, at, kind, operation, detail, hash) VALUES ",
-	"(%, %, %, %, %, %, %, %, %)", "")
+	"(%i, %i, %i, %i, %i, %s, %i, %s, %b)", "")
 
 func (t *tx) writeJournal(ctx context.Context, _ []*command) error {
 	return insertLines.later(ctx, t.session, t.lines, nil)

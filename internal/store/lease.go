@@ -76,7 +76,7 @@ func (s *Store) LeaseOperations(ctx context.Context, l Lease) ([]*Work, error) {
 	return work, err
 }
 
-var readWorks = newBulk("WITH v (project_id, id) AS (VALUES ", "(CAST(% AS BIGINT), CAST(% AS BIGINT))",
+var readWorks = newBulk("WITH v (project_id, id) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
 	") SELECT "+paymentColumns+", r.sealed FROM v JOIN payments p ON p.project_id = +v.project_id AND p.id = +v.id JOIN requests r ON r.project_id = p.project_id AND r.payment = p.id")
 
 // works adds payments and requests to operations.

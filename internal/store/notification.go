@@ -68,10 +68,10 @@ func (s *Store) PostponeNotification(ctx context.Context, id int64, cause string
 
 var insertNotifications = newBulk(
 	"INSERT INTO notifications (id, shard, provider, sealed, received_at, state, error, tries, next_at, lease) VALUES ",
-	"(%, %, %, %, %, 'new', '', 0, %, %)", " ON CONFLICT (id) DO NOTHING")
+	"(%i, %i, %s, %b, %i, 'new', '', 0, %i, %i)", " ON CONFLICT (id) DO NOTHING")
 
 var moveNotifications = newBulk("WITH v (id, state, error, next_at) AS (VALUES ",
-	"(CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS TEXT), CAST(% AS BIGINT))",
+	"(CAST(%i AS BIGINT), CAST(%s AS TEXT), CAST(%s AS TEXT), CAST(%i AS BIGINT))",
 	`) UPDATE notifications SET state = v.state, error = v.error, next_at = v.next_at, lease = NULL, tries = notifications.tries + 1
 		FROM v WHERE notifications.id = +v.id AND notifications.state = 'new'`)
 
@@ -146,7 +146,7 @@ func (s *Store) SaveRejection(ctx context.Context, r Rejection) error {
 	return s.do(ctx, &command{rejection: &r})
 }
 
-var insertRejections = newBulk("INSERT INTO rejections (request_id, project_id, status, body, at) VALUES ", "(%, %, %, %, %)",
+var insertRejections = newBulk("INSERT INTO rejections (request_id, project_id, status, body, at) VALUES ", "(%s, %i, %i, %b, %i)",
 	" ON CONFLICT (request_id) DO NOTHING")
 
 func (t *tx) writeRejections(ctx context.Context, commands []*command) error {

@@ -132,7 +132,7 @@ func (s *Store) lookUp(ctx context.Context, f *RegisterFilter, key int64) ([]cal
 	return f.each(ctx, s, func(projects []int64) *query { return byLookup(projects, key) })
 }
 
-const keysHead, keysRow = "WITH v (project_id, id) AS (VALUES ", "(CAST(% AS BIGINT), CAST(% AS BIGINT))"
+const keysHead, keysRow = "WITH v (project_id, id) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT))"
 
 var readCustomers = newBulk(keysHead, keysRow,
 	") SELECT v.project_id, v.id, p.customer_id FROM v CROSS JOIN payments p WHERE p.project_id = v.project_id AND p.id = v.id")

@@ -169,6 +169,9 @@ func checkPlan(t *testing.T, s *Store, name string, q *query) {
 		explain, bad = "EXPLAIN ", []string{"Seq Scan on ", "->  Sort  (", "\nSort  (", "Bitmap"}
 	}
 	plan := "\n" + explained(t, s, explain+q.String(), q.args)
+	if name == "followed" && !strings.Contains(plan, "events_payment") {
+		t.Errorf("%s: events are not found by their payment:\n%s", name, plan)
+	}
 	for _, word := range bad {
 		if strings.Contains(plan, word) {
 			t.Errorf("%s: the plan has %q:\n%s\n%s", name, word, q.String(), plan)

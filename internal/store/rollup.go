@@ -106,16 +106,15 @@ func (s *Store) advance(ctx context.Context, on *session, shard, from, to int64)
 }
 
 // A status changes with an event, which carries the time of its journal line. Each line comes with all events of its
-// payment, once for each; through the index that holds their numbers, since SQLite would else read the project's.
+// payment, once for each; by their payment: the sign keeps both engines from reading the project's.
 const readFollowed = `SELECT j.id, j.seq, j.at, j.project_id, j.payment, j.detail, p.created_at, p.method, p.currency, p.amount, p.customer_id,
 	COALESCE(o.provider_payment_id, ''), COALESCE(e.at, 0), COALESCE(e.payment_status, '')
 	FROM (SELECT id, seq, at, project_id, payment, operation, detail FROM journal
 		WHERE id > $1 AND id < $2 AND at <= $3 ORDER BY id LIMIT $4) j
 	JOIN payments p ON p.project_id = j.project_id AND p.id = j.payment
 	LEFT JOIN operations o ON o.project_id = j.project_id AND o.id = j.operation
-	LEFT JOIN events n ON n.project_id = j.project_id AND n.payment = j.payment AND n.number > 0
-	LEFT JOIN events e ON e.project_id = n.project_id AND e.number = n.number
-	ORDER BY j.id, n.number`
+	LEFT JOIN events e ON e.payment = j.payment AND +e.project_id = j.project_id
+	ORDER BY j.id, e.number`
 
 func (s *Store) readFollowed(ctx context.Context, shard, after int64) ([]followedLine, error) {
 	settled := s.Now().Add(time.Hour)
@@ -189,10 +188,10 @@ func (k rollupKey) compare(o rollupKey) int {
 type rollupDelta struct{ payments, amount int64 }
 
 var addRollups = newBulk("INSERT INTO rollups (project_id, hours, start, method, currency, status, payments, amount) VALUES ",
-	"(%, %, %, %, %, %, %, %)", ` ON CONFLICT (project_id, hours, start, method, currency, status) DO UPDATE
+	"(%i, %i, %i, %s, %s, %s, %i, %i)", ` ON CONFLICT (project_id, hours, start, method, currency, status) DO UPDATE
 		SET payments = rollups.payments + excluded.payments, amount = rollups.amount + excluded.amount`)
 
-var insertLookups = newBulk("INSERT INTO lookups (bucket, key, project_id, payment) VALUES ", "(%, %, %, %)",
+var insertLookups = newBulk("INSERT INTO lookups (bucket, key, project_id, payment) VALUES ", "(%i, %i, %i, %i)",
 	" ON CONFLICT (bucket, key, project_id, payment) DO NOTHING")
 
 // gather adds lines up to rows of rollups and lookups, in the order of their keys: nodes that write the same rows do not

@@ -1,14 +1,18 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/stdlib" // and the database/sql driver "pgx"
 )
 
@@ -22,9 +26,9 @@ type session struct {
 
 // queuedStatement is a statement that waits for the next round trip.
 type queuedStatement struct {
-	text string
-	args []any
-	scan func(row) error // nil: no rows are wanted
+	text   string
+	params [][]byte        // in PostgreSQL's binary form
+	scan   func(row) error // nil: no rows are wanted
 }
 
 // row is a row that comes back: *sql.Rows and pgx.Rows are.
@@ -56,12 +60,12 @@ func (s *session) close() {
 // begin begins a transaction: on PostgreSQL with the first round trip.
 func (s *session) begin(ctx context.Context) error {
 	s.queued = nil
-	return s.later(ctx, s.dialect.words["begin"], nil, nil)
+	return s.plain(ctx, s.dialect.words["begin"])
 }
 
 // commit ends a transaction, with the last round trip of it.
 func (s *session) commit(ctx context.Context) error {
-	if err := s.later(ctx, "COMMIT", nil, nil); err != nil {
+	if err := s.plain(ctx, "COMMIT"); err != nil {
 		return err
 	}
 	return s.flush(ctx)
@@ -74,21 +78,13 @@ func (s *session) rollback(ctx context.Context) error {
 	return err
 }
 
-// later runs a statement before whatever comes after it: PostgreSQL gets it with the next round trip, SQLite, which is
-// here, at once. Neither args nor what scan uses may be changed before flush. Words in text are filled in already.
-func (s *session) later(ctx context.Context, text string, args []any, scan func(row) error) error {
+// plain runs a statement without parameters: PostgreSQL gets it with the next round trip, SQLite, which is here, at once.
+func (s *session) plain(ctx context.Context, text string) error {
 	if s.dialect == &postgresDialect {
-		s.queued = append(s.queued, queuedStatement{text, args, scan})
+		s.queued = append(s.queued, queuedStatement{text: text})
 		return nil
 	}
-	switch {
-	case scan != nil:
-		return s.query(ctx, text, func(r *sql.Rows) error { return scan(r) }, args...)
-	case args == nil: // begin and commit
-		_, err := s.conn.ExecContext(ctx, text)
-		return err
-	}
-	_, err := s.exec(ctx, text, args...)
+	_, err := s.conn.ExecContext(ctx, text)
 	return err
 }
 
@@ -99,23 +95,38 @@ func (s *session) flush(ctx context.Context) error {
 	}
 	queued := s.queued
 	s.queued = nil
-	batch := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, len(queued))}
-	for _, q := range queued {
-		batch.Queue(q.text, q.args...).Fn = q.read
-	}
 	return s.conn.Raw(func(driver any) error {
-		return driver.(*stdlib.Conn).Conn().SendBatch(ctx, batch).Close()
+		conn := driver.(*stdlib.Conn).Conn()
+		batch := new(pgconn.Batch)
+		for _, q := range queued {
+			statement, err := conn.Prepare(ctx, q.text, q.text) // the connection does so once
+			if err != nil {
+				return fmt.Errorf("store: preparing %q: %w", firstWords(q.text), err)
+			}
+			batch.ExecStatement(statement, q.params, binaryFormat, binaryFormat)
+		}
+		answers := conn.PgConn().ExecBatch(ctx, batch)
+		for i := range queued {
+			if err := queued[i].read(conn.TypeMap(), answers); err != nil {
+				return errors.Join(err, answers.Close())
+			}
+		}
+		return answers.Close()
 	})
 }
 
+var binaryFormat = []int16{pgx.BinaryFormatCode}
+
 // read reads the answer to a statement.
-func (q *queuedStatement) read(answers pgx.BatchResults) error {
+func (q *queuedStatement) read(types *pgtype.Map, answers *pgconn.MultiResultReader) error {
 	var err error
-	if q.scan == nil {
-		_, err = answers.Exec()
-	} else {
-		var rows pgx.Rows
-		rows, err = answers.Query()
+	switch {
+	case !answers.NextResult():
+		err = cmp.Or(answers.Close(), io.ErrUnexpectedEOF)
+	case q.scan == nil:
+		_, err = answers.ResultReader().Close()
+	default:
+		rows := pgx.RowsFromResultReader(types, answers.ResultReader())
 		for err == nil && rows.Next() {
 			err = q.scan(rows)
 		}
@@ -191,12 +202,15 @@ func firstWords(text string) string {
 	return strings.Join(words[:min(6, len(words))], " ")
 }
 
-// bulk is one statement over many rows: head, then row once for each (its % are the parameters), then tail.
-// It is prepared in a few fixed sizes.
+// bulk is one statement over many rows: head, then row once for each, then tail. In row, %i is a parameter of type BIGINT,
+// %s of TEXT, %b of bytes. It is prepared in a few fixed sizes; the writer's one on PostgreSQL takes an array for each
+// parameter, whatever their length (arrays.go).
 type bulk struct {
 	head, row, tail string
 	columns         int
 	texts           map[*dialect][len(bulkSizes)]string
+	types           []byte // of the parameters: i, s, b
+	arrays          string
 }
 
 var bulkSizes = [...]int{256, 128, 64, 32, 16, 8, 4, 2, 1}
@@ -211,8 +225,11 @@ func newBulk(head, row, tail string) *bulk {
 		}
 		b.texts[d] = texts
 	}
+	b.overArrays()
 	return b
 }
+
+var parameter = regexp.MustCompile(`%[isb]`)
 
 func (b *bulk) text(d *dialect, rows int) string {
 	var sb strings.Builder
@@ -222,14 +239,10 @@ func (b *bulk) text(d *dialect, rows int) string {
 		if r > 0 {
 			sb.WriteString(", ")
 		}
-		for _, c := range b.row {
-			if c != '%' {
-				sb.WriteRune(c)
-				continue
-			}
+		sb.WriteString(parameter.ReplaceAllStringFunc(b.row, func(string) string {
 			n++
-			sb.WriteString(d.position(n))
-		}
+			return d.position(n)
+		}))
 	}
 	sb.WriteString(b.tail)
 	return d.sql(orFail(d, sb.String()))
@@ -251,11 +264,12 @@ func (b *bulk) read(ctx context.Context, s *Store, args []any, scan func(*sql.Ro
 	return b.split(s.dialect, args, func(text string, args []any) error { return s.read(ctx, text, scan, args...) })
 }
 
-// read runs a query outside of any transaction, prepared once for each of the pool's connections.
+// read runs a query outside of any transaction, prepared once for each of the pool's connections; on PostgreSQL by keys
+// and indexes only (dialect.byKey).
 func (s *Store) read(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
 	known, ok := s.readers.Load(text)
 	if !ok {
-		stmt, err := s.reads.PrepareContext(ctx, text)
+		stmt, err := s.lists.PrepareContext(ctx, text)
 		if err != nil {
 			return fmt.Errorf("store: preparing %q: %w", firstWords(text), err)
 		}
@@ -271,10 +285,19 @@ func (s *Store) read(ctx context.Context, text string, scan func(*sql.Rows) erro
 	return eachRow(rows, scan)
 }
 
-// later executes the statement over all rows of args, which holds b.columns values a row, with the next round trip
-// (session.later); scan, where given, gets each row that comes back.
+// later executes the statement over all rows of args, which holds b.columns values a row: PostgreSQL gets it with the next
+// round trip, SQLite at once. scan, where given, gets each row that comes back; what it uses may not be changed before flush.
 func (b *bulk) later(ctx context.Context, s *session, args []any, scan func(row) error) error {
-	return b.split(s.dialect, args, func(text string, args []any) error { return s.later(ctx, text, args, scan) })
+	if s.dialect == &postgresDialect {
+		return b.queue(s, args, scan)
+	}
+	return b.split(s.dialect, args, func(text string, args []any) error {
+		if scan != nil {
+			return s.query(ctx, text, func(r *sql.Rows) error { return scan(r) }, args...)
+		}
+		_, err := s.exec(ctx, text, args...)
+		return err
+	})
 }
 
 // run is later whose rows have come when it returns.
@@ -287,8 +310,8 @@ func (b *bulk) run(ctx context.Context, s *session, args []any, scan func(row) e
 
 // split calls f with the text and the values of one fixed size after the other.
 func (b *bulk) split(d *dialect, args []any, f func(text string, args []any) error) error {
-	if len(args)%b.columns != 0 {
-		return fmt.Errorf("store: %s: %d values do not fill rows of %d", firstWords(b.head), len(args), b.columns)
+	if err := b.whole(args); err != nil {
+		return err
 	}
 	texts := b.texts[d]
 	for i := 0; len(args) > 0; {

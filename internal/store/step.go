@@ -134,8 +134,8 @@ var moveOperationRows = newBulk(moveOperationsHead, moveOperationsRow, moveOpera
 
 const (
 	moveOperationsHead = `WITH v (project_id, id, before, stage, status, provider_payment_id, auth_code, code, inquiries, updated_at, next_at) AS (VALUES `
-	moveOperationsRow  = `(CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS TEXT), CAST(% AS TEXT), CAST(% AS TEXT),
-		CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT))`
+	moveOperationsRow  = `(CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%s AS TEXT), CAST(%s AS TEXT), CAST(%s AS TEXT), CAST(%s AS TEXT),
+		CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT))`
 	moveOperationsTail = `) UPDATE operations SET stage = v.stage, status = v.status, provider_payment_id = v.provider_payment_id, auth_code = v.auth_code,
 		code = v.code, inquiries = v.inquiries, updated_at = v.updated_at, next_at = v.next_at, lease = NULL, version = v.before + 1
 		FROM v WHERE operations.project_id = +v.project_id AND operations.id = +v.id AND operations.version = +v.before RETURNING operations.id`
@@ -236,7 +236,7 @@ func (t *tx) whyLost(ctx context.Context, i *stepItem) (lost, err error) {
 
 var movePayments = newBulk(
 	"WITH v (project_id, id, before, status, updated_at, events, head_seq, head_hash) AS (VALUES ",
-	"(CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS TEXT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS BIGINT), CAST(% AS {{bytes}}))",
+	"(CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%s AS TEXT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%b AS {{bytes}}))",
 	`) UPDATE payments SET status = v.status, updated_at = v.updated_at, events = v.events, head_seq = v.head_seq, head_hash = v.head_hash
 		FROM v WHERE payments.project_id = +v.project_id AND payments.id = +v.id AND payments.head_seq = +v.before RETURNING payments.id`)
 

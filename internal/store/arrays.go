@@ -1,0 +1,93 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// The writer hands PostgreSQL the rows of a bulk statement as one array for each column: one text for any number of rows,
+// and twenty parameters to bind instead of thousands.
+
+var arrayTypes = map[byte]struct {
+	name string
+	oid  uint32
+}{'i': {"BIGINT", pgtype.Int8OID}, 's': {"TEXT", pgtype.TextOID}, 'b': {"BYTEA", pgtype.ByteaOID}}
+
+// overArrays makes the text that takes arrays: rows come from UNNEST where they were listed.
+func (b *bulk) overArrays() {
+	var arrays, columns []string
+	row := parameter.ReplaceAllStringFunc(b.row, func(p string) string {
+		b.types = append(b.types, p[1])
+		n := len(b.types)
+		arrays = append(arrays, fmt.Sprintf("$%d::%s[]", n, arrayTypes[p[1]].name))
+		columns = append(columns, fmt.Sprintf("c%d", n))
+		return fmt.Sprintf("a.c%d", n)
+	})
+	row = strings.TrimSuffix(strings.TrimPrefix(row, "("), ")")
+	text := strings.TrimSuffix(b.head, "VALUES ") + "SELECT " + row +
+		" FROM UNNEST(" + strings.Join(arrays, ", ") + ") AS a (" + strings.Join(columns, ", ") + ")" + b.tail
+	b.arrays = postgresDialect.sql(text)
+}
+
+// queue hands the statement over all rows of args to the next round trip.
+func (b *bulk) queue(s *session, args []any, scan func(row) error) error {
+	if err := b.whole(args); err != nil || len(args) == 0 {
+		return err
+	}
+	params := make([][]byte, b.columns)
+	for c := range params {
+		var err error
+		if params[c], err = appendArray(nil, b.types[c], args, c, b.columns); err != nil {
+			return fmt.Errorf("store: %s: column %d: %w", firstWords(b.head), c+1, err)
+		}
+	}
+	s.queued = append(s.queued, queuedStatement{text: b.arrays, params: params, scan: scan})
+	return nil
+}
+
+// whole fails where values are missing or left over.
+func (b *bulk) whole(args []any) error {
+	if len(args)%b.columns != 0 {
+		return fmt.Errorf("store: %s: %d values do not fill rows of %d", firstWords(b.head), len(args), b.columns)
+	}
+	return nil
+}
+
+// appendArray appends one column of args, which has so many in a row, in the binary form of PostgreSQL's arrays: number of
+// dimensions, whether there are nulls, the elements' type, how many and from which index; then each with its length.
+func appendArray(to []byte, kind byte, args []any, column, columns int) ([]byte, error) {
+	for _, v := range []uint32{1, 1, arrayTypes[kind].oid, uint32(len(args) / columns), 1} { //nolint:gosec // a commit has thousands of rows
+		to = binary.BigEndian.AppendUint32(to, v)
+	}
+	const null = ^uint32(0)
+	for i := column; i < len(args); i += columns {
+		switch v := args[i].(type) {
+		case nil:
+			to = binary.BigEndian.AppendUint32(to, null)
+			continue
+		case int64:
+			if kind == 'i' {
+				to = binary.BigEndian.AppendUint32(to, 8)
+				to = binary.BigEndian.AppendUint64(to, uint64(v)) //nolint:gosec // two's complement on both sides
+				continue
+			}
+		case string:
+			if kind == 's' {
+				to = binary.BigEndian.AppendUint32(to, uint32(len(v))) //nolint:gosec // texts of a request: 64 KiB at most
+				to = append(to, v...)
+				continue
+			}
+		case []byte:
+			if kind == 'b' {
+				to = binary.BigEndian.AppendUint32(to, uint32(len(v))) //nolint:gosec // as above
+				to = append(to, v...)
+				continue
+			}
+		}
+		return nil, fmt.Errorf("a %T where the statement has %s", args[i], arrayTypes[kind].name)
+	}
+	return to, nil
+}
