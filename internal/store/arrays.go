@@ -59,35 +59,36 @@ func (b *bulk) whole(args []any) error {
 // appendArray appends one column of args, which has so many in a row, in the binary form of PostgreSQL's arrays: number of
 // dimensions, whether there are nulls, the elements' type, how many and from which index; then each with its length.
 func appendArray(to []byte, kind byte, args []any, column, columns int) ([]byte, error) {
-	for _, v := range []uint32{1, 1, arrayTypes[kind].oid, uint32(len(args) / columns), 1} { //nolint:gosec // a commit has thousands of rows
-		to = binary.BigEndian.AppendUint32(to, v)
+	for _, v := range []int{1, 1, int(arrayTypes[kind].oid), len(args) / columns, 1} {
+		to = appendInt32(to, v)
 	}
-	const null = ^uint32(0)
 	for i := column; i < len(args); i += columns {
 		switch v := args[i].(type) {
 		case nil:
-			to = binary.BigEndian.AppendUint32(to, null)
+			to = appendInt32(to, -1)
 			continue
 		case int64:
 			if kind == 'i' {
-				to = binary.BigEndian.AppendUint32(to, 8)
-				to = binary.BigEndian.AppendUint64(to, uint64(v)) //nolint:gosec // two's complement on both sides
+				to = binary.BigEndian.AppendUint64(appendInt32(to, 8), uint64(v))
 				continue
 			}
 		case string:
 			if kind == 's' {
-				to = binary.BigEndian.AppendUint32(to, uint32(len(v))) //nolint:gosec // texts of a request: 64 KiB at most
-				to = append(to, v...)
+				to = append(appendInt32(to, len(v)), v...)
 				continue
 			}
 		case []byte:
 			if kind == 'b' {
-				to = binary.BigEndian.AppendUint32(to, uint32(len(v))) //nolint:gosec // as above
-				to = append(to, v...)
+				to = append(appendInt32(to, len(v)), v...)
 				continue
 			}
 		}
 		return nil, fmt.Errorf("a %T where the statement has %s", args[i], arrayTypes[kind].name)
 	}
 	return to, nil
+}
+
+// appendInt32 appends the lower 32 bits of a number, as PostgreSQL's binary form has them: the highest first.
+func appendInt32(to []byte, v int) []byte {
+	return append(to, byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
 }

@@ -15,7 +15,8 @@ CREATE TABLE unclustered (
 	at                  BIGINT NOT NULL,
 	PRIMARY KEY (project_id, number)
 );
-INSERT INTO unclustered SELECT * FROM events;
+INSERT INTO unclustered (project_id, number, payment, operation, payment_status, operation_status, code, provider_id, provider_payment_id, auth_code, at)
+	SELECT project_id, number, payment, operation, payment_status, operation_status, code, provider_id, provider_payment_id, auth_code, at FROM events;
 DROP TABLE events;
 ALTER TABLE unclustered RENAME TO events;
 CREATE INDEX events_payment ON events (payment, number);
@@ -39,7 +40,8 @@ CREATE TABLE unclustered (
 	answer      {{bytes}},
 	PRIMARY KEY (project_id, number)
 );
-INSERT INTO unclustered SELECT * FROM callbacks;
+INSERT INTO unclustered (project_id, number, payment, state, url, lane, attempts, scheduled, next_at, lease, created_at, last_at, duration, http_status, error, answer)
+	SELECT project_id, number, payment, state, url, lane, attempts, scheduled, next_at, lease, created_at, last_at, duration, http_status, error, answer FROM callbacks;
 DROP TABLE callbacks;
 ALTER TABLE unclustered RENAME TO callbacks;
 CREATE INDEX callbacks_due ON callbacks (lane, next_at) WHERE next_at IS NOT NULL;
