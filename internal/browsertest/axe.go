@@ -25,24 +25,34 @@ func (v Violation) String() string {
 	return fmt.Sprintf("%s (%s): %s: %s\n%s", v.Rule, v.Impact, v.Help, strings.Join(v.Targets, ", "), v.Advice)
 }
 
-// judge runs the rules of WCAG 2.0, 2.1 and 2.2, levels A and AA. Nothing is loaded: style sheets of the page's own
-// origin can be read as they are.
+// judge runs some rules. Nothing is loaded: style sheets of the page's own origin can be read as they are.
 const judge = `axe.run(document, {
-		runOnly: {type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
+		runOnly: %s,
 		resultTypes: ["violations"], preload: false,
 	}).then((found) => found.violations.map((v) => ({
 		id: v.id, impact: v.impact || "", help: v.help, advice: v.nodes[0].failureSummary || "",
 		targets: v.nodes.map((n) => n.target.flat().join(" ")),
 	})))`
 
-// Axe returns what axe-core finds wrong with the page as it stands, by WCAG 2.2 AA; what is folded or hidden is not
-// judged. The page's own content policy does not keep axe-core out, and is not weakened by it.
+// Axe returns what axe-core finds wrong with the page as it stands, by the rules of WCAG 2.0, 2.1 and 2.2, levels A and AA;
+// what is folded or hidden is not judged. The page's own content policy does not keep axe-core out, and is not weakened by it.
 func (p *Page) Axe() []Violation {
+	p.t.Helper()
+	return p.axe(`{type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}`)
+}
+
+// Contrast is Axe for the one thing in which a page differs that shows itself in other colours (Scheme).
+func (p *Page) Contrast() []Violation {
+	p.t.Helper()
+	return p.axe(`{type: "rule", values: ["color-contrast"]}`)
+}
+
+func (p *Page) axe(rules string) []Violation {
 	p.t.Helper()
 	if !Eval[bool](p, `typeof axe === "object"`) {
 		p.Do(chromedp.Evaluate[chromedp.Void](axe))
 	}
-	found, err := chromedp.Run(p.ctx, chromedp.Evaluate[[]Violation](judge, chromedp.EvalAwaitPromise))
+	found, err := chromedp.Run(p.ctx, chromedp.Evaluate[[]Violation](fmt.Sprintf(judge, rules), chromedp.EvalAwaitPromise))
 	if err != nil {
 		p.t.Fatalf("browsertest: axe-core: %v", err)
 	}

@@ -9,6 +9,7 @@ package browsertest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"os"
@@ -147,22 +148,36 @@ func (b *Browser) Open(t testing.TB, v View) *Page {
 	return p
 }
 
-// emulate makes a tab report what it does, and look as v says.
-func (v View) emulate(ctx context.Context, tab *chromedp.Target) error {
+// media is what a system says that prefers dark or light colours.
+func media(dark bool) emulation.SetEmulatedMediaParams {
 	scheme := "light"
-	if v.Dark {
+	if dark {
 		scheme = "dark"
 	}
-	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+	return emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: scheme},
 		{Name: "prefers-reduced-motion", Value: "reduce"},
 	}}
+}
+
+// Scheme has the system prefer other colours, as it does at nightfall: the page stays.
+func (p *Page) Scheme(dark bool) {
+	p.t.Helper()
+	p.Do(chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, media(dark))
+		return err
+	}))
+	p.WaitFor(fmt.Sprintf(`matchMedia("(prefers-color-scheme: dark)").matches === %v`, dark))
+}
+
+// emulate makes a tab report what it does, and look as v says.
+func (v View) emulate(ctx context.Context, tab *chromedp.Target) error {
 	_, err := cdp.Call(ctx, tab, network.Enable, network.EnableParams{})
 	if err == nil {
 		_, err = cdp.Call(ctx, tab, log.Enable, cdp.Empty{})
 	}
 	if err == nil {
-		_, err = cdp.Call(ctx, tab, emulation.SetEmulatedMedia, media)
+		_, err = cdp.Call(ctx, tab, emulation.SetEmulatedMedia, media(v.Dark))
 	}
 	if err == nil && v.NoScript {
 		_, err = cdp.Call(ctx, tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})

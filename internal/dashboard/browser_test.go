@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -143,19 +142,14 @@ func submit(p *browsertest.Page, field string) {
 	p.WaitFor(`document.documentElement.dataset.old !== "yes" && document.readyState === "complete"`)
 }
 
-// looks are the ways in which each page is looked at. The first two are always, and pictured; the others too where
-// pictures are taken.
+// looks are the ways in which each page is looked at: once loaded in either width, then in the other colours.
 var looks = []struct {
-	name string
-	view browsertest.View
+	name, other string
+	view        browsertest.View
 }{
-	{"wide-light", browsertest.View{Width: 1440, Height: 900}},
-	{"narrow-dark", browsertest.View{Width: 390, Height: 844, Dark: true}},
-	{"wide-dark", browsertest.View{Width: 1440, Height: 900, Dark: true}},
-	{"narrow-light", browsertest.View{Width: 390, Height: 844}},
+	{"wide-light", "wide-dark", browsertest.View{Width: 1440, Height: 900}},
+	{"narrow-dark", "narrow-light", browsertest.View{Width: 390, Height: 844, Dark: true}},
 }
-
-const pictured = 2 // of the looks
 
 // gallery is what the pages are shown over.
 type gallery struct {
@@ -282,22 +276,35 @@ func TestEveryPageInBrowser(t *testing.T) {
 			if page.empty {
 				g = empty
 			}
-			for k, look := range looks {
-				if k < pictured || os.Getenv(browsertest.Screenshots) != "" {
-					t.Run(look.name, func(t *testing.T) { g.look(t, chromium.Open(t, look.view), page, "en", look.name, k < pictured) })
-				}
+			for _, look := range looks {
+				t.Run(look.name, func(t *testing.T) {
+					p := chromium.Open(t, look.view)
+					g.look(t, p, page, "en", look.name)
+					inOtherColours(t, p, !look.view.Dark)
+					p.Screenshot("dashboard-"+page.name+"-"+look.other, true)
+				})
 			}
 			for _, lang := range languages {
 				if page.faces && lang != "en" {
-					t.Run(lang, func(t *testing.T) { g.look(t, chromium.Open(t, looks[0].view), page, lang, lang, true) })
+					t.Run(lang, func(t *testing.T) { g.look(t, chromium.Open(t, looks[0].view), page, lang, lang) })
 				}
 			}
 		})
 	}
 }
 
-// look shows a page and judges it.
-func (g *gallery) look(t *testing.T, p *browsertest.Page, page shown, lang, name string, picture bool) {
+// inOtherColours judges the page that is open after the system's colours have changed.
+func inOtherColours(t *testing.T, p *browsertest.Page, dark bool) {
+	theme := map[bool]string{true: "dark", false: "light"}[dark]
+	p.Scheme(dark)
+	p.WaitFor(fmt.Sprintf(`document.documentElement.dataset.bsTheme === %q`, theme))
+	for _, v := range p.Contrast() {
+		t.Errorf("%s: %s", theme, v)
+	}
+}
+
+// look shows a page, judges it and takes its picture.
+func (g *gallery) look(t *testing.T, p *browsertest.Page, page shown, lang, name string) {
 	token := "none"
 	if page.as != "" {
 		token = g.session(page.as, lang)
@@ -323,9 +330,7 @@ func (g *gallery) look(t *testing.T, p *browsertest.Page, page shown, lang, name
 	for _, v := range p.Axe() {
 		t.Errorf("%s", v)
 	}
-	if picture {
-		p.Screenshot("dashboard-"+page.name+"-"+name, true)
-	}
+	p.Screenshot("dashboard-"+page.name+"-"+name, true)
 }
 
 // pathOf is a page's path with the names of places replaced.
