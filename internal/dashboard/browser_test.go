@@ -57,6 +57,8 @@ var everyPage = []shown{
 	{name: "payments-nothing", path: "/payments?from=&q=nothing-has-this-name", as: staff.Support},
 	{name: "payments-faulty", path: "/payments?from=yesterday", as: staff.Support},
 	{name: "payments-empty", path: "/payments", as: staff.Support, empty: true},
+	{name: "payments-open", path: "/payments?from=&open={open-success}&open={open-603}", as: staff.MerchantAdmin, faces: true},
+	{name: "payments-open-missing", path: "/payments?from=&open=220.1", as: staff.Support},
 	{name: "payment", path: "{success}", as: staff.MerchantAdmin, faces: true},
 	{name: "payment-refused", path: "{20102}", as: staff.Support},
 	{name: "payment-disputed", path: "{603}", as: staff.Finance},
@@ -202,6 +204,9 @@ func fullGallery(t *testing.T) *gallery {
 		t.Fatal(err)
 	}
 	g := newGallery(t, newSiteOver(t, database, freshFor(t, time.Hour)))
+	if err := g.Store.FollowJournal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	g.findPayouts()
 	g.addPeople()
 	g.payByHand()
@@ -227,7 +232,7 @@ func (g *gallery) findPayouts() {
 		if d.State == store.CallbackGivenUp {
 			name = "given-up"
 		}
-		g.places[name] = fmt.Sprintf("/payments/210/%d", v.Payment.ID)
+		g.places[name], g.places["open-"+name] = fmt.Sprintf("/payments/210/%d", v.Payment.ID), fmt.Sprintf("210.%d", v.Payment.ID)
 	}
 }
 

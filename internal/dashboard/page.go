@@ -134,7 +134,7 @@ func (v *visit) write(status int, page, block string, p Page) error {
 	if v.user != nil {
 		view.Theme = v.user.Theme
 	}
-	if block == "layout.html" {
+	if block == "layout.html" || block == "panel-alone" {
 		view.Notice = v.takeNotice()
 	}
 	var out bytes.Buffer // whole, so that a fault in the middle does not show half a page

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"html/template"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -14,7 +16,7 @@ import (
 	"flashpay/internal/store"
 )
 
-// paymentData is what a payment's page shows.
+// paymentData is what is shown about a payment, on its own page and beside the list.
 type paymentData struct {
 	Project       *merchant.Project
 	Payment       *payout.Payment
@@ -22,9 +24,10 @@ type paymentData struct {
 	Timeline      []timelineLine
 	Discrepancies []store.Discrepancy
 	Callbacks     []callbackView
-	Here          string // of this page, without what it came from
-	List          string // the register, as it was when this page was opened
-	ListQuery     string
+	Here          string // the payment's own page, without what it came from
+	List          string // the register, as it was when that page was opened
+	ListQuery     string // the register's, to come back to after an act
+	Beside        bool   // it is shown beside the list
 	Once          string
 	left          time.Duration
 }
@@ -49,13 +52,18 @@ type callbackView struct {
 	Body string // indented
 }
 
-// readPayment finds the payment that a path names, among those that the user sees.
+// readPayment finds the payment that the path names, among those that the user sees.
 func (v *visit) readPayment() (*merchant.Project, *store.View, error) {
-	project, err := v.project(v.r.PathValue("project"))
+	return v.payment(v.r.PathValue("project"), v.r.PathValue("id"))
+}
+
+// payment finds a payment among those that the user sees.
+func (v *visit) payment(projectID, paymentID string) (*merchant.Project, *store.View, error) {
+	project, err := v.project(projectID)
 	if err != nil {
 		return nil, nil, err
 	}
-	id, err := strconv.ParseInt(v.r.PathValue("id"), 10, 64)
+	id, err := strconv.ParseInt(paymentID, 10, 64)
 	if err != nil {
 		return nil, nil, errNotFound
 	}
@@ -63,37 +71,67 @@ func (v *visit) readPayment() (*merchant.Project, *store.View, error) {
 	return project, view, err
 }
 
-func servePayment(d *Dashboard, v *visit) error {
+// servePayment shows a payment on a page of its own: the address that stays.
+func servePayment(_ *Dashboard, v *visit) error {
 	project, view, err := v.readPayment()
 	if err != nil {
 		return err
 	}
-	p := &view.Payment
-	data := &paymentData{
-		Project: project, Payment: p, Here: paymentAddress(p.ProjectID, p.ID, ""), List: v.back(), ListQuery: v.r.URL.Query().Get("list"), Once: newForm().Once,
-	}
-	lines, err := d.Store.Journal(v.ctx(), p.ProjectID, p.ID)
+	data, err := v.paymentData(project, view)
 	if err != nil {
 		return err
+	}
+	data.List, data.ListQuery = v.back(), v.r.URL.Query().Get("list")
+	return v.render("payment", Page{Title: v.t("payments.payment_title", "id", view.Payment.PaymentID), Data: data, Wide: true})
+}
+
+// paymentData reads all that is shown about a payment.
+func (v *visit) paymentData(project *merchant.Project, view *store.View) (*paymentData, error) {
+	p, s := &view.Payment, v.d.Store
+	data := &paymentData{Project: project, Payment: p, Here: paymentAddress(p.ProjectID, p.ID, ""), Once: newForm().Once}
+	lines, err := s.Journal(v.ctx(), p.ProjectID, p.ID)
+	if err != nil {
+		return nil, err
 	}
 	for _, l := range lines {
 		data.Timeline = append(data.Timeline, timelineOf(v, l))
 	}
-	if data.Discrepancies, err = d.Store.PaymentDiscrepancies(v.ctx(), p.ProjectID, p.ID); err != nil {
-		return err
+	if data.Discrepancies, err = s.PaymentDiscrepancies(v.ctx(), p.ProjectID, p.ID); err != nil {
+		return nil, err
 	}
-	callbacks, err := d.Store.PaymentCallbacks(v.ctx(), p.ProjectID, p.ID)
+	callbacks, err := s.PaymentCallbacks(v.ctx(), p.ProjectID, p.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, c := range callbacks {
 		data.Callbacks = append(data.Callbacks, callbackView{c, indented(c.Job.Body().AppendJSON(nil))})
 	}
 	for _, o := range view.Operations {
 		data.Operations = append(data.Operations, operationView{o, payout.Message(o.Code), adviceFor(p, &o, data.Discrepancies)})
-		data.left = o.ThresholdAt.Sub(d.Store.Now())
+		data.left = o.ThresholdAt.Sub(s.Now())
 	}
-	return v.render("payment", Page{Title: v.t("payments.payment_title", "id", p.PaymentID), Data: data, Wide: true})
+	return data, nil
+}
+
+// Head begins a heading below the payment's own, and End ends it: beside the list all of them stand one level lower, under
+// the list's. The id is empty where nothing names the heading.
+func (data *paymentData) Head(depth int, id string) template.HTML {
+	if id != "" {
+		id = ` id="` + template.HTMLEscapeString(id) + `"`
+	}
+	return template.HTML("<" + data.heading(depth) + id + ">")
+}
+
+// End ends a heading.
+func (data *paymentData) End(depth int) template.HTML {
+	return template.HTML("</" + data.heading(depth) + ">")
+}
+
+func (data *paymentData) heading(depth int) string {
+	if data.Beside {
+		depth++
+	}
+	return "h" + strconv.Itoa(1+depth)
 }
 
 // Left is the time to the threshold; zero once it has passed.
@@ -243,5 +281,11 @@ func serveResend(d *Dashboard, v *visit) error {
 	case err != nil:
 		return err
 	}
-	return v.redirect(paymentAddress(project.ID, p.ID, "?"+f.Get("list")), "payments.resent", "number", number)
+	if f.Get("beside") == "" {
+		return v.redirect(paymentAddress(project.ID, p.ID, "?"+f.Get("list")), "payments.resent", "number", number)
+	}
+	// Not by HX-Redirect, which would load the list anew: htmx follows this one, and gets the panel.
+	v.leaveNotice("payments.resent", []any{"number", number})
+	http.Redirect(v.w, v.r, localPath("/payments"+withQuery(f.Get("list"))), http.StatusSeeOther)
+	return nil
 }

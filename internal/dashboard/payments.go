@@ -44,14 +44,18 @@ type registerData struct {
 	Totals   string
 	Here     string // the register as it is shown
 	Query    string // the filter in the address, to be saved
+	Reset    string // without the filter
 	Columned []columnChoice
 	Choices  *filterChoices
+	Panel    *panelData // nil: nothing is open beside the list
 	Once     string
 }
 
 // registerRow is a row of the register.
 type registerRow struct {
-	Href  string
+	Name  string // of the payment, in addresses
+	Href  string // opens it beside the list
+	On    bool   // it is the one that is shown there
 	Cells []cell
 }
 
@@ -66,15 +70,24 @@ type savedFilter struct {
 	On         bool
 }
 
-// serveRegister shows a page of the register. Its address holds everything: filter, place and columns.
+// serveRegister shows a page of the register. Its address holds everything: filter, place, columns, and what is open beside
+// the list.
 func serveRegister(d *Dashboard, v *visit) error {
 	if tidy := tidied(v.r.URL.Query()); tidy != v.r.URL.RawQuery && hasEmpty(v.r.URL.Query()) {
 		http.Redirect(v.w, v.r, "/payments"+withQuery(tidy), http.StatusSeeOther)
 		return nil
 	}
 	l := readListing(v)
-	data := &registerData{listing: l, Here: l.address(l.placed()), Query: l.query().Encode(), Choices: v.filterChoices(), Once: newForm().Once}
+	if v.asksFor(panelID) {
+		return servePanel(v, l)
+	}
+	data := &registerData{
+		listing: l, Here: l.opening(l.open), Query: l.query().Encode(), Reset: registerAddress(nil, l.open.named()), Choices: v.filterChoices(), Once: newForm().Once,
+	}
 	var err error
+	if data.Panel, err = v.readPanel(l); err != nil {
+		return err
+	}
 	if data.Columns, err = v.columns(); err != nil {
 		return err
 	}
@@ -89,7 +102,11 @@ func serveRegister(d *Dashboard, v *visit) error {
 		}
 	}
 	data.Export, data.Totals = "/payments/export"+withQuery(data.Query), "/payments/totals"+withQuery(data.Query)
-	return v.render("payments", Page{Title: v.t("payments.title"), Form: l.Form, Data: data, Wide: true})
+	title := v.t("payments.title")
+	if data.Panel != nil {
+		title = data.Panel.Title
+	}
+	return v.render("payments", Page{Title: title, Form: l.Form, Data: data, Wide: true})
 }
 
 // read reads the page of rows.
@@ -107,7 +124,7 @@ func (data *registerData) read(v *visit) error {
 		}
 	}
 	for i := range out.Rows {
-		data.Rows = append(data.Rows, rowOf(v, data.Columns, &out.Rows[i], data.Here))
+		data.Rows = append(data.Rows, rowOf(v, l, data.Columns, &out.Rows[i]))
 	}
 	older, newer := "", ""
 	if n := len(out.Rows); n > 0 {

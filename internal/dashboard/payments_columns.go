@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"cmp"
-	"errors"
 	"html/template"
 	"net/url"
 	"slices"
@@ -134,8 +133,9 @@ func columnsOf(names []string) (out []column) {
 	return out
 }
 
-func rowOf(v *visit, columns []column, r *store.RegisterRow, back string) registerRow {
-	row := registerRow{Href: paymentAddress(r.ProjectID, r.ID, back)}
+func rowOf(v *visit, l *listing, columns []column, r *store.RegisterRow) registerRow {
+	name := tabName(r.ProjectID, r.ID)
+	row := registerRow{Name: name, Href: l.opening(l.open.with(name)), On: name == l.open.shown}
 	for _, c := range columns {
 		row.Cells = append(row.Cells, cell{Label: v.t(c.Word()), Num: c.Num, HTML: c.show(v, r)})
 	}
@@ -188,9 +188,5 @@ func serveSaveColumns(d *Dashboard, v *visit) error {
 	if len(kept) > 0 {
 		q.Set("columns", strings.Join(kept, ","))
 	}
-	return v.redirect(localPath("/payments"+withQuery(q.Encode())), "payments.columns_saved")
-}
-
-func isAny(err error, kinds ...error) bool {
-	return slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) })
+	return v.redirect(registerAddress(q, f.Values["open"]), "payments.columns_saved")
 }

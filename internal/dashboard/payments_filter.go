@@ -26,6 +26,7 @@ type listing struct {
 	place    *store.Cursor
 	newer    bool
 	columns  string // as the address names them; empty: the user's
+	open     tabs
 }
 
 // filterNames are the members of an address that choose payments.
@@ -34,7 +35,7 @@ var filterNames = []string{"q", "from", "to", "project", "status", "situation", 
 // readListing reads the address. What cannot be read is a fault of its field, and nothing is listed then.
 func readListing(v *visit) *listing {
 	given := v.r.URL.Query()
-	l := &listing{Form: newForm(), Projects: v.projects(), columns: given.Get("columns")}
+	l := &listing{Form: newForm(), Projects: v.projects(), columns: given.Get("columns"), open: readTabs(given["open"])}
 	for _, name := range filterNames {
 		if values := slices.DeleteFunc(given[name], func(s string) bool { return strings.TrimSpace(s) == "" }); len(values) > 0 {
 			l.Form.Values[name] = values
@@ -158,12 +159,12 @@ func (l *listing) placed() url.Values {
 	return url.Values{"older": {l.place.String()}}
 }
 
-// addressOf is the register under another query, with the columns that the address names.
+// addressOf is the register under another query, with the columns that the address names, and what is open beside it.
 func (l *listing) addressOf(q url.Values) string {
 	if l.columns != "" {
 		q.Set("columns", l.columns)
 	}
-	return "/payments" + withQuery(q.Encode())
+	return registerAddress(q, l.open.named())
 }
 
 // Filtered tells whether the filter leaves anything out.
@@ -218,7 +219,8 @@ func (l *listing) saved(v *visit) ([]savedFilter, error) {
 	var out []savedFilter
 	here := l.query().Encode()
 	for _, f := range all {
-		out = append(out, savedFilter{Name: f.Name, Href: localPath("/payments" + withQuery(f.Query)), On: f.Query == here})
+		q, _ := url.ParseQuery(f.Query) // what can be read of it
+		out = append(out, savedFilter{Name: f.Name, Href: registerAddress(q, l.open.named()), On: f.Query == here})
 	}
 	return out, err
 }
@@ -280,7 +282,6 @@ func serveSaveFilter(d *Dashboard, v *visit) error {
 		return err
 	}
 	name, query := f.Get("name"), f.Get("query")
-	back := localPath("/payments" + withQuery(query))
 	values, err := url.ParseQuery(query)
 	if err != nil || name == "" || len([]rune(name)) > 60 || len(query) > maxQuery {
 		return &userError{ID: "payments.fault_save"}
@@ -297,7 +298,7 @@ func serveSaveFilter(d *Dashboard, v *visit) error {
 		}
 		return err
 	}
-	return v.redirect(back, "payments.filter_saved", "name", name)
+	return v.redirect(registerAddress(values, f.Values["open"]), "payments.filter_saved", "name", name)
 }
 
 // serveDropFilter deletes a saved filter.

@@ -178,11 +178,12 @@ func TestRegisterPagesByKey(t *testing.T) {
 	}
 	again := b.get(third.link("Previous")).says("p069", "p020").saysNot("p070")
 	b.get(again.link("Previous")).says("p119", "p070").saysNot("p069")
-	if !strings.Contains(second.link("p042"), "list=") {
+	open := b.get(second.link("p042")).says("Payment p042", "p069", "p020").saysNot("p070", "p019")
+	if !strings.Contains(open.link("On its own page"), "list=") {
 		t.Error("a payment's page does not know where it was opened")
 	}
-	b.get(second.link("p042")).says("Payment p042")
-	b.get(b.get(second.link("p042")).link("Back to the list")).says("p069", "p020")
+	b.get(b.get(open.link("On its own page")).link("Back to the list")).says("Payment p042", "p069", "p020")
+	b.get(open.link("Back to the list")).saysNot("Payment p042").says("p069", "p020")
 }
 
 func TestSearchLeadsToThePayment(t *testing.T) {

@@ -107,6 +107,9 @@ func (v *visit) actor() string { return v.user.Actor() }
 // isFragment tells whether htmx asks for a part of a page.
 func (v *visit) isFragment() bool { return v.r.Header.Get("HX-Request") == "true" }
 
+// asksFor tells whether htmx asks for what it will put into the element with the id.
+func (v *visit) asksFor(id string) bool { return v.isFragment() && v.r.Header.Get("HX-Target") == id }
+
 // project finds a project that the user may see; errNotFound for all others, whether they exist or not.
 func (v *visit) project(id string) (*merchant.Project, error) {
 	n, err := strconv.ParseInt(id, 10, 64)

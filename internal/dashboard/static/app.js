@@ -1,5 +1,7 @@
 // What pages do beyond HTML and htmx. Everything works without it.
 (() => {
+  const isField = (element) => /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName)
+
   // A form is sent once: its buttons rest until the answer is here. The server would do a second one only once, too.
   document.addEventListener('submit', (event) => {
     const form = event.target
@@ -54,10 +56,66 @@
     if (event.target.closest('[data-close]')) event.target.closest('dialog')?.close()
   })
 
+  // Payments open in a panel beside the list. htmx exchanges the panel alone, so the list follows here: its links carry what
+  // is open, the row that is shown is marked, and the list stays where it was while it becomes narrower or wider.
+  const panel = () => document.querySelector('#panel > .panel')
+  const rowOf = (name) => document.querySelector(`.register a[data-open="${CSS.escape(name ?? '')}"]`)
+  const listed = () => document.querySelector('.register-quick').checkVisibility() // a narrow window shows one of the two
+  const followPanel = () => {
+    const shown = panel()?.dataset.shown
+    const open = new Set(new URLSearchParams(location.search).getAll('open'))
+    for (const link of document.querySelectorAll('.register-list a[href]')) {
+      const url = new URL(link.href)
+      if (url.pathname !== '/payments') continue
+      const own = link.dataset.open
+      url.searchParams.delete('open')
+      for (const name of own ? [...open, own] : open) url.searchParams.append('open', name)
+      link.href = url
+      if (own) own === shown ? link.setAttribute('aria-current', 'true') : link.removeAttribute('aria-current')
+    }
+  }
+  // htmx has read the links when they came.
+  document.addEventListener('htmx:configRequest', (event) => {
+    const { elt } = event.detail
+    if (elt.dataset.open) event.detail.path = elt.pathname + elt.search
+  })
+  let before = {}
+  document.addEventListener('htmx:beforeSwap', (event) => {
+    const { target, xhr, requestConfig: { elt } } = event.detail
+    if (target.id !== 'panel') return
+    // What is no panel, such as a fault or the sign-in, is a page: the browser asks for it as it would without htmx.
+    if (xhr.status >= 400 || /^<!doctype/i.test(xhr.response)) {
+      event.detail.shouldSwap = false
+      elt.localName === 'form' ? HTMLFormElement.prototype.submit.call(elt) : location.assign(elt.href)
+      return
+    }
+    const shown = panel()?.dataset.shown
+    const row = rowOf(elt.dataset.open ?? shown)
+    before = { shown, row, top: row?.getBoundingClientRect().top, listed: listed(), y: listed() ? scrollY : before.y }
+  })
+  document.addEventListener('htmx:afterSwap', (event) => {
+    if (event.target.id !== 'panel') return
+    htmx.process(event.target) // which htmx would do a moment later: a quick second act would load a whole page
+    followPanel()
+    if (!listed()) scrollTo(0, 0)
+    else if (!before.listed) scrollTo(0, before.y ?? 0)
+    else if (before.row) scrollBy(0, before.row.getBoundingClientRect().top - before.top)
+    const focused = panel()?.querySelector('.panel-notice, #panel-title') ?? rowOf(before.shown) ?? document.getElementById('main')
+    focused.focus()
+  })
+  document.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape' || isField(event.target) || document.querySelector('dialog[open], :popover-open')) return
+    document.querySelector('.panel-tabs [aria-current] + .panel-close')?.click()
+  })
+  // A row is chosen anywhere, unless a text in it is being selected.
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest('.register tbody tr')?.querySelector('a[data-open]')
+    if (link && !event.target.closest('a') && getSelection().isCollapsed) link.click()
+  })
+
   // The slash key leads to the search, as in many sites that are used all day.
   document.addEventListener('keydown', (event) => {
-    const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)
-    if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return
+    if (event.key !== '/' || isField(event.target) || event.ctrlKey || event.metaKey || event.altKey) return
     const search = document.getElementById('search')
     if (search) {
       event.preventDefault()
