@@ -132,6 +132,24 @@ func TestSessionIsWrittenAtMostOnceAMinute(t *testing.T) {
 	})
 }
 
+// A page that asks by itself does not keep a session alive whose user has left.
+func TestWatchingIsNoUse(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		token := w.begin(w.user("aida@example.kg", 1, staff.Operations))
+		for range 59 {
+			time.Sleep(time.Minute)
+			if _, err := w.Watch(t.Context(), token); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		if _, err := w.Watch(t.Context(), token); !errors.Is(err, access.ErrNoSession) {
+			t.Errorf("after an hour without use: %v", err)
+		}
+	})
+}
+
 func TestResumeRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -66,17 +66,26 @@ func (s *Service) device(from Client) *store.Device {
 // Resume finds the session of a cookie's token, with its user's rights as of now. ErrNoSession where there is none that
 // is signed in with both factors, unexpired, of an active user.
 func (s *Service) Resume(ctx context.Context, token string) (*Session, error) {
+	session, err := s.Watch(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if s.store.Now().Sub(session.SeenAt) >= time.Minute {
+		if err := s.store.SeenSession(ctx, session.ID); err != nil {
+			return nil, err
+		}
+	}
+	return session, nil
+}
+
+// Watch is Resume for what a page asks by itself: nobody uses the session by it, and it ends when nobody does.
+func (s *Service) Watch(ctx context.Context, token string) (*Session, error) {
 	session, err := s.resume(ctx, token)
 	if err != nil {
 		return nil, err
 	}
 	if session.pending {
 		return nil, ErrNoSession
-	}
-	if s.store.Now().Sub(session.SeenAt) >= time.Minute {
-		if err := s.store.SeenSession(ctx, session.ID); err != nil {
-			return nil, err
-		}
 	}
 	return session, nil
 }

@@ -67,7 +67,11 @@ func (v *visit) admit(rt *route) error {
 
 // identify finds the session, if there is one, and takes the user's language and zone from it.
 func (v *visit) identify() error {
-	session, err := v.d.Access.Resume(v.r.Context(), v.sessionToken())
+	resume := v.d.Access.Resume
+	if v.r.Header.Get(pollHeader) != "" {
+		resume = v.d.Access.Watch
+	}
+	session, err := resume(v.r.Context(), v.sessionToken())
 	if errors.Is(err, access.ErrNoSession) {
 		return nil
 	}
@@ -103,6 +107,9 @@ func (v *visit) address() netip.Addr { return wire.ClientAddress(v.r, v.d.Truste
 
 // actor names the user in the audit log.
 func (v *visit) actor() string { return v.user.Actor() }
+
+// pollHeader is set by what a page asks by itself, again and again.
+const pollHeader = "Poll"
 
 // isFragment tells whether htmx asks for a part of a page.
 func (v *visit) isFragment() bool { return v.r.Header.Get("HX-Request") == "true" }
