@@ -26,14 +26,14 @@ callback whose numbers have no gaps; with --bank-url also that the bank executed
 runs beside a working server and only reads. The exit code is 1 where something does not hold; what does not is named.
 
   flashpay audit --database sqlite:flashpay.db
-  flashpay audit --database sqlite:flashpay.db --bank-url http://127.0.0.1:8083 --json`
+  flashpay audit --database sqlite:flashpay.db --bank-url http://127.0.0.1:8084 --json`
 }
 
 // Run audits the database.
 func (c *auditCmd) Run(a *app) error {
 	if c.BankURL != "" {
 		if u, err := url.Parse(c.BankURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return usagef("--bank-url=%s: want an address such as http://127.0.0.1:8083", c.BankURL)
+			return usagef("--bank-url=%s: want an address such as http://127.0.0.1:8084", c.BankURL)
 		}
 	}
 	return c.with(a, func(s *store.Store) error {

@@ -13,7 +13,7 @@ import (
 )
 
 type bankCmd struct {
-	Listen      string        `var:"FLASHPAY_BANK" default:"127.0.0.1:8083" placeholder:"ADDR" help:"Where to listen; port 0 takes a free one. Default: 127.0.0.1:8083."`
+	Listen      string        `var:"FLASHPAY_BANK" default:"127.0.0.1:8084" placeholder:"ADDR" help:"Where to listen; port 0 takes a free one. Default: 127.0.0.1:8084."`
 	State       string        `var:"FLASHPAY_BANK_STATE" secret:"" placeholder:"PATH" help:"The bank's books: the path of a SQLite file, or postgres://…, where they stand in the schema sandbox_bank."`
 	NoDedup     bool          `name:"no-dedup" help:"Execute a key that comes again once more, so that a double payment shows."`
 	ReturnAfter time.Duration `name:"return-after" default:"10s" placeholder:"10s" help:"When the money of accounts that end in 0012 comes back. Default: 10s."`
@@ -26,9 +26,9 @@ func (c *bankCmd) Help() string {
 	return `A bank for test projects. The last four characters of the account choose what it does; GET /transfers lists, as JSON lines,
 how often each transfer was submitted and executed. When it listens it prints one line of JSON.
 
-  flashpay bank --listen 127.0.0.1:8083 --state bank.db
-  {"ready":true,"bank":"http://127.0.0.1:8083"}
-  flashpay serve --database sqlite:flashpay.db --bank-url http://127.0.0.1:8083`
+  flashpay bank --listen 127.0.0.1:8084 --state bank.db
+  {"ready":true,"bank":"http://127.0.0.1:8084"}
+  flashpay serve --database sqlite:flashpay.db --bank-url http://127.0.0.1:8084`
 }
 
 // Run serves until the program is asked to stop.

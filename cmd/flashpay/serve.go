@@ -129,7 +129,7 @@ func (c *serveCmd) platform(a *app) (*platformConfig, error) {
 func checkAddress(flag, text string) error {
 	u, err := url.Parse(text)
 	if text != "" && (err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https") {
-		return usagef("%s=%s: want an address such as http://127.0.0.1:8083", flag, text)
+		return usagef("%s=%s: want an address such as http://127.0.0.1:8084", flag, text)
 	}
 	return nil
 }

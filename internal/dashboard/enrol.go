@@ -101,11 +101,7 @@ func (v *visit) newFactor(f *Form, session *access.Session) (added *access.Added
 }
 
 func serveEnrol(_ *Dashboard, v *visit) error {
-	f, err := v.form()
-	if err != nil {
-		return err
-	}
-	session, err := v.pending()
+	f, session, err := v.pendingForm()
 	if err != nil {
 		return err
 	}

@@ -94,11 +94,7 @@ func serveFundsForm(_ *Dashboard, v *visit) error {
 }
 
 func serveFundsAsk(d *Dashboard, v *visit) error {
-	p, err := v.project(v.r.PathValue("project"))
-	if err != nil {
-		return err
-	}
-	f, err := v.form()
+	p, f, err := v.projectForm()
 	if err != nil {
 		return err
 	}

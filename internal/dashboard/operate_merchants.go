@@ -78,6 +78,14 @@ func (v *visit) merchant() (*merchant.Merchant, error) {
 	return m, nil
 }
 
+// merchantForm finds the merchant of the path, and reads what is posted about it.
+func (v *visit) merchantForm() (m *merchant.Merchant, f *Form, err error) {
+	if m, err = v.merchant(); err == nil {
+		f, err = v.form()
+	}
+	return m, f, err
+}
+
 func (v *visit) merchantsPage() merchantsPage {
 	page := merchantsPage{desk: v.desk("merchants")}
 	for _, m := range v.d.Store.Merchants() {
@@ -130,11 +138,7 @@ func serveMerchant(_ *Dashboard, v *visit) error {
 }
 
 func serveMerchantRename(d *Dashboard, v *visit) error {
-	m, err := v.merchant()
-	if err != nil {
-		return err
-	}
-	f, err := v.form()
+	m, f, err := v.merchantForm()
 	if err != nil {
 		return err
 	}
@@ -165,11 +169,7 @@ func (v *visit) checkStop(f *Form) error {
 }
 
 func serveMerchantStop(d *Dashboard, v *visit) error {
-	m, err := v.merchant()
-	if err != nil {
-		return err
-	}
-	f, err := v.form()
+	m, f, err := v.merchantForm()
 	if err != nil {
 		return err
 	}
@@ -188,11 +188,7 @@ func serveMerchantStop(d *Dashboard, v *visit) error {
 }
 
 func serveProjectStop(d *Dashboard, v *visit) error {
-	p, err := v.project(v.r.PathValue("project"))
-	if err != nil {
-		return err
-	}
-	f, err := v.form()
+	p, f, err := v.projectForm()
 	if err != nil {
 		return err
 	}
@@ -223,11 +219,7 @@ func serveProjectForm(_ *Dashboard, v *visit) error {
 
 // serveProjectCreate makes a project. Its name and address are checked as those of every project are.
 func serveProjectCreate(d *Dashboard, v *visit) error {
-	m, err := v.merchant()
-	if err != nil {
-		return err
-	}
-	f, err := v.form()
+	m, f, err := v.merchantForm()
 	if err != nil {
 		return err
 	}

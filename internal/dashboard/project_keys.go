@@ -74,11 +74,7 @@ func (v *visit) newSecret(projectID int64, once string) string {
 const maxLabel = 100
 
 func serveKeyAdd(d *Dashboard, v *visit) error {
-	p, err := v.project(v.r.PathValue("project"))
-	if err != nil {
-		return err
-	}
-	f, err := v.form()
+	p, f, err := v.projectForm()
 	if err != nil {
 		return err
 	}

@@ -90,6 +90,14 @@ type versionsPage struct {
 	First, Next string // addresses; empty: there is none
 }
 
+// projectForm finds the project of the path, and reads what is posted about it.
+func (v *visit) projectForm() (p *merchant.Project, f *Form, err error) {
+	if p, err = v.project(v.r.PathValue("project")); err == nil {
+		f, err = v.form()
+	}
+	return p, f, err
+}
+
 func serveVersions(d *Dashboard, v *visit) error {
 	p, err := v.project(v.r.PathValue("project"))
 	if err != nil {

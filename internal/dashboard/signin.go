@@ -207,6 +207,14 @@ func (v *visit) pending() (*access.Session, error) {
 	return session, err
 }
 
+// pendingForm reads a form of a sign-in that has begun, and finds its session; a nil one as pending has it.
+func (v *visit) pendingForm() (f *Form, session *access.Session, err error) {
+	if f, err = v.form(); err == nil {
+		session, err = v.pending()
+	}
+	return f, session, err
+}
+
 // startAgain sends a browser whose sign-in took too long back to its beginning, with what it had kept.
 func (v *visit) startAgain(f *Form) error {
 	o := v.onward(f)
@@ -293,11 +301,7 @@ func (v *visit) proof(f *Form, session *access.Session) (tokens access.Tokens, s
 }
 
 func serveFactor(_ *Dashboard, v *visit) error {
-	f, err := v.form()
-	if err != nil {
-		return err
-	}
-	session, err := v.pending()
+	f, session, err := v.pendingForm()
 	if err != nil {
 		return err
 	}
