@@ -25,7 +25,7 @@ func (p *platform) startDashboard(ctx context.Context) error {
 		return err
 	}
 	site, err := dashboard.New(dashboard.Config{
-		Store: p.store, Access: p.users, Accept: &accept.Service{Acceptor: p.store, Route: route}, Methods: p.methods,
+		Store: p.store, Access: p.users, Accept: &accept.Service{Acceptor: p.store, Route: route, Banks: c.Banks}, Methods: p.methods,
 		URL: address, TrustedProxies: c.TrustedProxies, TestCallback: p.testCallback, Logger: c.Logger,
 	})
 	if err != nil {

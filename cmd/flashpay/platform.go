@@ -19,6 +19,7 @@ import (
 
 	"flashpay/internal/accept"
 	"flashpay/internal/access"
+	"flashpay/internal/account"
 	"flashpay/internal/bank"
 	"flashpay/internal/callback"
 	"flashpay/internal/gate"
@@ -48,6 +49,7 @@ type platformConfig struct {
 	DashboardURL          string // where browsers reach Dashboard; empty: where it listens
 	NotificationURL       string // where the simulated bank posts results; empty: this node's own Gate
 	Methods               string // folder of method files; empty: none but those that ship with the program
+	Banks                 account.Banks
 	TrustedProxies        []netip.Prefix
 	RequestsPerSecond     int // of one project, which may also send as many at once; 0: no limit
 	AllowPrivateCallbacks bool
@@ -275,7 +277,7 @@ func (p *platform) newGate() *gate.Gate {
 		limiter = gate.PerProject(time.Second/time.Duration(n), n)
 	}
 	return gate.New(gate.Config{
-		Projects: p.store, Acceptor: p.store, Payments: p.store, Rejections: p.store, Notifications: p.store, Methods: p.methods,
+		Projects: p.store, Acceptor: p.store, Payments: p.store, Rejections: p.store, Notifications: p.store, Methods: p.methods, Banks: p.config.Banks,
 		Route: route, Providers: []string{sandbox.Name}, TrustedProxies: p.config.TrustedProxies, OtherKeys: p.otherKeys, KeyUsed: p.store.KeyUsed,
 		Logger: p.config.Logger, Answered: p.answered, Limiter: limiter,
 	})

@@ -3,9 +3,12 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net/url"
+	"os"
 	"strings"
 
+	"flashpay/internal/account"
 	"flashpay/internal/bank"
 	"flashpay/internal/merchant"
 )
@@ -23,6 +26,7 @@ type serveCmd struct {
 	BankState             string   `name:"bank-state" var:"FLASHPAY_BANK_STATE" secret:"" placeholder:"PATH" help:"Books of the simulated bank. Default: beside a SQLite database its file plus .bank, in PostgreSQL the schema sandbox_bank."`
 	NotificationURL       string   `name:"notification-url" var:"FLASHPAY_NOTIFICATION_URL" placeholder:"URL" help:"Gate's address as the bank reaches it, such as http://gate.internal:8080. Default: this node's own."`
 	Methods               string   `var:"FLASHPAY_METHODS" type:"existingdir" placeholder:"DIR" help:"A folder of method files, beside those that ship with the program."`
+	Banks                 string   `var:"FLASHPAY_BANKS" type:"existingfile" placeholder:"FILE" help:"Names of banks for the account doctor: CSV with the first row digits,bank, then the first three digits of a bank's accounts and its name."`
 	TrustedProxy          []string `name:"trusted-proxy" var:"FLASHPAY_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed; may be repeated."`
 	AllowPrivateCallbacks bool     `name:"allow-private-callbacks" var:"FLASHPAY_ALLOW_PRIVATE_CALLBACKS" help:"Send callbacks to private and loopback addresses, too."`
 	RequestsPerSecond     int      `name:"requests-per-second" var:"FLASHPAY_REQUESTS_PER_SECOND" placeholder:"N" help:"How many requests of one project this node takes per second; more are answered 429 with Retry-After. Default: 0, no limit."`
@@ -95,6 +99,9 @@ func (c *serveCmd) platform(a *app) (*platformConfig, error) {
 		Store: database, Methods: c.Methods, AllowPrivateCallbacks: c.AllowPrivateCallbacks, Logger: a.newLogger(a.stderr, level),
 		BankURL: strings.TrimRight(c.BankURL, "/"), Bank: bank.Config{State: bankState(c.BankState)},
 	}
+	if p.Banks, err = readBanks(c.Banks); err != nil {
+		return nil, err
+	}
 	if err := c.readRoles(p); err != nil {
 		return nil, err
 	}
@@ -123,6 +130,23 @@ func (c *serveCmd) platform(a *app) (*platformConfig, error) {
 		p.NotificationURL += notificationPath
 	}
 	return p, nil
+}
+
+// readBanks reads the operator's list of banks; without a file, there is none.
+func readBanks(path string) (account.Banks, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("--banks: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	banks, err := account.ReadBanks(f)
+	if err != nil {
+		return nil, usagef("--banks=%s: %v", path, err)
+	}
+	return banks, nil
 }
 
 // checkAddress checks the form of an HTTP address; an empty one is not given.
