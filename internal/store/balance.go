@@ -52,6 +52,9 @@ func (t *tx) openBalance(ctx context.Context, projectID int64, currency string) 
 	if err := t.lockBalances(ctx, []balanceKey{key}); err != nil {
 		return nil, err
 	}
+	if err := t.flush(ctx); err != nil {
+		return nil, err
+	}
 	return t.funds.balances[key], nil
 }
 

@@ -117,8 +117,39 @@ var insertCallbacks = newBulk(
 	"INSERT INTO callbacks (project_id, number, payment, state, url, lane, attempts, scheduled, next_at, lease, created_at) VALUES ",
 	"(%i, %i, %i, %s, %s, %i, 0, 0, %i, %i, %i)", "")
 
-// writeEvents numbers the events of this commit. The counters are the last rows that a commit locks, so that projects'
-// numbers are held for the shortest time.
+// lockNumbers locks the counters of the projects whose merchants are told of a step. They are the last rows that a commit
+// locks, so that projects' numbers are held for the shortest time.
+func (t *tx) lockNumbers(ctx context.Context, _ []*command) error {
+	var projects []int64
+	for _, c := range t.steps {
+		if i := c.step; i.won && i.moves && i.move.Callback {
+			projects = append(projects, i.after.Operation.ProjectID)
+		}
+	}
+	return t.lockCounters(ctx, projects)
+}
+
+// lockCounters locks the counters of projects that are not locked yet, and reads them with the next round trip.
+func (t *tx) lockCounters(ctx context.Context, projects []int64) error {
+	if t.taken == nil {
+		t.taken = make(map[int64]int64)
+	}
+	slices.Sort(projects)
+	var args []any
+	for _, p := range slices.Compact(projects) {
+		if _, ok := t.taken[p]; !ok {
+			args = append(args, p)
+		}
+	}
+	return lockCounters[t.dialect.name].later(ctx, t.session, args, func(r row) error {
+		var project, events int64
+		err := r.Scan(&project, &events)
+		t.taken[project] = events
+		return err
+	})
+}
+
+// writeEvents numbers the events of this commit.
 func (t *tx) writeEvents(ctx context.Context, _ []*command) error {
 	if len(t.news) == 0 {
 		return nil
@@ -145,32 +176,29 @@ func (t *tx) writeEvents(ctx context.Context, _ []*command) error {
 }
 
 func (t *tx) numberEvents(ctx context.Context) error {
-	var projects []int64
+	var others []int64 // what was declined for lack of funds is known only now
 	for _, e := range t.news {
-		projects = append(projects, e.ProjectID)
+		if _, ok := t.taken[e.ProjectID]; !ok {
+			others = append(others, e.ProjectID)
+		}
 	}
-	slices.Sort(projects)
+	if len(others) > 0 {
+		if err := t.lockCounters(ctx, others); err != nil {
+			return err
+		}
+		if err := t.flush(ctx); err != nil {
+			return err
+		}
+	}
+	numbered := make(map[int64]bool)
+	for _, e := range t.news {
+		t.taken[e.ProjectID]++
+		e.Number = t.taken[e.ProjectID]
+		numbered[e.ProjectID] = true
+	}
 	var args []any
-	for _, p := range slices.Compact(projects) {
-		args = append(args, p)
-	}
-	counters := make(map[int64]int64)
-	err := lockCounters[t.dialect.name].run(ctx, t.session, args, func(r row) error {
-		var project, events int64
-		err := r.Scan(&project, &events)
-		counters[project] = events
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, e := range t.news {
-		counters[e.ProjectID]++
-		e.Number = counters[e.ProjectID]
-	}
-	args = nil
-	for project, events := range counters {
-		args = append(args, project, events)
+	for project := range numbered {
+		args = append(args, project, t.taken[project])
 	}
 	return updateCounters.later(ctx, t.session, args, nil)
 }

@@ -29,20 +29,22 @@ var lockBalances = map[string]*bulk{
 		") ORDER BY project_id, currency FOR UPDATE"),
 }
 
-// lockFunds locks and reads the balance of every command that moves money, in the order of their keys.
-func (t *tx) lockFunds(ctx context.Context, commands []*command) error {
+// lockFunds locks and reads the balance of every command that may move money, in the order of their keys. Whether one does
+// is known when the same round trip has come back.
+func (t *tx) lockFunds(ctx context.Context, _ []*command) error {
 	var keys []balanceKey
-	for _, c := range commands {
-		switch {
-		case c.accept != nil && c.accept.inserted:
-			keys = append(keys, balanceKey{c.accept.ProjectID, c.accept.Currency})
-		case c.step != nil && c.step.won && c.step.movesFunds():
+	for _, it := range t.first {
+		keys = append(keys, balanceKey{it.ProjectID, it.Currency})
+	}
+	for _, c := range t.steps {
+		if c.step.movesFunds() {
 			keys = append(keys, balanceKey{c.step.after.Operation.ProjectID, c.step.after.Operation.Currency})
 		}
 	}
 	return t.lockBalances(ctx, keys)
 }
 
+// lockBalances locks balances, and reads them with the next round trip.
 func (t *tx) lockBalances(ctx context.Context, keys []balanceKey) error {
 	slices.SortFunc(keys, func(a, b balanceKey) int {
 		return cmp.Or(cmp.Compare(a.project, b.project), cmp.Compare(a.currency, b.currency))
@@ -57,7 +59,7 @@ func (t *tx) lockBalances(ctx context.Context, keys []balanceKey) error {
 	if t.funds.balances == nil {
 		t.funds = fundsBook{balances: make(map[balanceKey]*ledger.Balance), changed: make(map[balanceKey]bool)}
 	}
-	return lockBalances[t.dialect.name].run(ctx, t.session, args, func(r row) error {
+	return lockBalances[t.dialect.name].later(ctx, t.session, args, func(r row) error {
 		b, err := scanBalance(r)
 		if err != nil {
 			return err

@@ -33,11 +33,12 @@ type tx struct {
 	moved []any // transfer rows
 	news  []*event
 	open  []discrepancy
-	heads int            // of payments, still to be moved
-	first []*acceptItem  // of each payment, in the order of their keys
-	steps []*command     // of each operation the first, in the order of their ids
-	jobs  []*CallbackJob // callbacks that this process sends itself, once committed
-	heard []followedLine // the journal rows, for who follows it
+	heads int             // of payments, still to be moved
+	taken map[int64]int64 // by project, the number of its newest event: of those whose counter is locked
+	first []*acceptItem   // of each payment, in the order of their keys
+	steps []*command      // of each operation the first, in the order of their ids
+	jobs  []*CallbackJob  // callbacks that this process sends itself, once committed
+	heard []followedLine  // the journal rows, for who follows it
 }
 
 const (
@@ -209,8 +210,9 @@ func (s *Store) releaseJobs(jobs []*CallbackJob) {
 	}
 }
 
-// run writes all commands, in the lock order of the house: payments, operations, balances, counters. What waits in the
-// session goes out where an answer is needed: PostgreSQL is asked four times at most where nothing is out of the ordinary.
+// run writes all commands, in the lock order of the house: new payments, operations, balances, heads of payments, counters.
+// What waits in the session goes out where an answer is needed: PostgreSQL is asked three times at most where nothing is
+// out of the ordinary, and twice where there are new payments only.
 func (t *tx) run(ctx context.Context, commands []*command) error {
 	for _, c := range commands {
 		c.err = nil
@@ -229,7 +231,7 @@ func (t *tx) run(ctx context.Context, commands []*command) error {
 		}
 	}
 	for _, phase := range []func(context.Context, []*command) error{
-		t.insertPayments, t.moveOperations, t.meetPayments, t.meetMoves, t.lockFunds, t.checkHeads, t.decide, t.insertOperations,
+		t.insertPayments, t.moveOperations, t.lockFunds, t.meetPayments, t.meetMoves, t.lockNumbers, t.checkHeads, t.decide, t.insertOperations,
 		t.writeFunds, t.writeJournal, t.writeAttempts, t.writeNotifications, t.writeRejections, t.writeDiscrepancies, t.writeEvents,
 	} {
 		if err := phase(ctx, commands); err != nil {
