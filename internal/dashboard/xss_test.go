@@ -105,7 +105,7 @@ func TestNothingThatIsSentBecomesMarkup(t *testing.T) {
 			}
 		}
 		for _, id := range ids {
-			for _, path := range []string{"/payments/210/" + id, "/payments?project=210", "/manual"} {
+			for _, path := range []string{"/payments/210/" + id, "/payments?open=210." + id, "/payments?project=210", "/manual"} {
 				a := who.get(path)
 				if found := evil(a.Body); found != "" {
 					t.Errorf("GET %s: %s", path, found)
@@ -116,7 +116,7 @@ func TestNothingThatIsSentBecomesMarkup(t *testing.T) {
 			}
 		}
 		for _, payload := range payloads {
-			for _, path := range []string{"/search?q=", "/sign-in?next=", "/payments?customer=", "/payments?q=", "/nothing/"} {
+			for _, path := range []string{"/search?q=", "/sign-in?next=", "/payments?customer=", "/payments?q=", "/payments?open=", "/nothing/"} {
 				if found := evil(who.get(path + escapeQuery(payload)).Body); found != "" {
 					t.Errorf("GET %s%s: %s", path, payload, found)
 				}
