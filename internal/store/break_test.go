@@ -14,20 +14,22 @@ func (s *Store) Exec(ctx context.Context, f func()) error {
 
 // LoseNextCommitsAnswer lets the next commit go through, and its answer get lost.
 func (s *Store) LoseNextCommitsAnswer() {
-	s.committed = func() error {
-		s.committed = nil
+	s.answerCommits(func() error {
+		s.committed.Store(nil)
 		return driver.ErrBadConn
-	}
+	})
 }
+
+func (s *Store) answerCommits(answer func() error) { s.committed.Store(&answer) }
 
 // LoseSession leaves the writer as a reconnect that failed does.
 func (s *Store) LoseSession(ctx context.Context) error {
 	return s.do(ctx, &command{exec: func(context.Context, *tx) error {
-		s.committed = func() error {
-			s.committed = nil
+		s.answerCommits(func() error {
+			s.committed.Store(nil)
 			s.session.close()
 			return nil
-		}
+		})
 		return nil
 	}})
 }
@@ -36,12 +38,12 @@ func (s *Store) LoseSession(ctx context.Context) error {
 func (s *Store) BreakWriter() (restore func()) {
 	var broken atomic.Bool
 	broken.Store(true)
-	s.committed = func() error {
+	s.answerCommits(func() error {
 		if broken.Load() {
 			return driver.ErrBadConn
 		}
 		return nil
-	}
+	})
 	return func() { broken.Store(false) }
 }
 

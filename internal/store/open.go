@@ -67,8 +67,8 @@ type Store struct {
 	clock     atomic.Int64     // microseconds to add to this machine's time
 	snapshot  atomic.Pointer[snapshot]
 	refreshMu sync.Mutex
-	used      sync.Map     // *atomic.Int64, when a request was last signed with a key that is not saved yet, by keyRef
-	committed func() error // of tests: what a commit that went through answers; nil: that
+	used      sync.Map                     // *atomic.Int64, when a request was last signed with a key that is not saved yet, by keyRef
+	committed atomic.Pointer[func() error] // of tests: what a commit that went through answers; nil: that
 	commits   atomic.Int64
 	items     atomic.Int64
 	sealed    atomic.Int64 // newest journal row of this shard that is committed

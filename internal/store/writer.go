@@ -175,8 +175,8 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 // commitNow commits. Tests lose its answer.
 func (s *Store) commitNow(ctx context.Context) error {
 	err := s.session.commit(ctx)
-	if err == nil && s.committed != nil {
-		err = s.committed()
+	if answer := s.committed.Load(); err == nil && answer != nil {
+		err = (*answer)()
 	}
 	if err != nil {
 		return fmt.Errorf("store: commit: %w", err)
