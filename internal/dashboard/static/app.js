@@ -123,6 +123,10 @@
     }
   })
 
+  // On a telephone tabs scroll sideways: the one that is open is in sight.
+  const open = document.querySelector('.tabs [aria-current]')
+  open?.parentElement.scrollTo({ left: open.offsetLeft - open.parentElement.offsetLeft - 16 })
+
   // The first field with a fault gets the focus.
   document.querySelector('[aria-invalid="true"]')?.focus()
 })()
