@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -31,7 +32,7 @@ func TestKeysAreFoundInEveryBucket(t *testing.T) {
 					t.Errorf("the key of operation %d leads to %v", id, got)
 				}
 			}
-			if _, err := s.WorkByKey(t.Context(), "nobody's"); err != ErrNotFound {
+			if _, err := s.WorkByKey(t.Context(), "nobody's"); !errors.Is(err, ErrNotFound) {
 				t.Errorf("a key that is not ours: %v", err)
 			}
 		})
