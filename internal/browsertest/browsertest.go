@@ -284,7 +284,7 @@ const (
 	interval = 50 * time.Millisecond
 )
 
-// Wait waits until the page's text has all the words, whatever their case.
+// Wait waits until the page is loaded and its text has all the words, whatever their case.
 func (p *Page) Wait(words ...string) {
 	p.t.Helper()
 	for _, w := range words {
@@ -294,8 +294,8 @@ func (p *Page) Wait(words ...string) {
 	}
 }
 
-// WaitGone waits until the page's text has none of the words, whatever their
-// case.
+// WaitGone waits until the page is loaded and its text has none of the words,
+// whatever their case.
 func (p *Page) WaitGone(words ...string) {
 	p.t.Helper()
 	for _, w := range words {
@@ -308,8 +308,8 @@ func (p *Page) WaitGone(words ...string) {
 // becomes reports whether the page comes to say a word, or to leave it out.
 func (p *Page) becomes(word string, there bool) bool {
 	for end := time.Now().Add(patience); ; time.Sleep(interval) {
-		text, err := p.read()
-		if err == nil && strings.Contains(strings.ToLower(text), strings.ToLower(word)) == there {
+		text, err := p.read(whole)
+		if err == nil && text != nil && strings.Contains(strings.ToLower(*text), strings.ToLower(word)) == there {
 			return true
 		}
 		if time.Now().After(end) {
@@ -318,12 +318,12 @@ func (p *Page) becomes(word string, there bool) bool {
 	}
 }
 
-// WaitFor waits until a JavaScript expression is true, over a change of documents too.
+// WaitFor waits until the page is loaded and a JavaScript expression is true, over a change of documents too.
 func (p *Page) WaitFor(expression string) {
 	p.t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(interval) {
 		ctx, cancel := context.WithTimeout(p.ctx, patience)
-		is, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
+		is, err := chromedp.Run(ctx, chromedp.Evaluate[bool](complete+" && Boolean("+expression+")"))
 		cancel()
 		if err == nil && is {
 			return
@@ -340,22 +340,31 @@ func (p *Page) Text() string {
 	return Eval[string](p, text)
 }
 
-const text = `document.body.innerText`
+const (
+	text = `document.body.innerText`
+	// complete is true when a page's scripts have done what they do at its load: words are there before.
+	complete = `document.readyState === "complete"`
+	// whole is text, or nothing of a page that is still loading.
+	whole = complete + ` ? ` + text + ` : null`
+)
 
 // lastWords is Text for a page that may be broken.
 func (p *Page) lastWords() string {
-	words, err := p.read()
-	if err != nil {
+	words, err := p.read(text)
+	switch {
+	case err != nil:
 		return "(no text: " + err.Error() + ")"
+	case words == nil:
+		return "(no text)"
 	}
-	return words
+	return *words
 }
 
-// read fails while a page is between two documents.
-func (p *Page) read() (string, error) {
+// read evaluates an expression that is a text or null. It fails while a page is between two documents.
+func (p *Page) read(expression string) (*string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), patience)
 	defer cancel()
-	return chromedp.Run(ctx, chromedp.Evaluate[string](text))
+	return chromedp.Run(ctx, chromedp.Evaluate[*string](expression))
 }
 
 // Screenshot writes a picture of the page, in its whole length or of what is

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"flashpay/internal/browsertest"
 )
@@ -91,5 +92,35 @@ func TestWithoutChromium(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(string(out), "apt-get install chromium") || strings.Contains(string(out), "SKIP") {
 		t.Errorf("without Chromium: %v\n%s", err, out)
+	}
+}
+
+// TestWaitForScripts: the words of a page are on the screen before its scripts have run.
+func TestWaitForScripts(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/":
+			_, _ = w.Write([]byte(`<!doctype html><title>t</title><p>first <a href=/next>next</a>`))
+		case "/next":
+			_, _ = w.Write([]byte(`<!doctype html><title>t</title><script src=/late.js defer></script><p>second <input id=a>`))
+		case "/late.js":
+			time.Sleep(300 * time.Millisecond)
+			_, _ = w.Write([]byte(`a.focus()`))
+		}
+	}))
+	t.Cleanup(server.Close)
+	b := browsertest.Start(t)
+	for name, wait := range map[string]func(*browsertest.Page){
+		"words":      func(p *browsertest.Page) { p.Wait("second") },
+		"words gone": func(p *browsertest.Page) { p.WaitGone("first") },
+		"expression": func(p *browsertest.Page) { p.WaitFor(`location.pathname === "/next"`) },
+	} {
+		p := b.Open(t, browsertest.View{})
+		p.Goto(server.URL)
+		p.Click("a")
+		wait(p)
+		if at := browsertest.Eval[string](p, "document.activeElement.id"); at != "a" {
+			t.Errorf("%s: the focus is on %q", name, at)
+		}
 	}
 }

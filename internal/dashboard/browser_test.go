@@ -141,7 +141,7 @@ func inviteSomebody(p *browsertest.Page) {
 func submit(p *browsertest.Page, field string) {
 	browsertest.Eval[bool](p, fmt.Sprintf(`(document.documentElement.dataset.old = "yes", document.querySelector(%q).form.noValidate = true)`, field))
 	browsertest.Eval[bool](p, fmt.Sprintf(`(document.querySelector(%q).form.requestSubmit(), true)`, field))
-	p.WaitFor(`document.documentElement.dataset.old !== "yes" && document.readyState === "complete"`)
+	p.WaitFor(`document.documentElement.dataset.old !== "yes"`)
 }
 
 // looks are the ways in which each page is looked at: once loaded in either width, then in the other colours.

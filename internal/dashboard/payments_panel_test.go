@@ -165,7 +165,7 @@ func TestThePanelInABrowser(t *testing.T) {
 		browsertest.Eval[bool](p.Page, "(history.forward(), true)")
 		p.WaitFor(shown(a))
 		browsertest.Eval[bool](p.Page, `(document.documentElement.dataset.old = "yes", location.reload(), true)`)
-		p.WaitFor(`document.documentElement.dataset.old !== "yes" && document.readyState === "complete" && ` + shown(a) + ` && document.querySelectorAll(".panel-tabs li").length === 2`)
+		p.WaitFor(`document.documentElement.dataset.old !== "yes" && ` + shown(a) + ` && document.querySelectorAll(".panel-tabs li").length === 2`)
 		p.Do(chromedp.KeyEvent(kb.Escape))
 		p.WaitFor(shown(b))
 		p.Do(chromedp.KeyEvent(kb.Escape))
