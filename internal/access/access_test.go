@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"path/filepath"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,21 +11,13 @@ import (
 	"flashpay/internal/access"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
-	"flashpay/internal/vault"
+	"flashpay/internal/storetest"
 )
 
 const (
 	goodPassword = "horse-battery-staple"
 	testSecret   = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 )
-
-var testKeyset = sync.OnceValue(func() string {
-	text, err := vault.Generate()
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
-})
 
 // world is a store and the service on it, on virtual time where the test runs in a bubble.
 type world struct {
@@ -38,7 +28,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "flashpay.db"), Keyset: testKeyset()})
+	s, err := store.Open(t.Context(), store.Config{URL: storetest.URL(t, storetest.SQLite), Keyset: storetest.Keyset()})
 	if err != nil {
 		t.Fatal(err)
 	}

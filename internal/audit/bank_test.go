@@ -14,6 +14,7 @@ import (
 	"flashpay/internal/audit"
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 // bookLine is a line of a bank's books, before it is text.
@@ -62,7 +63,7 @@ func serveBooks(t *testing.T, text func() string) string {
 }
 
 func TestBooksOfTheBank(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url, true)
 		r := &road{t, s}
 		r.project(210, 1<<40)

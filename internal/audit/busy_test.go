@@ -15,6 +15,7 @@ import (
 	"flashpay/internal/audit"
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 // traffic makes payouts and finishes them until it is stopped.
@@ -108,7 +109,7 @@ func (w *traffic) end(t *testing.T) {
 
 // TestBesideABusyServer audits a database while it is written: sound, it must stay clean, and damage must be found.
 func TestBesideABusyServer(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		server := open(t, url, true)
 		r := &road{t, server}
 		r.project(210, 1<<40)

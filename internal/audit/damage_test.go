@@ -11,6 +11,7 @@ import (
 
 	"flashpay/internal/audit"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 // table is how one table of the road is damaged, row by row and column by column, and what of that no audit can see.
@@ -135,7 +136,7 @@ var tables = []table{
 // TestDamageIsFound takes a sound database and, of every table of the road, loses each row, copies each row and changes
 // each column, one at a time: each time the audit must say so.
 func TestDamageIsFound(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		server := open(t, url, true)
 		build(t, server)
 		topUps(t, url)

@@ -5,38 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"flashpay/internal/audit"
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
-	"flashpay/internal/pgtest"
 	"flashpay/internal/provider"
 	"flashpay/internal/rule"
 	"flashpay/internal/store"
-	"flashpay/internal/vault"
+	"flashpay/internal/storetest"
 	"flashpay/internal/wire"
 )
 
-// engines runs a test on both engines, each with a fresh database.
-func engines(t *testing.T, test func(t *testing.T, url string)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db")) })
-	t.Run("postgres", func(t *testing.T) { test(t, pgtest.URL(t)) })
-}
-
-var keyset = sync.OnceValue(func() string {
-	text, err := vault.Generate()
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
-})
-
 func open(t *testing.T, url string, serve bool) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: keyset(), Serve: serve})
+	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: serve})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +295,7 @@ func list(report *audit.Report) (text string) {
 }
 
 func TestSampleIsClean(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url, true)
 		clean(t, run(t, audit.Config{Store: s})) // an empty database
 		build(t, s)

@@ -22,6 +22,7 @@ import (
 	"flashpay/client"
 	"flashpay/internal/merchant"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 	"flashpay/signature"
 )
 
@@ -246,7 +247,7 @@ func TestReceiverRefusesWhatIsNoCallback(t *testing.T) {
 }
 
 func TestDatabaseOfOthersIsRefused(t *testing.T) {
-	c := store.Config{URL: sqliteURL(t)}
+	c := store.Config{URL: storetest.URL(t, storetest.SQLite)}
 	s, err := store.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +268,7 @@ func TestDatabaseOfOthersIsRefused(t *testing.T) {
 }
 
 func TestProjectsAreTakenUpAgain(t *testing.T) {
-	c := store.Config{URL: sqliteURL(t)}
+	c := store.Config{URL: storetest.URL(t, storetest.SQLite)}
 	var first []project
 	for _, callbacks := range []string{"http://127.0.0.1:1/", "http://127.0.0.1:2/"} {
 		d, err := openDatabase(t.Context(), c)
@@ -297,7 +298,7 @@ func TestProjectsAreTakenUpAgain(t *testing.T) {
 
 // What is left over, or paid too often, must not pass for a good run.
 func TestNothingLeft(t *testing.T) {
-	url := sqliteURL(t)
+	url := storetest.URL(t, storetest.SQLite)
 	r := newRoad(t, url, true, 1)
 	r.pay(5)
 	d := &database{store: r.store, ids: []int64{firstProject}}

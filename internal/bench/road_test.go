@@ -19,8 +19,8 @@ import (
 	"flashpay/internal/merchant"
 	"flashpay/internal/method"
 	"flashpay/internal/payout"
-	"flashpay/internal/pgtest"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 // road is the platform without network and bank: requests go into Gate's handler and the real store; processing and
@@ -156,8 +156,6 @@ func (d dispatcher) Start(job *store.CallbackJob) {
 	}()
 }
 
-func sqliteURL(tb testing.TB) string { return "sqlite:" + filepath.Join(tb.TempDir(), "bench.db") }
-
 // together is how many payouts are under way at once, as in flashpay bench.
 const together = 256
 
@@ -172,7 +170,7 @@ func TestAllocations(t *testing.T) {
 		"end to end": {true, 290}, // 214 of the road, and what the follower of the journal makes meanwhile
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRoad(t, sqliteURL(t), c.toEnd, 1)
+			r := newRoad(t, storetest.URL(t, storetest.SQLite), c.toEnd, 1)
 			r.pay(together) // statements are prepared, pools filled
 			got := testing.AllocsPerRun(8, func() { r.pay(together) }) / together
 			t.Logf("%.1f allocations a payout", got)
@@ -189,11 +187,11 @@ func TestAllocations(t *testing.T) {
 // BenchmarkRoad measures the road without network, bank and client: its own share of a payout, of one project and of a
 // hundred.
 func BenchmarkRoad(b *testing.B) {
-	for name, url := range map[string]func(testing.TB) string{"sqlite": sqliteURL, "postgres": func(tb testing.TB) string { return pgtest.URL(tb) }} {
+	for _, engine := range storetest.Engines() {
 		for way, toEnd := range map[string]bool{"intake": false, "end-to-end": true} {
 			for _, projects := range []int{1, 100} {
-				b.Run(fmt.Sprintf("%s/%s/projects=%d", name, way, projects), func(b *testing.B) {
-					address := url(b)
+				b.Run(fmt.Sprintf("%s/%s/projects=%d", engine, way, projects), func(b *testing.B) {
+					address := storetest.URL(b, engine)
 					measureRoad(b, address, newRoad(b, address, toEnd, projects))
 				})
 			}

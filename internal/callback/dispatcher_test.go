@@ -22,17 +22,9 @@ import (
 	"flashpay/internal/pgtest"
 	"flashpay/internal/rule"
 	"flashpay/internal/store"
-	"flashpay/internal/vault"
+	"flashpay/internal/storetest"
 	"flashpay/signature"
 )
-
-var testKeyset = sync.OnceValue(func() string {
-	text, err := vault.Generate()
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
-})
 
 // logs keeps what is logged.
 type logs struct {
@@ -75,7 +67,7 @@ func newRoad(t testing.TB, url string, change func(*Config)) *road {
 	t.Helper()
 	r := &road{t: t, url: url, net: newNetwork(), logs: &logs{}}
 	var err error
-	if r.s, err = store.Open(t.Context(), store.Config{URL: url, Keyset: testKeyset()}); err != nil {
+	if r.s, err = store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset()}); err != nil {
 		t.Fatal(err)
 	}
 	p := &merchant.Project{ID: project, Name: "shop", Mode: merchant.Test, Settings: merchant.Settings{CallbackURL: "http://shop/project"}}

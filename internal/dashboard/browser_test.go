@@ -19,6 +19,7 @@ import (
 	"flashpay/internal/sample"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 // shown is a page as TestEveryPageInBrowser looks at it and pictures it. A new page is one more row.
@@ -196,7 +197,7 @@ func fullGallery(t *testing.T) *gallery {
 	t.Helper()
 	database := "sqlite:" + filepath.Join(t.TempDir(), "full.db")
 	_, err := sample.Fill(t.Context(), sample.Config{
-		Store: store.Config{URL: database, Keyset: siteKeyset()}, Payouts: 300, Seed: 1,
+		Store: store.Config{URL: database, Keyset: storetest.Keyset()}, Payouts: 300, Seed: 1,
 		Shop:     sample.Project{ID: 210, Name: "Demo shop", Key: "secret", CallbackURL: "https://shop.example.kg/callbacks"},
 		Salaries: sample.Project{ID: 211, Name: "Demo salaries", Key: "other", CallbackURL: "https://salaries.example.kg/callbacks"},
 	})

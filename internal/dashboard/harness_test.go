@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,7 +20,7 @@ import (
 	"flashpay/internal/method"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
-	"flashpay/internal/vault"
+	"flashpay/internal/storetest"
 )
 
 // site is a Dashboard over a real store on a temporary file. Two merchants exist: 1 with the projects 210 (test) and 211
@@ -37,14 +36,6 @@ const (
 	sitePassword = "grey rabbits sing at noon"
 	siteSecret   = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 )
-
-var siteKeyset = sync.OnceValue(func() string {
-	text, err := vault.Generate()
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
-})
 
 // newSite makes a site; change may alter its configuration.
 func newSite(t *testing.T, change ...func(*Config)) *site {
@@ -65,7 +56,7 @@ func newSite(t *testing.T, change ...func(*Config)) *site {
 // newSiteOver makes a site over a database as it is.
 func newSiteOver(t *testing.T, database string, change ...func(*Config)) *site {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{URL: database, Keyset: siteKeyset(), Serve: true, Follow: 50 * time.Millisecond})
+	s, err := store.Open(t.Context(), store.Config{URL: database, Keyset: storetest.Keyset(), Serve: true, Follow: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

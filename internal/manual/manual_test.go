@@ -19,16 +19,8 @@ import (
 	"flashpay/internal/merchant"
 	"flashpay/internal/method"
 	"flashpay/internal/store"
-	"flashpay/internal/vault"
+	"flashpay/internal/storetest"
 )
-
-var keyset = sync.OnceValue(func() string {
-	text, err := vault.Generate()
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
-})
 
 // methods are those that ship with the program, africa and sepa enabled, africa with banks.
 func methods(t *testing.T) *method.Registry {
@@ -56,8 +48,8 @@ func methods(t *testing.T) *method.Registry {
 
 func setup(t *testing.T) *manual.Service {
 	t.Helper()
-	url := "sqlite:" + filepath.Join(t.TempDir(), "flashpay.db")
-	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: keyset(), Serve: true})
+	url := storetest.URL(t, storetest.SQLite)
+	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true})
 	if err != nil {
 		t.Fatal(err)
 	}

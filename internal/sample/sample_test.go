@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,31 +14,16 @@ import (
 	"flashpay/internal/audit"
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
-	"flashpay/internal/pgtest"
 	"flashpay/internal/sample"
 	"flashpay/internal/store"
-	"flashpay/internal/vault"
+	"flashpay/internal/storetest"
 )
-
-// engines runs a test on both engines, each with a fresh database.
-func engines(t *testing.T, test func(t *testing.T, url string)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db")) })
-	t.Run("postgres", func(t *testing.T) { test(t, pgtest.URL(t)) })
-}
-
-var keyset = sync.OnceValue(func() string {
-	text, err := vault.Generate()
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
-})
 
 var end = time.Date(2026, 11, 25, 14, 23, 7, 0, time.UTC)
 
 func config(url string, payouts int) sample.Config {
 	return sample.Config{
-		Store:    store.Config{URL: url, Keyset: keyset()},
+		Store:    store.Config{URL: url, Keyset: storetest.Keyset()},
 		Shop:     sample.Project{ID: 210, Name: "Demo shop", Key: "secret", CallbackURL: "https://shop.example.kg/callbacks"},
 		Salaries: sample.Project{ID: 211, Name: "Demo salaries", Key: "other secret", CallbackURL: "https://salaries.example.kg/callbacks"},
 		End:      end, Payouts: payouts, Seed: 1,
@@ -57,7 +41,7 @@ func fill(t testing.TB, c sample.Config) sample.Result {
 
 func open(t testing.TB, url string) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: keyset()})
+	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +105,7 @@ func payoutsOf(t testing.TB, s *store.Store, ids ...int64) map[string]made {
 }
 
 func TestFillIsGenuine(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		var seen int
 		c := config(url, 400)
 		c.Progress = func(made, all int) { seen = made*1000 + all }
@@ -168,7 +152,7 @@ func TestFillIsGenuine(t *testing.T) {
 }
 
 func TestFillAgainDoublesNothing(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		c := config(url, 120)
 		first := fill(t, c)
 		s := open(t, url)
@@ -189,7 +173,7 @@ func TestFillAgainDoublesNothing(t *testing.T) {
 }
 
 func TestFillGoesOnWhereItWasInterrupted(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		c := config(url, 200)
 		whole := "sqlite:" + filepath.Join(t.TempDir(), "whole.db")
 		wanted := config(whole, 200)
@@ -351,7 +335,7 @@ func TestRequests(t *testing.T) {
 func TestFillLeavesOtherProjectsAlone(t *testing.T) {
 	t.Parallel()
 	c := config("sqlite:"+filepath.Join(t.TempDir(), "taken.db"), 100)
-	s, err := store.Open(t.Context(), store.Config{URL: c.Store.URL, Keyset: keyset()})
+	s, err := store.Open(t.Context(), store.Config{URL: c.Store.URL, Keyset: storetest.Keyset()})
 	if err != nil {
 		t.Fatal(err)
 	}

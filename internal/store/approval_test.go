@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 const secretContent = `{"account":{"number":"1090000000000000"}}`
@@ -36,7 +37,7 @@ func decision(id int64, state string, by int64) store.Decision {
 }
 
 func TestAnApprovalIsAskedForOnce(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		var wg sync.WaitGroup
 		ids := make([]int64, 20)
@@ -79,7 +80,7 @@ func TestAnApprovalIsAskedForOnce(t *testing.T) {
 }
 
 func TestTheRequesterDoesNotDecide(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		id := ask(t, s, "once-1", asked(210, "p"))
 		for _, state := range []string{store.ApprovalApproved, store.ApprovalRejected} {
@@ -110,7 +111,7 @@ func TestTheRequesterDoesNotDecide(t *testing.T) {
 }
 
 func TestOneOfManyDecidersWins(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		id := ask(t, s, "once-1", asked(210, "p"))
 		var wg sync.WaitGroup
@@ -156,7 +157,7 @@ func TestOneOfManyDecidersWins(t *testing.T) {
 }
 
 func TestAnApprovalLapses(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		id := ask(t, s, "once-1", asked(210, "p"))
 		if _, err := plain(t, url).ExecContext(t.Context(), "UPDATE approvals SET expires_at = 1"); err != nil {
@@ -184,7 +185,7 @@ func TestAnApprovalLapses(t *testing.T) {
 }
 
 func TestWhatWasApprovedIsFinishedOnce(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		id, rejected := ask(t, s, "once-1", asked(210, "p")), ask(t, s, "once-2", asked(210, "q"))
 		if err := s.FinishApproval(t.Context(), id, "too early"); err != nil {
@@ -219,7 +220,7 @@ func TestWhatWasApprovedIsFinishedOnce(t *testing.T) {
 }
 
 func TestAnActIsCommittedWithItsDecision(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		a := asked(210, "")
@@ -254,7 +255,7 @@ func TestAnActIsCommittedWithItsDecision(t *testing.T) {
 }
 
 func TestApprovalsAreListedByPlace(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		for i := range 25 {
 			ask(t, s, fmt.Sprint("once-", i), asked(int64(210+i%3), fmt.Sprint("p-", i)))

@@ -2,23 +2,18 @@ package store_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 
-	"flashpay/internal/pgtest"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 // BenchmarkAccept is the store's part of intake: 256 callers, one hot project.
 func BenchmarkAccept(b *testing.B) {
-	for _, engine := range []string{"sqlite", "postgres"} {
+	for _, engine := range storetest.Engines() {
 		b.Run(engine, func(b *testing.B) {
-			url := "sqlite:" + filepath.Join(b.TempDir(), "flashpay.db")
-			if engine == "postgres" {
-				url = pgtest.URL(b)
-			}
-			s := openBench(b, url)
+			s := openBench(b, storetest.URL(b, engine))
 			var n atomic.Int64
 			b.SetParallelism(128)
 			b.ReportAllocs()
@@ -40,7 +35,7 @@ func BenchmarkAccept(b *testing.B) {
 
 func openBench(b *testing.B, url string) *store.Store {
 	b.Helper()
-	s, err := store.Open(b.Context(), store.Config{URL: url, Keyset: testKeyset(), Serve: true})
+	s, err := store.Open(b.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true})
 	if err != nil {
 		b.Fatal(err)
 	}

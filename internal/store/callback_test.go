@@ -7,6 +7,7 @@ import (
 
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 // declined makes a payment that is declined at once for want of funds, so that it has an event.
@@ -87,7 +88,7 @@ func delivery(t *testing.T, s *store.Store, number int64) store.Delivery {
 }
 
 func TestCallbackIsHeldAndItsLeaseRenewed(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		v := declined(t, s, "p")
@@ -114,7 +115,7 @@ func TestCallbackIsHeldAndItsLeaseRenewed(t *testing.T) {
 }
 
 func TestNewerCallbackSupersedes(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		v := declined(t, s, "p")
@@ -149,7 +150,7 @@ func TestNewerCallbackSupersedes(t *testing.T) {
 }
 
 func TestResendKeepsTheLog(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		declined(t, s, "p")
@@ -180,7 +181,7 @@ func TestResendKeepsTheLog(t *testing.T) {
 }
 
 func TestResendDuringAnAttempt(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		declined(t, s, "p")
@@ -209,7 +210,7 @@ func TestResendDuringAnAttempt(t *testing.T) {
 }
 
 func TestResendOfAnOlderCallback(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		v := declined(t, s, "p")

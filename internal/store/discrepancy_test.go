@@ -7,11 +7,12 @@ import (
 
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 // Open discrepancies are found with and without a project; those that are settled are not among them.
 func TestOpenDiscrepancies(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		want := func(project int64, limit int, kinds string) {
 			t.Helper()

@@ -9,6 +9,7 @@ import (
 	"flashpay/internal/ledger"
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 // bankSays accepts a payout and has the bank say what came of it.
@@ -32,7 +33,7 @@ func bankSays(t *testing.T, s *store.Store, id string, event payout.Event) *stor
 
 // TestProofs holds that each line of a sealed journal can be proved to be under its seal, and no other one can.
 func TestProofs(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 100_000)
 		for seals := range 3 { // of 1, 5 and 11 payments
@@ -80,7 +81,7 @@ func TestProofs(t *testing.T) {
 // TestPaymentTransfers holds that all of a payment's transfers are found behind its journal lines: together they move
 // what the project's balances say.
 func TestPaymentTransfers(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 10_000)
 		for id, want := range map[string][]ledger.Kind{

@@ -13,6 +13,7 @@ import (
 	"flashpay/internal/payout"
 	"flashpay/internal/pgtest"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 // TestLostConnectionsLoseAndDoubleNothing breaks the writer's connection again and again, in and between commits: the
@@ -108,7 +109,7 @@ func decline(t *testing.T, s *store.Store, id string) int64 {
 
 // TestOneBadItemFailsAlone sends a payout that the database must refuse in one batch with good ones.
 func TestOneBadItemFailsAlone(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 100_000)
 		var wg sync.WaitGroup
@@ -139,7 +140,7 @@ func TestOneBadItemFailsAlone(t *testing.T) {
 }
 
 func TestCancelledCallerLearnsThatNothingIsKnown(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -159,7 +160,7 @@ func TestCancelledCallerLearnsThatNothingIsKnown(t *testing.T) {
 
 // A writer whose reconnecting failed takes a new connection with its next commit; nobody's request fails for it.
 func TestWriterHealsAfterAFailedReconnect(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		if err := s.LoseSession(t.Context()); err != nil {

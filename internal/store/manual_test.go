@@ -9,6 +9,7 @@ import (
 
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 func paymentIDs(payments []payout.Payment) []string {
@@ -20,7 +21,7 @@ func paymentIDs(payments []payout.Payment) []string {
 }
 
 func TestManualPaymentsAreListedByPlace(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		for id := int64(210); id < 213; id++ {
 			createProject(t, s, id, 1000)
@@ -69,7 +70,7 @@ func TestManualPaymentsAreListedByPlace(t *testing.T) {
 }
 
 func TestWaitingApprovalOfASubject(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		id := ask(t, s, "once-1", asked(210, "Order_1"))
 		if found, err := s.WaitingApproval(t.Context(), 210, "ORDER_1"); err != nil || found != id {
@@ -93,7 +94,7 @@ func TestWaitingApprovalOfASubject(t *testing.T) {
 }
 
 func TestAPersonsPayoutIsInTheAuditLog(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		for _, amount := range []int64{100, 100, 101} { // once, again, and other content

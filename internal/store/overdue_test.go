@@ -9,11 +9,12 @@ import (
 
 	"flashpay/internal/ledger"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 // What should have been done, what nears its threshold and what callbacks trouble is found, and nothing else.
 func TestOverdueWorkIsFound(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		createProject(t, s, 211, 1000)
@@ -55,7 +56,7 @@ func TestOverdueWorkIsFound(t *testing.T) {
 }
 
 func TestCallbacksInTroubleAreFound(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 0)
 		for _, id := range []string{"fine", "repeated", "over", "waiting"} {
@@ -93,7 +94,7 @@ func TestCallbacksInTroubleAreFound(t *testing.T) {
 
 // A top-up or correction is booked in the commit of another person's decision, once, and its money is conserved.
 func TestFundsTakeTwoPeople(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 100)
 		ask := func(once, kind string, amount int64) int64 {
@@ -162,7 +163,7 @@ func TestFundsTakeTwoPeople(t *testing.T) {
 }
 
 func TestAuditLogIsFiltered(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 0)
 		createProject(t, s, 211, 0)

@@ -14,6 +14,7 @@ import (
 	"flashpay/internal/payout"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 // registered makes a register of payments of all kinds in three projects, of which 220 is another merchant's.
@@ -96,7 +97,7 @@ func randomFilter(r *rand.Rand, s *store.Store) store.RegisterFilter {
 // TestRegisterPages holds that under any filter the pages, one after the other, are the sorted list of what fits, in both
 // directions.
 func TestRegisterPages(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := registered(t, url)
 		all := everything(t, s, store.RegisterFilter{Projects: []int64{210, 211, 220}})
 		if len(all) != 600 || !slices.IsSortedFunc(all, func(a, b store.RegisterRow) int { return b.CreatedAt.Compare(a.CreatedAt) }) {
@@ -172,7 +173,7 @@ func pagesOf(t *testing.T, s *store.Store, f store.RegisterFilter, limit int, fr
 // TestRegisterStopsAndGoesOn holds that a rare filter does not read on without end, and that nothing is missed by going
 // on where it stopped.
 func TestRegisterStopsAndGoesOn(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := registered(t, url)
 		defer store.SetRegisterBounds(37, 5)()
 		for name, f := range map[string]store.RegisterFilter{
@@ -198,7 +199,7 @@ func TestRegisterStopsAndGoesOn(t *testing.T) {
 }
 
 func TestRegisterSearch(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := registered(t, url)
 		mine := []int64{210, 211}
 		all := everything(t, s, store.RegisterFilter{Projects: []int64{210, 211, 220}})
@@ -241,7 +242,7 @@ func TestRegisterSearch(t *testing.T) {
 
 // TestTotals holds that totals are what adding the rows up gives, whether rollups say them or a count does.
 func TestTotals(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := registered(t, url)
 		defer store.SetRegisterBounds(20_000, 5)()
 		r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 2))
@@ -295,7 +296,7 @@ func allRows(t *testing.T, s *store.Store, f store.RegisterFilter) (rows []store
 // TestRollupsFollowTheRoad holds that rollups and lookups take each journal line in once: while payments are accepted,
 // paid and declined, with several followers at once, and over a restart.
 func TestRollupsFollowTheRoad(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 100_000)
 		stop, done := make(chan struct{}), make(chan error, 3)
@@ -355,7 +356,7 @@ func TestRollupsFollowTheRoad(t *testing.T) {
 }
 
 func TestSavedFilters(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		ann, bob := &staff.User{ID: 1, Email: "ann@example.kg"}, &staff.User{ID: 2, Email: "bob@example.kg"}
 		for i := range 50 {

@@ -12,12 +12,13 @@ import (
 	"flashpay/internal/merchant"
 
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 // TestOnlyTheCheckedAccountIsPaid gives a request a second member that differs from account in case only: what an
 // operation that is loaded from the database pays to is what Gate has checked.
 func TestOnlyTheCheckedAccountIsPaid(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		p := newPayout(210, "p", 100)
@@ -36,7 +37,7 @@ func TestOnlyTheCheckedAccountIsPaid(t *testing.T) {
 // TestAPanicFailsAlone panics inside a commit: its transaction is rolled back, what shared it passes, and the next
 // commits go on.
 func TestAPanicFailsAlone(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 10_000)
 		var wg sync.WaitGroup
@@ -68,7 +69,7 @@ func TestAPanicFailsAlone(t *testing.T) {
 // TestActsOfPeopleHappenOnce loses the answer to a commit that went through: a top-up is not booked twice, and a
 // notification is not stored twice.
 func TestActsOfPeopleHappenOnce(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		s.LoseNextCommitsAnswer()
@@ -93,7 +94,7 @@ func TestActsOfPeopleHappenOnce(t *testing.T) {
 }
 
 func TestReadyTellsOfAWriterThatCannotCommit(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		restore := s.BreakWriter()

@@ -16,6 +16,7 @@ import (
 
 	"flashpay/internal/pgtest"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 var update = flag.Bool("update", false, "write docs/SCHEMA.md instead of comparing it")
@@ -170,7 +171,7 @@ func (c column) rule() string {
 // migrated opens a fresh database through the store, so that its migrations run, and returns a plain connection.
 func migrated(t *testing.T, url string) *sql.DB {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: testKeyset()})
+	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,19 +4,18 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"flashpay/internal/merchant"
-	"flashpay/internal/pgtest"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 // Each change of settings makes a version, an audit line with before and after, and nothing where nothing differs.
 func TestSettingsAreVersioned(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 100)
 		p, _ := s.Project(210)
@@ -79,7 +78,7 @@ func auditDetails(t *testing.T, s *store.Store, action string) []string {
 
 // An act that has a name happens once, also where its answer was lost.
 func TestActsOfOneNameHappenOnce(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		by := store.By{Actor: "aida", Once: "form-1"}
 		p := &merchant.Project{ID: 210, MerchantID: 7, Name: "shop", Mode: merchant.Test}
@@ -123,7 +122,7 @@ func TestActsOfOneNameHappenOnce(t *testing.T) {
 }
 
 func TestMerchants(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		by := store.By{Actor: "root"}
 		if _, err := s.CreateMerchant(t.Context(), 5, "Fifth", by); err != nil {
@@ -185,7 +184,7 @@ func TestMerchants(t *testing.T) {
 
 // A key's last use is remembered and saved when the store closes, at the latest; its secret is never listed.
 func TestKeysTellTheirLastUse(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 0)
 		if err := s.AddKey(t.Context(), 210, merchant.Key{Secret: "k2", Label: "payroll"}, store.By{Actor: "aida"}); err != nil {
@@ -221,31 +220,28 @@ func TestKeysTellTheirLastUse(t *testing.T) {
 
 // A database of before this migration keeps its projects: each gets a merchant and a first version.
 func TestMigrationKeepsProjects(t *testing.T) {
-	engines := map[string]string{"sqlite": "sqlite:" + filepath.Join(t.TempDir(), "flashpay.db"), "postgres": pgtest.URL(t)}
-	for name, url := range engines {
-		t.Run(name, func(t *testing.T) {
-			const insert = `INSERT INTO projects (id, merchant_id, name, mode, blocked, settings, version, created_at)
+	storetest.Each(t, func(t *testing.T, url string) {
+		const insert = `INSERT INTO projects (id, merchant_id, name, mode, blocked, settings, version, created_at)
 				VALUES (210, 1, 'Old shop', 'test', 1, '{"callback_url":"http://a.example/","threshold":"24h0m0s"}', 4, 1700000000000000)`
-			if err := store.MigrateTo(t.Context(), url, 3, insert); err != nil {
-				t.Fatal(err)
-			}
-			s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: testKeyset(), Serve: true, Migrate: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = s.Close(context.Background()) }()
-			m, ok := s.Merchant(1)
-			if !ok || m.Name != "Merchant 1" || m.CreatedAt.UnixMicro() != 1700000000000000 {
-				t.Errorf("merchant %+v", m)
-			}
-			p, _ := s.Project(210)
-			if p == nil || !p.Blocked || p.Paused || p.Version != 4 || !strings.HasPrefix(p.Settings.CallbackURL, "http://a.example") {
-				t.Fatalf("project %+v", p)
-			}
-			versions, err := s.ProjectVersions(t.Context(), 210, 0, 9)
-			if err != nil || len(versions) != 1 || versions[0].Project.Version != 4 || versions[0].Actor != "" || versions[0].Project.Settings.Threshold == 0 {
-				t.Errorf("versions %+v, %v", versions, err)
-			}
-		})
-	}
+		if err := store.MigrateTo(t.Context(), url, 3, insert); err != nil {
+			t.Fatal(err)
+		}
+		s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true, Migrate: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = s.Close(context.Background()) }()
+		m, ok := s.Merchant(1)
+		if !ok || m.Name != "Merchant 1" || m.CreatedAt.UnixMicro() != 1700000000000000 {
+			t.Errorf("merchant %+v", m)
+		}
+		p, _ := s.Project(210)
+		if p == nil || !p.Blocked || p.Paused || p.Version != 4 || !strings.HasPrefix(p.Settings.CallbackURL, "http://a.example") {
+			t.Fatalf("project %+v", p)
+		}
+		versions, err := s.ProjectVersions(t.Context(), 210, 0, 9)
+		if err != nil || len(versions) != 1 || versions[0].Project.Version != 4 || versions[0].Actor != "" || versions[0].Project.Settings.Threshold == 0 {
+			t.Errorf("versions %+v, %v", versions, err)
+		}
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"flashpay/internal/payout"
 	"flashpay/internal/pgtest"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 // TestNodesHaveShardsOfTheirOwn opens two nodes on one database: their numbers never meet, and a node that is gone
@@ -17,7 +18,7 @@ func TestNodesHaveShardsOfTheirOwn(t *testing.T) {
 	url := pgtest.URL(t)
 	a := open(t, url)
 	createProject(t, a, 210, 10_000)
-	b, err := store.Open(t.Context(), store.Config{URL: url, Keyset: testKeyset(), Serve: true})
+	b, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,8 +53,8 @@ func TestNodesHaveShardsOfTheirOwn(t *testing.T) {
 
 // TestLeasesOfAClosedNodeAreFree leases an operation and closes the node: the next one gets it at once.
 func TestLeasesOfAClosedNodeAreFree(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
-		s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: testKeyset(), Serve: true})
+	storetest.Each(t, func(t *testing.T, url string) {
+		s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -12,29 +11,14 @@ import (
 	"flashpay/internal/ledger"
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
-	"flashpay/internal/pgtest"
 	"flashpay/internal/rule"
 	"flashpay/internal/store"
-	"flashpay/internal/vault"
+	"flashpay/internal/storetest"
 )
-
-// engines runs a test on both engines, each with a fresh database.
-func engines(t *testing.T, test func(t *testing.T, url string)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db")) })
-	t.Run("postgres", func(t *testing.T) { test(t, pgtest.URL(t)) })
-}
-
-var testKeyset = sync.OnceValue(func() string {
-	text, err := vault.Generate()
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
-})
 
 func open(t *testing.T, url string) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: testKeyset(), Serve: true})
+	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +58,7 @@ func balance(t *testing.T, s *store.Store, project int64) (available, held, disp
 }
 
 func TestAcceptHoldsFundsAndAnswersRepeats(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		first, err := s.Accept(t.Context(), newPayout(210, "Order_1", 100))
@@ -103,7 +87,7 @@ func TestAcceptHoldsFundsAndAnswersRepeats(t *testing.T) {
 }
 
 func TestConcurrentCopiesMakeOnePayment(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		var wg sync.WaitGroup
@@ -133,7 +117,7 @@ func TestConcurrentCopiesMakeOnePayment(t *testing.T) {
 }
 
 func TestFundsOfOneBatchAreNotSpentTwice(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		var wg sync.WaitGroup
@@ -165,7 +149,7 @@ func TestFundsOfOneBatchAreNotSpentTwice(t *testing.T) {
 }
 
 func TestStepsFollowTheTableOnce(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
 		if _, err := s.Accept(t.Context(), newPayout(210, "p", 100)); err != nil {

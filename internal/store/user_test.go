@@ -13,6 +13,7 @@ import (
 
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 )
 
 func createUser(t testing.TB, s *store.Store, a *store.Account) *store.Account {
@@ -32,7 +33,7 @@ func admin(email string) *store.Account {
 }
 
 func TestUsersAreKeptWhole(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		a := clerk("Aida@Example.kg")
 		a.Added, a.Withheld = []staff.Right{staff.ViewBalances}, []staff.Right{staff.IssuePayouts}
@@ -66,7 +67,7 @@ func TestUsersAreKeptWhole(t *testing.T) {
 }
 
 func TestUsersMadeAtOnceHaveNumbersOfTheirOwn(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		stores := []*store.Store{open(t, url)}
 		if stores[0].EngineName() == "postgres" {
 			stores = append(stores, open(t, url))
@@ -89,7 +90,7 @@ func TestUsersMadeAtOnceHaveNumbersOfTheirOwn(t *testing.T) {
 }
 
 func TestRightsChangeOnceAndKeepAnAdmin(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		first, second := createUser(t, s, admin("a@example.kg")), createUser(t, s, clerk("b@example.kg"))
 		change := func(u *store.Account, roles ...staff.Role) error {
@@ -129,7 +130,7 @@ func TestRightsChangeOnceAndKeepAnAdmin(t *testing.T) {
 }
 
 func TestAdminsCannotDemoteEachOtherAtOnce(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		stores := []*store.Store{open(t, url)}
 		if stores[0].EngineName() == "postgres" {
 			stores = append(stores, open(t, url))
@@ -152,7 +153,7 @@ func TestAdminsCannotDemoteEachOtherAtOnce(t *testing.T) {
 }
 
 func TestSessionsAreFoundByTheirHashAndEnd(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		u := createUser(t, s, clerk("a@example.kg"))
 		start := func(token byte, stage store.Stage) *store.UserSession {
@@ -217,7 +218,7 @@ func TestSessionsAreFoundByTheirHashAndEnd(t *testing.T) {
 }
 
 func TestFactorsAndCodesCountOnce(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		u := createUser(t, s, clerk("a@example.kg"))
 		codes := [][32]byte{{1}, {2}}
@@ -274,7 +275,7 @@ func TestFactorsAndCodesCountOnce(t *testing.T) {
 }
 
 func TestInvitationsAreTakenOnce(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		u := clerk("a@example.kg")
 		i := &store.Invitation{Token: [32]byte{1}, Kind: store.Invite, ExpiresAt: s.Now().Add(time.Hour)}
@@ -338,7 +339,7 @@ func TestInvitationsAreTakenOnce(t *testing.T) {
 }
 
 func TestTriesAreDelayedMoreAndMore(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		c := store.Try{Digest: [32]byte{1}, Free: 3, Base: time.Hour, Most: 4 * time.Hour, Forget: 24 * time.Hour}
 		take := func() time.Duration {
@@ -393,7 +394,7 @@ func TestTriesAreDelayedMoreAndMore(t *testing.T) {
 }
 
 func TestActsOfAnActorArePagedAndInOrder(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		u := createUser(t, s, clerk("a@example.kg"))
 		actor := u.Actor()
@@ -432,7 +433,7 @@ func TestActsOfAnActorArePagedAndInOrder(t *testing.T) {
 }
 
 func TestOldSessionsDevicesAndTriesGo(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		u := createUser(t, s, clerk("a@example.kg"))
 		for i, expires := range []time.Duration{-time.Second, time.Hour} {
@@ -460,7 +461,7 @@ func TestOldSessionsDevicesAndTriesGo(t *testing.T) {
 }
 
 func TestHashIsReplacedOnlyWhereItIsTheOldOne(t *testing.T) {
-	engines(t, func(t *testing.T, url string) {
+	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		u := createUser(t, s, admin("a@example.kg"))
 		for _, c := range []struct{ old, fresh, want string }{{"another", "x", "hash"}, {"hash", "new", "new"}} {
