@@ -25,12 +25,13 @@ func (c column) Word() string { return "payments.column." + c.Name }
 
 // cell is what a row shows in a column.
 type cell struct {
+	Name  string // the column's
 	Label string
 	Num   bool
 	HTML  template.HTML
 }
 
-// allColumns are the register's columns. The first fourteen are the default, as protocol.md §11.1 begins.
+// allColumns are the register's columns, the default ones (defaultColumns) first: they begin as protocol.md §11.1 has them.
 var allColumns = []column{
 	{Name: "id", show: func(_ *visit, r *store.RegisterRow) template.HTML { return escaped(r.PaymentID) }},
 	{Name: "type", show: func(*visit, *store.RegisterRow) template.HTML { return payout.Type }},
@@ -137,7 +138,7 @@ func rowOf(v *visit, l *listing, columns []column, r *store.RegisterRow) registe
 	name := tabName(r.ProjectID, r.ID)
 	row := registerRow{Name: name, Href: l.opening(l.open.with(name)), On: name == l.open.shown}
 	for _, c := range columns {
-		row.Cells = append(row.Cells, cell{Label: v.t(c.Word()), Num: c.Num, HTML: c.show(v, r)})
+		row.Cells = append(row.Cells, cell{Name: c.Name, Label: v.t(c.Word()), Num: c.Num, HTML: c.show(v, r)})
 	}
 	return row
 }
