@@ -31,6 +31,14 @@ func (v *visit) member() (*store.Account, error) {
 	return v.d.Access.Member(v.ctx(), v.user, id)
 }
 
+// memberForm finds the account that the address names, and reads what is posted about it.
+func (v *visit) memberForm() (a *store.Account, f *Form, err error) {
+	if a, err = v.member(); err == nil {
+		f, err = v.form()
+	}
+	return a, f, err
+}
+
 func serveMember(_ *Dashboard, v *visit) error {
 	a, err := v.member()
 	if err != nil {
@@ -69,11 +77,7 @@ func (v *visit) showMember(status int, f *Form, a *store.Account) error {
 }
 
 func serveRights(_ *Dashboard, v *visit) error {
-	f, err := v.form()
-	if err != nil {
-		return err
-	}
-	a, err := v.member()
+	a, f, err := v.memberForm()
 	if err != nil {
 		return err
 	}
@@ -115,11 +119,7 @@ func (v *visit) keepUnseen(u *staff.User, f *Form) {
 
 // actOnMember runs an act on the account of the address, and shows what came of it on its page.
 func (v *visit) actOnMember(notice string, act func(f *Form, id int64) error) error {
-	f, err := v.form()
-	if err != nil {
-		return err
-	}
-	a, err := v.member()
+	a, f, err := v.memberForm()
 	if err != nil {
 		return err
 	}
@@ -139,11 +139,7 @@ func (v *visit) actOnMember(notice string, act func(f *Form, id int64) error) er
 }
 
 func serveNewLink(_ *Dashboard, v *visit) error {
-	f, err := v.form()
-	if err != nil {
-		return err
-	}
-	a, err := v.member()
+	a, f, err := v.memberForm()
 	if err != nil {
 		return err
 	}
