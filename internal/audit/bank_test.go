@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -127,7 +126,7 @@ func TestBooksOfTheBank(t *testing.T) {
 // TestResultOnItsWay audits while the bank has paid what was declined, and the notification that opens the discrepancy
 // comes a moment later.
 func TestResultOnItsWay(t *testing.T) {
-	s := open(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db"), true)
+	s := open(t, storetest.URL(t, storetest.SQLite), true)
 	r := &road{t, s}
 	r.project(210, 1<<40)
 	w := r.send(newPayout(210, "p", 1000))
@@ -148,7 +147,7 @@ func TestResultOnItsWay(t *testing.T) {
 }
 
 func TestBooksThatCannotBeRead(t *testing.T) {
-	s := open(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db"), false)
+	s := open(t, storetest.URL(t, storetest.SQLite), false)
 	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprintln(w, bookLine{key: "K", reference: "1/a"})
 		_ = http.NewResponseController(w).Flush()

@@ -156,7 +156,7 @@ func TestBesideABusyServer(t *testing.T) {
 
 // TestMemoryIsBounded audits a database with many payments and looks at how the heap grows meanwhile: not with them.
 func TestMemoryIsBounded(t *testing.T) {
-	s := open(t, "sqlite:"+t.TempDir()+"/flashpay.db", true)
+	s := open(t, storetest.URL(t, storetest.SQLite), true)
 	r := &road{t, s}
 	r.project(210, 1<<40)
 	fill := func(from, to int) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -314,7 +313,7 @@ func TestSampleIsClean(t *testing.T) {
 }
 
 func TestDatabaseAway(t *testing.T) {
-	s := open(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db"), false)
+	s := open(t, storetest.URL(t, storetest.SQLite), false)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := audit.Run(ctx, audit.Config{Store: s}); !errors.Is(err, context.Canceled) {

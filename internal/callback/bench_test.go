@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/storetest"
 )
 
 // BenchmarkCallbacks measures payouts that end at once, each with its callback acknowledged and saved: one project, one
@@ -19,7 +19,7 @@ func BenchmarkCallbacks(b *testing.B) {
 	var got atomic.Int64
 	shop := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got.Add(1) }))
 	defer shop.Close()
-	r := newRoad(b, "sqlite:"+filepath.Join(b.TempDir(), "flashpay.db"), func(c *Config) {
+	r := newRoad(b, storetest.URL(b, storetest.SQLite), func(c *Config) {
 		c.Interval, c.DialContext, c.AllowPrivate, c.Logger, c.Observe = 0, nil, true, nil, nil
 	})
 	o := payout.Options{CallbackURL: shop.URL}

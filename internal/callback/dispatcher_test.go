@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -105,7 +104,7 @@ func newRoad(t testing.TB, url string, change func(*Config)) *road {
 // virtual runs a test on a road in virtual time.
 func virtual(t *testing.T, change func(*Config), test func(t *testing.T, r *road)) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRoad(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db"), change)
+		r := newRoad(t, storetest.URL(t, storetest.SQLite), change)
 		test(t, r)
 		r.stop()
 		time.Sleep(time.Minute) // until the endpoints' handlers have ended

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -40,7 +39,7 @@ const (
 // newSite makes a site; change may alter its configuration.
 func newSite(t *testing.T, change ...func(*Config)) *site {
 	t.Helper()
-	s := newSiteOver(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db"), change...)
+	s := newSiteOver(t, storetest.URL(t, storetest.SQLite), change...)
 	for _, p := range []*merchant.Project{
 		{ID: 210, MerchantID: 1, Name: "Shop", Mode: merchant.Test},
 		{ID: 211, MerchantID: 1, Name: "Salaries", Mode: merchant.Live},

@@ -3,7 +3,6 @@ package process_test
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,7 +17,7 @@ import (
 	"flashpay/internal/provider"
 	"flashpay/internal/rule"
 	"flashpay/internal/store"
-	"flashpay/internal/vault"
+	"flashpay/internal/storetest"
 )
 
 // scripted is a provider that answers by a script: the nth submit and the nth inquiry.
@@ -121,13 +120,9 @@ func drive(t *testing.T, bank *scripted, test func(r *road)) {
 
 // driveFor is drive with looks into the database so rare that days of virtual time pass quickly.
 func driveFor(t *testing.T, bank *scripted, poll time.Duration, test func(r *road)) {
-	keyset, err := vault.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "flashpay.db")
+	url := storetest.URL(t, storetest.SQLite)
 	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(t.Context(), store.Config{URL: "sqlite:" + path, Keyset: string(keyset), Serve: true, Follow: time.Hour})
+		s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true, Follow: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}

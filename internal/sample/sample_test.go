@@ -256,7 +256,7 @@ func TestFillIsDeterminedByItsSeed(t *testing.T) {
 
 func TestYearIsBelievable(t *testing.T) {
 	t.Parallel()
-	c := config("sqlite:"+filepath.Join(t.TempDir(), "year.db"), 1200)
+	c := config(storetest.URL(t, storetest.SQLite), 1200)
 	result := fill(t, c)
 	s := open(t, c.Store.URL)
 	months, halves, night, weekend, payday := map[string]int{}, [2]int{}, 0, 0, 0
@@ -298,7 +298,7 @@ func TestYearIsBelievable(t *testing.T) {
 // TestRequests looks into the sealed requests, as the evidence bundle does.
 func TestRequests(t *testing.T) {
 	t.Parallel()
-	c := config("sqlite:"+filepath.Join(t.TempDir(), "r.db"), 100)
+	c := config(storetest.URL(t, storetest.SQLite), 100)
 	fill(t, c)
 	s := open(t, c.Store.URL)
 	wrong := 0
@@ -334,7 +334,7 @@ func TestRequests(t *testing.T) {
 
 func TestFillLeavesOtherProjectsAlone(t *testing.T) {
 	t.Parallel()
-	c := config("sqlite:"+filepath.Join(t.TempDir(), "taken.db"), 100)
+	c := config(storetest.URL(t, storetest.SQLite), 100)
 	s, err := store.Open(t.Context(), store.Config{URL: c.Store.URL, Keyset: storetest.Keyset()})
 	if err != nil {
 		t.Fatal(err)

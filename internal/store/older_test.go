@@ -38,30 +38,64 @@ func (s *Store) Query(ctx context.Context, text string, scan func(*sql.Rows) err
 	return s.read(ctx, text, scan, args...)
 }
 
-// ExplainReads gives SQLite's plan of each statement that was read by so far, by its text.
+// ExplainReads gives the plan of each statement that was read by so far, by its text: the one that the engine has for any
+// arguments, and on PostgreSQL for tables that are large.
 func (s *Store) ExplainReads(ctx context.Context) (map[string]string, error) {
+	c, err := s.reads.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = c.Close() }()
 	plans := make(map[string]string)
 	var failed error
 	s.readers.Range(func(key, _ any) bool {
 		text := key.(string)
-		args := make([]any, strings.Count(text, "?"))
-		for strings.Contains(text, fmt.Sprintf("$%d", len(args)+1)) {
-			args = append(args, nil) // a statement has one kind of places or the other
-		}
-		rows, err := s.reads.QueryContext(ctx, "EXPLAIN QUERY PLAN "+text, args...)
-		if err == nil {
-			err = eachRow(rows, func(r *sql.Rows) error {
-				var id, parent, unused int
-				var detail string
-				err := r.Scan(&id, &parent, &unused, &detail)
-				plans[text] += detail + "\n"
-				return err
-			})
-		}
+		plan, err := s.explain(ctx, c, text)
+		plans[text] = plan
 		failed = errors.Join(failed, err)
 		return true
 	})
 	return plans, failed
+}
+
+func (s *Store) explain(ctx context.Context, c *sql.Conn, text string) (string, error) {
+	places := strings.Count(text, "?") // a statement has one kind of places or the other
+	for strings.Contains(text, fmt.Sprintf("$%d", places+1)) {
+		places++
+	}
+	explain := "EXPLAIN QUERY PLAN " + text
+	args := make([]any, places)
+	if s.dialect == &postgresDialect {
+		for _, set := range []string{"SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off", "PREPARE looked AS " + text} {
+			if _, err := c.ExecContext(ctx, set); err != nil {
+				return "", fmt.Errorf("%s: %w", set, err)
+			}
+		}
+		defer func() { _, _ = c.ExecContext(ctx, "DEALLOCATE looked") }()
+		explain, args = "EXPLAIN EXECUTE looked", nil
+		if places > 0 {
+			explain += "(NULL" + strings.Repeat(", NULL", places-1) + ")"
+		}
+	}
+	rows, err := c.QueryContext(ctx, explain, args...)
+	if err != nil {
+		return "", err
+	}
+	columns, err := rows.Columns()
+	if err != nil {
+		return "", err
+	}
+	var plan strings.Builder
+	err = eachRow(rows, func(r *sql.Rows) error {
+		row := make([]any, len(columns))
+		for i := range row {
+			row[i] = new(any)
+		}
+		err := r.Scan(row...)
+		fmt.Fprintln(&plan, *row[len(row)-1].(*any))
+		return err
+	})
+	return plan.String(), err
 }
 
 // SaveKeyUse commits what KeyUsed has noted.

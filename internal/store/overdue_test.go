@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -221,8 +220,10 @@ func TestAuditLogIsFiltered(t *testing.T) {
 
 // What the desk asks is found by an index, however many rows there are: nothing is read whole, and nothing is sorted but
 // what a limit has cut.
-func TestTheDeskReadsByIndexes(t *testing.T) {
-	s := open(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db"))
+func TestTheDeskReadsByIndexes(t *testing.T) { storetest.Each(t, theDeskReadsByIndexes) }
+
+func theDeskReadsByIndexes(t *testing.T, url string) {
+	s := open(t, url)
 	createProject(t, s, 210, 1000)
 	p := newPayout(210, "a", 100)
 	p.Provider, p.ProviderID, p.Threshold = "scripted", 7, time.Minute
@@ -270,13 +271,19 @@ func TestTheDeskReadsByIndexes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keyOf := func(table string) string {
+		if s.EngineName() == storetest.Postgres {
+			return table + "_pkey"
+		}
+		return "sqlite_autoindex_" + table
+	}
 	for part, index := range map[string]string{
 		"next_at IS NOT NULL AND attempts > 0": "callbacks_repeated",
 		"AND attempts > 0 AND next_at > $2":    "callbacks_repeated", "state = 'given up'": "callbacks_given_up", "state = 'refused'": "notifications_refused",
 		"payment = 0": "transfers_by_hand", "FROM audit_log WHERE 1 = 1 ORDER": "audit_log_at", "FROM audit_log WHERE 1 = 1 AND at": "audit_log_at",
 		"FROM audit_log WHERE 1 = 1 AND actor": "audit_log_actor", "FROM audit_log WHERE 1 = 1 AND action": "audit_log_action",
 		"FROM audit_log WHERE 1 = 1 AND object": "audit_log_object", "next_at < $2": "operations_due", "project_id = $1 AND next_at <= $2": "operations_due",
-		"FROM project_versions": "sqlite_autoindex_project_versions", "state, CASE WHEN attempts": "sqlite_autoindex_callbacks",
+		"FROM project_versions": keyOf("project_versions"), "state, CASE WHEN attempts": keyOf("callbacks"),
 	} {
 		found := false
 		for text, plan := range plans {

@@ -3,7 +3,6 @@ package store_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -118,7 +117,7 @@ func TestReadyTellsOfAWriterThatCannotCommit(t *testing.T) {
 
 // TestWriterIsDurable reads the pragma where it counts: on the connection that commits.
 func TestWriterIsDurable(t *testing.T) {
-	s := open(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db"))
+	s := open(t, storetest.URL(t, storetest.SQLite))
 	if level, err := s.WriterSynchronous(t.Context()); err != nil || level != 2 {
 		t.Errorf("PRAGMA synchronous = %d, %v; want 2 (FULL)", level, err)
 	}

@@ -83,7 +83,7 @@ func TestSchemaPage(t *testing.T) {
 
 // TestEnginesHaveOneSchema compares the columns of both engines: one text makes both.
 func TestEnginesHaveOneSchema(t *testing.T) {
-	lite := migrated(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db"))
+	lite := migrated(t, storetest.URL(t, storetest.SQLite))
 	pg := migrated(t, pgtest.URL(t))
 	want := make(map[string][]string)
 	for _, table := range tables(t, lite) {
@@ -120,7 +120,7 @@ Shards and numbers are explained in [ROAD.md](ROAD.md).
 
 func renderSchema(t *testing.T) string {
 	t.Helper()
-	db := migrated(t, "sqlite:"+filepath.Join(t.TempDir(), "flashpay.db"))
+	db := migrated(t, storetest.URL(t, storetest.SQLite))
 	words := readMigrations(t)
 	names := tables(t, db)
 	if known := slices.Sorted(maps.Keys(tableWords)); !slices.Equal(known, names) {
