@@ -252,8 +252,11 @@ func (r *receiver) callbacks(paymentID string) []*client.Callback {
 	return append([]*client.Callback(nil), r.got[paymentID]...)
 }
 
+// patience is for what takes a moment, or on a busy machine a while.
+const patience = 90 * time.Second
+
 // await waits for the first callback of a payment.
-func (r *receiver) await(t *testing.T, paymentID string, patience time.Duration) *client.Callback {
+func (r *receiver) await(t *testing.T, paymentID string) *client.Callback {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if got := r.callbacks(paymentID); len(got) > 0 {

@@ -32,7 +32,7 @@ func TestSeedRequestBecomesAVerifiedCallback(t *testing.T) {
 		if answer.StatusCode != http.StatusOK {
 			t.Fatalf("answer %s", answer.Status)
 		}
-		cb := web.await(t, "test_payment", 10*time.Second)
+		cb := web.await(t, "test_payment")
 		tree, err := signature.Parse(cb.Raw)
 		if err != nil {
 			t.Fatal(err)
@@ -61,7 +61,8 @@ func TestCopiesOverTwoNodesMakeOnePayment(t *testing.T) {
 	second := db.serve(t, "--bank-url", first.Bank)
 	web := newReceiver(t)
 	db.project(t, 210, web)
-	time.Sleep(time.Second)
+	waitForProject(t, first.Gate, 210)
+	waitForProject(t, second.Gate, 210)
 	request, err := shop(t, first.Gate, 210).Build(to("1090000000004598", "Copy"))
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +90,7 @@ func TestCopiesOverTwoNodesMakeOnePayment(t *testing.T) {
 	if len(answers) != 1 {
 		t.Errorf("answers differ: %v", answers)
 	}
-	web.await(t, "Copy", 10*time.Second)
+	web.await(t, "Copy")
 	other := to("1090000000004598", "cOPY")
 	other.Amount = 100001
 	var refused *client.Error
@@ -121,13 +122,13 @@ func TestKeysBesideARunningServer(t *testing.T) {
 			if _, err := c.Create(t.Context(), to("1090000000004598", id)); err != nil {
 				t.Fatalf("%s: %v", id, err)
 			}
-			web.await(t, id, 10*time.Second)
+			web.await(t, id)
 		}
 		pay("a", "secret", "secret")
 		db.flashpay(t, "project", "key", "add", "--id", "210", "--key", "younger")
 		pay("b", "younger", "secret") // read again before it is refused: it works at once
 		db.flashpay(t, "project", "key", "revoke", "--id", "210", "--key", "secret")
-		time.Sleep(time.Second)
+		waitForKey(t, node.Gate, 210, "secret", false)
 		pay("c", "younger", "younger")
 		var refused *client.Error
 		if _, err := shop(t, node.Gate, 210).Create(t.Context(), to("1090000000004598", "d")); !errors.As(err, &refused) || refused.Code != "3261" {
@@ -155,7 +156,7 @@ func TestANodeDiesAndTheOtherTakesOver(t *testing.T) {
 	first.kill()
 	begun := time.Now()
 	for _, id := range ids {
-		web.await(t, id, 60*time.Second)
+		web.await(t, id)
 	}
 	t.Logf("all 40 payouts final %s after the node's death", time.Since(begun).Round(time.Millisecond))
 	if took := time.Since(begun); took > 40*time.Second {
@@ -188,7 +189,7 @@ func TestKilledServerGoesOnWhereItWas(t *testing.T) {
 	node.kill()
 	db.serve(t, "--bank-url", bank.Bank)
 	for i := range 20 {
-		web.await(t, fmt.Sprint("p", i), 30*time.Second)
+		web.await(t, fmt.Sprint("p", i))
 	}
 	for reference, tr := range book(t, bank.Bank) {
 		if tr.Executed != 1 {

@@ -84,7 +84,7 @@ func (w *world) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 // notification waits for the one that speaks of the key.
 func (w *world) notification(key string) provider.Notification {
 	w.t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		w.mu.Lock()
 		for _, n := range w.got {
 			if strings.Contains(string(n.Body), `"`+key+`"`) {
@@ -252,7 +252,7 @@ func TestReturn(t *testing.T) {
 	tr := transfer("RETURNED", "12340012")
 	a.Submit(t.Context(), tr)
 	q := provider.Query{Key: tr.Key, Account: tr.Account}
-	for end := time.Now().Add(10 * time.Second); a.Inquire(t.Context(), q).Kind != provider.Returned; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); a.Inquire(t.Context(), q).Kind != provider.Returned; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the money never comes back")
 		}
@@ -261,7 +261,7 @@ func TestReturn(t *testing.T) {
 		t.Errorf("sent again after the return: %+v, want succeeded: a submission never says returned", o)
 	}
 	var kinds []provider.Kind
-	for end := time.Now().Add(10 * time.Second); len(kinds) < 2 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); len(kinds) < 2 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		kinds = nil
 		w.mu.Lock()
 		for _, n := range w.got {
