@@ -146,7 +146,9 @@ func checkBooks(t *testing.T, db database, bank string) {
 }
 
 // waitForProject waits until a node knows a project that was made beside it.
-func waitForProject(t *testing.T, gate string, project int64) { waitForKey(t, gate, project, "secret", true) }
+func waitForProject(t *testing.T, gate string, project int64) {
+	waitForKey(t, gate, project, "secret", true)
+}
 
 // waitForKey waits until a node takes a project's key, or no longer does. What is changed beside a node reaches it within
 // a second, and on a busy machine a little later.

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pquerna/otp/totp"
-
 	"flashpay/internal/access"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
@@ -56,9 +54,9 @@ func printCodes(a *app) {
 	var last string
 	for lines := bufio.NewScanner(a.stdin); lines.Scan(); {
 		now := time.Now()
-		code, err := totp.GenerateCode(demoSecret, now)
+		code, err := access.Code(demoSecret, now)
 		if err == nil && code == last {
-			code, err = totp.GenerateCode(demoSecret, now.Add(30*time.Second))
+			code, err = access.Code(demoSecret, now.Add(30*time.Second))
 		}
 		if err != nil {
 			return

@@ -256,16 +256,7 @@ func (s *Store) list(ctx context.Context, text string, scan func(*sql.Rows) erro
 func (s *Store) registerRows(ctx context.Context, f *RegisterFilter, keys []callbackKey, within span) (out []RegisterRow, err error) {
 	conditions := f.conditions(s.Now(), nil)
 	for keys := range slices.Chunk(keys, 256) {
-		q := query{}
-		q.text("WITH v (project_id, id) AS (VALUES ")
-		for i, k := range keys {
-			if i > 0 {
-				q.text(", ")
-			}
-			q.text("(CAST(").arg(k.project).text(" AS BIGINT), CAST(").arg(k.number).text(" AS BIGINT))")
-		}
-		q.text(") SELECT "+registerColumns+" FROM v JOIN payments p ON p.project_id = v.project_id AND p.id = v.id WHERE ").span("p.", within)
-		q.where(conditions)
+		q := rowsOf(keys, within, conditions)
 		err := s.list(ctx, q.String(), func(r *sql.Rows) error {
 			row, err := scanRegisterRow(r)
 			out = append(out, row)

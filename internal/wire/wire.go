@@ -6,8 +6,6 @@
 package wire
 
 import (
-	"errors"
-	"fmt"
 	"time"
 	"unicode/utf8"
 
@@ -19,22 +17,6 @@ const dateLayout = "2006-01-02T15:04:05-0700"
 
 // Date writes a time as the wire has it: UTC and whole seconds, the rest cut off: 2025-02-13T14:59:31+0000.
 func Date(t time.Time) string { return t.UTC().Format(dateLayout) }
-
-// errDate says what a date looks like.
-var errDate = errors.New("want a date such as 2025-02-13T14:59:31+0000")
-
-// ParseDate reads a date in the form that Date writes, with any offset ±hhmm, and gives it in UTC.
-func ParseDate(text string) (time.Time, error) {
-	// time.Parse would take fractions of a second, which the form does not have.
-	if len(text) != len("2025-02-13T14:59:31+0000") {
-		return time.Time{}, fmt.Errorf("date %q: %w", text, errDate)
-	}
-	t, err := time.Parse(dateLayout, text)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("date %q: %w", text, errDate)
-	}
-	return t.UTC(), nil
-}
 
 const asterisks = "******"
 
