@@ -364,7 +364,7 @@ func (p *platform) stop(ctx context.Context) error {
 		err = errors.Join(err, p.store.Close(ctx))
 	}
 	err = errors.Join(err, p.ops.stop(ctx))
-	p.config.Logger.Info("stopped", "took", time.Since(started), "err", err)
+	p.config.Logger.Info("stopped", "took_us", time.Since(started).Microseconds(), "err", err)
 	return err
 }
 

@@ -262,13 +262,13 @@ func (b *Bank) start(ctx context.Context, t task) (*notice, error) {
 	}
 	return nil, b.hand(op{fire: &firing{task: t, row: row}}, func(err error) {
 		if err != nil {
-			b.cfg.Logger.Error("bank: a timed step failed and waits for its lease to run out", "task", t.id, "error", err)
+			b.cfg.Logger.Error("bank: a timed step failed and waits for its lease to run out", "task", t.id, "err", err)
 		}
 	})
 }
 
 func (b *Bank) logUnless(ctx context.Context, message string, err error, args ...any) {
 	if ctx.Err() == nil {
-		b.cfg.Logger.Error(message, append(args, "error", err)...)
+		b.cfg.Logger.Error(message, append(args, "err", err)...)
 	}
 }

@@ -77,7 +77,7 @@ func (b *Bank) commit(ctx context.Context, ops []op) []error {
 		err = tx.run(ops)
 	}
 	if err != nil {
-		b.cfg.Logger.Error("bank: commit failed", "items", len(ops), "error", err)
+		b.cfg.Logger.Error("bank: commit failed", "items", len(ops), "err", err)
 		return slices.Repeat([]error{err}, len(ops))
 	}
 	b.afterCommit(tx)

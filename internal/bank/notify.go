@@ -233,7 +233,7 @@ func (n *notifier) send(o *outlet, batch []*notice) {
 		case err == nil:
 			result.done = append(result.done, t.id)
 		case now.Sub(fromMicros(t.bornAt)) >= giveUpAfter:
-			n.bank.cfg.Logger.Warn("bank: a notice was never acknowledged and is given up", "task", t.id, "error", err)
+			n.bank.cfg.Logger.Warn("bank: a notice was never acknowledged and is given up", "task", t.id, "err", err)
 			result.done = append(result.done, t.id)
 		default:
 			t.dueAt = micros(now.Add(retryAfter[min(int(t.attempts), len(retryAfter)-1)]))
@@ -242,7 +242,7 @@ func (n *notifier) send(o *outlet, batch []*notice) {
 		}
 	}
 	if err != nil {
-		n.bank.cfg.Logger.Info("bank: notification not acknowledged", "url", o.url, "notices", len(batch), "error", err)
+		n.bank.cfg.Logger.Info("bank: notification not acknowledged", "url", o.url, "notices", len(batch), "err", err)
 	}
 	n.book(result, batch)
 }
@@ -255,7 +255,7 @@ func (n *notifier) book(result op, batch []*notice) {
 		err = <-ended
 	}
 	if err != nil {
-		n.bank.cfg.Logger.Error("bank: the result of a notification was not stored", "notices", len(batch), "error", err)
+		n.bank.cfg.Logger.Error("bank: the result of a notification was not stored", "notices", len(batch), "err", err)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -319,7 +319,7 @@ func (n *notifier) close(ctx context.Context) {
 	n.mu.Unlock()
 	if len(waiting) > 0 {
 		if err := n.bank.batch.Do(ctx, op{retry: waiting}); err != nil {
-			n.bank.cfg.Logger.Error("bank: leases were not given back and have to run out", "notices", len(waiting), "error", err)
+			n.bank.cfg.Logger.Error("bank: leases were not given back and have to run out", "notices", len(waiting), "err", err)
 		}
 	}
 	// Attempts are cut short well before ctx ends, so that their results can still be booked.

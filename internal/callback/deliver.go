@@ -67,7 +67,7 @@ func (d *Dispatcher) held(ctx context.Context, job *store.CallbackJob) bool {
 	ok, err := d.config.Store.HoldCallback(ctx, job, attemptTimeout+saveTime)
 	if err != nil && ctx.Err() == nil {
 		d.config.Logger.Error("callback: looking at a callback before its attempt failed; it is sent once its lease has ended",
-			"project", job.Event.ProjectID, "number", job.Event.Number, "err", err)
+			"project_id", job.Event.ProjectID, "number", job.Event.Number, "err", err)
 	}
 	return ok && err == nil
 }
@@ -130,10 +130,10 @@ func (d *Dispatcher) report(ctx context.Context, job *store.CallbackJob, a store
 		level = slog.LevelWarn
 	}
 	attributes := []slog.Attr{
-		slog.Int64("project", a.ProjectID), slog.Int64("number", a.Number), slog.String("payment_id", job.Payment.PaymentID),
+		slog.Int64("project_id", a.ProjectID), slog.Int64("number", a.Number), slog.String("payment_id", job.Payment.PaymentID),
 		slog.Int64("operation", job.Event.Operation), slog.String("payment_status", string(job.Event.PaymentStatus)),
 		slog.String("host", host(job.URL)), slog.Int("attempt", a.Attempt), slog.Int("http_status", a.HTTPStatus),
-		slog.Int64("duration_us", a.Duration.Microseconds()), slog.String("state", string(state)),
+		slog.Int64("took_us", a.Duration.Microseconds()), slog.String("state", string(state)),
 	}
 	if a.Error != "" {
 		attributes = append(attributes, slog.String("reason", a.Error))

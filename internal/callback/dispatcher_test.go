@@ -342,7 +342,7 @@ func TestScheduleToItsEnd(t *testing.T) {
 				t.Errorf("attempt %d of the resend at %s, %s late", i+1, at, late)
 			}
 		}
-		if !strings.Contains(r.logs.String(), `"level":"WARN","msg":"callback attempt","project":210,"number":1`) {
+		if !strings.Contains(r.logs.String(), `"level":"WARN","msg":"callback attempt","project_id":210,"number":1`) {
 			t.Error("no log line says that the callback was given up")
 		}
 	})
@@ -687,7 +687,7 @@ func TestLogHasNoSecrets(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, want := range map[string]any{
-			"msg": "callback attempt", "project": 210.0, "number": 1.0, "payment_id": "p", "payment_status": "decline", "host": "shop", "attempt": 1.0,
+			"msg": "callback attempt", "project_id": 210.0, "number": 1.0, "payment_id": "p", "payment_status": "decline", "host": "shop", "attempt": 1.0,
 			"http_status": 0.0, "state": "pending", "reason": "no connection: dial tcp: connection refused",
 		} {
 			if line[name] != want {

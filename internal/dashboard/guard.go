@@ -39,7 +39,7 @@ func (d *Dashboard) guarded(next http.Handler) http.Handler {
 		r = r.WithContext(context.WithValue(r.Context(), userKey{}, &user))
 		next.ServeHTTP(seen, r)
 		if !strings.HasPrefix(r.URL.Path, "/static/") {
-			d.Logger.Info("dashboard", "method", r.Method, "path", loggedPath(r), "status", seen.status, "user", user.Load(), "took", time.Since(started))
+			d.Logger.Info("dashboard", "method", r.Method, "path", loggedPath(r), "status", seen.status, "user", user.Load(), "took_us", time.Since(started).Microseconds())
 		}
 	})
 }

@@ -74,7 +74,7 @@ func (s *Shop) noteRefused(body []byte) {
 		}
 	}
 	r.Body = strings.ToValidUTF8(string(body[:min(len(body), keptRefusedBody)]), "\uFFFD")
-	s.log.Warn("callback refused", "claims_payment_id", r.PaymentID, "error", err)
+	s.log.Warn("callback refused", "claims_payment_id", r.PaymentID, "err", err)
 	s.write.Lock()
 	defer s.write.Unlock()
 	if s.book.refused < keptRefused {

@@ -239,7 +239,7 @@ func (s *Shop) fail(w http.ResponseWriter, status int, words string) {
 func (s *Shop) render(w http.ResponseWriter, status int, view *view) {
 	var b bytes.Buffer
 	if err := page.Execute(&b, view); err != nil {
-		s.log.Error("the page cannot be made", "error", err)
+		s.log.Error("the page cannot be made", "err", err)
 		http.Error(w, "the page cannot be made; the log says why", http.StatusInternalServerError)
 		return
 	}

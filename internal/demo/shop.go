@@ -140,7 +140,7 @@ func (s *Shop) enter(r *record) error {
 
 func (s *Shop) enterLocked(r *record) error {
 	if err := s.journal.append(r); err != nil {
-		s.log.Error("the shop cannot store what it is told", "kind", r.Kind, "payment_id", r.PaymentID, "error", err)
+		s.log.Error("the shop cannot store what it is told", "kind", r.Kind, "payment_id", r.PaymentID, "err", err)
 		return err
 	}
 	s.book.mu.Lock()

@@ -183,7 +183,7 @@ func (g *Gate) report(x *exchange) {
 		slog.String("endpoint", x.route.name), slog.String("method", cut(x.r.Method, 16)), slog.Int("status", x.status),
 		slog.Int("code", x.code), slog.String("request_id", x.requestID), slog.Int64("project_id", x.projectID),
 		slog.String("payment_id", x.paymentID), slog.String("from", x.from().String()), slog.Int("bytes", len(x.body)),
-		slog.Bool("repeat", x.repeat), slog.Bool("reread", x.reread), slog.Duration("took", took),
+		slog.Bool("repeat", x.repeat), slog.Bool("reread", x.reread), slog.Int64("took_us", took.Microseconds()),
 	)
 	if x.route == &noRoute {
 		line.AddAttrs(slog.String("path", cut(x.r.URL.Path, 200)))
@@ -192,7 +192,7 @@ func (g *Gate) report(x *exchange) {
 		line.AddAttrs(slog.String("name", cut(x.param, 100)))
 	}
 	if x.cause != nil {
-		line.AddAttrs(slog.String("error", x.cause.Error()))
+		line.AddAttrs(slog.String("err", x.cause.Error()))
 	}
 	if x.saveErr != nil {
 		line.AddAttrs(slog.String("rejection_not_kept", x.saveErr.Error()))

@@ -185,7 +185,7 @@ func (e *Engine) poll(ctx context.Context) (more bool) {
 		for _, project := range projects {
 			full, err := e.lease(ctx, b, project)
 			if err != nil && ctx.Err() == nil {
-				e.log.Error("process: leasing operations failed", "project", project, "err", err)
+				e.log.Error("process: leasing operations failed", "project_id", project, "err", err)
 				return false
 			}
 			more = more || full

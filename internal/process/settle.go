@@ -220,8 +220,8 @@ func (e *Engine) applied(w *store.Work, step *store.Step, after store.Stepped, e
 	switch {
 	case err == nil:
 		e.log.LogAttrs(context.Background(), slog.LevelInfo, "step",
-			slog.Int64("project", w.Payment.ProjectID), slog.String("payment_id", w.Payment.PaymentID), slog.Int64("operation", w.Operation.ID),
-			slog.String("kind", step.Kind), slog.Uint64("event", uint64(step.Event)), slog.String("status", string(after.Payment.Status)),
+			slog.Int64("project_id", w.Payment.ProjectID), slog.String("payment_id", w.Payment.PaymentID), slog.Int64("operation", w.Operation.ID),
+			slog.String("kind", step.Kind), slog.String("status", string(after.Payment.Status)),
 			slog.String("stage", string(after.Operation.Stage)), slog.Int("code", after.Operation.Code))
 		if step.Event == payout.NotSent && after.Operation.Stage == payout.New {
 			e.wakeAt(after.Operation.NextAt)
