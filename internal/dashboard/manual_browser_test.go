@@ -117,6 +117,34 @@ func TestASinglePayoutInABrowser(t *testing.T) {
 	}
 }
 
+// TestTheWayBack: an answer to a form cannot be come back to, and a browser's own page about that is no answer. The form is.
+func TestTheWayBack(t *testing.T) {
+	m := newManualSite(t)
+	address := m.inBrowsers()
+	p := browsertest.Start(t).Open(t, browsertest.View{})
+	p.Goto(address + "/as/aida/manual")
+	p.Goto(address + "/manual/new?project=210&method=bank-transfer/kyrgyzstan")
+	p.Click("#payout .btn-primary")
+	p.Wait("Fill in this field")
+	typed(p, "payment.amount", "500,50")
+	typed(p, "account.number", "1090000000000060")
+	typed(p, "customer.id", "c-1")
+	p.Click("#payout .btn-primary")
+	p.Wait("Check before sending")
+	p.Click("form .btn-primary")
+	p.Wait("The result appears here by itself")
+	walk := func(steps int) { browsertest.Eval[int](p, fmt.Sprintf("setTimeout(() => history.go(%d), 0)", steps)) }
+	const form = `location.pathname + location.search === "/manual/new?project=210&method=bank-transfer/kyrgyzstan"`
+	walk(-1) // to the confirmation, if the browser still has it as it was, else to the form
+	p.WaitFor(form)
+	walk(-1) // past the faults
+	p.Wait("Single payout")
+	p.WaitFor(form)
+	walk(2)
+	p.Wait("The result appears here by itself")
+	m.payments(1)
+}
+
 // A quick hand chooses again before the page has come to rest, and types while the answer is under way: both count.
 func TestAQuickHandLosesNothing(t *testing.T) {
 	m := newManualSite(t)

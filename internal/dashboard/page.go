@@ -36,6 +36,7 @@ type pageView struct {
 	Path    string
 	URI     string // with the query
 	Notice  string // shown once
+	Posted  bool   // it answers a form
 	Search  string // what the header's search box holds
 	visit   *visit
 	Version string // of the static files
@@ -129,6 +130,7 @@ func (v *visit) write(status int, page, block string, p Page) error {
 	}
 	view := &pageView{
 		Page: p, Lang: v.lang, User: v.user, Path: v.r.URL.Path, URI: v.r.URL.RequestURI(), visit: v, Version: staticVersion,
+		Posted: v.r.Method == http.MethodPost,
 		Search: v.r.URL.Query().Get("q"),
 	}
 	if v.user != nil {

@@ -2,11 +2,23 @@
 (() => {
   const isField = (element) => /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName)
 
+  // An answer to a form cannot be come back to: the browser would offer to send the form once more. Whoever leaves such a page
+  // finds in its place, on the way back, the page that the form was on.
+  const leave = () => {
+    if ('posted' in document.body.dataset) history.replaceState(null, '', sessionStorage.getItem('form') ?? '/')
+  }
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest('a[href]')
+    if (link && !link.target && !link.download && link.hash === '' && !event.defaultPrevented) leave()
+  })
+
   // A form is sent once: its buttons rest until the answer is here. The server would do a second one only once, too.
   document.addEventListener('submit', (event) => {
     const form = event.target
     if (form.dataset.sent) return event.preventDefault()
+    if (!event.defaultPrevented) leave() // else htmx sends it, and the page stays
     if (form.method === 'get') return
+    if (!event.defaultPrevented) sessionStorage.setItem('form', location.href)
     form.dataset.sent = 'yes'
     form.setAttribute('aria-busy', 'true')
   })
