@@ -133,7 +133,12 @@ func TestTheWayBack(t *testing.T) {
 	p.Wait("Check before sending")
 	p.Click("form .btn-primary")
 	p.Wait("The result appears here by itself")
-	walk := func(steps int) { browsertest.Eval[int](p, fmt.Sprintf("setTimeout(() => history.go(%d), 0)", steps)) }
+	walks := 0
+	walk := func(steps int) {
+		walks++ // a page may come back as it was, with its mark
+		browsertest.Eval[int](p, fmt.Sprintf(`(document.documentElement.dataset.left = "%d", setTimeout(() => history.go(%d), 0))`, walks, steps))
+		p.WaitFor(fmt.Sprintf(`document.documentElement.dataset.left !== "%d"`, walks))
+	}
 	const form = `location.pathname + location.search === "/manual/new?project=210&method=bank-transfer/kyrgyzstan"`
 	walk(-1) // to the confirmation, if the browser still has it as it was, else to the form
 	p.WaitFor(form)
