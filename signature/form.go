@@ -14,58 +14,121 @@ type Line struct {
 
 // Form is the canonical form of a body: one line for each scalar that is
 // signed. It keeps what it has computed, so trying several keys on one Form
-// sorts once. It is not for use by several goroutines at once, and the Value
-// that it was made from must not change while it is in use.
+// sorts once; it never holds a whole signing string. It is not for use by
+// several goroutines at once, and the Value that it was made from must not
+// change while it is in use.
 type Form struct {
-	root    *Value
-	lines   []Line    // in tree order
-	strings [4][]byte // signing strings by order, nil until asked for
+	root      *Value
+	lines     []Line               // in tree order
+	sequences [len(orders)][]int32 // of lines, by order; nil until asked for
 }
 
 // Canonical flattens v. Members named "signature" and "frame_mode" are left out
 // at any depth, whatever their kind.
 func Canonical(v *Value) *Form {
-	return &Form{root: v, lines: flatten(v, false)}
+	return &Form{root: v, lines: flatten(v)}
 }
 
 // Lines returns the lines in tree order: unsorted, members as they were sent.
 // The slice is the caller's own.
 func (f *Form) Lines() []Line { return slices.Clone(f.lines) }
 
-// SigningString returns what is signed in order o, as the caller's own copy.
-func (f *Form) SigningString(o Order) []byte { return slices.Clone(f.signingString(o)) }
-
-func (f *Form) signingString(o Order) []byte {
-	if f.strings[o] == nil {
-		f.strings[o] = join(f.sorted(o))
+// Len returns the length of the signing string in bytes, which is the same in
+// all orders.
+func (f *Form) Len() int {
+	n := max(0, len(f.lines)-1)
+	for i := range f.lines {
+		n += len(f.lines[i].Path) + 1 + len(f.lines[i].Value)
 	}
-	return f.strings[o]
+	return n
 }
 
-func (f *Form) sorted(o Order) []Line {
-	if o == PerLevel {
-		return flatten(f.root, true)
-	}
-	lines := slices.Clone(f.lines)
-	slices.SortFunc(lines, o.comparison())
-	return lines
+// SigningString returns what is signed in order o, as the caller's own copy. To
+// sign and to verify it is not needed: [Form.Sign] and [Form.Verify] do without.
+func (f *Form) SigningString(o Order) []byte { return f.Head(o, f.Len()) }
+
+// Head returns the first n bytes of what is signed in order o, or all of it
+// where it is shorter.
+func (f *Form) Head(o Order, n int) []byte {
+	head := make([]byte, 0, min(n, f.Len()))
+	f.pieces(o, func(piece string) bool {
+		head = append(head, piece[:min(len(piece), n-len(head))]...)
+		return len(head) < n
+	})
+	return head
 }
 
-func join(lines []Line) []byte {
-	size := 0
-	for i := range lines {
-		size += len(lines[i].Path) + len(lines[i].Value) + 2
-	}
-	s := make([]byte, 0, size)
-	for i := range lines {
-		if i > 0 {
-			s = append(s, ';')
+// pieces hands the signing string over in order o, piece by piece, until more
+// says that there is no need of more.
+func (f *Form) pieces(o Order, more func(piece string) bool) {
+	separator := ""
+	for _, i := range f.sequence(o) {
+		l := &f.lines[i]
+		if !more(separator) || !more(l.Path) || !more(":") || !more(l.Value) {
+			return
 		}
-		s = append(s, lines[i].Path...)
-		s = append(s, ':')
-		s = append(s, lines[i].Value...)
+		separator = ";"
 	}
+}
+
+// sequence returns the lines' indexes as order o sorts them.
+func (f *Form) sequence(o Order) []int32 {
+	if f.sequences[o] != nil {
+		return f.sequences[o]
+	}
+	s := make([]int32, 0, len(f.lines))
+	if o == PerLevel {
+		s, _ = appendPerLevel(s, f.root, 0)
+	} else {
+		for i := range f.lines {
+			s = append(s, int32(i))
+		}
+		compare := o.comparison()
+		slices.SortFunc(s, func(a, b int32) int { return compare(f.lines[a], f.lines[b]) })
+	}
+	f.sequences[o] = s
 	return s
+}
+
+// appendPerLevel appends the indexes of v's lines, the members of each object
+// sorted by name. first is the index of v's first line in tree order, next the
+// one behind its last.
+func appendPerLevel(s []int32, v *Value, first int) (sequence []int32, next int) {
+	if v == nil {
+		return s, first
+	}
+	switch v.Kind {
+	case Object:
+		sorted := make([]place, 0, len(v.Members))
+		for i := range v.Members {
+			if m := &v.Members[i]; !unsigned(m.Name) {
+				sorted = append(sorted, place{m, first})
+				first += countLines(&m.Value)
+			}
+		}
+		slices.SortStableFunc(sorted, func(a, b place) int { return compareUTF16(a.member.Name, b.member.Name) })
+		for _, p := range sorted {
+			s, _ = appendPerLevel(s, &p.member.Value, p.first)
+		}
+		return s, first
+	case Array:
+		for i := range v.Items {
+			s, first = appendPerLevel(s, &v.Items[i], first)
+		}
+		return s, first
+	}
+	return append(s, int32(first)), first + 1
+}
+
+// place is a member and the index of its first line.
+type place struct {
+	member *Member
+	first  int
+}
+
+func countLines(v *Value) int {
+	n, _ := measure(v, 0)
+	return n
 }
 
 // unsigned reports whether members of this name are left out. The SDKs drop
@@ -75,26 +138,25 @@ func unsigned(name string) bool { return name == "signature" || name == "frame_m
 // flattener collects lines. All paths stand behind each other in one builder,
 // and each line's path is a part of it.
 type flattener struct {
-	perLevel bool   // members sorted by name as they are met
-	prefix   []byte // path down to the value at hand
-	paths    strings.Builder
-	lines    []Line
+	prefix []byte // path down to the value at hand
+	paths  strings.Builder
+	lines  []Line
 }
 
-func flatten(v *Value, perLevel bool) []Line {
+func flatten(v *Value) []Line {
 	if v == nil {
 		return nil
 	}
 	lines, bytes := measure(v, 0)
 	var room [128]byte
-	f := flattener{perLevel: perLevel, prefix: room[:0], lines: make([]Line, 0, lines)}
+	f := flattener{prefix: room[:0], lines: make([]Line, 0, lines)}
 	f.paths.Grow(bytes)
 	f.add(v)
 	return f.lines
 }
 
-// measure returns how many lines v has and at least how many bytes their paths
-// take, prefix being the length of the path of v.
+// measure returns how many lines v has and how many bytes their paths take at
+// most, prefix being the length of the path of v with the colon behind it.
 func measure(v *Value, prefix int) (lines, bytes int) {
 	switch v.Kind {
 	case Object:
@@ -103,12 +165,12 @@ func measure(v *Value, prefix int) (lines, bytes int) {
 			if unsigned(m.Name) {
 				continue
 			}
-			l, b := measure(&m.Value, prefix+len(m.Name)+1)
+			l, b := measure(&m.Value, prefix+len(m.Name)+strings.Count(m.Name, ":")+1)
 			lines, bytes = lines+l, bytes+b
 		}
 	case Array:
 		for i := range v.Items {
-			l, b := measure(&v.Items[i], prefix+3)
+			l, b := measure(&v.Items[i], prefix+digitsOf(i)+1)
 			lines, bytes = lines+l, bytes+b
 		}
 	default:
@@ -117,13 +179,18 @@ func measure(v *Value, prefix int) (lines, bytes int) {
 	return lines, bytes
 }
 
+// digitsOf returns how many digits an index is written with.
+func digitsOf(i int) int {
+	n := 1
+	for ; i > 9; i /= 10 {
+		n++
+	}
+	return n
+}
+
 func (f *flattener) add(v *Value) {
 	switch v.Kind {
 	case Object:
-		if f.perLevel {
-			f.addSorted(v.Members)
-			return
-		}
 		for i := range v.Members {
 			f.addMember(&v.Members[i])
 		}
@@ -151,17 +218,6 @@ func (f *flattener) addMember(m *Member) {
 	f.prefix = append(appendName(f.prefix, m.Name), ':')
 	f.add(&m.Value)
 	f.prefix = f.prefix[:end]
-}
-
-func (f *flattener) addSorted(members []Member) {
-	sorted := make([]*Member, len(members))
-	for i := range members {
-		sorted[i] = &members[i]
-	}
-	slices.SortStableFunc(sorted, func(a, b *Member) int { return compareUTF16(a.Name, b.Name) })
-	for _, m := range sorted {
-		f.addMember(m)
-	}
 }
 
 // appendName appends name with each ":" doubled.

@@ -2,6 +2,7 @@ package signature
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -12,15 +13,22 @@ const (
 	// MaxDepth is how deep arrays and objects may be nested; the root counts.
 	MaxDepth = 16
 
-	// MaxForm bounds the bytes of the lines that a body would be signed as. Each
-	// line repeats the names above it, so without a bound a body of 64 KiB with
-	// one long name could ask for hundreds of megabytes of signing string.
-	MaxForm = 4 << 20
-
 	// linearNames is how many members are searched one by one for a duplicate
 	// name before a map takes over.
 	linearNames = 16
 )
+
+// MaxForm returns how many bytes the lines of a body of n bytes may have, and
+// so the string that is signed for it. Each line repeats the names above it,
+// and colons in names are doubled: without a bound a body of 64 KiB with one
+// long name could ask for hundreds of megabytes. Bodies as people write them
+// need less than three times their own length.
+func MaxForm(n int) int { return 16<<10 + 8*n }
+
+// MaxValues returns how many values, containers among them, a body of n bytes
+// may have. A value takes many times the memory of the two bytes that it can
+// be written with.
+func MaxValues(n int) int { return 1<<10 + n/4 }
 
 // SyntaxError says why [Parse] refused a body.
 type SyntaxError struct {
@@ -36,10 +44,10 @@ func (e *SyntaxError) Error() string {
 // Parse reads a JSON text strictly and returns its tree. Beyond what RFC 8259
 // forbids it refuses names that occur twice in an object, anything but white
 // space after the value, text that is not UTF-8 (also a byte order mark and
-// lone surrogates in escapes), nesting beyond [MaxDepth] and bodies whose
-// signing string would pass [MaxForm]. The error is always a *[SyntaxError].
-// The work is linear in the length of the body, apart from MaxForm; the caller
-// bounds that length. The tree does not refer to body.
+// lone surrogates in escapes), nesting beyond [MaxDepth], more values than
+// [MaxValues] and bodies whose signing string would pass [MaxForm]. The error
+// is always a *[SyntaxError]. Work and memory are linear in the length of the
+// body, which the caller bounds. The tree does not refer to body.
 func Parse(body []byte) (*Value, error) {
 	p := parser{text: string(body)}
 	if !utf8.ValidString(p.text) {
@@ -80,6 +88,7 @@ type parser struct {
 	depth   int
 	path    int // bytes of the path down to here
 	form    int // bytes of the lines so far
+	values  int // so far
 	members []Member
 	items   []Value
 	slab    []Member // room for the members of closed objects
@@ -113,6 +122,9 @@ func (p *parser) next() byte {
 
 func (p *parser) value() (v Value, ok bool) {
 	start := p.pos
+	if p.values++; p.values > MaxValues(len(p.text)) {
+		return v, p.fail(start, "more than "+strconv.Itoa(MaxValues(len(p.text)))+" values in a body of this length")
+	}
 	switch c := p.next(); {
 	case c == '{':
 		return p.container(Object)
@@ -138,11 +150,20 @@ func (p *parser) value() (v Value, ok bool) {
 	if !ok {
 		return v, false
 	}
-	p.form += p.path + len(v.Text) + 2
-	if p.form > MaxForm {
-		return v, p.fail(start, "signing string over "+strconv.Itoa(MaxForm)+" bytes")
+	p.form += p.path + signedLength(&v) + 2
+	if p.form > MaxForm(len(p.text)) {
+		return v, p.fail(start, "signing string over "+strconv.Itoa(MaxForm(len(p.text)))+" bytes, which is too much for a body of this length; use shorter names")
 	}
 	return v, true
+}
+
+// signedLength returns how long a scalar is where it is signed: numbers with an
+// exponent are written out.
+func signedLength(v *Value) int {
+	if v.Kind == Number && strings.ContainsAny(v.Text, "eE") {
+		return len(plainDecimal(v.Text))
+	}
+	return len(v.Text)
 }
 
 func (p *parser) unexpected(want string) bool {
@@ -205,7 +226,7 @@ func (p *parser) object() ([]Member, bool) {
 		if !ok {
 			return nil, false
 		}
-		p.members = append(p.members, Member{Name: name, Value: v})
+		p.members = append(doubled(p.members), Member{Name: name, Value: v})
 		p.skipSpace()
 		if p.next() == '}' {
 			break
@@ -221,6 +242,15 @@ func (p *parser) object() ([]Member, bool) {
 	closed := p.keep(p.members[base:])
 	p.members = p.members[:base]
 	return closed, true
+}
+
+// doubled makes room for one more. It doubles a full stack: append alone grows
+// a long one by a quarter, and a hostile body would pay for five copies of it.
+func doubled[T any](stack []T) []T {
+	if len(stack) < cap(stack) {
+		return stack
+	}
+	return slices.Grow(stack, max(1, len(stack)))
 }
 
 // unique reports whether name is new among the members, and returns the set of
@@ -268,7 +298,7 @@ func (p *parser) array() ([]Value, bool) {
 		if !ok {
 			return nil, false
 		}
-		p.items = append(p.items, v)
+		p.items = append(doubled(p.items), v)
 		p.skipSpace()
 		if p.next() == ']' {
 			break

@@ -3,6 +3,8 @@ package signature_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -121,19 +123,76 @@ func TestParseBoundsTheForm(t *testing.T) {
 			t.Errorf("%.20s: %v, want the bound on signing strings", body, err)
 		}
 	}
-	// The densest lawful bodies of this size stay below the bound.
+	// Bodies as dense as people write them stay below the bound.
 	for _, body := range []string{
-		"[0" + strings.Repeat(",0", size/2-2) + "]",
-		strings.Repeat("[", 16) + "0" + strings.Repeat(",0", size/2-20) + strings.Repeat("]", 16),
+		"[0" + strings.Repeat(",0", 1000) + "]",
+		`[{"id":1}` + strings.Repeat(`,{"id":1}`, size/9-9) + "]",
+		`{"receipt_data":{"positions":[{"quantity":1,"amount":100}` + strings.Repeat(`,{"quantity":1,"amount":100}`, size/28-9) + "]}}",
 	} {
 		v, err := signature.Parse([]byte(body))
 		if err != nil {
 			t.Fatalf("%.20s: %v", body, err)
 		}
-		if n := len(signature.Canonical(v).SigningString(signature.Natural)); n > signature.MaxForm {
-			t.Errorf("%.20s: signing string of %d bytes", body, n)
+		form := signature.Canonical(v)
+		if n := len(form.SigningString(signature.Natural)); n > 3*len(body) && n > 16<<10 || n != form.Len() {
+			t.Errorf("%.20s: signing string of %d bytes, said to be %d, for a body of %d", body, n, form.Len(), len(body))
 		}
 	}
+}
+
+// TestParseBoundsValues: a value takes two bytes of an array, and a hundred of memory.
+func TestParseBoundsValues(t *testing.T) {
+	for _, element := range []string{",0", ",[]", ",{}"} {
+		body := "[0" + strings.Repeat(element, 20_000) + "]"
+		var syntax *signature.SyntaxError
+		_, err := signature.Parse([]byte(body))
+		if !errors.As(err, &syntax) || !strings.HasPrefix(syntax.Reason, "more than "+strconv.Itoa(signature.MaxValues(len(body)))+" values ") {
+			t.Errorf("%s…: %v, want the bound on values", element, err)
+		}
+	}
+}
+
+// TestHostileBodiesCostLittle makes the worst bodies of 64 KiB that are known, and wants what they cost, refused or
+// verified in vain in every order, to be a small multiple of their length.
+func TestHostileBodiesCostLittle(t *testing.T) {
+	const size = 64 << 10
+	bodies := map[string]string{
+		"one long name":        `{"` + strings.Repeat("n", 30_000) + `":[0` + strings.Repeat(",0", 500) + `]}`,
+		"a name of colons":     `{"` + strings.Repeat(":", 30_000) + `":[0` + strings.Repeat(",0", 500) + `]}`,
+		"long names nested":    strings.Repeat(`{"`+strings.Repeat(":", 3_000)+`":`, 15) + "[0,0,0,0,0]" + strings.Repeat("}", 15),
+		"a name under a limit": `{"` + strings.Repeat("n", 8<<10) + `":[0` + strings.Repeat(",0", 30) + `],"z":"` + strings.Repeat("z", size/2) + `"}`,
+		"numbers":              "[0" + strings.Repeat(",0", size/2-2) + "]",
+		"objects":              "[{}" + strings.Repeat(",{}", size/3-2) + "]",
+		"names":                `{"a":0` + names(size/8) + "}",
+		"escapes":              `{"a":"` + strings.Repeat(`\\u0041`, size/6-3) + `"}`,
+		"digits that sort":     "[" + strings.Repeat("1e1000,", 1_000) + "0]",
+	}
+	for name, body := range bodies {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			if v, err := signature.Parse([]byte(body)); err == nil {
+				form := signature.Canonical(v)
+				if _, err := form.Verify(form.Sign("other"), "key"); !errors.Is(err, signature.ErrMismatch) {
+					t.Errorf("verified: %v", err)
+				}
+			}
+			runtime.ReadMemStats(&after)
+			if n := after.TotalAlloc - before.TotalAlloc; n > 80*uint64(len(body)) {
+				t.Errorf("a body of %d bytes took %d bytes of memory, %d times its length", len(body), n, n/uint64(len(body)))
+			} else {
+				t.Logf("a body of %d bytes took %d bytes of memory, %d times its length", len(body), n, n/uint64(len(body)))
+			}
+		})
+	}
+}
+
+func names(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(`,"` + strconv.Itoa(i) + `":0`)
+	}
+	return b.String()
 }
 
 // TestParseManyMembers: an object with many members takes linear time. Were each

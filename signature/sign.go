@@ -1,12 +1,12 @@
 package signature
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha512"
 	"encoding/base64"
 	"errors"
 	"hash"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -75,7 +75,8 @@ func Find(v *Value) (sig string, ok bool) {
 
 // Sign returns the signature under key, in natural order.
 func (f *Form) Sign(key string) string {
-	return SignString(f.signingString(Natural), key)
+	var sum [sha512.Size]byte
+	return base64.StdEncoding.EncodeToString(f.appendMAC(sum[:0], Natural, key))
 }
 
 // SignString returns the signature of a signing string that the caller made, as
@@ -83,7 +84,10 @@ func (f *Form) Sign(key string) string {
 // [Sign].
 func SignString(signingString []byte, key string) string {
 	var sum [sha512.Size]byte
-	return base64.StdEncoding.EncodeToString(appendMAC(sum[:0], key, signingString))
+	m := takeMAC(key)
+	defer m.giveBack()
+	m.hash.Write(signingString)
+	return base64.StdEncoding.EncodeToString(m.hash.Sum(sum[:0]))
 }
 
 // Verify checks a signature under key. It tries the four orders, each distinct
@@ -103,21 +107,20 @@ func (f *Form) Verify(sig, key string) (Order, error) {
 	}
 	var sum [sha512.Size]byte
 	for i, o := range orders {
-		s := f.signingString(o)
-		if f.triedBefore(i, s) {
+		if f.triedBefore(i, o) {
 			continue
 		}
-		if hmac.Equal(want[:], appendMAC(sum[:0], key, s)) {
+		if hmac.Equal(want[:], f.appendMAC(sum[:0], o, key)) {
 			return o, nil
 		}
 	}
 	return 0, ErrMismatch
 }
 
-// triedBefore reports whether one of the first n orders gave the string s.
-func (f *Form) triedBefore(n int, s []byte) bool {
-	for _, o := range orders[:n] {
-		if bytes.Equal(f.signingString(o), s) {
+// triedBefore reports whether one of the first n orders sorts the lines as o.
+func (f *Form) triedBefore(n int, o Order) bool {
+	for _, before := range orders[:n] {
+		if slices.Equal(f.sequence(before), f.sequence(o)) {
 			return true
 		}
 	}
@@ -138,32 +141,66 @@ func decode(sig string) (raw [sha512.Size]byte, ok bool) {
 	return raw, err == nil && n == len(raw)
 }
 
-// appendMAC appends the HMAC-SHA-512 of text under key.
-func appendMAC(dst []byte, key string, text []byte) []byte {
-	pool := macsOf(key)
-	if pool == nil {
-		return sum(hmac.New(sha512.New, []byte(key)), dst, text)
+// appendMAC appends the HMAC-SHA-512 of the signing string in order o, which
+// runs through a small buffer and is never put together.
+func (f *Form) appendMAC(dst []byte, o Order, key string) []byte {
+	m := takeMAC(key)
+	defer m.giveBack()
+	f.pieces(o, m.write)
+	m.hash.Write(m.buffer)
+	return m.hash.Sum(dst)
+}
+
+// mac is an HMAC that has taken its key in already, which is a third of the
+// work on a short text, with a buffer that gathers pieces for it.
+type mac struct {
+	hash   hash.Hash
+	buffer []byte
+	pool   *sync.Pool // where it goes back to; nil: nowhere
+}
+
+const macBuffer = 2 << 10
+
+// write always says that there is need of more.
+func (m *mac) write(piece string) bool {
+	for len(piece) > macBuffer-len(m.buffer) {
+		n := macBuffer - len(m.buffer)
+		m.hash.Write(append(m.buffer, piece[:n]...))
+		m.buffer, piece = m.buffer[:0], piece[n:]
 	}
-	mac := pool.Get().(hash.Hash)
-	dst = sum(mac, dst, text)
-	pool.Put(mac)
-	return dst
+	m.buffer = append(m.buffer, piece...)
+	return true
 }
 
-func sum(mac hash.Hash, dst, text []byte) []byte {
-	mac.Reset()
-	mac.Write(text)
-	return mac.Sum(dst)
+func newMAC(key string, pool *sync.Pool) *mac {
+	return &mac{hash: hmac.New(sha512.New, []byte(key)), buffer: make([]byte, 0, macBuffer), pool: pool}
 }
 
-// macs holds, by key, HMACs that have taken their key in already: that is a third of the work on a short text. Keys
-// beyond maxMACs are not remembered, so that a program that meets many does not keep them all.
+// macs holds HMACs by key. Keys beyond maxMACs are not remembered, so that a
+// program that meets many does not keep them all.
 var (
 	macs    sync.Map // *sync.Pool by key
 	macKeys atomic.Int64
 )
 
 const maxMACs = 10_000
+
+func takeMAC(key string) *mac {
+	pool := macsOf(key)
+	if pool == nil {
+		return newMAC(key, nil)
+	}
+	return pool.Get().(*mac)
+}
+
+func (m *mac) giveBack() {
+	if m.pool == nil {
+		return
+	}
+	m.hash.Reset()
+	m.buffer = m.buffer[:0]
+	m.pool.Put(m)
+}
 
 func macsOf(key string) *sync.Pool {
 	if known, ok := macs.Load(key); ok {
@@ -172,7 +209,8 @@ func macsOf(key string) *sync.Pool {
 	if macKeys.Load() >= maxMACs {
 		return nil
 	}
-	fresh := &sync.Pool{New: func() any { return hmac.New(sha512.New, []byte(key)) }}
+	fresh := &sync.Pool{}
+	fresh.New = func() any { return newMAC(key, fresh) }
 	known, there := macs.LoadOrStore(key, fresh)
 	if !there {
 		macKeys.Add(1)
