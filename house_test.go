@@ -69,19 +69,21 @@ var rooms = map[string][]string{
 	"internal/provider/providertest": nouns,
 	"internal/bank":                  {"internal/money", "internal/batch", "signature"},
 
-	"internal/batch":  {},
-	"internal/vault":  nouns,
-	"internal/store":  with(nouns, "internal/batch", "internal/vault", "signature"),
-	"internal/work":   with(nouns, "internal/store"),
-	"internal/accept": with(nouns, "internal/store", "internal/work", "internal/vault", "signature"),
+	"internal/batch":   {},
+	"internal/csvfile": {}, // all exports
+	"internal/vault":   nouns,
+	"internal/store":   with(nouns, "internal/batch", "internal/vault", "signature"),
+	"internal/work":    with(nouns, "internal/store"),
+	"internal/accept":  with(nouns, "internal/store", "internal/work", "internal/vault", "signature"),
 
 	"internal/gate":     with(nouns, "internal/store", "internal/work", "internal/accept", "signature", "openapi"),
 	"internal/process":  with(nouns, "internal/store", "internal/work", "signature"),
 	"internal/callback": with(nouns, "internal/store", "internal/work", "signature"),
 
-	"internal/access":    with(nouns, "internal/store", "internal/vault"),
-	"internal/manual":    with(nouns, "internal/store", "internal/accept", "signature"),
-	"internal/dashboard": with(nouns, "internal/store", "internal/accept", "internal/manual", "internal/access", "internal/vault", "signature"),
+	"internal/access": with(nouns, "internal/store", "internal/vault"),
+	"internal/manual": with(nouns, "internal/store", "internal/accept", "signature"),
+	"internal/dashboard": with(nouns, "internal/store", "internal/accept", "internal/manual", "internal/access", "internal/csvfile", "internal/vault",
+		"signature"),
 
 	"internal/ops":       with(nouns, "internal/store", "internal/work"),
 	"internal/audit":     with(nouns, "internal/store", "internal/vault"),

@@ -17,6 +17,8 @@ import (
 	"unicode"
 
 	"code.dny.dev/ssrf"
+
+	"flashpay/internal/wire"
 )
 
 const (
@@ -100,13 +102,14 @@ func (s *sender) post(ctx context.Context, to *url.URL, body []byte) (status int
 }
 
 // readFirst returns what the log keeps of a body, and reads on within the limit so that the connection can be kept.
-// The status says everything, so it does not matter where the body breaks off.
+// The status says everything, so it does not matter where the body breaks off. An endpoint that answers with what it was
+// sent shows nobody the signature.
 func readFirst(r io.Reader) []byte {
 	first, err := io.ReadAll(io.LimitReader(r, answerKept))
 	if err == nil {
 		_, _ = io.CopyN(io.Discard, r, answerRead-answerKept)
 	}
-	return first
+	return wire.HideSignatures(first, len(first) == answerKept)
 }
 
 // explain says in words for the delivery log why there is no answer.

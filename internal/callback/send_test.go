@@ -22,6 +22,9 @@ import (
 	"code.dny.dev/ssrf"
 
 	"flashpay/internal/merchant"
+
+	"flashpay/internal/wire"
+	"flashpay/signature"
 )
 
 func endpoint(t *testing.T, f http.HandlerFunc) *url.URL {
@@ -98,6 +101,23 @@ func TestPostReadsSoMuchOfTheAnswer(t *testing.T) {
 		if err != nil || status != 200 || len(answer) != min(size, answerKept) {
 			t.Errorf("%d bytes: %d, %d bytes kept, %v", size, status, len(answer), err)
 		}
+	}
+}
+
+// An endpoint that answers with what it was sent shows nobody the signature that came with it.
+func TestPostKeepsNoSignature(t *testing.T) {
+	to := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "Got: ")
+		_, _ = io.Copy(w, r.Body)
+	})
+	body := wire.SignedJSON(&signature.Value{Kind: signature.Object}, "key")
+	tree, err := signature.Parse(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, answer, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), to, body)
+	if err != nil || string(answer) != `Got: {"signature":"[signature]"}` || tree.Get("signature") == nil {
+		t.Errorf("%s was sent; kept: %q %v", body, answer, err)
 	}
 }
 

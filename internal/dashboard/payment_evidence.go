@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"flashpay/internal/merchant"
-	"flashpay/internal/staff"
 	"flashpay/internal/store"
 	"flashpay/signature"
 )
@@ -22,24 +21,35 @@ type bundle struct {
 	v       *visit
 	project *merchant.Project
 	view    *store.View
+	full    bool // with the request as it was received, and its signature
 	zip     *zip.Writer
 	lines   []store.Line
 }
 
-// serveEvidence hands out all that is known about a payment in one file. The request as it was received holds the full
-// account number: it goes to those only who may see the project's secrets, too.
-func serveEvidence(d *Dashboard, v *visit) error {
+// serveEvidence hands out what is known about a payment in one file, with account number and personal data masked as they
+// are on all pages.
+func serveEvidence(_ *Dashboard, v *visit) error { return v.evidence(false) }
+
+// serveFullEvidence hands out the request as it was received with it: account number, personal data, and the signature,
+// which is a secret like the key that made it. The route asks for the right to see those, and for a fresh second factor.
+func serveFullEvidence(_ *Dashboard, v *visit) error { return v.evidence(true) }
+
+func (v *visit) evidence(full bool) error {
 	project, view, err := v.readPayment()
 	if err != nil {
 		return err
 	}
 	p := &view.Payment
 	object := "project " + strconv.FormatInt(project.ID, 10)
-	if err := d.Store.LogDownload(v.ctx(), v.actor(), "evidence", object, store.Detail{}.Text("payment_id", p.PaymentID)); err != nil {
+	what := "evidence"
+	if full {
+		what = "evidence in full"
+	}
+	if err := v.d.Store.LogDownload(v.ctx(), v.actor(), what, object, store.Detail{}.Text("payment_id", p.PaymentID)); err != nil {
 		return err
 	}
 	var out bytes.Buffer
-	b := &bundle{v: v, project: project, view: view, zip: zip.NewWriter(&out)}
+	b := &bundle{v: v, project: project, view: view, full: full, zip: zip.NewWriter(&out)}
 	if err := b.write(); err != nil {
 		return err
 	}
@@ -83,8 +93,8 @@ func (b *bundle) text(name string, text []byte) error {
 const evidenceReadme = `Evidence of one payout. Times are UTC, sums are minor units.
 
 payment.json        the payment and its operations, as they stand
-request.json        the request as it was received, byte by byte
-signature.json      whose key verifies it, and the string that was signed
+request.json        the request as it was received, byte by byte (only in the bundle «in full»)
+signature.json      whose key verifies it; in full, the signature and the string that was signed, too
 journal.json        every step, in order: a chain of hashes
 seals.json          for each line: the seal that covers it, and the way to its root
 ledger.json         what was moved between the accounts of the project
@@ -140,13 +150,15 @@ func (b *bundle) request() error {
 		return err
 	}
 	check := checkSignature(b.project, body)
-	if b.v.user.Can(staff.EditProjects) {
+	if b.full {
 		if err := b.text("request.json", body); err != nil {
 			return err
 		}
 	} else {
 		delete(check, "signed_string")
-		const withheld = "The request holds the full account number. A Merchant admin, or the platform's operator, gets it in the bundle.\n"
+		delete(check, "signature")
+		const withheld = "The request holds account number and personal data in full, and its signature. Those who may edit the project get it in the\n" +
+			"bundle «in full».\n"
 		if err := b.text("request-withheld.txt", []byte(withheld)); err != nil {
 			return err
 		}

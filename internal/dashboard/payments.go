@@ -23,6 +23,7 @@ var paymentRoutes = []route{
 	{pattern: "POST /payments/columns", right: staff.ViewPayments, serve: serveSaveColumns},
 	{pattern: "GET /payments/{project}/{id}", right: staff.ViewPayments, serve: servePayment},
 	{pattern: "GET /payments/{project}/{id}/evidence", right: staff.ViewPayments, serve: serveEvidence},
+	{pattern: "POST /payments/{project}/{id}/evidence", right: staff.EditProjects, fresh: true, serve: serveFullEvidence},
 	{pattern: "POST /payments/{project}/{id}/resend", right: staff.ResendCallbacks, serve: serveResend},
 }
 

@@ -1,13 +1,13 @@
 package dashboard
 
 import (
-	"encoding/csv"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"flashpay/internal/csvfile"
 	"flashpay/internal/money"
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
@@ -47,9 +47,12 @@ func serveExport(d *Dashboard, v *visit) error {
 }
 
 func (v *visit) export(l *listing) error {
-	out := csv.NewWriter(v.w)
+	out, err := csvfile.NewWriter(v.w, ',')
+	if err != nil {
+		return err
+	}
 	answer := http.NewResponseController(v.w)
-	if err := out.Write(exportHead); err != nil {
+	if err := out.Write(exportHead...); err != nil {
 		return err
 	}
 	page := store.RegisterPage{Limit: exportRows}
@@ -60,12 +63,11 @@ func (v *visit) export(l *listing) error {
 			return err
 		}
 		for i := range found.Rows {
-			if err := out.Write(exportRow(&found.Rows[i])); err != nil {
+			if err := out.Write(exportRow(&found.Rows[i])...); err != nil {
 				return err
 			}
 		}
-		out.Flush()
-		if err := out.Error(); err != nil {
+		if err := out.Flush(); err != nil {
 			return err
 		}
 		switch n := len(found.Rows); {
@@ -85,24 +87,11 @@ func exportRow(r *store.RegisterRow) []string {
 	if err != nil { // a currency that this version does not know: minor units say that they are
 		amount = strconv.FormatInt(r.Amount, 10) + " minor units"
 	}
-	row := []string{
+	return []string{
 		strconv.FormatInt(r.ProjectID, 10), r.PaymentID, payout.Type, string(r.Status), amount, r.Currency, r.Method,
 		r.CreatedAt.UTC().Format(time.RFC3339), r.UpdatedAt.UTC().Format(time.RFC3339), strconv.Itoa(r.Code), payout.Message(r.Code), r.CustomerID,
 		r.AccountMask, strconv.FormatInt(r.Operation, 10), r.ProviderPaymentID, strconv.Itoa(r.Interface), r.Description,
 	}
-	for i := range row {
-		row[i] = defused(row[i])
-	}
-	return row
-}
-
-// defused makes a cell that a spreadsheet would run as a formula a text.
-func defused(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) || strings.HasPrefix(cell, "＝") || strings.HasPrefix(cell, "＋") ||
-		strings.HasPrefix(cell, "－") || strings.HasPrefix(cell, "＠") {
-		return "'" + cell
-	}
-	return cell
 }
 
 // fileName says of which period the file is.

@@ -97,6 +97,7 @@ var actsOf = []struct {
 }{
 	{"{payment}", `form[action$="/resend"] button`, []staff.Role{staff.Support, staff.Operations, staff.MerchantAdmin, staff.Operator}},
 	{"{payment}", `a[href$="/evidence"]`, staff.Roles},
+	{"{payment}", `form[action$="/evidence"] button`, []staff.Role{staff.MerchantAdmin, staff.Operator}},
 	{"/payments", `a[href^="/payments/export"]`, staff.Roles},
 	{"/manual", `a[href^="/manual/new"]`, []staff.Role{staff.Operations, staff.MerchantAdmin, staff.Operator}},
 	{"/projects", `a[href="/projects/210"]`, staff.Roles},
