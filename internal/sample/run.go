@@ -61,6 +61,7 @@ type saving struct {
 const (
 	submitDeadline = 10 * time.Second
 	savingAtOnce   = 200
+	leasedAtOnce   = 1000
 )
 
 func newRunner(s *store.Store, clock *clock, m *method.Method, p *plan, c *Config) *runner {
@@ -140,10 +141,15 @@ func (r *runner) run(ctx context.Context) error {
 // together says how many of the first acts happen at once, and so go into few commits: those of one sending of wages.
 func together(acts []act) int {
 	n := 1
-	for n < len(acts) && (acts[0].kind == acceptAct || acts[0].kind == moveAct) && acts[n].kind == acts[0].kind && acts[n].at.Equal(acts[0].at) {
+	for n < len(acts) && acts[0].sharesCommit() && acts[n].sharesCommit() && acts[n].kind == acts[0].kind && acts[n].at.Equal(acts[0].at) {
 		n++
 	}
 	return n
+}
+
+// sharesCommit tells whether an act may happen beside others of its kind. A lease may not: it touches other flights.
+func (a *act) sharesCommit() bool {
+	return a.kind == acceptAct || a.kind == moveAct && !a.payout.moves[a.number].lease
 }
 
 // each does something with all of a list at once.
@@ -279,7 +285,7 @@ func (r *runner) move(ctx context.Context, i *planned, number int) error {
 		return nil
 	}
 	if m.lease {
-		return r.lease(ctx, f)
+		return r.lease(ctx, i)
 	}
 	err := r.apply(ctx, i, number)
 	if errors.Is(err, store.ErrMoved) { // its lease was taken or freed while the sample was interrupted
@@ -297,7 +303,7 @@ func (r *runner) apply(ctx context.Context, i *planned, number int) error {
 	if number+1 < len(i.moves) {
 		step.NextAt = i.moves[number+1].at.Add(time.Minute) // nobody but us may take it up
 		if i.moves[number+1].lease {
-			step.NextAt = m.at
+			step.NextAt = i.moves[number+1].at
 		}
 	}
 	if step.Kind != "" {
@@ -323,24 +329,39 @@ func (r *runner) reload(ctx context.Context, f *flight) (payout.Payment, payout.
 	return w.Payment, w.Operation, nil
 }
 
-// lease commits the intent to hand an operation to the bank once more.
-func (r *runner) lease(ctx context.Context, f *flight) error {
+// lease commits the intent to hand an operation to the bank once more. The store leases whatever of the project is due,
+// so that others of the same sending may be leased along: each of them is noted.
+func (r *runner) lease(ctx context.Context, i *planned) error {
+	f := r.flight(i)
 	if f.operation.Stage == payout.Sending {
 		return nil
 	}
 	leased, err := r.store.LeaseOperations(ctx, store.Lease{
-		ProjectID: f.operation.ProjectID, Provider: Provider, N: 16, Submit: true, SubmitDeadline: submitDeadline, Duration: submitDeadline + 2*time.Second,
+		ProjectID: f.operation.ProjectID, Provider: Provider, N: leasedAtOnce, Submit: true, SubmitDeadline: submitDeadline, Duration: submitDeadline + 2*time.Second,
 	})
 	if err != nil {
 		return err
 	}
+	r.noteLeased(leased)
+	if f.operation.Stage != payout.Sending {
+		return fmt.Errorf("its operation was not leased among %d that were due", len(leased))
+	}
+	return nil
+}
+
+// noteLeased brings the flights of leased operations up to date.
+func (r *runner) noteLeased(leased []*store.Work) {
+	byKey := make(map[key]*store.Work, len(leased))
 	for _, w := range leased {
-		if w.Operation.ID == f.operation.ID {
+		byKey[key{w.Payment.ProjectID, w.Payment.PaymentID}] = w
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, f := range r.flights {
+		if w := byKey[i.key()]; w != nil {
 			f.payment, f.operation = w.Payment, w.Operation
-			return nil
 		}
 	}
-	return errors.New("its operation was not leased")
 }
 
 // attempt notes an attempt to deliver a callback, unless it was made before. Attempts carry their own times, so that many
