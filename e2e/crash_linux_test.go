@@ -28,9 +28,9 @@ func testLeavesNoProcess(t *testing.T, signal os.Signal) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	for deadline := time.Now().Add(60 * time.Second); !strings.Contains(log.String(), "kill 1 of 100"); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !strings.Contains(log.String(), "kill 1 of 100"); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("no kill within 60 s: %s", &log)
+			t.Fatalf("no kill within %s: %s", patience, &log)
 		}
 	}
 	if err := cmd.Process.Signal(signal); err != nil {
@@ -41,7 +41,7 @@ func testLeavesNoProcess(t *testing.T, signal os.Signal) {
 		if err == nil || signal == os.Interrupt && !strings.Contains(log.String(), "stopped by signal") {
 			t.Errorf("ended with %v: %s", err, &log)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		_ = cmd.Process.Kill()
 		t.Fatalf("it goes on: %s", &log)
 	}
@@ -50,7 +50,7 @@ func testLeavesNoProcess(t *testing.T, signal os.Signal) {
 	}
 	// Its processes name their folder in their environment.
 	var pids []string
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if pids = processesWith(t, dir); len(pids) == 0 {
 			return
 		}

@@ -47,9 +47,9 @@ func runDemo(t *testing.T, dir string) (page string, stop func()) {
 			if err != nil {
 				t.Errorf("after Ctrl-C: %v", err)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			_ = cmd.Process.Kill()
-			t.Error("it did not stop within 20 s")
+			t.Errorf("it did not stop within %s", patience)
 		}
 	}
 	t.Cleanup(stop)

@@ -175,9 +175,9 @@ func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		_ = p.cmd.Process.Kill()
-		p.t.Errorf("it did not stop within 20 s: %s", p.log)
+		p.t.Errorf("it did not stop within %s: %s", patience, p.log)
 		return
 	}
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 {

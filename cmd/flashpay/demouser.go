@@ -19,10 +19,11 @@ const (
 	demoSecret   = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 )
 
-// demoUsers are one of the platform and two of the demo's merchant.
+// demoUsers are two of the platform and two of the demo's merchant: what one of them asks for, the other can confirm.
 func demoUsers() []staff.User {
 	return []staff.User{
 		{Email: "operator@demo.example", Name: "Omurbek, operator", Roles: []staff.Role{staff.Operator}, Zone: "Asia/Bishkek"},
+		{Email: "operator2@demo.example", Name: "Meerim, second operator", Roles: []staff.Role{staff.Operator}, Zone: "Asia/Bishkek"},
 		{MerchantID: demoMerchant, Email: "admin@demo.example", Name: "Aida, merchant admin", Roles: []staff.Role{staff.MerchantAdmin}, AllProjects: true, Zone: "Asia/Bishkek"},
 		{MerchantID: demoMerchant, Email: "clerk@demo.example", Name: "Nurlan, clerk", Roles: []staff.Role{staff.Operations}, AllProjects: true, Zone: "Asia/Bishkek"},
 	}

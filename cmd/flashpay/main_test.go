@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 			"start":   servers.start,
 			"halt":    servers.halt,
 			"await":   await,
+			"refused": refused,
 			"capture": capture,
 			"sql":     execSQL,
 			"get":     get,
@@ -135,7 +136,7 @@ func (s *servers) halt(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(p.cmd.Process.Signal(signal))
 	select {
 	case <-p.done:
-	case <-time.After(stopGrace + 2*time.Second):
+	case <-time.After(stopGrace + time.Minute):
 		_ = p.cmd.Process.Kill()
 		ts.Fatalf("%s does not stop", args[0])
 	}
@@ -173,6 +174,25 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if got > want || time.Now().After(deadline) {
 			ts.Fatalf("%s has %d lines with %s, want %d:\n%s", args[0], got, args[2], want, text)
+		}
+	}
+}
+
+// refused PATTERN ARG…: runs the program until it fails with words that fit the pattern, as it does once a server has
+// heard of what another process has changed.
+func refused(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: refused pattern arg…")
+	}
+	pattern := regexp.MustCompile(args[0])
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		var errs bytes.Buffer
+		code := run(context.Background(), args[1:], ts.Getenv, strings.NewReader(""), io.Discard, &errs)
+		if code != exitOK && pattern.MatchString(errs.String()) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("flashpay %s ended with %d, want a refusal with %s: %s", strings.Join(args[1:], " "), code, args[0], &errs)
 		}
 	}
 }

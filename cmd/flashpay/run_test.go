@@ -183,7 +183,7 @@ func TestServeInProcess(t *testing.T) {
 	var errs strings.Builder
 	variables := map[string]string{"FLASHPAY_DATABASE": "sqlite:" + filepath.Join(t.TempDir(), "f.db")}
 	go func() {
-		ended <- run(ctx, []string{"serve", "--gate", "127.0.0.1:0", "--ops", "127.0.0.1:0"}, func(n string) string { return variables[n] }, strings.NewReader(""), stdout, &errs)
+		ended <- run(ctx, []string{"serve", "--gate", "127.0.0.1:0", "--dashboard", "127.0.0.1:0", "--ops", "127.0.0.1:0"}, func(n string) string { return variables[n] }, strings.NewReader(""), stdout, &errs)
 		_ = stdout.Close()
 	}()
 	line := make([]byte, 1024)
@@ -197,7 +197,7 @@ func TestServeInProcess(t *testing.T) {
 		if code != exitOK {
 			t.Errorf("ended with %d: %s", code, errs.String())
 		}
-	case <-time.After(stopGrace):
+	case <-time.After(stopGrace + time.Minute):
 		t.Fatal("does not end")
 	}
 }
@@ -227,7 +227,7 @@ func TestStopFinishesRequests(t *testing.T) {
 	}()
 	<-entered
 	stopped := make(chan error, 1)
-	go func() { stopped <- s.stop(withGrace(t.Context(), 5*time.Second)) }()
+	go func() { stopped <- s.stop(withGrace(t.Context(), time.Minute)) }()
 	time.Sleep(20 * time.Millisecond)
 	close(release)
 	if got := <-answer; got != "done" {
@@ -304,7 +304,7 @@ func TestSecondSignal(t *testing.T) {
 		}
 		wait := 300 * time.Millisecond
 		if last {
-			wait = 5 * time.Second
+			wait = time.Minute
 		}
 		select {
 		case <-ended:

@@ -55,7 +55,7 @@ func TestChildThatEndsByItself(t *testing.T) {
 		if !strings.Contains(why, "exit status 7") || !strings.Contains(why, "because") {
 			t.Error(why)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("nobody was told")
 	}
 	dead := c.current()

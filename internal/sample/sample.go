@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"flashpay/internal/accept"
+	"flashpay/internal/account"
 	"flashpay/internal/merchant"
 	"flashpay/internal/method"
 	"flashpay/internal/store"
@@ -142,8 +143,8 @@ func createProjects(ctx context.Context, s *store.Store, c *Config) error {
 		Project
 		merchant.Settings
 	}{
-		{c.Shop, merchant.Settings{CallbackURL: c.Shop.CallbackURL}},
-		{c.Salaries, merchant.Settings{CallbackURL: c.Salaries.CallbackURL, AccountCheck: "warn"}},
+		{c.Shop, merchant.Settings{CallbackURL: c.Shop.CallbackURL, AccountCheck: account.Warn}},
+		{c.Salaries, merchant.Settings{CallbackURL: c.Salaries.CallbackURL, AccountCheck: account.Warn}},
 	} {
 		if _, ok := s.Project(p.ID); ok {
 			continue
