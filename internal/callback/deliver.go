@@ -97,7 +97,7 @@ func (d *Dispatcher) send(ctx context.Context, job *store.CallbackJob) (status i
 	if !ok {
 		return 0, nil, errors.New("not sent: the project has no live key to sign with: add one")
 	}
-	status, answer, err = d.sender.post(ctx, to, wire.SignedJSON(job.Body(), key.Secret))
+	status, answer, err = d.sender.post(ctx, project.ID, to, wire.SignedJSON(job.Body(), key.Secret))
 	switch {
 	case err != nil || status == http.StatusOK:
 	case status >= 300 && status < 400:

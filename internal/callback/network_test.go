@@ -16,10 +16,13 @@ type network struct {
 	hosts   map[string]*pipeListener
 	refuses map[string]bool
 	servers []*http.Server
+	raw     map[string]func(net.Conn)
+	open    int // connections, seen from whoever dialled
+	most    int // of them at once
 }
 
 func newNetwork() *network {
-	return &network{hosts: make(map[string]*pipeListener), refuses: make(map[string]bool)}
+	return &network{hosts: make(map[string]*pipeListener), refuses: make(map[string]bool), raw: make(map[string]func(net.Conn))}
 }
 
 // serve puts a host on the network.
@@ -31,6 +34,45 @@ func (n *network) serve(host string, f http.HandlerFunc) {
 	n.hosts[host] = l
 	n.servers = append(n.servers, s)
 	go func() { _ = s.Serve(l) }()
+}
+
+// serveRaw puts a host on the network that does with its connections what it likes; they are closed when f returns.
+func (n *network) serveRaw(host string, f func(net.Conn)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.raw[host] = f
+}
+
+// connections says how many connections are open, and how many were at once at most.
+func (n *network) connections() (open, most int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.open, n.most
+}
+
+func (n *network) count(change int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.open += change
+	n.most = max(n.most, n.open)
+}
+
+// counted is a connection that the network counts until it is closed.
+type counted struct {
+	net.Conn
+	closed func()
+}
+
+func (c *counted) Close() error {
+	c.closed()
+	return c.Conn.Close()
+}
+
+// pipe makes a connection.
+func (n *network) pipe() (ours, theirs net.Conn) {
+	ours, theirs = net.Pipe()
+	n.count(1)
+	return &counted{Conn: ours, closed: sync.OnceFunc(func() { n.count(-1) })}, theirs
 }
 
 // refuse makes a host refuse connections.
@@ -46,8 +88,16 @@ func (n *network) dial(ctx context.Context, _, address string) (net.Conn, error)
 		return nil, err
 	}
 	n.mu.Lock()
-	l, refuses := n.hosts[host], n.refuses[host]
+	l, refuses, raw := n.hosts[host], n.refuses[host], n.raw[host]
 	n.mu.Unlock()
+	if raw != nil {
+		ours, theirs := n.pipe()
+		go func() {
+			defer theirs.Close()
+			raw(theirs)
+		}()
+		return ours, nil
+	}
 	if refuses {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
@@ -55,13 +105,15 @@ func (n *network) dial(ctx context.Context, _, address string) (net.Conn, error)
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	ours, theirs := net.Pipe()
+	ours, theirs := n.pipe()
 	select {
 	case l.conns <- theirs:
 		return ours, nil
 	case <-l.closed:
+		ours.Close()
 		return nil, errors.New("closed")
 	case <-ctx.Done():
+		ours.Close()
 		return nil, ctx.Err()
 	}
 }

@@ -49,7 +49,7 @@ func (t *Tester) Send(ctx context.Context, project *merchant.Project, method, ti
 		return s, errors.New("the project has no live key to sign with: add one")
 	}
 	s.Body = wire.SignedJSON(job.Body(), key.Secret)
-	s.HTTPStatus, s.Answer, err = t.sender.post(ctx, to, s.Body)
+	s.HTTPStatus, s.Answer, err = t.sender.post(ctx, project.ID, to, s.Body)
 	if err == nil && s.HTTPStatus != http.StatusOK {
 		err = fmt.Errorf("answered %d: only 200 acknowledges", s.HTTPStatus)
 	}

@@ -9,10 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -22,8 +20,8 @@ import (
 )
 
 const (
-	attemptTimeout = 15 * time.Second // of one attempt, from looking up the host to the status line
-	answerTime     = time.Second      // how long the answer's body is waited for, once its status is known
+	attemptTimeout = 15 * time.Second // of one attempt, from looking up the host to the end of what is read
+	answerTime     = time.Second      // how long the rest of the answer is waited for, once its status is known
 	answerRead     = 64 << 10         // bytes of it that are read
 	answerKept     = 1 << 10          // bytes of it that the delivery log keeps
 	errorKept      = 300              // characters of an error that it keeps
@@ -38,26 +36,21 @@ var (
 
 // sender makes the requests.
 type sender struct {
+	connector *connector
 	transport *http.Transport
+	limit     time.Duration // of one attempt
 }
 
 func newSender(c *Config) *sender {
-	dial := c.DialContext
-	if dial == nil {
-		dialer := &net.Dialer{}
-		if !c.AllowPrivate {
-			dialer.Control = ssrf.New(ssrf.WithAnyPort()).Safe // sees the address that the name led to
-		}
-		dial = dialer.DialContext
-	}
+	connector := newConnector(c)
 	// One request a connection at a time (HTTP/1.1): where connections were shared, one merchant's stalled answer
 	// would hold up another's.
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	return &sender{transport: &http.Transport{
+	return &sender{limit: attemptTimeout, connector: connector, transport: &http.Transport{
 		Proxy:                  nil, // never the environment's: it would call private addresses for us
-		DialContext:            dial,
-		TLSClientConfig:        c.TLS,
+		DialContext:            connector.dial,
+		DialTLSContext:         connector.dialTLS,
 		Protocols:              protocols,
 		DisableCompression:     true,
 		MaxIdleConns:           1024,
@@ -68,15 +61,15 @@ func newSender(c *Config) *sender {
 }
 
 // post makes one attempt: it returns the answer's status and the first part of its body, or why there is no answer.
-// Redirects are answers like any other.
-func (s *sender) post(ctx context.Context, to *url.URL, body []byte) (status int, answer []byte, err error) {
-	var connected atomic.Bool
-	ctx, cancel := context.WithCancelCause(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	}))
+// Redirects are answers like any other. Whatever the endpoint does, the attempt ends within its limit, and what it
+// used with it. Once the status line has come it says everything: what follows may be late, broken or without end.
+func (s *sender) post(ctx context.Context, projectID int64, to *url.URL, body []byte) (status int, answer []byte, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	timer := time.AfterFunc(attemptTimeout, func() { cancel(errTimeout) })
-	defer timer.Stop()
+	limit := time.Now().Add(s.limit)
+	end := time.AfterFunc(s.limit, func() { cancel(errTimeout) })
+	defer end.Stop()
+	ctx, a := started(ctx, projectID, func() { end.Reset(min(answerTime, time.Until(limit))) })
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, errors.New("the callback URL cannot be used")
@@ -89,16 +82,19 @@ func (s *sender) post(ctx context.Context, to *url.URL, body []byte) (status int
 	req.Header.Set("User-Agent", userAgent)
 	// Not sent, being empty: it lets the transport repeat the request where a kept connection turns out to be closed.
 	req.Header["Idempotency-Key"] = []string{}
+	req.Close = s.connector.crowded(projectID)
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil {
-		return 0, nil, explain(err, context.Cause(ctx), connected.Load())
+		if status := int(a.status.Load()); status != 0 {
+			return status, nil, nil
+		}
+		return 0, nil, explain(err, context.Cause(ctx), a.reached.Load(), s.limit)
 	}
-	timer.Stop()
-	timer = time.AfterFunc(answerTime, func() { cancel(errTimeout) })
-	defer timer.Stop()
-	answer = readFirst(resp.Body)
-	resp.Body.Close()
-	return resp.StatusCode, answer, nil
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return resp.StatusCode, nil, nil // its body is the connection itself, which no cancelling ends
+	}
+	return resp.StatusCode, readFirst(resp.Body), nil
 }
 
 // readFirst returns what the log keeps of a body, and reads on within the limit so that the connection can be kept.
@@ -113,7 +109,7 @@ func readFirst(r io.Reader) []byte {
 }
 
 // explain says in words for the delivery log why there is no answer.
-func explain(err, cause error, connected bool) error {
+func explain(err, cause error, reached int32, limit time.Duration) error {
 	var name *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
@@ -122,10 +118,12 @@ func explain(err, cause error, connected bool) error {
 	switch {
 	case errors.Is(cause, errStopped):
 		return errors.New("the platform's server stopped before an answer came")
-	case errors.Is(cause, errTimeout) && connected:
-		return fmt.Errorf("connected, but no answer within %s", attemptTimeout)
+	case errors.Is(cause, errTimeout) && reached == asked:
+		return fmt.Errorf("connected, but no answer within %s", limit)
+	case errors.Is(cause, errTimeout) && reached == connected:
+		return fmt.Errorf("connected, but TLS was not agreed within %s", limit)
 	case errors.Is(cause, errTimeout):
-		return fmt.Errorf("no connection within %s", attemptTimeout)
+		return fmt.Errorf("no connection within %s", limit)
 	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork):
 		return fmt.Errorf("private address refused: callbacks go to public addresses only: %w", err)
 	case errors.As(err, &name) && name.IsNotFound:

@@ -56,7 +56,7 @@ func TestPostSendsWhatIsPromised(t *testing.T) {
 	to.User = url.UserPassword("shop", "secret")
 	s := newSender(&Config{AllowPrivate: true})
 	for range 2 {
-		status, answer, err := s.post(t.Context(), to, []byte(`{"a":1}`))
+		status, answer, err := s.post(t.Context(), project, to, []byte(`{"a":1}`))
 		if err != nil || status != 200 || string(answer) != "ok\xff" {
 			t.Fatalf("%d %q %v", status, answer, err)
 		}
@@ -77,7 +77,7 @@ func TestPostFollowsNoRedirect(t *testing.T) {
 		w.Header().Set("Location", "/elsewhere")
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	})
-	status, _, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), to, []byte("{}"))
+	status, _, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), project, to, []byte("{}"))
 	if err != nil || status != 307 || calls.Load() != 1 {
 		t.Errorf("%d, %v, after %d calls; want 307 after one", status, err, calls.Load())
 	}
@@ -97,7 +97,7 @@ func TestPostReadsSoMuchOfTheAnswer(t *testing.T) {
 				sent.Add(int64(n))
 			}
 		})
-		status, answer, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), to, []byte("{}"))
+		status, answer, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), project, to, []byte("{}"))
 		if err != nil || status != 200 || len(answer) != min(size, answerKept) {
 			t.Errorf("%d bytes: %d, %d bytes kept, %v", size, status, len(answer), err)
 		}
@@ -129,7 +129,7 @@ func TestPostDoesNotWaitForABodyWithoutEnd(t *testing.T) {
 		<-r.Context().Done()
 	})
 	start := time.Now()
-	status, answer, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), to, []byte("{}"))
+	status, answer, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), project, to, []byte("{}"))
 	if err != nil || status != 200 || string(answer) != "first" {
 		t.Errorf("%d %q %v", status, answer, err)
 	}
@@ -153,7 +153,7 @@ func TestPostKeepsConnections(t *testing.T) {
 		if i == 5 {
 			s.CloseClientConnections() // a kept connection that is closed is no failed attempt
 		}
-		if status, _, err := sender.post(t.Context(), parsed(t, s.URL), []byte("{}")); err != nil || status != 200 {
+		if status, _, err := sender.post(t.Context(), project, parsed(t, s.URL), []byte("{}")); err != nil || status != 200 {
 			t.Fatalf("attempt %d: %d, %v", i, status, err)
 		}
 	}
@@ -167,19 +167,19 @@ func TestPostVerifiesTLS(t *testing.T) {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	defer s.Close()
-	_, _, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), parsed(t, s.URL), []byte("{}"))
+	_, _, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), project, parsed(t, s.URL), []byte("{}"))
 	if err == nil || !strings.HasPrefix(err.Error(), "TLS failed: tls: failed to verify certificate") {
 		t.Errorf("a certificate of unknown authority: %v", err)
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
-	status, _, err := newSender(&Config{AllowPrivate: true, TLS: &tls.Config{RootCAs: roots}}).post(t.Context(), parsed(t, s.URL), []byte("{}"))
+	status, _, err := newSender(&Config{AllowPrivate: true, TLS: &tls.Config{RootCAs: roots}}).post(t.Context(), project, parsed(t, s.URL), []byte("{}"))
 	if err != nil || status != 200 {
 		t.Errorf("a known authority: %d, %v", status, err)
 	}
 	plain := endpoint(t, func(http.ResponseWriter, *http.Request) {})
 	plain.Scheme = "https"
-	if _, _, err = newSender(&Config{AllowPrivate: true}).post(t.Context(), plain, []byte("{}")); err == nil || !strings.HasPrefix(err.Error(), "TLS failed: ") {
+	if _, _, err = newSender(&Config{AllowPrivate: true}).post(t.Context(), project, plain, []byte("{}")); err == nil || !strings.HasPrefix(err.Error(), "TLS failed: ") {
 		t.Errorf("plain text where TLS is due: %v", err)
 	}
 }
@@ -192,7 +192,7 @@ func TestPostRefusesPrivateAddresses(t *testing.T) {
 		local.String(), "http://localhost:" + local.Port(), "http://[::1]:" + local.Port(), "http://[::ffff:127.0.0.1]:" + local.Port(), "http://10.0.0.1/",
 		"http://192.168.1.1:8080/", "http://169.254.169.254/latest/meta-data", "http://[fd00::1]/", "http://0.0.0.0:" + local.Port(), "http://100.64.0.1/",
 	} {
-		_, _, err := s.post(t.Context(), parsed(t, address), []byte("{}"))
+		_, _, err := s.post(t.Context(), project, parsed(t, address), []byte("{}"))
 		if err == nil || !strings.HasPrefix(err.Error(), "private address refused: ") {
 			t.Errorf("%s: %v", address, err)
 		}
@@ -232,7 +232,7 @@ func TestPostSaysWhatHappened(t *testing.T) {
 		broken.String():                     "the connection broke before an answer came: EOF",
 		"http://" + garbage.Addr().String(): "the connection broke before an answer came: ",
 	} {
-		_, _, err := s.post(t.Context(), parsed(t, address), []byte("{}"))
+		_, _, err := s.post(t.Context(), project, parsed(t, address), []byte("{}"))
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s…", address, err, want)
 		}
@@ -242,19 +242,20 @@ func TestPostSaysWhatHappened(t *testing.T) {
 func TestExplain(t *testing.T) {
 	for _, c := range []struct {
 		err, cause error
-		connected  bool
+		reached    int32
 		want       string
 	}{
-		{context.Canceled, errStopped, true, "the platform's server stopped before an answer came"},
-		{context.Canceled, errTimeout, true, "connected, but no answer within 15s"},
-		{context.Canceled, errTimeout, false, "no connection within 15s"},
-		{fmt.Errorf("dial: %w", ssrf.ErrProhibitedNetwork), nil, false, "private address refused"},
-		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "shop.invalid", IsNotFound: true}}, nil, false, "the host name shop.invalid is not known"},
-		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "shop.invalid", Err: "server misbehaving"}}, nil, false, "looking up the host name failed"},
-		{&net.OpError{Op: "dial", Err: errors.New("network is unreachable")}, nil, false, "no connection: dial"},
-		{io.ErrUnexpectedEOF, nil, true, "the connection broke before an answer came"},
+		{context.Canceled, errStopped, asked, "the platform's server stopped before an answer came"},
+		{context.Canceled, errTimeout, asked, "connected, but no answer within 15s"},
+		{context.Canceled, errTimeout, connected, "connected, but TLS was not agreed within 15s"},
+		{context.Canceled, errTimeout, notConnected, "no connection within 15s"},
+		{fmt.Errorf("dial: %w", ssrf.ErrProhibitedNetwork), nil, notConnected, "private address refused"},
+		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "shop.invalid", IsNotFound: true}}, nil, notConnected, "the host name shop.invalid is not known"},
+		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "shop.invalid", Err: "server misbehaving"}}, nil, notConnected, "looking up the host name failed"},
+		{&net.OpError{Op: "dial", Err: errors.New("network is unreachable")}, nil, notConnected, "no connection: dial"},
+		{io.ErrUnexpectedEOF, nil, asked, "the connection broke before an answer came"},
 	} {
-		if got := explain(c.err, c.cause, c.connected).Error(); !strings.HasPrefix(got, c.want) {
+		if got := explain(c.err, c.cause, c.reached, attemptTimeout).Error(); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%v: %q, want %q…", c.err, got, c.want)
 		}
 	}
@@ -309,7 +310,7 @@ func TestPostAtTheLimitOfTime(t *testing.T) {
 			{"dead", "no connection within 15s", 15 * time.Second},
 		} {
 			start := time.Now()
-			_, _, err := s.post(t.Context(), parsed(t, "http://"+c.host+"/"), []byte("{}"))
+			_, _, err := s.post(t.Context(), project, parsed(t, "http://"+c.host+"/"), []byte("{}"))
 			if logged(err) != c.want || time.Since(start) != c.took {
 				t.Errorf("%s: %v after %s, want %q after %s", c.host, err, time.Since(start), c.want, c.took)
 			}
