@@ -11,9 +11,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // the database/sql driver "pgx"
-	_ "modernc.org/sqlite"             // the database/sql driver "sqlite"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
 )
 
 // store is the bank's database: SQLite in a file of its own, or the schema sandbox_bank of a PostgreSQL database,
@@ -118,11 +119,11 @@ func (s *store) openSQLite(ctx context.Context, path string) error {
 func (s *store) openPostgres(ctx context.Context, address string) error {
 	s.postgres, s.prefix = true, "sandbox_bank."
 	var err error
-	if s.writer, err = sql.Open("pgx", byKey(address)); err != nil {
+	if s.writer, err = openPrimary(byKey(address)); err != nil {
 		return fmt.Errorf("bank: the PostgreSQL address: %w", err)
 	}
 	s.writer.SetMaxOpenConns(1)
-	if s.reader, err = sql.Open("pgx", address); err != nil {
+	if s.reader, err = openPrimary(address); err != nil {
 		return fmt.Errorf("bank: the PostgreSQL address: %w", err)
 	}
 	s.reader.SetMaxOpenConns(4)
@@ -131,6 +132,16 @@ func (s *store) openPostgres(ctx context.Context, address string) error {
 		return fmt.Errorf("bank: create schema sandbox_bank: %w", err)
 	}
 	return nil
+}
+
+// openPrimary opens a pool none of whose connections leads to a standby: what stands there may be old.
+func openPrimary(address string) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, err
+	}
+	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
+	return stdlib.OpenDB(*config), nil
 }
 
 // byKey is the address for connections that find rows by key: tasks come and go so fast that PostgreSQL's planner would now

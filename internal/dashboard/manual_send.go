@@ -164,7 +164,7 @@ func (v *visit) ask(f *Form, order *manual.Order) error {
 
 // notSent shows why an order was not sent, with all that was entered.
 func (v *visit) notSent(f *Form, order *manual.Order, err error) error {
-	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrQueueFull) {
+	if store.Unavailable(err) || errors.Is(err, store.ErrQueueFull) {
 		v.d.Logger.Error("dashboard: a payout by hand could not be sent", "err", err)
 		return v.showConfirmation(http.StatusServiceUnavailable, f, order, v.t("manual.not_known"))
 	}

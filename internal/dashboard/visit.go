@@ -200,7 +200,7 @@ func (v *visit) fail(err error) {
 		status, p.Title, p.Data = http.StatusNotFound, v.t("failure.not_found"), failure{Text: v.t("failure.not_found_text")}
 	case errors.Is(err, errForbidden):
 		status, p.Title, p.Data = http.StatusForbidden, v.t("failure.forbidden"), failure{Text: v.t("failure.forbidden_text")}
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrQueueFull):
+	case store.Unavailable(err), errors.Is(err, store.ErrQueueFull):
 		status, p.Title, p.Data = http.StatusServiceUnavailable, v.t("failure.unavailable"), failure{Text: v.t("failure.unavailable_text")}
 		v.d.Logger.Error("dashboard: the database does not answer", "path", v.r.URL.Path, "err", err)
 	case v.ctx().Err() != nil: // the browser has gone

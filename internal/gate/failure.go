@@ -102,7 +102,7 @@ func failed(err error) *failure {
 		return refused(refusal)
 	case errors.Is(err, store.ErrQueueFull):
 		return later(err, time.Second, "too many requests are waiting; nothing was stored, send the same request again")
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+	case store.Unavailable(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
 		errors.As(err, &network):
 		return later(err, 2*time.Second, "the database does not answer, and whether something was stored is not known; "+
 			"send the same request again: it is never paid twice")

@@ -48,6 +48,12 @@ func URL(t testing.TB) string {
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+	return newDatabase(t, admin)
+}
+
+// newDatabase makes a database that goes with the test.
+func newDatabase(t testing.TB, admin *url.URL) string {
+	t.Helper()
 	// Not t.Context(): that one has ended when cleanups run.
 	name := "flashpay_test_" + strings.ToLower(rand.Text())
 	if err := adminExec(admin, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8'"); err != nil {
@@ -61,6 +67,57 @@ func URL(t testing.TB) string {
 	u := *admin
 	u.Path = "/" + name
 	return u.String()
+}
+
+// WithStandby returns the address of a new database, as URL does, and of the same one on a hot standby, which takes no
+// writes. Both are of servers that are started here, and the standby ends with the test.
+func WithStandby(t testing.TB) (primary, standby string) {
+	t.Helper()
+	own, err := started()
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	bin, err := findBinaries(os.Getenv("PATH"), installDirs())
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	copied, err := startStandby(bin, own.address)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	t.Cleanup(func() { _ = copied.lifeline.Close() }) // after the database is dropped
+	primary = newDatabase(t, own.address)
+	u := *copied.address
+	u.Path = path(primary)
+	if err := awaitDatabase(u.String()); err != nil {
+		t.Fatalf("pgtest: the standby: %v", err)
+	}
+	return primary, u.String()
+}
+
+// path is the path of an address that this package has made.
+func path(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		panic(err)
+	}
+	return u.Path
+}
+
+// awaitDatabase waits until a standby has got a database.
+func awaitDatabase(address string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	for {
+		conn, err := pgx.Connect(ctx, address)
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // server returns the address of the server that this process uses.

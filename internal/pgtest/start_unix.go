@@ -36,9 +36,28 @@ var errExited = errors.New("the server ended while starting")
 
 // start makes a cluster in a temporary directory and runs a server on it.
 func start(bin string) (instance, error) {
+	return tryStart(bin, func(dir string, attr *syscall.SysProcAttr) error { return initialise(bin, dir, attr) })
+}
+
+// startStandby copies the cluster of primary and runs a hot standby of it.
+func startStandby(bin string, primary *url.URL) (instance, error) {
+	if real, err := filepath.EvalSymlinks(filepath.Join(bin, "initdb")); err == nil {
+		bin = filepath.Dir(real) // a folder of links may hold some of the programs only
+	}
+	return tryStart(bin, func(dir string, attr *syscall.SysProcAttr) error {
+		cmd := command(dir, attr, filepath.Join(bin, "pg_basebackup"), "--dbname="+primary.String(), "--pgdata="+filepath.Join(dir, "data"),
+			"--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("pg_basebackup: %w\n%s", err, out)
+		}
+		return nil
+	})
+}
+
+func tryStart(bin string, fill func(dir string, attr *syscall.SysProcAttr) error) (instance, error) {
 	var failure error
 	for range 3 {
-		own, err := startOnce(bin)
+		own, err := startOnce(bin, fill)
 		if err == nil {
 			return own, nil
 		}
@@ -50,7 +69,8 @@ func start(bin string) (instance, error) {
 	return instance{}, fmt.Errorf("start PostgreSQL of %s: %w", bin, failure)
 }
 
-func startOnce(bin string) (instance, error) {
+// startOnce runs a server on the data that fill puts into its directory.
+func startOnce(bin string, fill func(dir string, attr *syscall.SysProcAttr) error) (instance, error) {
 	attr, err := attributes()
 	if err != nil {
 		return instance{}, err
@@ -59,7 +79,7 @@ func startOnce(bin string) (instance, error) {
 	if err != nil {
 		return instance{}, err
 	}
-	if err := initialise(bin, dir, attr); err != nil {
+	if err := fill(dir, attr); err != nil {
 		return instance{}, errors.Join(err, os.RemoveAll(dir))
 	}
 	port, err := freePort()

@@ -54,3 +54,14 @@ func (s *Store) WriterSynchronous(ctx context.Context) (level int, err error) {
 	}})
 	return level, err
 }
+
+// MakeSessionReadOnly lets the server of the writer's session refuse to write, as a standby does.
+func (s *Store) MakeSessionReadOnly(ctx context.Context) error {
+	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+		_, err := t.exec(ctx, "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+		return err
+	}})
+}
+
+// Lost says how often the database was lost.
+func (s *Store) Lost() int64 { return s.lost.Load() }

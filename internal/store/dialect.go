@@ -1,20 +1,10 @@
 package store
 
 import (
-	"context"
-	"database/sql/driver"
-	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
-
-	"github.com/jackc/pgx/v5/pgconn"
-	"modernc.org/sqlite"
-	sqlitelib "modernc.org/sqlite/lib"
 )
 
 // dialect is everything in which the two engines differ.
@@ -24,6 +14,7 @@ type dialect struct {
 	words    map[string]string // what {{word}} in a statement becomes
 	position func(n int) string
 	settings string // statements that set up the writer's connection
+	byKey    string // statements that set up a connection that finds rows by key and index only
 }
 
 var sqliteDialect = dialect{
@@ -57,24 +48,10 @@ var postgresDialect = dialect{
 	// made while a table was small must not read the whole of it later.
 	settings: `SET idle_in_transaction_session_timeout = '4s'; SET plan_cache_mode = force_generic_plan;
 		SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off`,
-}
-
-// byKey is the address of a database whose connections find rows by key and index only, however small or new the tables
-// are: PostgreSQL's planner would else read, or sort, the whole of a table now and then.
-func (d *dialect) byKey(address string) string {
-	u, err := url.Parse(address)
-	if d.name != "postgres" || err != nil {
-		return address
-	}
-	q := u.Query()
-	for _, name := range []string{"enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_sort", "jit"} {
-		q.Set(name, "off")
-	}
-	q.Set("max_parallel_workers_per_gather", "0")
-	q.Set("plan_cache_mode", "force_generic_plan")
-	q.Set("default_transaction_read_only", "on")
-	u.RawQuery = q.Encode()
-	return u.String()
+	// However small or new the tables are: PostgreSQL's planner would else read, or sort, the whole of a table now and then.
+	byKey: `SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+		SET enable_sort = off; SET jit = off; SET max_parallel_workers_per_gather = 0; SET plan_cache_mode = force_generic_plan;
+		SET default_transaction_read_only = on`,
 }
 
 var wordPattern = regexp.MustCompile(`\{\{(primary_key )?([^}]*)\}\}`)
@@ -95,49 +72,6 @@ func (d *dialect) sql(text string) string {
 		}
 		return word
 	})
-}
-
-// fault is what a database error means for the commit that met it.
-type fault uint8
-
-const (
-	faultItem    fault = iota // an item is bad: it must fail alone
-	faultRetry                // rolled back for reasons of others (deadlock, busy, too slow): run it again
-	faultUnknown              // the connection broke: whether it was committed is not known; run it again with the same ids
-)
-
-// classify says what to do about err, which must not be nil.
-func (d *dialect) classify(err error) fault {
-	var pg *pgconn.PgError
-	var lite *sqlite.Error
-	var network net.Error
-	switch {
-	case errors.As(err, &pg):
-		switch {
-		case pg.Code == "40001", pg.Code == "40P01", pg.Code == "55P03", pg.Code == "57014":
-			return faultRetry
-		case strings.HasPrefix(pg.Code, "57P"), strings.HasPrefix(pg.Code, "08"), strings.HasPrefix(pg.Code, "53"):
-			return faultUnknown
-		}
-		return faultItem
-	case errors.As(err, &lite):
-		switch lite.Code() & 0xff {
-		case sqlitelib.SQLITE_BUSY, sqlitelib.SQLITE_LOCKED, sqlitelib.SQLITE_INTERRUPT:
-			return faultRetry
-		case sqlitelib.SQLITE_FULL, sqlitelib.SQLITE_IOERR, sqlitelib.SQLITE_CANTOPEN, sqlitelib.SQLITE_READONLY:
-			return faultUnknown
-		}
-		return faultItem
-	case errors.Is(err, driver.ErrBadConn), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
-		errors.Is(err, context.DeadlineExceeded), errors.As(err, &network), pgconn.Timeout(err), pgconn.SafeToRetry(err):
-		return faultUnknown
-	}
-	for _, words := range []string{"conn closed", "connection is already closed", "statement is closed"} { // the last: reconnecting failed
-		if strings.Contains(err.Error(), words) {
-			return faultUnknown
-		}
-	}
-	return faultItem
 }
 
 // parseURL splits sqlite:PATH and postgres://… into the dialect and what its driver opens.

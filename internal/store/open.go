@@ -62,6 +62,7 @@ type Store struct {
 	renewed time.Time             // when this node's lease on its shard was renewed last; used only inside commits
 	trouble atomic.Pointer[error] // why the writer cannot commit now
 	lock    *os.File
+	lost    atomic.Int64 // how often the database was lost: connections that are older than the last time are used no more
 
 	given     func() time.Time // Config.Clock
 	clock     atomic.Int64     // microseconds to add to this machine's time
@@ -161,14 +162,14 @@ func (s *Store) connect(ctx context.Context, address string, serve bool) (err er
 		}
 		writeDSN, readDSN = sqliteDSN(address, patience, false), sqliteDSN(address, patience, true)
 	}
-	if s.writes, err = sql.Open(s.dialect.driver, writeDSN); err != nil {
-		return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
-	}
-	if s.reads, err = sql.Open(s.dialect.driver, readDSN); err != nil {
-		return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
-	}
-	if s.lists, err = sql.Open(s.dialect.driver, s.dialect.byKey(readDSN)); err != nil {
-		return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
+	for _, pool := range []struct {
+		db       **sql.DB
+		address  string
+		settings string
+	}{{&s.writes, writeDSN, ""}, {&s.reads, readDSN, ""}, {&s.lists, readDSN, s.dialect.byKey}} {
+		if *pool.db, err = s.openPool(pool.address, pool.settings); err != nil {
+			return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
+		}
 	}
 	s.writes.SetMaxOpenConns(3) // the session's, and those of what must not wait for it
 	for _, db := range []*sql.DB{s.reads, s.lists} {

@@ -15,10 +15,16 @@ import (
 
 // unavailable says of an error of a broken connection that the database does not answer.
 func (s *Store) unavailable(err error) error {
-	if err == nil || errors.Is(err, ErrNotFound) || s.dialect.classify(err) != faultUnknown {
+	if err == nil || errors.Is(err, ErrNotFound) || classify(err) != faultLost {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// Unavailable says whether an error of this package, also one that is wrapped, means that the database cannot be used now,
+// and not that something is wrong with what was asked for.
+func Unavailable(err error) bool {
+	return errors.Is(err, ErrUnavailable) || err != nil && classify(err) == faultLost
 }
 
 // notFound turns «no rows» into ErrNotFound.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
-	"github.com/jackc/pgx/v5/stdlib" // and the database/sql driver "pgx"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // session is one connection with its prepared statements. It belongs to one goroutine.
@@ -47,13 +48,15 @@ func newSession(ctx context.Context, d *dialect, db *sql.DB) (*session, error) {
 	return &session{dialect: d, conn: conn, statements: make(map[string]*sql.Stmt)}, nil
 }
 
-// close ends the session. Where no other takes its place, its next statement fails as on a connection that broke.
+// close ends the session and its connection, whatever state it is in: a pool must not hand it out again. Where no other
+// session takes its place, its next statement fails as on a connection that broke.
 func (s *session) close() {
 	for _, stmt := range s.statements {
 		_ = stmt.Close()
 	}
 	clear(s.statements)
 	s.queued = nil
+	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn }) // the pool closes it
 	_ = s.conn.Close()
 }
 
@@ -95,8 +98,8 @@ func (s *session) flush(ctx context.Context) error {
 	}
 	queued := s.queued
 	s.queued = nil
-	return s.conn.Raw(func(driver any) error {
-		conn := driver.(*stdlib.Conn).Conn()
+	return s.conn.Raw(func(raw any) error {
+		conn := raw.(*stdlib.Conn).Conn()
 		batch := new(pgconn.Batch)
 		for _, q := range queued {
 			statement, err := conn.Prepare(ctx, q.text, q.text) // the connection does so once

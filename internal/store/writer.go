@@ -85,7 +85,7 @@ func (s *Store) commitAll(ctx context.Context, commands []*command) {
 			}
 			return
 		}
-		what := s.dialect.classify(err)
+		what := classify(err)
 		if what == faultItem {
 			s.commitApart(ctx, commands, err)
 			return
@@ -98,7 +98,7 @@ func (s *Store) commitAll(ctx context.Context, commands []*command) {
 			}
 			return
 		}
-		if what == faultUnknown {
+		if what == faultLost {
 			s.logger.Warn("store: the outcome of a commit is not known; it runs again", "items", len(commands), "err", err)
 			s.reconnect(ctx)
 		}
@@ -117,9 +117,12 @@ func (s *Store) commitApart(ctx context.Context, commands []*command, err error)
 	s.commitAll(ctx, commands[half:])
 }
 
-// reconnect replaces the writer's connection; the next try finds out whether that helped.
+// reconnect replaces the writer's connection, and the readers' with it; the next try finds out whether that helped.
 func (s *Store) reconnect(ctx context.Context) {
+	s.lost.Add(1)
 	s.session.close()
+	ctx, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
 	fresh, err := newSession(ctx, s.dialect, s.writes)
 	if err != nil {
 		s.logger.Error("store: reconnecting failed", "err", err)
@@ -156,7 +159,7 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 	if err != nil {
 		s.heard.forget()
 		s.releaseJobs(t.jobs)
-		if s.dialect.classify(err) != faultUnknown { // else the connection is replaced
+		if classify(err) != faultLost { // else the connection is replaced
 			s.undo(context.WithoutCancel(ctx))
 		}
 		return nil, err
