@@ -11,6 +11,10 @@ import (
 	"flashpay/signature"
 )
 
+// maxFaults is how many faults are looked for in arrays: more help nobody, and whoever knows a project's number could
+// ask for thousands before the request's signature is looked at. Fields outside of arrays have one fault each at most.
+const maxFaults = 100
+
 // Report is what a field table finds in a request.
 type Report struct {
 	// Shape holds the containers that stand where scalars are due, and the reverse: the request is refused with
@@ -48,7 +52,7 @@ func (r *Report) value(f *field, v *signature.Value, path string) {
 			r.fault(f, path, fmt.Sprintf("must have at most %d elements; it has %d", f.maxLength, len(v.Items)))
 		}
 		for i := range v.Items {
-			if f.item != nil {
+			if f.item != nil && len(r.Faults)+len(r.Shape) < maxFaults {
 				r.value(f.item, &v.Items[i], joined(f, path)+"."+strconv.Itoa(i))
 			}
 		}

@@ -10,13 +10,16 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	"flashpay/internal/merchant"
+	"flashpay/internal/payout"
 	"flashpay/signature"
 )
 
@@ -24,29 +27,49 @@ const (
 	shownString  = 4 << 10  // bytes of the signing string that an answer shows
 	doctorString = 32 << 10 // longer signing strings are not searched for mistakes
 	doctorKeys   = 8        // keys that are tried
+
+	doctorBurst = 100             // searches at once, by project
+	doctorEvery = 5 * time.Second // and another one after this time
 )
 
-// signatureAdvice says what to do about a signature that does not fit. In a test project it shows the signing string
-// that the server built, and names the mistake where the signature that was sent fits a known one (product.md §12.2).
-// In a live project it reveals nothing.
-func (x *exchange) signatureAdvice(sent string) string {
+// advise says what to do about a signature that does not fit. In a test project it shows the signing string that the
+// server built, and names the mistake where the signature that was sent fits a known one (product.md §12.2). In a live
+// project it reveals nothing.
+//
+// A search for the mistake costs fifty times a verification, and whoever knows a test project's number can ask for it.
+// So each project has a store of searches that fills up slowly; without one, the string is shown alone.
+func (x *exchange) advise() *failure {
+	return fail(http.StatusBadRequest, payout.CodeSignature, field(x, "signature"), x.signatureAdvice())
+}
+
+func (x *exchange) signatureAdvice() string {
 	if x.project.Mode != merchant.Test {
 		return "the signature does not fit this request under any live key of the project; check the key and the signing string " +
 			"(a test project's answer shows the string)"
 	}
-	natural := x.form.SigningString(signature.Natural)
 	advice := "the signature does not fit this request under any live key of the project"
-	if len(natural) <= doctorString {
-		var other []OtherKey
-		if x.gate.OtherKeys != nil {
-			other = x.gate.OtherKeys(x.project)
-		}
-		if mistake := diagnose(x.tree, x.form, sent, x.project.Keys, other); mistake != "" {
-			advice = "it fits, but for one mistake: " + mistake
+	if x.form.Len() <= doctorString {
+		if _, ok := x.gate.searches.Allow(x.project.ID); ok {
+			advice = x.searched(advice)
+		} else {
+			advice += "; its mistake was not searched for, because this project has sent many requests that do not verify"
 		}
 	}
-	shown := cut(string(natural), shownString)
+	shown := cut(string(x.form.Head(signature.Natural, shownString+1)), shownString)
 	return advice + "; the server took the base64 of HMAC-SHA-512 under the project's key over this signing string: " + shown
+}
+
+// searched is the advice with the mistake, where one is found.
+func (x *exchange) searched(advice string) string {
+	var other []OtherKey
+	if x.gate.OtherKeys != nil {
+		other = x.gate.OtherKeys(x.project)
+	}
+	sent := x.identity().Get("signature").Text
+	if mistake := diagnose(x.tree, x.form, sent, x.project.Keys, other); mistake != "" {
+		return "it fits, but for one mistake: " + mistake
+	}
+	return advice
 }
 
 // candidate is a text that somebody may have signed instead of the signing string.

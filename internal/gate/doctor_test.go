@@ -16,6 +16,10 @@ import (
 
 func mac(k string, text []byte) string { return base64.StdEncoding.EncodeToString(macBytes(k, text)) }
 
+func signingString(t testing.TB, body string) []byte {
+	return signature.Canonical(parsed(t, body)).SigningString(signature.Natural)
+}
+
 func macBytes(k string, text []byte) []byte {
 	h := hmac.New(sha512.New, []byte(k))
 	h.Write(text)

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -59,20 +60,23 @@ func (x *exchange) authenticate(ctx context.Context) *failure {
 	if f := x.read(); f != nil {
 		return f
 	}
-	if f := x.parse(); f != nil {
-		return f
-	}
-	if f := x.general(); f != nil {
-		return f
-	}
-	f := x.identify()
-	if f != nil && !errors.Is(f.cause, errFinal) {
+	f := x.inTurn(ctx, func() *failure {
+		if f := cmp.Or(x.parse(), x.general()); f != nil {
+			f.final = true
+			return f
+		}
+		return x.identify()
+	})
+	if f != nil && !f.final {
 		if err := x.gate.fresh.since(ctx, x.started); err != nil {
 			return later(errors.Join(errStale, err), 2*time.Second, "the database does not answer, and the project's settings may have "+
 				"changed; nothing was stored, send the same request again")
 		}
 		x.reread = true
-		f = x.identify()
+		f = x.inTurn(ctx, x.identify)
+	}
+	if f != nil && f.mismatch {
+		return x.inTurn(ctx, x.advise)
 	}
 	if f != nil {
 		return f
@@ -83,6 +87,16 @@ func (x *exchange) authenticate(ctx context.Context) *failure {
 		}
 	}
 	return nil
+}
+
+// inTurn does what costs processor time and memory by the length of the body, when it is this request's turn.
+func (x *exchange) inTurn(ctx context.Context, work func() *failure) *failure {
+	leave, err := x.gate.turns.take(ctx, len(x.body))
+	if err != nil {
+		return final(later(err, time.Second, "too many requests are waiting; nothing was stored, send the same request again"))
+	}
+	defer leave()
+	return work()
 }
 
 // readBody reads at most maxBody bytes. The body stays in memory as long as the payout is worked on, so it is not
@@ -208,11 +222,7 @@ func (x *exchange) general() *failure {
 	return faulty(http.StatusBadRequest, accept.BodyCode(faults), faults)
 }
 
-var (
-	errStale = errors.New("gate: the projects could not be read again before a refusal")
-	// errFinal marks a refusal that no change of a project would lift.
-	errFinal = errors.New("gate: refused whatever the project's settings")
-)
+var errStale = errors.New("gate: the projects could not be read again before a refusal")
 
 // identify finds the project, and judges address and signature, by the snapshot as it is now.
 func (x *exchange) identify() *failure {
@@ -235,16 +245,14 @@ func field(x *exchange, name string) string {
 	return "general." + name
 }
 
-// verify tries all live keys of the project.
+// verify tries all live keys of the project. What to do about a signature that does not fit is said later, once, by advise.
 func (x *exchange) verify() *failure {
 	if x.form == nil {
 		x.form = signature.Canonical(x.tree)
 	}
 	sent := x.identity().Get("signature").Text
 	if sent == "" {
-		f := fail(http.StatusBadRequest, payout.CodeSignatureMissing, field(x, "signature"), "sign the request with a live key of the project and put the signature here")
-		f.cause = errFinal
-		return f
+		return final(fail(http.StatusBadRequest, payout.CodeSignatureMissing, field(x, "signature"), "sign the request with a live key of the project and put the signature here"))
 	}
 	var err error
 	for _, k := range x.project.Keys {
@@ -256,11 +264,7 @@ func (x *exchange) verify() *failure {
 			return nil
 		}
 	}
-	f := fail(http.StatusBadRequest, payout.CodeSignature, field(x, "signature"), x.signatureAdvice(sent))
-	if errors.Is(err, signature.ErrMalformed) {
-		f.cause = errFinal
-	}
-	return f
+	return &failure{mismatch: true, final: errors.Is(err, signature.ErrMalformed)}
 }
 
 // from is the address that the IP list judges; invalid where it is not known.
@@ -273,10 +277,7 @@ func (x *exchange) from() netip.Addr {
 
 // refuse renders a refusal.
 func (x *exchange) refuse(dst []byte, f *failure) []byte {
-	x.status, x.code, x.allow, x.retryAfter, x.contentType = f.status, f.code, f.allow, f.retryAfter, ""
-	if !errors.Is(f.cause, errFinal) {
-		x.cause = f.cause
-	}
+	x.status, x.code, x.allow, x.retryAfter, x.contentType, x.cause = f.status, f.code, f.allow, f.retryAfter, "", f.cause
 	if x.requestID == "" {
 		x.requestID = x.gate.Rejections.NewRequestID()
 	}

@@ -28,6 +28,13 @@ type failure struct {
 	allow      string        // 405
 	retryAfter time.Duration // 429, 503
 	cause      error         // for the log
+	final      bool          // no change of a project would lift it
+	mismatch   bool          // the signature does not fit: advise says the rest
+}
+
+func final(f *failure) *failure {
+	f.final = true
+	return f
 }
 
 // fail makes a failure that one item explains.

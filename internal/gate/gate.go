@@ -104,7 +104,10 @@ type Gate struct {
 	Config
 	payouts accept.Service
 	fresh   refresher
-	buffers sync.Pool
+	turns   *turns
+	// searches limits, by test project, how often the mistake in a signature is searched for.
+	searches Limiter
+	buffers  sync.Pool
 }
 
 // New makes a Gate.
@@ -116,7 +119,10 @@ func New(c Config) *Gate {
 		c.RefreshEvery = 100 * time.Millisecond
 	}
 	c.Providers = slices.Clone(c.Providers)
-	g := &Gate{Config: c, payouts: accept.Service{Acceptor: c.Acceptor, Route: c.Route, Banks: c.Banks}}
+	g := &Gate{
+		Config: c, payouts: accept.Service{Acceptor: c.Acceptor, Route: c.Route, Banks: c.Banks},
+		turns: newTurns(processors()), searches: PerProject(doctorEvery, doctorBurst),
+	}
 	g.fresh = refresher{every: c.RefreshEvery, refresh: c.Projects.Refresh}
 	g.buffers.New = func() any { b := make([]byte, 0, 1024); return &b }
 	return g

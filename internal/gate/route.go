@@ -115,7 +115,12 @@ func (r *route) match(path string) (param string, ok bool) {
 	return param, strings.IndexByte(param, '/') < 0
 }
 
+// findRoute finds the endpoint of a request. A path has one spelling: where it comes with escapes that it does not need
+// (%73), or with a slash in a name (%2f), there is nothing under it, so that no proxy's rule for a path is walked around.
 func findRoute(r *http.Request) (*route, string, *failure) {
+	if r.URL.RawPath != "" {
+		return &noRoute, "", noEndpoint()
+	}
 	for i := range routes {
 		found := &routes[i]
 		param, ok := found.match(r.URL.Path)

@@ -1,0 +1,59 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync/atomic"
+)
+
+const (
+	// smallBody is the length up to which a body counts as small: payout requests have one to three thousand bytes.
+	smallBody = 8 << 10
+	// maxWaiting bounds the requests that wait for their turn. Each holds its body.
+	maxWaiting = 1024
+)
+
+// errCrowded: too many requests wait for their turn.
+var errCrowded = errors.New("gate: too many requests wait to be read")
+
+// turns bounds what is parsed and verified at once, since whoever knows an address can ask for it: a body takes up to
+// a hundred times its length in memory for the moment. Small and large bodies wait in rows of their own, so that large
+// ones, which honest merchants do not send, hold up nobody and use no more than half the processors.
+type turns struct {
+	small, large chan struct{}
+	waiting      atomic.Int64
+}
+
+func newTurns(processors int) *turns {
+	return &turns{small: make(chan struct{}, 2*processors), large: make(chan struct{}, max(1, processors/2))}
+}
+
+// processors is how many turns are worth giving at once.
+func processors() int { return runtime.GOMAXPROCS(0) }
+
+// take waits for the turn of a body of n bytes and returns what ends it.
+func (t *turns) take(ctx context.Context, n int) (leave func(), err error) {
+	row, leave := t.small, t.leaveSmall
+	if n > smallBody {
+		row, leave = t.large, t.leaveLarge
+	}
+	select {
+	case row <- struct{}{}:
+		return leave, nil
+	default:
+	}
+	defer t.waiting.Add(-1)
+	if t.waiting.Add(1) > maxWaiting {
+		return nil, errCrowded
+	}
+	select {
+	case row <- struct{}{}:
+		return leave, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (t *turns) leaveSmall() { <-t.small }
+func (t *turns) leaveLarge() { <-t.large }
