@@ -97,7 +97,7 @@ var rooms = map[string][]string{
 	"internal/demo": {"client", "signature"},
 
 	"internal/pgtest":      {},
-	"internal/storetest":   {"internal/pgtest", "internal/vault"},
+	"internal/storetest":   {"internal/pgtest", "internal/store", "internal/vault"},
 	"internal/browsertest": {},
 	"e2e":                  {},
 	"cmd/flashpay":         anything,

@@ -18,7 +18,6 @@ import (
 
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
-	"flashpay/internal/pgtest"
 	"flashpay/internal/rule"
 	"flashpay/internal/store"
 	"flashpay/internal/storetest"
@@ -703,7 +702,7 @@ func TestLogHasNoSecrets(t *testing.T) {
 }
 
 func TestOnPostgreSQL(t *testing.T) {
-	r := newRoad(t, pgtest.URL(t), func(c *Config) {
+	r := newRoad(t, storetest.URL(t, storetest.Postgres), func(c *Config) {
 		c.Interval = 50 * time.Millisecond
 		c.Schedule = func(scheduled int, lastEnd time.Time) (time.Time, bool) {
 			return lastEnd.Add(20 * time.Millisecond), scheduled < 4

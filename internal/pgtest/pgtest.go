@@ -48,22 +48,37 @@ func URL(t testing.TB) string {
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
-	return newDatabase(t, admin)
+	return copyOf(t, admin, empty)
 }
 
-// newDatabase makes a database that goes with the test.
-func newDatabase(t testing.TB, admin *url.URL) string {
+// empty is the template of databases with nothing in them.
+const empty = "template0 ENCODING 'UTF8'"
+
+// copyOf makes a database for a test from a template.
+func copyOf(t testing.TB, admin *url.URL, template string) string {
 	t.Helper()
-	// Not t.Context(): that one has ended when cleanups run.
-	name := "flashpay_test_" + strings.ToLower(rand.Text())
-	if err := adminExec(admin, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8'"); err != nil {
-		t.Fatalf("pgtest: create a database (may the user of %s create databases?): %v", Variable, err)
+	name, err := create(admin, template)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
 	}
+	// Not t.Context(): that one has ended when cleanups run.
 	t.Cleanup(func() {
 		if err := adminExec(admin, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
 			t.Errorf("pgtest: drop database %s: %v", name, err)
 		}
 	})
+	return at(admin, name)
+}
+
+func create(admin *url.URL, template string) (name string, err error) {
+	name = "flashpay_test_" + strings.ToLower(rand.Text())
+	if err := adminExec(admin, "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
+		return "", fmt.Errorf("create a database (may the user of %s create databases?): %w", Variable, err)
+	}
+	return name, nil
+}
+
+func at(admin *url.URL, name string) string {
 	u := *admin
 	u.Path = "/" + name
 	return u.String()
@@ -86,7 +101,7 @@ func WithStandby(t testing.TB) (primary, standby string) {
 		t.Fatalf("pgtest: %v", err)
 	}
 	t.Cleanup(func() { _ = copied.lifeline.Close() }) // after the database is dropped
-	primary = newDatabase(t, own.address)
+	primary = copyOf(t, own.address, empty)
 	u := *copied.address
 	u.Path = path(primary)
 	if err := awaitDatabase(u.String()); err != nil {
@@ -118,6 +133,49 @@ func awaitDatabase(address string) error {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// Template is what many databases of a process begin with. It is filled once,
+// at the first call of URL, and copied from then on.
+type Template struct {
+	Fill func(ctx context.Context, address string) error
+
+	once sync.Once
+	name string // of the database that is copied
+	err  error
+}
+
+// URL is the function URL for databases that begin with what Fill puts in. On a
+// server that was given with the variable each is filled anew: nothing that
+// outlives its test may be left there.
+func (m *Template) URL(t testing.TB) string {
+	t.Helper()
+	if os.Getenv(Variable) != "" {
+		address := URL(t)
+		if err := m.fill(address); err != nil {
+			t.Fatalf("pgtest: fill a database: %v", err)
+		}
+		return address
+	}
+	admin, err := server()
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	m.once.Do(func() {
+		if m.name, m.err = create(admin, empty); m.err == nil {
+			m.err = m.fill(at(admin, m.name))
+		}
+	})
+	if m.err != nil {
+		t.Fatalf("pgtest: make the template: %v", m.err)
+	}
+	return copyOf(t, admin, m.name)
+}
+
+func (m *Template) fill(address string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
+	defer cancel()
+	return m.Fill(ctx, address)
 }
 
 // server returns the address of the server that this process uses.

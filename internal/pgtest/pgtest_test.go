@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -46,6 +47,39 @@ func TestURLAtOnceFromManyTests(t *testing.T) {
 	})
 }
 
+// A template is filled once, and its copies are apart from it and from each
+// other; on a server that somebody else owns nothing is left behind.
+func TestTemplateIsFilledOnceAndCopied(t *testing.T) {
+	for _, given := range []string{"", own(t).String()} {
+		t.Run(fmt.Sprintf("given=%t", given != ""), func(t *testing.T) {
+			t.Setenv(Variable, given)
+			count := "SELECT count(*)::text FROM pg_database"
+			before := query(t, own(t).String(), count)
+			fills := 0
+			m := Template{Fill: func(_ context.Context, address string) error {
+				fills++
+				query(t, address, "CREATE TABLE seen (id bigint)")
+				return nil
+			}}
+			t.Run("user", func(t *testing.T) {
+				first, second := m.URL(t), m.URL(t)
+				query(t, first, "INSERT INTO seen VALUES (1)")
+				for address, want := range map[string]string{first: "1", second: "0", m.URL(t): "0"} {
+					if got := query(t, address, "SELECT count(*)::text FROM seen"); got != want {
+						t.Errorf("%s rows, want %s", got, want)
+					}
+				}
+			})
+			if want := map[bool]int{false: 1, true: 3}[given != ""]; fills != want {
+				t.Errorf("filled %d times, want %d", fills, want)
+			}
+			if after := query(t, own(t).String(), count); given != "" && after != before {
+				t.Errorf("%s databases before, %s after", before, after)
+			}
+		})
+	}
+}
+
 func TestURLDropsTheDatabaseAlsoWhileConnected(t *testing.T) {
 	var address string
 	t.Run("user", func(t *testing.T) {
@@ -86,7 +120,7 @@ func TestServerEndsWithItsProcess(t *testing.T) {
 			deadline := time.Now().Add(time.Minute)
 			for stillThere(u, dir) {
 				if time.Now().After(deadline) {
-					t.Fatalf("20 s after its process has ended, the server %s or its directory is still there", u.Host)
+					t.Fatalf("A minute after its process has ended, the server %s or its directory is still there", u.Host)
 				}
 				time.Sleep(20 * time.Millisecond)
 			}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
-	"flashpay/internal/pgtest"
 	"flashpay/internal/store"
 	"flashpay/internal/storetest"
 )
@@ -19,7 +18,7 @@ import (
 // TestLostConnectionsLoseAndDoubleNothing breaks the writer's connection again and again, in and between commits: the
 // outcome of a commit is then not known, it runs again with the same ids, and finds its own rows.
 func TestLostConnectionsLoseAndDoubleNothing(t *testing.T) {
-	url := pgtest.URL(t)
+	url := storetest.URL(t, storetest.Postgres)
 	s := open(t, url)
 	createProject(t, s, 210, 1_000_000)
 	killer, err := sql.Open("pgx", url)

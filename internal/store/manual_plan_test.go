@@ -3,8 +3,6 @@ package store
 import (
 	"testing"
 	"time"
-
-	"flashpay/internal/storetest"
 )
 
 // TestManualPlans holds that the lists of payouts by hand walk their own indexes, however many payments entered by Gate.
@@ -13,7 +11,7 @@ func TestManualPlans(t *testing.T) {
 	for i := range many {
 		many[i] = int64(200 + i)
 	}
-	for _, engine := range storetest.Engines() {
+	for _, engine := range engineNames {
 		t.Run(engine, func(t *testing.T) {
 			s := filled(t, engine)
 			middle := &Cursor{At: s.Now().Add(-180 * 24 * time.Hour).UnixMicro(), ID: 1 << 50}

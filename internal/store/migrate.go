@@ -55,6 +55,20 @@ func (s *Store) migrate(ctx context.Context, allowed bool) error {
 	return nil
 }
 
+// Migrate brings a database up to date without opening it: it needs no keyset, and notes none.
+func Migrate(ctx context.Context, address string) error {
+	d, dsn, err := parseURL(address)
+	if err != nil {
+		return err
+	}
+	s := &Store{dialect: d, url: address}
+	defer s.release()
+	if err := s.connect(ctx, dsn, false); err != nil {
+		return err
+	}
+	return s.migrate(ctx, true)
+}
+
 func (s *Store) migrator() (*goose.Provider, error) {
 	var steps []*goose.Migration
 	for i, name := range migrationFiles {

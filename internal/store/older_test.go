@@ -5,8 +5,24 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
+	"testing"
+
+	"flashpay/internal/pgtest"
 )
+
+// engineNames are the engines, for the tests inside this package: storetest imports it.
+var engineNames = []string{sqliteDialect.name, postgresDialect.name}
+
+// emptyURL returns the address of a fresh database without a schema.
+func emptyURL(t testing.TB, engine string) string {
+	t.Helper()
+	if engine == postgresDialect.name {
+		return pgtest.URL(t)
+	}
+	return "sqlite:" + filepath.Join(t.TempDir(), "flashpay.db")
+}
 
 // MigrateTo makes a database as an older program left it: at a version, with rows of its time.
 func MigrateTo(ctx context.Context, url string, version int64, statements ...string) error {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
-	"flashpay/internal/storetest"
 )
 
 var registerRows = flag.Int("register-rows", 4_000, "payments in the register that TestRegisterPlans and BenchmarkRegister fill")
@@ -22,7 +21,7 @@ var fillProjects = []int64{210, 211, 212, 213, 220, 221, 222, 223}
 // filled opens a database with -register-rows payments.
 func filled(t testing.TB, engine string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), Config{URL: storetest.URL(t, engine), Keyset: filepath.Join(t.TempDir(), "keyset"), Serve: true})
+	s, err := Open(t.Context(), Config{URL: emptyURL(t, engine), Keyset: filepath.Join(t.TempDir(), "keyset"), Serve: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +35,7 @@ func filled(t testing.TB, engine string) *Store {
 		t.Fatal(err)
 	}
 	t.Logf("%s: %d payments in %s, followed in %s", engine, *registerRows, made.Sub(began).Round(time.Millisecond), time.Since(made).Round(time.Millisecond))
-	if engine == storetest.Postgres {
+	if engine == postgresDialect.name {
 		if _, err := s.writes.ExecContext(t.Context(), "VACUUM ANALYZE lookups, rollups"); err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +94,7 @@ func looks(s *Store) []look {
 // TestRegisterPlans holds that each statement of the register finds its rows by an index, on both engines: none reads
 // or sorts the whole of a table that grows.
 func TestRegisterPlans(t *testing.T) {
-	for _, engine := range storetest.Engines() {
+	for _, engine := range engineNames {
 		t.Run(engine, func(t *testing.T) {
 			s := filled(t, engine)
 			for _, l := range looks(s) {
@@ -205,7 +204,7 @@ func explained(t *testing.T, s *Store, text string, args []any) string {
 
 // BenchmarkRegister measures each look, and the totals of what it shows, on a register of -register-rows payments.
 func BenchmarkRegister(b *testing.B) {
-	for _, engine := range storetest.Engines() {
+	for _, engine := range engineNames {
 		b.Run(engine, func(b *testing.B) {
 			s := filled(b, engine)
 			for _, l := range looks(s) {

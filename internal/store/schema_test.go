@@ -14,7 +14,6 @@ import (
 	"strings"
 	"testing"
 
-	"flashpay/internal/pgtest"
 	"flashpay/internal/store"
 	"flashpay/internal/storetest"
 )
@@ -83,8 +82,8 @@ func TestSchemaPage(t *testing.T) {
 
 // TestEnginesHaveOneSchema compares the columns of both engines: one text makes both.
 func TestEnginesHaveOneSchema(t *testing.T) {
-	lite := migrated(t, storetest.URL(t, storetest.SQLite))
-	pg := migrated(t, pgtest.URL(t))
+	lite := migrated(t, storetest.Empty(t, storetest.SQLite))
+	pg := migrated(t, storetest.Empty(t, storetest.Postgres))
 	want := make(map[string][]string)
 	for _, table := range tables(t, lite) {
 		for _, c := range columns(t, lite, table) {
@@ -120,7 +119,7 @@ Shards and numbers are explained in [ROAD.md](ROAD.md).
 
 func renderSchema(t *testing.T) string {
 	t.Helper()
-	db := migrated(t, storetest.URL(t, storetest.SQLite))
+	db := migrated(t, storetest.Empty(t, storetest.SQLite))
 	words := readMigrations(t)
 	names := tables(t, db)
 	if known := slices.Sorted(maps.Keys(tableWords)); !slices.Equal(known, names) {

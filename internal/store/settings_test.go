@@ -220,28 +220,32 @@ func TestKeysTellTheirLastUse(t *testing.T) {
 
 // A database of before this migration keeps its projects: each gets a merchant and a first version.
 func TestMigrationKeepsProjects(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, url string) {
-		const insert = `INSERT INTO projects (id, merchant_id, name, mode, blocked, settings, version, created_at)
+	for _, engine := range storetest.Engines() {
+		t.Run(engine, func(t *testing.T) { migrationKeepsProjects(t, storetest.Empty(t, engine)) })
+	}
+}
+
+func migrationKeepsProjects(t *testing.T, url string) {
+	const insert = `INSERT INTO projects (id, merchant_id, name, mode, blocked, settings, version, created_at)
 				VALUES (210, 1, 'Old shop', 'test', 1, '{"callback_url":"http://a.example/","threshold":"24h0m0s"}', 4, 1700000000000000)`
-		if err := store.MigrateTo(t.Context(), url, 3, insert); err != nil {
-			t.Fatal(err)
-		}
-		s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true, Migrate: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = s.Close(context.Background()) }()
-		m, ok := s.Merchant(1)
-		if !ok || m.Name != "Merchant 1" || m.CreatedAt.UnixMicro() != 1700000000000000 {
-			t.Errorf("merchant %+v", m)
-		}
-		p, _ := s.Project(210)
-		if p == nil || !p.Blocked || p.Paused || p.Version != 4 || !strings.HasPrefix(p.Settings.CallbackURL, "http://a.example") {
-			t.Fatalf("project %+v", p)
-		}
-		versions, err := s.ProjectVersions(t.Context(), 210, 0, 9)
-		if err != nil || len(versions) != 1 || versions[0].Project.Version != 4 || versions[0].Actor != "" || versions[0].Project.Settings.Threshold == 0 {
-			t.Errorf("versions %+v, %v", versions, err)
-		}
-	})
+	if err := store.MigrateTo(t.Context(), url, 3, insert); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true, Migrate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close(context.Background()) }()
+	m, ok := s.Merchant(1)
+	if !ok || m.Name != "Merchant 1" || m.CreatedAt.UnixMicro() != 1700000000000000 {
+		t.Errorf("merchant %+v", m)
+	}
+	p, _ := s.Project(210)
+	if p == nil || !p.Blocked || p.Paused || p.Version != 4 || !strings.HasPrefix(p.Settings.CallbackURL, "http://a.example") {
+		t.Fatalf("project %+v", p)
+	}
+	versions, err := s.ProjectVersions(t.Context(), 210, 0, 9)
+	if err != nil || len(versions) != 1 || versions[0].Project.Version != 4 || versions[0].Actor != "" || versions[0].Project.Settings.Threshold == 0 {
+		t.Errorf("versions %+v, %v", versions, err)
+	}
 }

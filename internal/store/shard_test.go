@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
-	"flashpay/internal/pgtest"
 	"flashpay/internal/store"
 	"flashpay/internal/storetest"
 )
@@ -15,7 +14,7 @@ import (
 // TestNodesHaveShardsOfTheirOwn opens two nodes on one database: their numbers never meet, and a node that is gone
 // leaves its shard to the next.
 func TestNodesHaveShardsOfTheirOwn(t *testing.T) {
-	url := pgtest.URL(t)
+	url := storetest.URL(t, storetest.Postgres)
 	a := open(t, url)
 	createProject(t, a, 210, 10_000)
 	b, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true})

@@ -1,13 +1,19 @@
 // Package storetest gives tests what each test over a store needs: fresh
 // databases of both engines, and a keyset that seals them.
+//
+// A process migrates one database of each engine; what tests get are copies.
 package storetest
 
 import (
+	"context"
+	"errors"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 
 	"flashpay/internal/pgtest"
+	"flashpay/internal/store"
 	"flashpay/internal/vault"
 )
 
@@ -20,15 +26,53 @@ const (
 // Engines returns them all.
 func Engines() []string { return []string{SQLite, Postgres} }
 
-// URL returns the address of a fresh database, which goes with the test. It
-// fails the test where the engine cannot be had.
+// URL returns the address of a fresh database with the newest schema and
+// nothing in it, not even its keyset's name. It goes with the test. It fails
+// the test where the engine cannot be had.
 func URL(t testing.TB, engine string) string {
+	t.Helper()
+	if engine == Postgres {
+		return migratedPostgres.URL(t)
+	}
+	content, err := migratedFile()
+	if err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "flashpay.db")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	return "sqlite:" + path
+}
+
+// Empty is URL without a schema, for tests of how one comes about.
+func Empty(t testing.TB, engine string) string {
 	t.Helper()
 	if engine == Postgres {
 		return pgtest.URL(t)
 	}
 	return "sqlite:" + filepath.Join(t.TempDir(), "flashpay.db")
 }
+
+var migratedPostgres = pgtest.Template{Fill: store.Migrate}
+
+// migratedFile is the content of a database file. When its last connection is
+// closed, SQLite moves all of the log into the file.
+var migratedFile = sync.OnceValues(func() (content []byte, err error) {
+	dir, err := os.MkdirTemp("", "flashpay-storetest-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "flashpay.db")
+	if err := store.Migrate(context.Background(), "sqlite:"+path); err != nil {
+		return nil, err
+	}
+	if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 0 {
+		return nil, errors.New("the migrated file's log is not empty: a connection is open")
+	}
+	return os.ReadFile(path)
+})
 
 // Each runs a test on each engine, with a fresh database.
 func Each(t *testing.T, test func(t *testing.T, url string)) {
