@@ -435,26 +435,10 @@ func (t *tx) insertOperations(ctx context.Context, commands []*command) error {
 	return insertRequestRows.later(ctx, t.session, requests, nil)
 }
 
-// micros stores a time; the zero time is 0.
-func micros(at time.Time) int64 {
-	if at.IsZero() {
-		return 0
-	}
-	return at.UnixMicro()
-}
-
 // optionalMicros stores a time; the zero time is null.
 func optionalMicros(at time.Time) any {
 	if at.IsZero() {
 		return nil
 	}
 	return at.UnixMicro()
-}
-
-// fromMicros reads what micros wrote.
-func fromMicros(v int64) time.Time {
-	if v == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(v).UTC()
 }

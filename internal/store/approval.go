@@ -99,11 +99,11 @@ func (s *Store) RequestApproval(ctx context.Context, once string, a Approval, ac
 		return 0, err
 	}
 	var id int64
-	err = s.reads.QueryRowContext(ctx, "SELECT id FROM approvals WHERE once = $1", once).Scan(&id)
+	err = s.db.reads.QueryRowContext(ctx, "SELECT id FROM approvals WHERE once = $1", once).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, ErrApprovalWaits
 	}
-	return id, s.unavailable(err)
+	return id, s.db.unavailable(err)
 }
 
 func approvalPlace(projectID int64, once string) string {
@@ -209,10 +209,10 @@ func (t *tx) approval(ctx context.Context, id int64) (*Approval, error) {
 // Approval reads an approval with its content. ErrNotFound where there is none.
 func (s *Store) Approval(ctx context.Context, id int64) (*Approval, error) {
 	var sealed []byte
-	row := s.reads.QueryRowContext(ctx, "SELECT "+approvalColumns+", sealed FROM approvals WHERE id = $1", id)
+	row := s.db.reads.QueryRowContext(ctx, "SELECT "+approvalColumns+", sealed FROM approvals WHERE id = $1", id)
 	a, once, err := scanApproval(row.Scan, s.Now(), &sealed)
 	if err != nil {
-		return nil, s.unavailable(err)
+		return nil, s.db.unavailable(err)
 	}
 	a.Content, err = s.vault.Unseal(sealed, approvalPlace(a.ProjectID, once))
 	return &a, err

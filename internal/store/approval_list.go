@@ -60,8 +60,8 @@ func (f *ApprovalFilter) conditions(now time.Time) (out []func(*query)) {
 func (s *Store) WaitingApproval(ctx context.Context, projectID int64, subject string) (int64, error) {
 	var id int64
 	const find = "SELECT id FROM approvals WHERE project_id = $1 AND subject = $2 AND state = 'waiting' AND subject <> '' AND expires_at > $3"
-	err := s.reads.QueryRowContext(ctx, find, projectID, payout.Fold(subject), s.Now().UnixMicro()).Scan(&id)
-	return id, s.unavailable(notFound(err))
+	err := s.db.reads.QueryRowContext(ctx, find, projectID, payout.Fold(subject), s.Now().UnixMicro()).Scan(&id)
+	return id, s.db.unavailable(notFound(err))
 }
 
 // UnfinishedApprovals lists what was approved before a time and is not done yet, oldest first, at most 100.
@@ -72,10 +72,10 @@ func (s *Store) UnfinishedApprovals(ctx context.Context, kind string, before tim
 }
 
 func (s *Store) approvals(ctx context.Context, now time.Time, query string, args ...any) (out []Approval, err error) {
-	err = s.list(ctx, query, func(r *sql.Rows) error {
+	err = s.db.list(ctx, query, func(r *sql.Rows) error {
 		a, _, err := scanApproval(r.Scan, now)
 		out = append(out, a)
 		return err
 	}, args...)
-	return out, s.unavailable(err)
+	return out, s.db.unavailable(err)
 }

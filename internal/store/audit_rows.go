@@ -50,7 +50,7 @@ func (v *AuditSnapshot) Payments(ctx context.Context, after AuditPlace, last int
 		out = append(out, p)
 		return err
 	}, append(args, last, n)...)
-	if v.store.dialect == &postgresDialect {
+	if v.store.db.dialect == &postgresDialect {
 		for i := range out {
 			if out[i].ProjectID != out[0].ProjectID {
 				return out[:i], err

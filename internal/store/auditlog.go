@@ -23,7 +23,7 @@ func (s *Store) AuditLog(ctx context.Context, f LogFilter) ([]Act, error) {
 	q.text("SELECT id, at, actor, action, object, detail FROM audit_log WHERE 1 = 1").where(f.conditions())
 	q.text(" ORDER BY at DESC, id DESC LIMIT ").arg(int64(f.Limit))
 	var out []Act
-	err := s.read(ctx, q.String(), func(r *sql.Rows) error {
+	err := s.db.read(ctx, q.String(), func(r *sql.Rows) error {
 		var a Act
 		var at int64
 		err := r.Scan(&a.ID, &at, &a.Actor, &a.Action, &a.Object, &a.Detail)
@@ -31,7 +31,7 @@ func (s *Store) AuditLog(ctx context.Context, f LogFilter) ([]Act, error) {
 		out = append(out, a)
 		return err
 	}, q.args...)
-	return out, s.unavailable(err)
+	return out, s.db.unavailable(err)
 }
 
 func (f *LogFilter) conditions() (out []func(*query)) {

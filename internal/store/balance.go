@@ -96,7 +96,7 @@ func (t *tx) bookApproved(ctx context.Context, a *Approval, actor string) error 
 
 // Balances returns a project's balances by currency.
 func (s *Store) Balances(ctx context.Context, projectID int64) (map[string]ledger.Balance, error) {
-	rows, err := s.reads.QueryContext(ctx, "SELECT "+balanceColumns+" FROM balances WHERE project_id = $1 ORDER BY currency", projectID)
+	rows, err := s.db.reads.QueryContext(ctx, "SELECT "+balanceColumns+" FROM balances WHERE project_id = $1 ORDER BY currency", projectID)
 	if err != nil {
 		return nil, fmt.Errorf("store: reading balances: %w", err)
 	}
@@ -116,9 +116,9 @@ func (s *Store) AllBalances(ctx context.Context, projects []int64) ([]ledger.Bal
 	}
 	q := &query{}
 	q.text("SELECT "+balanceColumns+" FROM balances WHERE ").in("project_id", anyNumbers(projects)).text(" ORDER BY project_id, currency")
-	rows, err := s.reads.QueryContext(ctx, q.String(), q.args...)
+	rows, err := s.db.reads.QueryContext(ctx, q.String(), q.args...)
 	if err != nil {
-		return nil, s.unavailable(fmt.Errorf("store: reading balances: %w", err))
+		return nil, s.db.unavailable(fmt.Errorf("store: reading balances: %w", err))
 	}
 	var out []ledger.Balance
 	err = eachRow(rows, func(r *sql.Rows) error {
@@ -126,7 +126,7 @@ func (s *Store) AllBalances(ctx context.Context, projects []int64) ([]ledger.Bal
 		out = append(out, b)
 		return err
 	})
-	return out, s.unavailable(err)
+	return out, s.db.unavailable(err)
 }
 
 // TransfersByHand lists what operators booked on a project's balances, newest first, below an id where one is given, at
@@ -138,7 +138,7 @@ func (s *Store) TransfersByHand(ctx context.Context, projectID, below int64, lim
 	const find = `SELECT id, currency, debit, credit, amount, kind, reason, at FROM transfers WHERE project_id = $1 AND payment = 0 AND id < $2
 		ORDER BY id DESC LIMIT $3`
 	var out []ledger.Transfer
-	err := s.read(ctx, find, func(r *sql.Rows) error {
+	err := s.db.read(ctx, find, func(r *sql.Rows) error {
 		t := ledger.Transfer{ProjectID: projectID}
 		var at int64
 		err := r.Scan(&t.ID, &t.Currency, &t.Debit, &t.Credit, &t.Amount, (*string)(&t.Kind), &t.Reason, &at)
@@ -146,5 +146,5 @@ func (s *Store) TransfersByHand(ctx context.Context, projectID, below int64, lim
 		out = append(out, t)
 		return err
 	}, projectID, below, limit)
-	return out, s.unavailable(err)
+	return out, s.db.unavailable(err)
 }

@@ -27,7 +27,7 @@ func (s *Store) CallbackLanes(ctx context.Context) ([]CallbackLane, error) {
 		SELECT MIN(lane) FROM callbacks WHERE next_at IS NOT NULL
 		UNION ALL SELECT (SELECT MIN(lane) FROM callbacks WHERE next_at IS NOT NULL AND lane > l.lane) FROM l WHERE l.lane IS NOT NULL)
 		SELECT l.lane, (SELECT MIN(c.next_at) FROM callbacks c WHERE c.next_at IS NOT NULL AND c.lane = l.lane) FROM l WHERE l.lane IS NOT NULL`
-	rows, err := s.reads.QueryContext(ctx, find)
+	rows, err := s.db.reads.QueryContext(ctx, find)
 	if err != nil {
 		return nil, fmt.Errorf("store: lanes of callbacks: %w", err)
 	}
@@ -39,17 +39,6 @@ func (s *Store) CallbackLanes(ctx context.Context) ([]CallbackLane, error) {
 		return err
 	})
 	return lanes, err
-}
-
-// loose runs a query that returns one number a row.
-func (s *Store) loose(ctx context.Context, query string, args ...any) (out []int64, err error) {
-	err = s.read(ctx, query, func(r *sql.Rows) error {
-		var v int64
-		err := r.Scan(&v)
-		out = append(out, v)
-		return err
-	}, args...)
-	return out, err
 }
 
 // LeaseCallbacks leases up to n due callbacks of a lane to this process, oldest first.
@@ -93,7 +82,7 @@ func (s *Store) callbackJobs(ctx context.Context, keys []callbackKey, until time
 	for _, k := range keys {
 		args = append(args, k.project, k.number)
 	}
-	err := readCallbacks.read(ctx, s, args, func(r *sql.Rows) (err error) {
+	err := readCallbacks.read(ctx, s.db, args, func(r *sql.Rows) (err error) {
 		job := &CallbackJob{LeasedUntil: until}
 		e, o := &job.Event, &job.Operation
 		var at, created int64
@@ -109,7 +98,7 @@ func (s *Store) callbackJobs(ctx context.Context, keys []callbackKey, until time
 		return err
 	})
 	if err != nil {
-		return nil, s.unavailable(err)
+		return nil, s.db.unavailable(err)
 	}
 	return jobs, nil
 }
@@ -121,7 +110,7 @@ func (s *Store) HoldCallback(ctx context.Context, job *CallbackJob, need time.Du
 	e := &job.Event
 	if job.LeasedUntil.Sub(s.Now()) >= need {
 		const held = "SELECT number FROM callbacks WHERE project_id = $1 AND number = $2 AND state = $3 AND lease = $4 AND next_at = $5"
-		found, err := s.loose(ctx, held, e.ProjectID, e.Number, string(CallbackPending), s.shard.Load(), job.LeasedUntil.UnixMicro())
+		found, err := s.db.numbers(ctx, held, e.ProjectID, e.Number, string(CallbackPending), s.shard.Load(), job.LeasedUntil.UnixMicro())
 		return len(found) == 1, err
 	}
 	var until time.Time
@@ -162,7 +151,7 @@ func (s *Store) ResendCallback(ctx context.Context, once string, projectID int64
 		const newest = `SELECT MAX(e.number) FROM payments p JOIN events e ON e.payment = p.id AND +e.project_id = p.project_id
 			WHERE p.project_id = $1 AND p.payment_key = $2`
 		var found sql.NullInt64
-		if err := s.reads.QueryRowContext(ctx, newest, projectID, payout.Fold(paymentID)).Scan(&found); err != nil {
+		if err := s.db.reads.QueryRowContext(ctx, newest, projectID, payout.Fold(paymentID)).Scan(&found); err != nil {
 			return 0, fmt.Errorf("store: newest callback: %w", err)
 		}
 		if number = found.Int64; !found.Valid {

@@ -59,7 +59,7 @@ func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, e
 	}
 	args = append(args, f.Limit)
 	query += fmt.Sprintf(" ORDER BY c.number DESC LIMIT $%d", len(args))
-	rows, err := s.reads.QueryContext(ctx, query, args...)
+	rows, err := s.db.reads.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: callbacks: %w", err)
 	}
@@ -90,7 +90,7 @@ func (s *Store) DeliveryAttempts(ctx context.Context, projectID, number int64) (
 		UNION ALL SELECT attempts, url, last_at, duration, http_status, error, answer FROM callbacks c
 		WHERE project_id = $3 AND number = $4 AND last_at IS NOT NULL AND NOT EXISTS
 		(SELECT 1 FROM attempts a WHERE a.project_id = c.project_id AND a.number = c.number AND a.attempt = c.attempts) ORDER BY 1`
-	rows, err := s.reads.QueryContext(ctx, find, projectID, number, projectID, number)
+	rows, err := s.db.reads.QueryContext(ctx, find, projectID, number, projectID, number)
 	if err != nil {
 		return nil, fmt.Errorf("store: attempts of a callback: %w", err)
 	}

@@ -25,7 +25,7 @@ type Discrepancy struct {
 func (s *Store) Discrepancies(ctx context.Context, projectID int64) ([]Discrepancy, error) {
 	const find = `SELECT id, project_id, payment, operation, kind, detail, opened_at, settled_at, reason FROM discrepancies
 		WHERE project_id = $1 ORDER BY opened_at DESC, id DESC LIMIT 1000`
-	rows, err := s.reads.QueryContext(ctx, find, projectID)
+	rows, err := s.db.reads.QueryContext(ctx, find, projectID)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (s *Store) OpenDiscrepancies(ctx context.Context, project *int64, limit int
 	}
 	args = append(args, limit)
 	query += fmt.Sprintf(" ORDER BY d.opened_at DESC, d.id DESC LIMIT $%d", len(args))
-	rows, err := s.reads.QueryContext(ctx, query, args...)
+	rows, err := s.db.reads.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: discrepancies: %w", err)
 	}
@@ -79,9 +79,9 @@ func (s *Store) OpenDiscrepancies(ctx context.Context, project *int64, limit int
 // CountOpenDiscrepancies counts what nobody has settled, of all projects and of none. It reads one small table.
 func (s *Store) CountOpenDiscrepancies(ctx context.Context) (int64, error) {
 	var n int64
-	err := s.reads.QueryRowContext(ctx, "SELECT COUNT(*) FROM discrepancies WHERE settled_at IS NULL").Scan(&n)
+	err := s.db.reads.QueryRowContext(ctx, "SELECT COUNT(*) FROM discrepancies WHERE settled_at IS NULL").Scan(&n)
 	if err != nil {
-		return 0, s.unavailable(fmt.Errorf("store: discrepancies: %w", err))
+		return 0, s.db.unavailable(fmt.Errorf("store: discrepancies: %w", err))
 	}
 	return n, nil
 }

@@ -60,7 +60,7 @@ func (s *Store) scanFactor(r *sql.Rows) (Factor, error) {
 // factors reads a user's factors, oldest first.
 func (s *Store) factors(ctx context.Context, userID int64) (out []Factor, err error) {
 	const find = "SELECT " + factorColumns + " FROM user_factors f WHERE f.user_id = $1 ORDER BY f.created_at, f.id"
-	err = s.read(ctx, find, func(r *sql.Rows) error {
+	err = s.db.read(ctx, find, func(r *sql.Rows) error {
 		f, err := s.scanFactor(r)
 		out = append(out, f)
 		return err
@@ -72,7 +72,7 @@ func (s *Store) factors(ctx context.Context, userID int64) (out []Factor, err er
 func (s *Store) FactorByCredential(ctx context.Context, credential [32]byte) (f Factor, err error) {
 	const find = "SELECT " + factorColumns + " FROM user_factors f WHERE f.credential = $1"
 	found := false
-	err = s.read(ctx, find, func(r *sql.Rows) (err error) {
+	err = s.db.read(ctx, find, func(r *sql.Rows) (err error) {
 		found = true
 		f, err = s.scanFactor(r)
 		return err
@@ -80,7 +80,7 @@ func (s *Store) FactorByCredential(ctx context.Context, credential [32]byte) (f 
 	if err == nil && !found {
 		err = ErrNotFound
 	}
-	return f, s.unavailable(err)
+	return f, s.db.unavailable(err)
 }
 
 // AddFactor adds a second factor; ID and CreatedAt are set. step is the time step of the TOTP code that proved it, which

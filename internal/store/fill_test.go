@@ -53,8 +53,8 @@ func FillRegister(ctx context.Context, s *Store, n int, projects []int64) error 
 			}
 		}
 	}
-	if s.dialect == &postgresDialect {
-		if _, err := s.writes.ExecContext(ctx, "VACUUM ANALYZE"); err != nil {
+	if s.db.dialect == &postgresDialect {
+		if _, err := s.db.writes.ExecContext(ctx, "VACUUM ANALYZE"); err != nil {
 			return err
 		}
 	}
@@ -148,7 +148,7 @@ func (f *filling) event(project, payment int64, status payout.Status, code int, 
 // flush writes what was gathered: PostgreSQL copies, SQLite inserts in one transaction.
 func (f *filling) flush(ctx context.Context) error {
 	defer clear(f.rows)
-	if f.s.dialect == &sqliteDialect {
+	if f.s.db.dialect == &sqliteDialect {
 		return f.s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
 			for _, table := range fillTables {
 				insert := newBulk("INSERT INTO "+table.name+" ("+table.columns+") VALUES ", "("+strings.Repeat("%i, ", strings.Count(table.columns, ","))+"%i)", "")
@@ -163,7 +163,7 @@ func (f *filling) flush(ctx context.Context) error {
 			return nil
 		}})
 	}
-	conn, err := f.s.writes.Conn(ctx)
+	conn, err := f.s.db.writes.Conn(ctx)
 	if err != nil {
 		return err
 	}

@@ -37,9 +37,9 @@ func (s *Store) ActsOf(ctx context.Context, actors []string, behind Act, limit i
 	args = append(args, at, at, behind.ID, limit)
 	query := fmt.Sprintf(`SELECT id, at, actor, action, object, detail FROM audit_log WHERE actor IN (%s)
 		AND at <= $%d AND (at < $%d OR id < $%d) ORDER BY at DESC, id DESC LIMIT $%d`, strings.Join(marks, ", "), n+1, n+2, n+3, n+4)
-	rows, err := s.reads.QueryContext(ctx, query, args...)
+	rows, err := s.db.reads.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, s.unavailable(fmt.Errorf("store: audit log: %w", err))
+		return nil, s.db.unavailable(fmt.Errorf("store: audit log: %w", err))
 	}
 	var out []Act
 	err = eachRow(rows, func(r *sql.Rows) error {
@@ -50,5 +50,5 @@ func (s *Store) ActsOf(ctx context.Context, actors []string, behind Act, limit i
 		out = append(out, a)
 		return err
 	})
-	return out, s.unavailable(err)
+	return out, s.db.unavailable(err)
 }

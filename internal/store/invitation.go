@@ -29,7 +29,7 @@ const invitationColumns = "i.user_id, i.token, i.kind, i.made_by, i.created_at, 
 
 func (s *Store) invitation(ctx context.Context, where string, key any) (*Invitation, error) {
 	var found *Invitation
-	err := s.read(ctx, "SELECT "+invitationColumns+" FROM invitations i WHERE "+where, func(r *sql.Rows) error {
+	err := s.db.read(ctx, "SELECT "+invitationColumns+" FROM invitations i WHERE "+where, func(r *sql.Rows) error {
 		i := &Invitation{}
 		var token []byte
 		var created, expires int64
@@ -52,7 +52,7 @@ func (s *Store) Invitation(ctx context.Context, token [32]byte) (*Invitation, er
 	if err == nil && i == nil {
 		err = ErrNotFound
 	}
-	return i, s.unavailable(err)
+	return i, s.db.unavailable(err)
 }
 
 // Invite gives a user a link; an older one ends with it. once names the act. ErrNotFound where there is no such user, or

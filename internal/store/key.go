@@ -20,7 +20,7 @@ var (
 )
 
 func (s *Store) loadKeys(ctx context.Context, fresh *snapshot) error {
-	rows, err := s.reads.QueryContext(ctx, "SELECT project_id, id, sealed, label, created_at FROM project_keys WHERE revoked_at IS NULL ORDER BY project_id, id")
+	rows, err := s.db.reads.QueryContext(ctx, "SELECT project_id, id, sealed, label, created_at FROM project_keys WHERE revoked_at IS NULL ORDER BY project_id, id")
 	if err != nil {
 		return fmt.Errorf("store: reading keys: %w", err)
 	}
@@ -127,7 +127,7 @@ type KeyState struct {
 func (s *Store) Keys(ctx context.Context, projectID int64) ([]KeyState, error) {
 	const find = "SELECT id, label, added_by, created_at, used_at, revoked_at FROM project_keys WHERE project_id = $1 ORDER BY id"
 	var out []KeyState
-	err := s.read(ctx, find, func(r *sql.Rows) error {
+	err := s.db.read(ctx, find, func(r *sql.Rows) error {
 		var k KeyState
 		var created int64
 		var used, revoked sql.NullInt64
@@ -136,7 +136,7 @@ func (s *Store) Keys(ctx context.Context, projectID int64) ([]KeyState, error) {
 		out = append(out, k)
 		return err
 	}, projectID)
-	return out, s.unavailable(err)
+	return out, s.db.unavailable(err)
 }
 
 type keyRef struct{ project, key int64 }

@@ -10,7 +10,7 @@ import (
 
 // OperationProjects lists the projects that have an operation with a step due or under way.
 func (s *Store) OperationProjects(ctx context.Context) ([]int64, error) {
-	return s.loose(ctx, `WITH RECURSIVE l (project_id) AS (
+	return s.db.numbers(ctx, `WITH RECURSIVE l (project_id) AS (
 		SELECT MIN(project_id) FROM operations WHERE next_at IS NOT NULL
 		UNION ALL SELECT (SELECT MIN(project_id) FROM operations WHERE next_at IS NOT NULL AND project_id > l.project_id) FROM l WHERE l.project_id IS NOT NULL)
 		SELECT project_id FROM l WHERE project_id IS NOT NULL`)
@@ -43,7 +43,7 @@ func (s *Store) LeaseOperations(ctx context.Context, l Lease) ([]*Work, error) {
 		unsent = 1
 	}
 	now := s.Now().UnixMicro()
-	due, err := s.loose(ctx, dueOperations, l.ProjectID, now, l.Provider, before, now, unsent, 1)
+	due, err := s.db.numbers(ctx, dueOperations, l.ProjectID, now, l.Provider, before, now, unsent, 1)
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (s *Store) works(ctx context.Context, operations []payout.Operation) ([]*Wo
 		work, byPayment[o.Payment] = append(work, w), w
 		args = append(args, o.ProjectID, o.Payment)
 	}
-	err := readWorks.read(ctx, s, args, func(r *sql.Rows) error {
+	err := readWorks.read(ctx, s.db, args, func(r *sql.Rows) error {
 		var sealed []byte
 		p, err := scanPayment(func(into ...any) error { return r.Scan(append(into, &sealed)...) })
 		if err != nil {
@@ -100,7 +100,7 @@ func (s *Store) works(ctx context.Context, operations []payout.Operation) ([]*Wo
 		return s.unseal(w, sealed)
 	})
 	if err != nil {
-		return nil, s.unavailable(err)
+		return nil, s.db.unavailable(err)
 	}
 	return work, nil
 }

@@ -35,12 +35,12 @@ func (s *Store) ManualPayments(ctx context.Context, projects []int64, after *Cur
 
 func (s *Store) manualPayments(ctx context.Context, projects []int64, after *Cursor, limit int) (out []payout.Payment, err error) {
 	q := manualQuery(projects, after, limit)
-	err = s.list(ctx, q.String(), func(r *sql.Rows) error {
+	err = s.db.list(ctx, q.String(), func(r *sql.Rows) error {
 		p, err := scanPayment(r.Scan)
 		out = append(out, p)
 		return err
 	}, q.args...)
-	return out, s.unavailable(err)
+	return out, s.db.unavailable(err)
 }
 
 // manualQuery walks an index of payments by hand; one project's is its own.

@@ -32,7 +32,7 @@ func (s *Store) Merchants() []*merchant.Merchant {
 }
 
 func (s *Store) loadMerchants(ctx context.Context, fresh *snapshot) error {
-	rows, err := s.reads.QueryContext(ctx, "SELECT id, name, blocked, paused, created_at FROM merchants")
+	rows, err := s.db.reads.QueryContext(ctx, "SELECT id, name, blocked, paused, created_at FROM merchants")
 	if err != nil {
 		return fmt.Errorf("store: reading merchants: %w", err)
 	}

@@ -76,19 +76,19 @@ func (s *Store) migrator() (*goose.Provider, error) {
 		if err != nil {
 			return nil, fmt.Errorf("store: %s: %w", name, err)
 		}
-		engine, err := migrations.ReadFile(strings.TrimSuffix(name, ".sql") + "." + s.dialect.name + ".sql")
+		engine, err := migrations.ReadFile(strings.TrimSuffix(name, ".sql") + "." + s.db.dialect.name + ".sql")
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("store: %s: %w", name, err)
 		}
 		up := func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, s.dialect.sql(string(text)+string(engine)))
+			_, err := tx.ExecContext(ctx, s.db.dialect.sql(string(text)+string(engine)))
 			return err
 		}
 		steps = append(steps, goose.NewGoMigration(int64(i+1), &goose.GoFunc{RunTx: up}, nil))
 	}
 	options := []goose.ProviderOption{goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true)}
 	kind := goose.DialectSQLite3
-	if s.dialect == &postgresDialect {
+	if s.db.dialect == &postgresDialect {
 		kind = goose.DialectPostgres
 		locker, err := lock.NewPostgresSessionLocker()
 		if err != nil {
@@ -96,7 +96,7 @@ func (s *Store) migrator() (*goose.Provider, error) {
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	p, err := goose.NewProvider(kind, s.writes, nil, options...)
+	p, err := goose.NewProvider(kind, s.db.writes, nil, options...)
 	if err != nil {
 		return nil, fmt.Errorf("store: migrations: %w", err)
 	}

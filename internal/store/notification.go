@@ -106,7 +106,7 @@ func (t *tx) writeNotifications(ctx context.Context, commands []*command) error 
 
 // LeaseNotifications leases up to n notifications that nobody has handled, oldest first.
 func (s *Store) LeaseNotifications(ctx context.Context, n int) ([]*StoredNotification, error) {
-	due, err := s.loose(ctx, "SELECT id FROM notifications WHERE next_at <= $1 ORDER BY next_at LIMIT 1", s.Now().UnixMicro())
+	due, err := s.db.numbers(ctx, "SELECT id FROM notifications WHERE next_at <= $1 ORDER BY next_at LIMIT 1", s.Now().UnixMicro())
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
@@ -167,9 +167,9 @@ func (s *Store) RejectionByRequest(ctx context.Context, projectID int64, request
 	r := &Rejection{RequestID: requestID, ProjectID: projectID}
 	var at int64
 	const find = "SELECT status, body, at FROM rejections WHERE request_id = $1 AND project_id = $2 AND at > $3"
-	err := s.reads.QueryRowContext(ctx, find, requestID, projectID, s.Now().Add(-rejectionLife).UnixMicro()).Scan(&r.Status, &r.Body, &at)
+	err := s.db.reads.QueryRowContext(ctx, find, requestID, projectID, s.Now().Add(-rejectionLife).UnixMicro()).Scan(&r.Status, &r.Body, &at)
 	if err != nil {
-		return nil, s.unavailable(notFound(err))
+		return nil, s.db.unavailable(notFound(err))
 	}
 	r.At = fromMicros(at)
 	return r, nil

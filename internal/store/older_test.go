@@ -30,7 +30,7 @@ func MigrateTo(ctx context.Context, url string, version int64, statements ...str
 	if err != nil {
 		return err
 	}
-	s := &Store{dialect: d, url: url}
+	s := &Store{db: &database{dialect: d}, url: url}
 	defer s.release()
 	if err := s.connect(ctx, address, false); err != nil {
 		return err
@@ -43,7 +43,7 @@ func MigrateTo(ctx context.Context, url string, version int64, statements ...str
 		return err
 	}
 	for _, statement := range statements {
-		_, e := s.writes.ExecContext(ctx, statement)
+		_, e := s.db.writes.ExecContext(ctx, statement)
 		err = errors.Join(err, e)
 	}
 	return err
@@ -51,20 +51,20 @@ func MigrateTo(ctx context.Context, url string, version int64, statements ...str
 
 // Query reads rows as no call of the store does.
 func (s *Store) Query(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
-	return s.read(ctx, text, scan, args...)
+	return s.db.read(ctx, text, scan, args...)
 }
 
 // ExplainReads gives the plan of each statement that was read by so far, by its text: the one that the engine has for any
 // arguments, and on PostgreSQL for tables that are large.
 func (s *Store) ExplainReads(ctx context.Context) (map[string]string, error) {
-	c, err := s.reads.Conn(ctx)
+	c, err := s.db.reads.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = c.Close() }()
 	plans := make(map[string]string)
 	var failed error
-	s.readers.Range(func(key, _ any) bool {
+	s.db.readers.Range(func(key, _ any) bool {
 		text := key.(string)
 		plan, err := s.explain(ctx, c, text)
 		plans[text] = plan
@@ -81,7 +81,7 @@ func (s *Store) explain(ctx context.Context, c *sql.Conn, text string) (string, 
 	}
 	explain := "EXPLAIN QUERY PLAN " + text
 	args := make([]any, places)
-	if s.dialect == &postgresDialect {
+	if s.db.dialect == &postgresDialect {
 		for _, set := range []string{"SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off", "PREPARE looked AS " + text} {
 			if _, err := c.ExecContext(ctx, set); err != nil {
 				return "", fmt.Errorf("%s: %w", set, err)

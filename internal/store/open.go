@@ -40,15 +40,10 @@ type Config struct {
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	dialect *dialect
-	reads   *sql.DB
-	readers sync.Map // *sql.Stmt on reads, by their texts
-	lists   *sql.DB  // reads of the register, planned by key
-
+	db        *database
 	follows   bool // the journal: this process serves
 	following sync.Mutex
 	heard     heard
-	writes    *sql.DB
 	vault     *vault.Vault
 	logger    *slog.Logger
 	url       string
@@ -90,7 +85,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{dialect: d, url: c.URL, logger: c.Logger, owner: newOwner(), given: c.Clock, follows: c.Serve}
+	s := &Store{db: &database{dialect: d}, url: c.URL, logger: c.Logger, owner: newOwner(), given: c.Clock, follows: c.Serve}
 	if err := s.open(ctx, c, address); err != nil {
 		s.release()
 		return nil, err
@@ -99,7 +94,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, c Config, address string) (err error) {
-	if c.Serve && s.dialect == &sqliteDialect {
+	if c.Serve && s.db.dialect == &sqliteDialect {
 		if s.lock, err = lockFile(address); err != nil {
 			return err
 		}
@@ -119,7 +114,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if err := s.measureClock(ctx); err != nil {
 		return err
 	}
-	if s.session, err = newSession(ctx, s.dialect, s.writes); err != nil {
+	if s.session, err = newSession(ctx, s.db.dialect, s.db.writes); err != nil {
 		return err
 	}
 	if err := s.takeShard(ctx, c.Serve); err != nil {
@@ -141,7 +136,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 		s.every(background, time.Minute, s.saveKeyUse)
 		s.every(background, time.Hour, s.DropOld)
 	}
-	if c.Serve && s.dialect == &postgresDialect { // SQLite has one server and one clock
+	if c.Serve && s.db.dialect == &postgresDialect { // SQLite has one server and one clock
 		s.done.Go(func() { _ = s.keepShard(background) }) // a predecessor's leases are freed at once
 		s.every(background, shardBeat, s.keepShard)
 		s.every(background, 30*time.Second, s.measureClock)
@@ -152,7 +147,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 // connect opens the pools. SQLite has one writer and several readers; PostgreSQL's writer has a connection of its own.
 func (s *Store) connect(ctx context.Context, address string, serve bool) (err error) {
 	writeDSN, readDSN := address, address
-	if s.dialect == &sqliteDialect {
+	if s.db.dialect == &sqliteDialect {
 		if err := keepPrivate(address); err != nil {
 			return err
 		}
@@ -166,17 +161,17 @@ func (s *Store) connect(ctx context.Context, address string, serve bool) (err er
 		db       **sql.DB
 		address  string
 		settings string
-	}{{&s.writes, writeDSN, ""}, {&s.reads, readDSN, ""}, {&s.lists, readDSN, s.dialect.byKey}} {
+	}{{&s.db.writes, writeDSN, ""}, {&s.db.reads, readDSN, ""}, {&s.db.lists, readDSN, s.db.dialect.byKey}} {
 		if *pool.db, err = s.openPool(pool.address, pool.settings); err != nil {
 			return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
 		}
 	}
-	s.writes.SetMaxOpenConns(3) // the session's, and those of what must not wait for it
-	for _, db := range []*sql.DB{s.reads, s.lists} {
+	s.db.writes.SetMaxOpenConns(3) // the session's, and those of what must not wait for it
+	for _, db := range []*sql.DB{s.db.reads, s.db.lists} {
 		db.SetMaxOpenConns(8)
 		db.SetMaxIdleConns(8)
 	}
-	if err := s.writes.PingContext(ctx); err != nil {
+	if err := s.db.writes.PingContext(ctx); err != nil {
 		return fmt.Errorf("store: database %s cannot be opened: %w", redacted(s.url), err)
 	}
 	return nil
@@ -212,9 +207,9 @@ func redacted(address string) string {
 
 // checkDurability refuses a database that would answer before data is durable: an accepted payout may not be lost.
 func (s *Store) checkDurability(ctx context.Context) error {
-	if s.dialect == &sqliteDialect {
+	if s.db.dialect == &sqliteDialect {
 		var level int
-		if err := s.writes.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&level); err != nil {
+		if err := s.db.writes.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&level); err != nil {
 			return fmt.Errorf("store: reading PRAGMA synchronous: %w", err)
 		}
 		if level < 2 {
@@ -224,7 +219,7 @@ func (s *Store) checkDurability(ctx context.Context) error {
 	}
 	for _, setting := range []string{"synchronous_commit", "fsync"} {
 		var value string
-		if err := s.writes.QueryRowContext(ctx, "SELECT current_setting($1)", setting).Scan(&value); err != nil {
+		if err := s.db.writes.QueryRowContext(ctx, "SELECT current_setting($1)", setting).Scan(&value); err != nil {
 			return fmt.Errorf("store: reading the setting %s: %w", setting, err)
 		}
 		if value == "off" || (setting == "synchronous_commit" && value == "local") {
@@ -236,12 +231,12 @@ func (s *Store) checkDurability(ctx context.Context) error {
 
 func (s *Store) openVault(ctx context.Context, setting, address string) error {
 	var known string
-	err := s.writes.QueryRowContext(ctx, "SELECT fingerprint FROM installation WHERE one = 1").Scan(&known)
+	err := s.db.writes.QueryRowContext(ctx, "SELECT fingerprint FROM installation WHERE one = 1").Scan(&known)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("store: reading the installation: %w", err)
 	}
 	fallback := address + ".keyset"
-	if s.dialect == &postgresDialect {
+	if s.db.dialect == &postgresDialect {
 		if fallback, err = vault.DefaultPath(keysetName(address)); err != nil && setting == "" {
 			return err
 		}
@@ -251,10 +246,10 @@ func (s *Store) openVault(ctx context.Context, setting, address string) error {
 	}
 	if known == "" {
 		const insert = "INSERT INTO installation (one, fingerprint, created_at) VALUES (1, $1, $2) ON CONFLICT (one) DO NOTHING"
-		if _, err := s.writes.ExecContext(ctx, insert, s.vault.Fingerprint(), time.Now().UnixMicro()); err != nil {
+		if _, err := s.db.writes.ExecContext(ctx, insert, s.vault.Fingerprint(), time.Now().UnixMicro()); err != nil {
 			return fmt.Errorf("store: writing the installation: %w", err)
 		}
-		if err := s.writes.QueryRowContext(ctx, "SELECT fingerprint FROM installation WHERE one = 1").Scan(&known); err != nil {
+		if err := s.db.writes.QueryRowContext(ctx, "SELECT fingerprint FROM installation WHERE one = 1").Scan(&known); err != nil {
 			return fmt.Errorf("store: reading the installation: %w", err)
 		}
 	}
@@ -304,12 +299,12 @@ func (s *Store) Now() time.Time {
 const maxClockOffset = 2 * time.Second
 
 func (s *Store) measureClock(ctx context.Context) error {
-	if s.dialect == &sqliteDialect {
+	if s.db.dialect == &sqliteDialect {
 		return nil // same machine, same clock
 	}
 	before := time.Now()
 	var micros int64
-	if err := s.reads.QueryRowContext(ctx, "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)").Scan(&micros); err != nil {
+	if err := s.db.reads.QueryRowContext(ctx, "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)").Scan(&micros); err != nil {
 		return fmt.Errorf("store: reading the database's clock: %w", err)
 	}
 	trip := time.Since(before)
@@ -326,7 +321,7 @@ func (s *Store) Ready(ctx context.Context) error {
 		return fmt.Errorf("store: nothing can be committed: %w", *trouble)
 	}
 	var one int
-	if err := s.reads.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+	if err := s.db.reads.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
 		return fmt.Errorf("store: the database does not answer: %w", err)
 	}
 	return nil
@@ -354,11 +349,11 @@ func (s *Store) SetDispatcher(d Dispatcher) { s.callbacks = d }
 func (s *Store) Vault() *vault.Vault { return s.vault }
 
 // EngineName is the database engine's name: "sqlite" or "postgres".
-func (s *Store) EngineName() string { return s.dialect.name }
+func (s *Store) EngineName() string { return s.db.dialect.name }
 
 // Path is where a SQLite database stands; empty for PostgreSQL.
 func (s *Store) Path() string {
-	if s.dialect == &sqliteDialect {
+	if s.db.dialect == &sqliteDialect {
 		return strings.TrimPrefix(s.url, "sqlite:")
 	}
 	return ""
@@ -378,7 +373,7 @@ func (s *Store) release() {
 	if s.session != nil {
 		s.session.close()
 	}
-	for _, db := range []*sql.DB{s.reads, s.lists, s.writes} {
+	for _, db := range []*sql.DB{s.db.reads, s.db.lists, s.db.writes} {
 		if db != nil {
 			_ = db.Close()
 		}

@@ -25,7 +25,7 @@ func TestSQLiteFindsRowsByTheirKeys(t *testing.T) {
 		"lockBalances": lockBalances["sqlite"], "lockCounters": lockCounters["sqlite"], "readWorks": readWorks, "readCallbacks": readCallbacks,
 	} {
 		for i, text := range b.texts[&sqliteDialect] {
-			rows, err := s.writes.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, make([]any, b.columns*bulkSizes[i])...)
+			rows, err := s.db.writes.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, make([]any, b.columns*bulkSizes[i])...)
 			if err != nil {
 				t.Fatalf("%s of %d rows: %v", name, bulkSizes[i], err)
 			}

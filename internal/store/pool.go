@@ -14,8 +14,8 @@ import (
 // openPool opens a pool of connections; settings are the statements that set up each of them. On PostgreSQL none leads to
 // a standby: what stands there may be old. Connections that were made before the database was lost are not used again.
 func (s *Store) openPool(address, settings string) (*sql.DB, error) {
-	if s.dialect == &sqliteDialect {
-		return sql.Open(s.dialect.driver, address)
+	if s.db.dialect == &sqliteDialect {
+		return sql.Open(s.db.dialect.driver, address)
 	}
 	config, err := pgx.ParseConfig(address)
 	if err != nil {

@@ -53,7 +53,7 @@ func (s *Store) Projects() []*merchant.Project {
 // follow reads the settings again where somebody has changed them.
 func (s *Store) follow(ctx context.Context) error {
 	var version int64
-	if err := s.reads.QueryRowContext(ctx, "SELECT version FROM settings_version WHERE one = 1").Scan(&version); err != nil {
+	if err := s.db.reads.QueryRowContext(ctx, "SELECT version FROM settings_version WHERE one = 1").Scan(&version); err != nil {
 		return fmt.Errorf("store: reading the settings' version: %w", err)
 	}
 	if known := s.snapshot.Load(); known != nil && known.version == version {
@@ -73,7 +73,7 @@ func (s *Store) load(ctx context.Context, version int64) error {
 	if err := s.loadMerchants(ctx, fresh); err != nil {
 		return err
 	}
-	rows, err := s.reads.QueryContext(ctx, "SELECT id, merchant_id, name, mode, blocked, paused, settings, version, created_at FROM projects")
+	rows, err := s.db.reads.QueryContext(ctx, "SELECT id, merchant_id, name, mode, blocked, paused, settings, version, created_at FROM projects")
 	if err != nil {
 		return fmt.Errorf("store: reading projects: %w", err)
 	}

@@ -129,7 +129,7 @@ func (s *Store) Register(ctx context.Context, f RegisterFilter, page RegisterPag
 	}
 	found, ok, err := s.registerKeys(ctx, &f)
 	if err != nil {
-		return nil, s.unavailable(err)
+		return nil, s.db.unavailable(err)
 	}
 	var out *Register
 	if ok {
@@ -138,12 +138,12 @@ func (s *Store) Register(ctx context.Context, f RegisterFilter, page RegisterPag
 		out, err = s.registerByTime(ctx, &f, page)
 	}
 	if err != nil {
-		return nil, s.unavailable(err)
+		return nil, s.db.unavailable(err)
 	}
 	if page.Newer {
 		slices.Reverse(out.Rows)
 	}
-	return out, s.unavailable(s.addOperations(ctx, out.Rows))
+	return out, s.db.unavailable(s.addOperations(ctx, out.Rows))
 }
 
 // registerOf makes a page of payments that an index has named.
@@ -176,7 +176,7 @@ func (s *Store) registerByTime(ctx context.Context, f *RegisterFilter, page Regi
 	groups := slices.Collect(slices.Chunk(f.Projects, registerGroup))
 	for _, projects := range groups {
 		w := walk{
-			dialect: s.dialect, projects: projects, span: f.span(page), newer: page.Newer, candidates: max(bounds.candidates/len(groups), 1),
+			dialect: s.db.dialect, projects: projects, span: f.span(page), newer: page.Newer, candidates: max(bounds.candidates/len(groups), 1),
 			conditions: f.conditions(s.Now(), s.vault), limit: page.Limit + 1,
 		}
 		rows, err := s.walkRows(ctx, &w)
@@ -240,24 +240,12 @@ func scanRegisterRow(r *sql.Rows) (RegisterRow, error) {
 	return row, err
 }
 
-// list runs a query of the register.
-func (s *Store) list(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
-	rows, err := s.lists.QueryContext(ctx, text, args...)
-	if err != nil {
-		return fmt.Errorf("store: register: %w", err)
-	}
-	if err := eachRow(rows, scan); err != nil {
-		return fmt.Errorf("store: register: %w", err)
-	}
-	return nil
-}
-
 // registerRows reads the payments of keys that fit the filter and lie in the span, in no order.
 func (s *Store) registerRows(ctx context.Context, f *RegisterFilter, keys []callbackKey, within span) (out []RegisterRow, err error) {
 	conditions := f.conditions(s.Now(), nil)
 	for keys := range slices.Chunk(keys, 256) {
 		q := rowsOf(keys, within, conditions)
-		err := s.list(ctx, q.String(), func(r *sql.Rows) error {
+		err := s.db.list(ctx, q.String(), func(r *sql.Rows) error {
 			row, err := scanRegisterRow(r)
 			out = append(out, row)
 			return err
@@ -280,8 +268,8 @@ func rowsOf(keys []callbackKey, within span, conditions []func(*query)) *query {
 		}
 		q.text("(CAST(").arg(k.project).text(" AS BIGINT), CAST(").arg(k.number).text(" AS BIGINT))")
 	}
-	q.text(") SELECT "+registerColumns+" FROM v CROSS JOIN payments p WHERE p.project_id = v.project_id AND p.id = v.id AND ").span("p.", within)
-	return q.where(conditions)
+	q.text(") SELECT " + registerColumns + " FROM v CROSS JOIN payments p WHERE p.project_id = v.project_id AND p.id = v.id AND ")
+	return within.condition(q, "p.").where(conditions)
 }
 
 var readNewestOperations = newBulk(keysHead, keysRow,
@@ -297,8 +285,8 @@ func (s *Store) addOperations(ctx context.Context, rows []RegisterRow) error {
 		keys[i] = callbackKey{rows[i].ProjectID, rows[i].ID}
 		byKey[keys[i]] = &rows[i]
 	}
-	return readNewestOperations.split(s.dialect, keyArgs(keys), func(text string, args []any) error {
-		return s.list(ctx, text, func(r *sql.Rows) error {
+	return readNewestOperations.split(s.db.dialect, keyArgs(keys), func(text string, args []any) error {
+		return s.db.list(ctx, text, func(r *sql.Rows) error {
 			var k callbackKey
 			var o RegisterRow
 			var threshold int64

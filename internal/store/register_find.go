@@ -31,7 +31,7 @@ func (s *Store) registerKeys(ctx context.Context, f *RegisterFilter) (found []ca
 
 // keys adds the payments that a statement names.
 func (s *Store) keys(ctx context.Context, q *query, found []callbackKey) ([]callbackKey, error) {
-	err := s.list(ctx, q.String(), func(r *sql.Rows) error {
+	err := s.db.list(ctx, q.String(), func(r *sql.Rows) error {
 		var k callbackKey
 		err := r.Scan(&k.project, &k.number)
 		found = append(found, k)
@@ -156,8 +156,8 @@ func (s *Store) findBy(ctx context.Context, f *RegisterFilter, kind, want string
 	if err != nil || len(keys) > bounds.found {
 		return keys, err
 	}
-	err = read.split(s.dialect, keyArgs(keys), func(text string, args []any) error {
-		return s.list(ctx, text, func(r *sql.Rows) error {
+	err = read.split(s.db.dialect, keyArgs(keys), func(text string, args []any) error {
+		return s.db.list(ctx, text, func(r *sql.Rows) error {
 			var k callbackKey
 			var have string
 			err := r.Scan(&k.project, &k.number, &have)
@@ -189,8 +189,8 @@ func (s *Store) findAccount(ctx context.Context, f *RegisterFilter, text string)
 		return keys, err
 	}
 	want := vault.Normalise(lookupAccount, text)
-	err = readRequests.split(s.dialect, keyArgs(keys), func(text string, args []any) error {
-		return s.list(ctx, text, func(r *sql.Rows) error {
+	err = readRequests.split(s.db.dialect, keyArgs(keys), func(text string, args []any) error {
+		return s.db.list(ctx, text, func(r *sql.Rows) error {
 			var k callbackKey
 			var key string
 			var sealed []byte

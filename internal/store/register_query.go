@@ -4,54 +4,16 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"flashpay/internal/payout"
 	"flashpay/internal/vault"
 )
 
-// query is a statement that is put together part by part, with its arguments in their order.
-type query struct {
-	strings.Builder
-	args []any
-}
-
-func (q *query) text(s string) *query {
-	q.WriteString(s)
-	return q
-}
-
-func (q *query) arg(v any) *query {
-	q.args = append(q.args, v)
-	return q.text("$" + strconv.Itoa(len(q.args)))
-}
-
-func (q *query) in(column string, values []any) *query {
-	q.text(column + " IN (")
-	for i, v := range values {
-		if i > 0 {
-			q.text(", ")
-		}
-		q.arg(v)
-	}
-	return q.text(")")
-}
-
-// span adds that a payment lies in a span, as the index by time has it.
-func (q *query) span(table string, s span) *query {
+// condition adds that a payment lies in the span, as the index by time has it.
+func (s span) condition(q *query, table string) *query {
 	q.text("(" + table + "created_at, " + table + "id) > (").arg(s.after.At).text(", ").arg(s.after.ID)
 	return q.text(") AND (" + table + "created_at, " + table + "id) < (").arg(s.before.At).text(", ").arg(s.before.ID).text(")")
-}
-
-// where adds conditions, each of which must hold.
-func (q *query) where(conditions []func(*query)) *query {
-	for _, c := range conditions {
-		q.text(" AND ")
-		c(q)
-	}
-	return q
 }
 
 // conditions are what the filter asks of a payment p beyond projects and period. v, where given, makes the search a
@@ -81,21 +43,6 @@ func (f *RegisterFilter) conditions(now time.Time, v *vault.Vault) (out []func(*
 	}
 	if v != nil && f.Search != "" {
 		out = append(out, f.matches(v))
-	}
-	return out
-}
-
-func anyNumbers(numbers []int64) (out []any) {
-	for _, n := range numbers {
-		out = append(out, n)
-	}
-	return out
-}
-
-// anys makes arguments of texts.
-func anys[T ~string](texts []T) (out []any) {
-	for _, t := range texts {
-		out = append(out, string(t))
 	}
 	return out
 }
@@ -165,7 +112,8 @@ func (w *walk) candidatesOf(q *query, columns, limit string) {
 		if i > 0 {
 			q.text(" UNION ALL ")
 		}
-		q.text(open+"SELECT "+columns+" FROM payments p WHERE p.project_id = ").arg(p).text(" AND ").span("p.", w.span).text(end)
+		q.text(open + "SELECT " + columns + " FROM payments p WHERE p.project_id = ").arg(p).text(" AND ")
+		w.span.condition(q, "p.").text(end)
 	}
 	q.text(") p" + w.order() + limit)
 }
@@ -209,7 +157,7 @@ func (w *walk) totals() *query {
 
 func (s *Store) walkRows(ctx context.Context, w *walk) (out []RegisterRow, err error) {
 	q := w.rows()
-	err = s.list(ctx, q.String(), func(r *sql.Rows) error {
+	err = s.db.list(ctx, q.String(), func(r *sql.Rows) error {
 		row, err := scanRegisterRow(r)
 		out = append(out, row)
 		return err
@@ -220,7 +168,7 @@ func (s *Store) walkRows(ctx context.Context, w *walk) (out []RegisterRow, err e
 // walkEnd is where a walk stopped because it had looked at enough; nil: it has seen everything.
 func (s *Store) walkEnd(ctx context.Context, w *walk) (end *Cursor, err error) {
 	q := w.end()
-	err = s.list(ctx, q.String(), func(r *sql.Rows) error {
+	err = s.db.list(ctx, q.String(), func(r *sql.Rows) error {
 		end = &Cursor{}
 		return r.Scan(&end.At, &end.ID)
 	}, q.args...)

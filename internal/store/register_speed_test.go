@@ -36,7 +36,7 @@ func filled(t testing.TB, engine string) *Store {
 	}
 	t.Logf("%s: %d payments in %s, followed in %s", engine, *registerRows, made.Sub(began).Round(time.Millisecond), time.Since(made).Round(time.Millisecond))
 	if engine == postgresDialect.name {
-		if _, err := s.writes.ExecContext(t.Context(), "VACUUM ANALYZE lookups, rollups"); err != nil {
+		if _, err := s.db.writes.ExecContext(t.Context(), "VACUUM ANALYZE lookups, rollups"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -119,7 +119,7 @@ func TestRegisterPlans(t *testing.T) {
 // statements are those that a look can run.
 func statements(s *Store, l *look) []*query {
 	w := walk{
-		dialect: s.dialect, projects: l.filter.Projects, span: l.filter.span(l.page), newer: l.page.Newer, candidates: bounds.candidates,
+		dialect: s.db.dialect, projects: l.filter.Projects, span: l.filter.span(l.page), newer: l.page.Newer, candidates: bounds.candidates,
 		conditions: l.filter.conditions(s.Now(), s.vault), limit: l.page.Limit + 1,
 	}
 	out := []*query{w.rows(), w.end(), w.totals()}
@@ -146,7 +146,7 @@ func fixedStatements(s *Store) map[string]*query {
 		for i := range bulkSizes[0] {
 			q.args = append(q.args, fillProjects[0], int64(i))
 		}
-		out[name] = q.text(b.texts[s.dialect][0])
+		out[name] = q.text(b.texts[s.db.dialect][0])
 	}
 	for _, hours := range []int64{1, 24} {
 		out[fmt.Sprint("rollups of ", hours)] = f.rollups(fillProjects, hours, 0, 1<<60)
@@ -160,7 +160,7 @@ func fixedStatements(s *Store) map[string]*query {
 func checkPlan(t *testing.T, s *Store, name string, q *query) {
 	t.Helper()
 	explain, bad := "EXPLAIN QUERY PLAN ", []string{"SCAN payments", "SCAN operations", "SCAN o", "SCAN requests", "SCAN r", "SCAN discrepancies", "SCAN d", "SCAN lookups", "SCAN l", "SCAN rollups", "SCAN journal", "SCAN events", "SCAN e", "SCAN n", "SCAN callbacks", "SCAN c", "USE TEMP B-TREE FOR ORDER BY"}
-	if s.dialect == &postgresDialect {
+	if s.db.dialect == &postgresDialect {
 		explain, bad = "EXPLAIN ", []string{"Seq Scan on ", "->  Sort  (", "\nSort  (", "Bitmap"}
 	}
 	plan := "\n" + explained(t, s, explain+q.String(), q.args)
@@ -176,7 +176,7 @@ func checkPlan(t *testing.T, s *Store, name string, q *query) {
 
 func explained(t *testing.T, s *Store, text string, args []any) string {
 	t.Helper()
-	rows, err := s.lists.QueryContext(t.Context(), text, args...)
+	rows, err := s.db.lists.QueryContext(t.Context(), text, args...)
 	if err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}

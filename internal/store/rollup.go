@@ -41,7 +41,7 @@ type followedLine struct {
 func (s *Store) FollowJournal(ctx context.Context) error {
 	s.following.Lock() // two of this process would only be in each other's way
 	defer s.following.Unlock()
-	shards, err := s.loose(ctx, "SELECT shard FROM shards WHERE owner = '' OR owner = 'commands' OR shard = $1 ORDER BY shard", s.shard.Load())
+	shards, err := s.db.numbers(ctx, "SELECT shard FROM shards WHERE owner = '' OR owner = 'commands' OR shard = $1 ORDER BY shard", s.shard.Load())
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (s *Store) FollowJournal(ctx context.Context) error {
 // followPiece takes in the next lines of a shard, and says whether there are more.
 func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err error) {
 	at := shard * shardSpan
-	err = s.lists.QueryRowContext(ctx, "SELECT last_row FROM followed WHERE shard = $1", shard).Scan(&at)
+	err = s.db.lists.QueryRowContext(ctx, "SELECT last_row FROM followed WHERE shard = $1", shard).Scan(&at)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return false, err
 	}
@@ -121,7 +121,7 @@ func (s *Store) readFollowed(ctx context.Context, shard, after int64) ([]followe
 	if shard == commandShard {
 		settled = s.Now().Add(-followSettled)
 	}
-	rows, err := s.lists.QueryContext(ctx, readFollowed, after, (shard+1)*shardSpan, settled.UnixMicro(), followPiece)
+	rows, err := s.db.lists.QueryContext(ctx, readFollowed, after, (shard+1)*shardSpan, settled.UnixMicro(), followPiece)
 	if err != nil {
 		return nil, err
 	}
@@ -275,10 +275,10 @@ func (s *Store) lookupsOf(keys []lookupKey, l *followedLine) []lookupKey {
 // beside commits something that has nothing to do with the road. On PostgreSQL it has a connection of its own, so that
 // the writer's next commit does not wait for it; SQLite has one writer. f may run again, from the beginning.
 func (s *Store) beside(ctx context.Context, f func(ctx context.Context, on *session) error) error {
-	if s.dialect == &sqliteDialect {
+	if s.db.dialect == &sqliteDialect {
 		return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error { return f(ctx, t.session) }})
 	}
-	on, err := newSession(ctx, s.dialect, s.writes)
+	on, err := newSession(ctx, s.db.dialect, s.db.writes)
 	if err != nil {
 		return err
 	}

@@ -24,13 +24,13 @@ type SavedFilter struct {
 
 // SavedFilters lists a user's saved filters by name.
 func (s *Store) SavedFilters(ctx context.Context, user int64) (out []SavedFilter, err error) {
-	err = s.list(ctx, "SELECT name, query FROM saved_filters WHERE user_id = $1 ORDER BY name", func(r *sql.Rows) error {
+	err = s.db.list(ctx, "SELECT name, query FROM saved_filters WHERE user_id = $1 ORDER BY name", func(r *sql.Rows) error {
 		var f SavedFilter
 		err := r.Scan(&f.Name, &f.Query)
 		out = append(out, f)
 		return err
 	}, user)
-	return out, s.unavailable(err)
+	return out, s.db.unavailable(err)
 }
 
 // SaveFilter saves a filter for a user; one of the same name is replaced. ErrTooManyFilters where there is no room.
@@ -63,11 +63,11 @@ func (s *Store) DropFilter(ctx context.Context, once string, user *staff.User, n
 // RegisterColumns are the columns that a user has chosen, in their order; none: the default.
 func (s *Store) RegisterColumns(ctx context.Context, user int64) ([]string, error) {
 	var text string
-	err := s.lists.QueryRowContext(ctx, "SELECT columns FROM register_columns WHERE user_id = $1", user).Scan(&text)
+	err := s.db.lists.QueryRowContext(ctx, "SELECT columns FROM register_columns WHERE user_id = $1", user).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && text == "" {
 		return nil, nil
 	}
-	return strings.Split(text, ","), s.unavailable(err)
+	return strings.Split(text, ","), s.db.unavailable(err)
 }
 
 // SaveRegisterColumns keeps the columns that a user has chosen; none: the default again.

@@ -135,7 +135,7 @@ func (s *Store) insertSeal(ctx context.Context, seal Seal) error {
 
 // addLines adds the next lines after from, up to last, and says how many and which was the newest.
 func (s *Store) addLines(ctx context.Context, tree *Merkle, from, last int64) (n, newest int64, err error) {
-	rows, err := s.reads.QueryContext(ctx, "SELECT id, hash FROM journal WHERE id > $1 AND id <= $2 ORDER BY id LIMIT 10000", from, last)
+	rows, err := s.db.reads.QueryContext(ctx, "SELECT id, hash FROM journal WHERE id > $1 AND id <= $2 ORDER BY id LIMIT 10000", from, last)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -155,7 +155,7 @@ func (s *Store) lastSeal(ctx context.Context, shard int64) (Seal, error) {
 	seal := Seal{Shard: shard}
 	var hash []byte
 	const find = "SELECT number, last_row, hash FROM seals WHERE shard = $1 ORDER BY number DESC LIMIT 1"
-	err := s.reads.QueryRowContext(ctx, find, shard).Scan(&seal.Number, &seal.LastRow, &hash)
+	err := s.db.reads.QueryRowContext(ctx, find, shard).Scan(&seal.Number, &seal.LastRow, &hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return seal, nil
 	}
@@ -174,7 +174,7 @@ func (s *Store) findUnsealed(ctx context.Context) error {
 func (s *Store) newestLine(ctx context.Context, shard int64) (int64, error) {
 	var newest sql.NullInt64
 	const find = "SELECT MAX(id) FROM journal WHERE id >= $1 AND id < $2"
-	if err := s.reads.QueryRowContext(ctx, find, shard*shardSpan, (shard+1)*shardSpan).Scan(&newest); err != nil {
+	if err := s.db.reads.QueryRowContext(ctx, find, shard*shardSpan, (shard+1)*shardSpan).Scan(&newest); err != nil {
 		return 0, fmt.Errorf("store: newest journal line: %w", err)
 	}
 	return newest.Int64, nil

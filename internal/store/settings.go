@@ -93,7 +93,7 @@ func (s *Store) ProjectVersions(ctx context.Context, projectID, below int64, lim
 	const find = `SELECT version, name, settings, actor, at FROM project_versions WHERE project_id = $1 AND version < $2
 		ORDER BY version DESC LIMIT $3`
 	var out []ProjectVersion
-	err := s.read(ctx, find, func(r *sql.Rows) error {
+	err := s.db.read(ctx, find, func(r *sql.Rows) error {
 		v := ProjectVersion{Project: &merchant.Project{ID: projectID}}
 		var settings string
 		var at int64
@@ -104,5 +104,5 @@ func (s *Store) ProjectVersions(ctx context.Context, projectID, below int64, lim
 		out = append(out, v)
 		return json.Unmarshal([]byte(settings), &v.Project.Settings)
 	}, projectID, below, limit)
-	return out, s.unavailable(err)
+	return out, s.db.unavailable(err)
 }

@@ -69,7 +69,7 @@ func (s *Store) Totals(ctx context.Context, f RegisterFilter, rest []Cursor) (*T
 		err = s.count(ctx, &f, rest, out)
 	}
 	if err != nil {
-		return nil, s.unavailable(err)
+		return nil, s.db.unavailable(err)
 	}
 	return out, nil
 }
@@ -142,7 +142,7 @@ func (f *RegisterFilter) rollups(projects []int64, hours, from, to int64) *query
 }
 
 func (s *Store) totalLines(ctx context.Context, q *query) (lines []Total, err error) {
-	err = s.list(ctx, q.String(), func(r *sql.Rows) error {
+	err = s.db.list(ctx, q.String(), func(r *sql.Rows) error {
 		var l Total
 		err := r.Scan(&l.Currency, (*string)(&l.Status), &l.Payments, &l.Amount)
 		lines = append(lines, l)
@@ -173,7 +173,7 @@ func (s *Store) countAll(ctx context.Context, f RegisterFilter, from, to int64, 
 // asOf is when rollups were brought up last.
 func (s *Store) asOf(ctx context.Context, out *Totals) error {
 	var at sql.NullInt64
-	err := s.lists.QueryRowContext(ctx, "SELECT MAX(at) FROM followed").Scan(&at)
+	err := s.db.lists.QueryRowContext(ctx, "SELECT MAX(at) FROM followed").Scan(&at)
 	out.AsOf = fromMicros(at.Int64)
 	return err
 }
@@ -201,7 +201,7 @@ func (s *Store) count(ctx context.Context, f *RegisterFilter, rest []Cursor, out
 			}
 			page.Place = &rest[i]
 		}
-		w := walk{dialect: s.dialect, projects: projects, span: f.span(page), candidates: bounds.counted / len(groups), conditions: f.conditions(s.Now(), s.vault)}
+		w := walk{dialect: s.db.dialect, projects: projects, span: f.span(page), candidates: bounds.counted / len(groups), conditions: f.conditions(s.Now(), s.vault)}
 		lines, err := s.totalLines(ctx, w.totals())
 		if err != nil {
 			return err

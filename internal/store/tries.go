@@ -40,7 +40,7 @@ func (t *Try) delay(failures int) time.Duration {
 func (s *Store) NextTry(ctx context.Context, tries []Try) (next time.Time, err error) {
 	for _, c := range tries {
 		const find = "SELECT next_at FROM sign_in_tries WHERE digest = $1"
-		err := s.read(ctx, find, func(r *sql.Rows) error {
+		err := s.db.read(ctx, find, func(r *sql.Rows) error {
 			var at int64
 			err := r.Scan(&at)
 			if at := fromMicros(at); at.After(next) {
@@ -49,7 +49,7 @@ func (s *Store) NextTry(ctx context.Context, tries []Try) (next time.Time, err e
 			return err
 		}, c.Digest[:])
 		if err != nil {
-			return next, s.unavailable(err)
+			return next, s.db.unavailable(err)
 		}
 	}
 	return next, nil

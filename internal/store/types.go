@@ -10,11 +10,9 @@ import (
 
 // Errors that callers act upon.
 var (
-	ErrQueueFull   = errors.New("store: too many requests are waiting; nothing was stored")
-	ErrUnavailable = errors.New("store: the database does not answer; whether it was stored is not known, repeat the request")
-	ErrOtherData   = errors.New("store: this payment id belongs to a payment of other content")
-	ErrMoved       = errors.New("store: somebody else moved it first")
-	ErrNotFound    = errors.New("store: not found")
+	ErrQueueFull = errors.New("store: too many requests are waiting; nothing was stored")
+	ErrOtherData = errors.New("store: this payment id belongs to a payment of other content")
+	ErrMoved     = errors.New("store: somebody else moved it first")
 )
 
 // NewPayout is a checked request on its way to become a payment. The caller folds nothing and chooses no ids: the

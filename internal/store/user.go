@@ -80,19 +80,19 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (*Account, error)
 func emailKey(email string) string { return vault.Normalise("email", email) }
 
 func (s *Store) account(ctx context.Context, query string, key any) (*Account, error) {
-	a, err := scanAccount(s.reads.QueryRowContext(ctx, query, key).Scan)
+	a, err := scanAccount(s.db.reads.QueryRowContext(ctx, query, key).Scan)
 	if err != nil {
-		return nil, s.unavailable(err)
+		return nil, s.db.unavailable(err)
 	}
 	if a.Factors, err = s.factors(ctx, a.ID); err != nil {
-		return nil, s.unavailable(err)
+		return nil, s.db.unavailable(err)
 	}
 	const left = "SELECT COUNT(*) FROM recovery_codes WHERE user_id = $1 AND used_at = 0"
-	if err := s.reads.QueryRowContext(ctx, left, a.ID).Scan(&a.CodesLeft); err != nil {
-		return nil, s.unavailable(err)
+	if err := s.db.reads.QueryRowContext(ctx, left, a.ID).Scan(&a.CodesLeft); err != nil {
+		return nil, s.db.unavailable(err)
 	}
 	if a.Invitation, err = s.invitationOf(ctx, a.ID); err != nil {
-		return nil, s.unavailable(err)
+		return nil, s.db.unavailable(err)
 	}
 	return a, nil
 }
@@ -118,7 +118,7 @@ func (s *Store) Users(ctx context.Context, f UserFilter) ([]*Account, error) {
 		"FROM users u LEFT JOIN invitations i ON i.user_id = u.id WHERE " + strings.Join(where, " AND ") +
 		fmt.Sprintf(" ORDER BY u.id LIMIT $%d", len(args))
 	var out []*Account
-	err := s.read(ctx, query, func(r *sql.Rows) error {
+	err := s.db.read(ctx, query, func(r *sql.Rows) error {
 		var i Invitation
 		var created, expires int64
 		a, err := scanAccount(func(into ...any) error { return r.Scan(append(into, &i.Kind, &i.By, &created, &expires)...) })
@@ -132,7 +132,7 @@ func (s *Store) Users(ctx context.Context, f UserFilter) ([]*Account, error) {
 		out = append(out, a)
 		return nil
 	}, args...)
-	return out, s.unavailable(err)
+	return out, s.db.unavailable(err)
 }
 
 // CreateUser makes an account, by its members but for ID, CreatedAt and Version, which are set. Where i is given, its

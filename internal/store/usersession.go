@@ -51,7 +51,7 @@ func (s *Store) UserSession(ctx context.Context, token [32]byte) (*UserSession, 
 	const find = "SELECT " + userColumns + ", " + sessionColumns + " FROM user_sessions s JOIN users u ON u.id = s.user_id WHERE s.token = $1"
 	var session *UserSession
 	var user *Account
-	err := s.read(ctx, find, func(r *sql.Rows) (err error) {
+	err := s.db.read(ctx, find, func(r *sql.Rows) (err error) {
 		user, err = scanAccount(func(head ...any) (err error) {
 			session, err = scanUserSession(func(tail ...any) error { return r.Scan(append(head, tail...)...) })
 			return err
@@ -61,19 +61,19 @@ func (s *Store) UserSession(ctx context.Context, token [32]byte) (*UserSession, 
 	if err == nil && user == nil {
 		err = ErrNotFound
 	}
-	return session, user, s.unavailable(err)
+	return session, user, s.db.unavailable(err)
 }
 
 // UserSessions lists a user's sessions that are signed in and have not expired at a time, newest first.
 func (s *Store) UserSessions(ctx context.Context, userID int64, at time.Time) ([]*UserSession, error) {
 	const find = "SELECT " + sessionColumns + " FROM user_sessions s WHERE s.user_id = $1 AND s.stage = 'full' AND s.expires_at > $2 ORDER BY s.id DESC LIMIT 100"
 	var out []*UserSession
-	err := s.read(ctx, find, func(r *sql.Rows) error {
+	err := s.db.read(ctx, find, func(r *sql.Rows) error {
 		u, err := scanUserSession(r.Scan)
 		out = append(out, u)
 		return err
 	}, userID, at.UnixMicro())
-	return out, s.unavailable(err)
+	return out, s.db.unavailable(err)
 }
 
 // StartSession makes a session, by its members but for ID and CreatedAt, which are set; SeenAt is now.
@@ -187,7 +187,7 @@ func (s *Store) KnownDevice(ctx context.Context, userID int64, d Device) (device
 	const find = `SELECT COALESCE(SUM(CASE WHEN token = $1 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN network = $2 THEN 1 ELSE 0 END), 0)
 		FROM user_devices WHERE user_id = $3 AND seen_at > $4`
 	var devices, networks int64
-	err = s.read(ctx, find, func(r *sql.Rows) error { return r.Scan(&devices, &networks) },
+	err = s.db.read(ctx, find, func(r *sql.Rows) error { return r.Scan(&devices, &networks) },
 		d.Token[:], d.Network, userID, s.Now().Add(-deviceLife).UnixMicro())
-	return devices > 0, networks > 0, s.unavailable(err)
+	return devices > 0, networks > 0, s.db.unavailable(err)
 }

@@ -123,7 +123,7 @@ func (s *Store) reconnect(ctx context.Context) {
 	s.session.close()
 	ctx, cancel := context.WithTimeout(ctx, lockPatience)
 	defer cancel()
-	fresh, err := newSession(ctx, s.dialect, s.writes)
+	fresh, err := newSession(ctx, s.db.dialect, s.db.writes)
 	if err != nil {
 		s.logger.Error("store: reconnecting failed", "err", err)
 		return
@@ -132,7 +132,7 @@ func (s *Store) reconnect(ctx context.Context) {
 }
 
 func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*CallbackJob, err error) {
-	if s.dialect == &sqliteDialect {
+	if s.db.dialect == &sqliteDialect {
 		ctx = context.WithoutCancel(ctx) // it waits for its lock only, and a context that can end costs a goroutine a statement
 	} else {
 		var cancel context.CancelFunc

@@ -13,28 +13,6 @@ import (
 	"flashpay/signature"
 )
 
-// unavailable says of an error of a broken connection that the database does not answer.
-func (s *Store) unavailable(err error) error {
-	if err == nil || errors.Is(err, ErrNotFound) || classify(err) != faultLost {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrUnavailable, err)
-}
-
-// Unavailable says whether an error of this package, also one that is wrapped, means that the database cannot be used now,
-// and not that something is wrong with what was asked for.
-func Unavailable(err error) bool {
-	return errors.Is(err, ErrUnavailable) || err != nil && classify(err) == faultLost
-}
-
-// notFound turns «no rows» into ErrNotFound.
-func notFound(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return ErrNotFound
-	}
-	return err
-}
-
 const paymentColumns = `p.id, p.project_id, p.payment_key, p.payment_id, p.request_id, p.content_hash, p.status, p.method, p.method_title, p.amount,
 	p.currency, p.description, p.account_mask, p.customer_id, p.interface, p.options, p.created_at, p.updated_at, p.events, p.head_seq, p.head_hash`
 
@@ -81,7 +59,7 @@ func scanOperation(scan func(...any) error) (payout.Operation, error) {
 // PaymentView finds a payment of a project by the merchant's payment id, in any case. ErrNotFound where there is none.
 func (s *Store) PaymentView(ctx context.Context, projectID int64, paymentID string) (*View, error) {
 	const find = "SELECT " + paymentColumns + " FROM payments p WHERE p.project_id = $1 AND p.payment_key = $2"
-	return s.view(ctx, s.reads.QueryRowContext(ctx, find, projectID, payout.Fold(paymentID)))
+	return s.view(ctx, s.db.reads.QueryRowContext(ctx, find, projectID, payout.Fold(paymentID)))
 }
 
 // PaymentViewByRequest finds the payment that a request made, by the request's id. ErrNotFound where it made none.
@@ -106,21 +84,21 @@ func (s *Store) PaymentViewByRequest(ctx context.Context, projectID int64, reque
 
 func (s *Store) viewByID(ctx context.Context, projectID, id int64) (*View, error) {
 	const find = "SELECT " + paymentColumns + " FROM payments p WHERE p.project_id = $1 AND p.id = $2"
-	return s.view(ctx, s.reads.QueryRowContext(ctx, find, projectID, id))
+	return s.view(ctx, s.db.reads.QueryRowContext(ctx, find, projectID, id))
 }
 
 func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {
 	p, err := scanPayment(row.Scan)
 	if err != nil {
-		return nil, s.unavailable(err)
+		return nil, s.db.unavailable(err)
 	}
 	v := &View{Payment: p}
 	const first = "SELECT " + operationColumns + " FROM operations WHERE project_id = $1 AND id = $2"
 	const later = "SELECT " + operationColumns + " FROM operations WHERE project_id = $1 AND payment = $2 AND number > 1 ORDER BY number"
 	for _, query := range []string{first, later} {
-		rows, err := s.reads.QueryContext(ctx, query, p.ProjectID, p.ID)
+		rows, err := s.db.reads.QueryContext(ctx, query, p.ProjectID, p.ID)
 		if err != nil {
-			return nil, s.unavailable(fmt.Errorf("store: operations: %w", err))
+			return nil, s.db.unavailable(fmt.Errorf("store: operations: %w", err))
 		}
 		err = eachRow(rows, func(r *sql.Rows) error {
 			o, err := scanOperation(r.Scan)
@@ -128,7 +106,7 @@ func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {
 			return err
 		})
 		if err != nil {
-			return nil, s.unavailable(fmt.Errorf("store: operations: %w", err))
+			return nil, s.db.unavailable(fmt.Errorf("store: operations: %w", err))
 		}
 	}
 	return v, nil
@@ -153,13 +131,13 @@ func (s *Store) Reload(ctx context.Context, projectID, operationID int64) (*Work
 
 func (s *Store) findWork(ctx context.Context, query string, args ...any) (*Work, error) {
 	var found []payout.Operation
-	err := s.read(ctx, query, func(r *sql.Rows) error {
+	err := s.db.read(ctx, query, func(r *sql.Rows) error {
 		o, err := scanOperation(r.Scan)
 		found = append(found, o)
 		return err
 	}, args...)
 	if err != nil {
-		return nil, s.unavailable(err)
+		return nil, s.db.unavailable(err)
 	}
 	if len(found) == 0 {
 		return nil, ErrNotFound
