@@ -115,7 +115,7 @@ func TestPostKeepsNoSignature(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, answer, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), to, body)
+	_, answer, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), 210, to, body)
 	if err != nil || string(answer) != `Got: {"signature":"[signature]"}` || tree.Get("signature") == nil {
 		t.Errorf("%s was sent; kept: %q %v", body, answer, err)
 	}

@@ -19,6 +19,7 @@ import (
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
 	"flashpay/internal/rule"
+	"flashpay/internal/store/sqldb"
 )
 
 // Engine is what processes operations in this process. Where it has room, Accept commits the intent to submit too, so
@@ -154,7 +155,7 @@ func (s *Store) NewRequestID() string {
 	return newNonce() + newNonce() + "-" + fmt.Sprintf("%08d", s.shard.Load()+1)
 }
 
-var insertPaymentRows = newBulk(
+var insertPaymentRows = sqldb.NewBulk(
 	`INSERT INTO payments (id, project_id, payment_key, payment_id, request_id, content_hash, status, method, method_title, amount,
 		currency, description, account_mask, customer_id, interface, options, created_at, updated_at, events, head_seq, head_hash) VALUES `,
 	"(%i, %i, %s, %s, %s, %b, %s, %s, %s, %i, %s, %s, %s, %s, %i, %s, %i, %i, %i, %i, %b)",
@@ -164,7 +165,7 @@ var insertPaymentRows = newBulk(
 func (t *tx) insertPayments(ctx context.Context, commands []*command) error {
 	t.first = t.leaders(commands)
 	leaders := t.first
-	args := make([]any, 0, len(leaders)*insertPaymentRows.columns)
+	args := make([]any, 0, len(leaders)*insertPaymentRows.Columns)
 	byID := make(map[int64]*acceptItem, len(leaders))
 	for _, it := range leaders {
 		t.judge(it, math.MaxInt64)
@@ -174,7 +175,7 @@ func (t *tx) insertPayments(ctx context.Context, commands []*command) error {
 			p.MethodTitle, p.Amount, p.Currency, p.Description, p.AccountMask, p.CustomerID, int64(p.Interface), it.options,
 			p.CreatedAt.UnixMicro(), p.UpdatedAt.UnixMicro(), int64(p.Events), p.Head.Seq, p.Head.Hash[:])
 	}
-	return insertPaymentRows.later(ctx, t.session, args, func(r row) error {
+	return insertPaymentRows.Later(ctx, t.Conn, args, func(r sqldb.Row) error {
 		var id int64
 		if err := r.Scan(&id); err != nil {
 			return err
@@ -186,7 +187,7 @@ func (t *tx) insertPayments(ctx context.Context, commands []*command) error {
 
 // meetPayments answers the items whose payments exist.
 func (t *tx) meetPayments(ctx context.Context, commands []*command) error {
-	if err := t.flush(ctx); err != nil {
+	if err := t.Flush(ctx); err != nil {
 		return err
 	}
 	for _, it := range t.first {
@@ -286,7 +287,7 @@ func threshold(now time.Time, wait time.Duration, bestBefore time.Time) time.Tim
 func (t *tx) meetExisting(ctx context.Context, it *acceptItem) error {
 	found := false
 	const find = "SELECT id, payment_id, request_id, content_hash FROM payments WHERE project_id = $1 AND payment_key = $2"
-	err := t.query(ctx, find, func(r *sql.Rows) error {
+	err := t.Query(ctx, find, func(r *sql.Rows) error {
 		var id int64
 		var hash []byte
 		if err := r.Scan(&id, &it.receipt.PaymentID, &it.receipt.RequestID, &hash); err != nil {
@@ -391,22 +392,22 @@ func (t *tx) declinePoor(ctx context.Context, poor []*acceptItem) error {
 	for _, it := range poor {
 		args = append(args, paymentMove(&it.payment, 1)...)
 	}
-	return movePayments.later(ctx, t.session, args, nil)
+	return movePayments.Later(ctx, t.Conn, args, nil)
 }
 
-var insertOperationRows = newBulk(
+var insertOperationRows = sqldb.NewBulk(
 	`INSERT INTO operations (id, project_id, payment, number, stage, status, provider, provider_id, provider_key, provider_payment_id,
 		auth_code, amount, currency, code, submits, inquiries, created_at, updated_at, submit_deadline, threshold_at, next_at, lease, version) VALUES `,
 	"(%i, %i, %i, %i, %s, %s, %s, %i, %s, %s, %s, %i, %s, %i, %i, %i, %i, %i, %i, %i, %i, %i, %i)", "")
 
-var insertRequestRows = newBulk(
+var insertRequestRows = sqldb.NewBulk(
 	"INSERT INTO requests (payment, project_id, sealed, account_key, email_key, phone_key, ip_key) VALUES ",
 	"(%i, %i, %b, %i, %i, %i, %i)", "")
 
 // insertOperations writes the first operations and the sealed requests of the payments made in this commit.
 func (t *tx) insertOperations(ctx context.Context, commands []*command) error {
-	operations := make([]any, 0, len(commands)*insertOperationRows.columns)
-	requests := make([]any, 0, len(commands)*insertRequestRows.columns)
+	operations := make([]any, 0, len(commands)*insertOperationRows.Columns)
+	requests := make([]any, 0, len(commands)*insertRequestRows.Columns)
 	for _, c := range commands {
 		it := c.accept
 		if it == nil || !it.inserted {
@@ -419,7 +420,7 @@ func (t *tx) insertOperations(ctx context.Context, commands []*command) error {
 		}
 		operations = append(operations, o.ID, o.ProjectID, o.Payment, int64(o.Number), string(o.Stage), string(o.Status), o.Provider, o.ProviderID,
 			o.Key, "", "", o.Amount, o.Currency, int64(o.Code), int64(o.Submits), int64(0), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro(),
-			micros(o.SubmitDeadline), o.ThresholdAt.UnixMicro(), optionalMicros(o.NextAt), lease, o.Version)
+			sqldb.Micros(o.SubmitDeadline), o.ThresholdAt.UnixMicro(), optionalMicros(o.NextAt), lease, o.Version)
 		requests = append(requests, it.id, it.ProjectID, it.sealed, it.accountKey, it.emailKey, it.phoneKey, it.ipKey)
 		if it.Actor == "" {
 			continue
@@ -429,10 +430,10 @@ func (t *tx) insertOperations(ctx context.Context, commands []*command) error {
 			return err
 		}
 	}
-	if err := insertOperationRows.later(ctx, t.session, operations, nil); err != nil {
+	if err := insertOperationRows.Later(ctx, t.Conn, operations, nil); err != nil {
 		return err
 	}
-	return insertRequestRows.later(ctx, t.session, requests, nil)
+	return insertRequestRows.Later(ctx, t.Conn, requests, nil)
 }
 
 // optionalMicros stores a time; the zero time is null.

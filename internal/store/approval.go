@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
 )
 
 // Kinds of what a second person approves.
@@ -80,14 +81,14 @@ func (s *Store) RequestApproval(ctx context.Context, once string, a Approval, ac
 	}
 	err = s.doNamed(ctx, "approval request "+once, func(ctx context.Context, t *tx) error {
 		const lapse = "UPDATE approvals SET state = 'lapsed' WHERE state = 'waiting' AND expires_at <= $1"
-		if _, err := t.exec(ctx, lapse, t.now.UnixMicro()); err != nil {
+		if _, err := t.Exec(ctx, lapse, t.now.UnixMicro()); err != nil {
 			return err
 		}
 		const insert = `INSERT INTO approvals (id, once, kind, project_id, merchant_id, subject, title, amount, currency, sealed, requested_by,
 			requester, requested_at, expires_at, state, decider, reason, outcome)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'waiting', '', '', '') ON CONFLICT DO NOTHING`
 		id := t.store.numbers.take()
-		n, err := t.exec(ctx, insert, id, once, a.Kind, a.ProjectID, a.MerchantID, payout.Fold(a.Subject), a.Title, a.Amount, a.Currency, sealed,
+		n, err := t.Exec(ctx, insert, id, once, a.Kind, a.ProjectID, a.MerchantID, payout.Fold(a.Subject), a.Title, a.Amount, a.Currency, sealed,
 			a.RequestedBy, a.Requester, t.now.UnixMicro(), t.now.Add(ApprovalLife).UnixMicro())
 		if err != nil || n == 0 { // this request itself, kept longer than its name, or another one of its subject
 			return err
@@ -99,11 +100,11 @@ func (s *Store) RequestApproval(ctx context.Context, once string, a Approval, ac
 		return 0, err
 	}
 	var id int64
-	err = s.db.reads.QueryRowContext(ctx, "SELECT id FROM approvals WHERE once = $1", once).Scan(&id)
+	err = s.db.Reads.QueryRowContext(ctx, "SELECT id FROM approvals WHERE once = $1", once).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, ErrApprovalWaits
 	}
-	return id, s.db.unavailable(err)
+	return id, s.db.Unavailable(err)
 }
 
 func approvalPlace(projectID int64, once string) string {
@@ -126,7 +127,7 @@ func (s *Store) decideApproval(ctx context.Context, once string, d Decision, act
 		}
 		const decide = `UPDATE approvals SET state = $1, decided_by = $2, decider = $3, decided_at = $4, reason = $5, done_at = $6
 			WHERE id = $7 AND state = 'waiting' AND expires_at > $8 AND (requested_by = $9) = (CAST($10 AS TEXT) = 'withdrawn')`
-		n, err := t.exec(ctx, decide, d.State, d.By, d.Decider, t.now.UnixMicro(), d.Reason, doneAt, d.ID, t.now.UnixMicro(), d.By, d.State)
+		n, err := t.Exec(ctx, decide, d.State, d.By, d.Decider, t.now.UnixMicro(), d.Reason, doneAt, d.ID, t.now.UnixMicro(), d.By, d.State)
 		if err != nil {
 			return err
 		}
@@ -165,7 +166,7 @@ func refusedDecision(a *Approval, d Decision) error {
 func (s *Store) FinishApproval(ctx context.Context, id int64, outcome string) error {
 	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
 		const finish = "UPDATE approvals SET done_at = $1, outcome = $2 WHERE id = $3 AND state = 'approved' AND done_at IS NULL"
-		_, err := t.exec(ctx, finish, t.now.UnixMicro(), outcome, id)
+		_, err := t.Exec(ctx, finish, t.now.UnixMicro(), outcome, id)
 		return err
 	})
 }
@@ -182,10 +183,10 @@ func scanApproval(scan func(...any) error, now time.Time, more ...any) (a Approv
 		&a.Requester, &requested, &expires, &a.State, &a.DecidedBy, &a.Decider, &decided, &a.Reason, &done, &a.Outcome,
 	}
 	if err := scan(append(into, more...)...); err != nil {
-		return a, "", notFound(err)
+		return a, "", sqldb.NotFound(err)
 	}
-	a.RequestedAt, a.ExpiresAt = fromMicros(requested), fromMicros(expires)
-	a.DecidedAt, a.DoneAt = fromMicros(decided.Int64), fromMicros(done.Int64)
+	a.RequestedAt, a.ExpiresAt = sqldb.FromMicros(requested), sqldb.FromMicros(expires)
+	a.DecidedAt, a.DoneAt = sqldb.FromMicros(decided.Int64), sqldb.FromMicros(done.Int64)
 	if a.State == ApprovalWaiting && !now.Before(a.ExpiresAt) {
 		a.State = ApprovalLapsed
 	}
@@ -195,7 +196,7 @@ func scanApproval(scan func(...any) error, now time.Time, more ...any) (a Approv
 // approval reads an approval inside a commit, without its content.
 func (t *tx) approval(ctx context.Context, id int64) (*Approval, error) {
 	var found *Approval
-	err := t.query(ctx, "SELECT "+approvalColumns+" FROM approvals WHERE id = $1", func(r *sql.Rows) error {
+	err := t.Query(ctx, "SELECT "+approvalColumns+" FROM approvals WHERE id = $1", func(r *sql.Rows) error {
 		a, _, err := scanApproval(r.Scan, t.now)
 		found = &a
 		return err
@@ -209,10 +210,10 @@ func (t *tx) approval(ctx context.Context, id int64) (*Approval, error) {
 // Approval reads an approval with its content. ErrNotFound where there is none.
 func (s *Store) Approval(ctx context.Context, id int64) (*Approval, error) {
 	var sealed []byte
-	row := s.db.reads.QueryRowContext(ctx, "SELECT "+approvalColumns+", sealed FROM approvals WHERE id = $1", id)
+	row := s.db.Reads.QueryRowContext(ctx, "SELECT "+approvalColumns+", sealed FROM approvals WHERE id = $1", id)
 	a, once, err := scanApproval(row.Scan, s.Now(), &sealed)
 	if err != nil {
-		return nil, s.db.unavailable(err)
+		return nil, s.db.Unavailable(err)
 	}
 	a.Content, err = s.vault.Unseal(sealed, approvalPlace(a.ProjectID, once))
 	return &a, err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
 )
 
 // ApprovalFilter says which approvals are listed.
@@ -26,32 +27,34 @@ func (s *Store) Approvals(ctx context.Context, f ApprovalFilter) ([]Approval, er
 		return nil, nil
 	}
 	now := s.Now()
-	q := &query{}
-	q.text("SELECT " + approvalColumns + " FROM approvals WHERE 1 = 1").where(f.conditions(now))
-	q.text(" ORDER BY requested_at DESC, id DESC LIMIT ").arg(int64(f.Limit))
-	return s.approvals(ctx, now, q.String(), q.args...)
+	q := &sqldb.Statement{}
+	q.Text("SELECT " + approvalColumns + " FROM approvals WHERE 1 = 1").Where(f.conditions(now))
+	q.Text(" ORDER BY requested_at DESC, id DESC LIMIT ").Arg(int64(f.Limit))
+	return s.approvals(ctx, now, q.String(), q.Args...)
 }
 
-func (f *ApprovalFilter) conditions(now time.Time) (out []func(*query)) {
+func (f *ApprovalFilter) conditions(now time.Time) (out []func(*sqldb.Statement)) {
 	if len(f.Projects) > 0 {
-		out = append(out, func(q *query) { q.in("project_id", anyNumbers(f.Projects)) })
+		out = append(out, func(q *sqldb.Statement) { q.In("project_id", sqldb.IntArgs(f.Projects)) })
 	}
 	if len(f.Kinds) > 0 {
-		out = append(out, func(q *query) { q.in("kind", anys(f.Kinds)) })
+		out = append(out, func(q *sqldb.Statement) { q.In("kind", sqldb.TextArgs(f.Kinds)) })
 	}
 	switch f.State {
 	case "":
 	case ApprovalWaiting:
-		out = append(out, func(q *query) { q.text("state = 'waiting' AND expires_at > ").arg(now.UnixMicro()) })
+		out = append(out, func(q *sqldb.Statement) { q.Text("state = 'waiting' AND expires_at > ").Arg(now.UnixMicro()) })
 	case ApprovalLapsed:
-		out = append(out, func(q *query) {
-			q.text("(state = 'lapsed' OR state = 'waiting' AND expires_at <= ").arg(now.UnixMicro()).text(")")
+		out = append(out, func(q *sqldb.Statement) {
+			q.Text("(state = 'lapsed' OR state = 'waiting' AND expires_at <= ").Arg(now.UnixMicro()).Text(")")
 		})
 	default:
-		out = append(out, func(q *query) { q.text("state = ").arg(f.State) })
+		out = append(out, func(q *sqldb.Statement) { q.Text("state = ").Arg(f.State) })
 	}
 	if f.After != nil {
-		out = append(out, func(q *query) { q.text("(requested_at, id) < (").arg(f.After.At).text(", ").arg(f.After.ID).text(")") })
+		out = append(out, func(q *sqldb.Statement) {
+			q.Text("(requested_at, id) < (").Arg(f.After.At).Text(", ").Arg(f.After.ID).Text(")")
+		})
 	}
 	return out
 }
@@ -60,8 +63,8 @@ func (f *ApprovalFilter) conditions(now time.Time) (out []func(*query)) {
 func (s *Store) WaitingApproval(ctx context.Context, projectID int64, subject string) (int64, error) {
 	var id int64
 	const find = "SELECT id FROM approvals WHERE project_id = $1 AND subject = $2 AND state = 'waiting' AND subject <> '' AND expires_at > $3"
-	err := s.db.reads.QueryRowContext(ctx, find, projectID, payout.Fold(subject), s.Now().UnixMicro()).Scan(&id)
-	return id, s.db.unavailable(notFound(err))
+	err := s.db.Reads.QueryRowContext(ctx, find, projectID, payout.Fold(subject), s.Now().UnixMicro()).Scan(&id)
+	return id, s.db.Unavailable(sqldb.NotFound(err))
 }
 
 // UnfinishedApprovals lists what was approved before a time and is not done yet, oldest first, at most 100.
@@ -72,10 +75,10 @@ func (s *Store) UnfinishedApprovals(ctx context.Context, kind string, before tim
 }
 
 func (s *Store) approvals(ctx context.Context, now time.Time, query string, args ...any) (out []Approval, err error) {
-	err = s.db.list(ctx, query, func(r *sql.Rows) error {
+	err = s.db.List(ctx, query, func(r *sql.Rows) error {
 		a, _, err := scanApproval(r.Scan, now)
 		out = append(out, a)
 		return err
 	}, args...)
-	return out, s.db.unavailable(err)
+	return out, s.db.Unavailable(err)
 }

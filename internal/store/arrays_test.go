@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"flashpay/internal/pgtest"
+	"flashpay/internal/store/sqldb"
 )
 
 // What a bulk statement hands to PostgreSQL as arrays comes back as it was: nulls, empty texts and bytes, any number of rows.
@@ -15,7 +16,7 @@ func TestArraysKeepValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close(t.Context()) }()
-	b := newBulk("SELECT a, b, c FROM (VALUES ", "(CAST(%i AS BIGINT), CAST(%s AS TEXT), CAST(%b AS {{bytes}}))", ") AS v (a, b, c) ORDER BY a")
+	b := sqldb.NewBulk("SELECT a, b, c FROM (VALUES ", "(CAST(%i AS BIGINT), CAST(%s AS TEXT), CAST(%b AS {{bytes}}))", ") AS v (a, b, c) ORDER BY a")
 	for _, rows := range []int{1, 3, 300} {
 		var args, got []any
 		for i := range rows {
@@ -23,7 +24,7 @@ func TestArraysKeepValues(t *testing.T) {
 		}
 		err := s.do(t.Context(), &command{exec: func(ctx context.Context, tx *tx) error {
 			got = nil
-			return b.run(ctx, tx.session, args, func(r row) error {
+			return b.Run(ctx, tx.Conn, args, func(r sqldb.Row) error {
 				var a, text, bytes any
 				err := r.Scan(&a, &text, &bytes)
 				got = append(got, a, text, bytes)
@@ -40,14 +41,14 @@ func TestArraysKeepValues(t *testing.T) {
 }
 
 func TestArraysRefuseOtherTypes(t *testing.T) {
-	b := newBulk("INSERT INTO x (a, b) VALUES ", "(%i, %s)", "")
+	b := sqldb.NewBulk("INSERT INTO x (a, b) VALUES ", "(%i, %s)", "")
 	for _, args := range [][]any{{"1", "x"}, {int64(1), []byte("x")}, {1, "x"}, {int64(1)}} {
-		s := &session{dialect: &postgresDialect}
-		if err := b.later(t.Context(), s, args, nil); err == nil || len(s.queued) > 0 {
+		s := &sqldb.Conn{Dialect: &sqldb.Postgres}
+		if err := b.Later(t.Context(), s, args, nil); err == nil || len(s.Queued) > 0 {
 			t.Errorf("%v was taken", args)
 		}
 	}
-	if want := "INSERT INTO x (a, b) SELECT a.c1, a.c2 FROM UNNEST($1::BIGINT[], $2::TEXT[]) AS a (c1, c2)"; b.arrays != want {
-		t.Errorf("%s\nwant %s", b.arrays, want)
+	if want := "INSERT INTO x (a, b) SELECT a.c1, a.c2 FROM UNNEST($1::BIGINT[], $2::TEXT[]) AS a (c1, c2)"; b.Arrays != want {
+		t.Errorf("%s\nwant %s", b.Arrays, want)
 	}
 }

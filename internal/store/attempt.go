@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"flashpay/internal/store/sqldb"
 )
 
 // Attempt is one attempt to deliver a callback.
@@ -33,7 +35,7 @@ func (s *Store) SaveAttempt(ctx context.Context, a Attempt, state CallbackState,
 	return s.do(ctx, &command{attempt: &attemptItem{Attempt: a, state: state, nextAt: nextAt}})
 }
 
-var moveCallbacks = newBulk(
+var moveCallbacks = sqldb.NewBulk(
 	`WITH v (project_id, number, attempt, scheduled, state, next_at, last_at, duration, http_status, error, answer) AS (VALUES `,
 	`(CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%s AS TEXT), CAST(%i AS BIGINT), CAST(%i AS BIGINT),
 		CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%s AS TEXT), CAST(%b AS {{bytes}}))`,
@@ -47,7 +49,7 @@ var moveCallbacks = newBulk(
 		http_status = v.http_status, error = v.error, answer = v.answer
 		FROM v WHERE callbacks.project_id = +v.project_id AND callbacks.number = +v.number AND callbacks.attempts = v.attempt - 1`)
 
-var insertAttempts = newBulk(
+var insertAttempts = sqldb.NewBulk(
 	"INSERT INTO attempts (project_id, number, attempt, url, at, duration, http_status, error, answer) VALUES ",
 	"(%i, %i, %i, %s, %i, %i, %i, %s, %b)", " ON CONFLICT (project_id, number, attempt) DO NOTHING")
 
@@ -71,8 +73,8 @@ func (t *tx) writeAttempts(ctx context.Context, commands []*command) error {
 				int64(a.HTTPStatus), a.Error, answer)
 		}
 	}
-	if err := moveCallbacks.later(ctx, t.session, moves, nil); err != nil {
+	if err := moveCallbacks.Later(ctx, t.Conn, moves, nil); err != nil {
 		return err
 	}
-	return insertAttempts.later(ctx, t.session, logs, nil)
+	return insertAttempts.Later(ctx, t.Conn, logs, nil)
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"flashpay/internal/ledger"
+	"flashpay/internal/store/sqldb"
 )
 
 // AuditSnapshot is one consistent view of the database for internal/audit. It only reads. It is valid inside the
@@ -27,7 +28,7 @@ func (s *Store) AuditSnapshot(ctx context.Context, read func(*AuditSnapshot) err
 	return s.auditSnapshot(ctx, func(v *AuditSnapshot) error {
 		// Pages are found by index, and so is what belongs to their rows: without statistics, such as right after a
 		// restore, PostgreSQL would join them by reading whole tables, page after page.
-		if s.db.dialect == &postgresDialect {
+		if s.db.Dialect == &sqldb.Postgres {
 			const byIndex = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
 			if _, err := v.conn.ExecContext(ctx, byIndex); err != nil {
 				return fmt.Errorf("store: audit: %w", err)
@@ -38,7 +39,7 @@ func (s *Store) AuditSnapshot(ctx context.Context, read func(*AuditSnapshot) err
 }
 
 func (s *Store) auditSnapshot(ctx context.Context, read func(*AuditSnapshot) error) (err error) {
-	conn, err := s.db.reads.Conn(ctx)
+	conn, err := s.db.Reads.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("store: audit: %w", err)
 	}
@@ -49,7 +50,7 @@ func (s *Store) auditSnapshot(ctx context.Context, read func(*AuditSnapshot) err
 		_ = conn.Close()
 	}()
 	begin := "BEGIN" // deferred: the first read takes the snapshot, and no writer waits for it
-	if s.db.dialect == &postgresDialect {
+	if s.db.Dialect == &sqldb.Postgres {
 		begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 	}
 	if _, err := conn.ExecContext(ctx, begin); err != nil {
@@ -62,10 +63,10 @@ func (s *Store) auditSnapshot(ctx context.Context, read func(*AuditSnapshot) err
 func (v *AuditSnapshot) each(ctx context.Context, query string, scan func(*sql.Rows) error, args ...any) error {
 	rows, err := v.conn.QueryContext(ctx, query, args...)
 	if err != nil {
-		return fmt.Errorf("store: audit: %s: %w", firstWords(query), err)
+		return fmt.Errorf("store: audit: %s: %w", sqldb.FirstWords(query), err)
 	}
-	if err := eachRow(rows, scan); err != nil {
-		return fmt.Errorf("store: audit: %s: %w", firstWords(query), err)
+	if err := sqldb.EachRow(rows, scan); err != nil {
+		return fmt.Errorf("store: audit: %s: %w", sqldb.FirstWords(query), err)
 	}
 	return nil
 }
@@ -87,7 +88,7 @@ type AuditRange struct{ After, To AuditPlace }
 // within is a condition on the columns project and id, with its arguments, which are the statement's first.
 func (v *AuditSnapshot) within(project, id string, r AuditRange) (string, []any) {
 	switch {
-	case v.store.db.dialect == &sqliteDialect:
+	case v.store.db.Dialect == &sqldb.SQLite:
 		return id + " > $1 AND " + id + " <= $2", []any{r.After.ID, r.To.ID}
 	case r.To == AuditEnd:
 		return "(" + project + ", " + id + ") > ($1, $2)", []any{r.After.Project, r.After.ID}
@@ -100,7 +101,7 @@ func (v *AuditSnapshot) within(project, id string, r AuditRange) (string, []any)
 
 // order is the columns' order in which within walks.
 func (v *AuditSnapshot) order(project, id string) string {
-	if v.store.db.dialect == &sqliteDialect {
+	if v.store.db.Dialect == &sqldb.SQLite {
 		return id
 	}
 	return project + ", " + id
@@ -182,13 +183,13 @@ func (s *Store) AuditLedger(ctx context.Context, r AuditLedger) error {
 		if err := v.balances(ctx, r.Balance); err != nil {
 			return err
 		}
-		if s.db.dialect == &postgresDialect {
+		if s.db.Dialect == &sqldb.Postgres {
 			return v.transfers(ctx, "1 = 1", r.Transfer)
 		}
 		after, last := ShardRange(commandShard)
 		return v.transfers(ctx, "id > $1 AND id <= $2", r.Transfer, after, last)
 	})
-	if err != nil || s.db.dialect == &postgresDialect {
+	if err != nil || s.db.Dialect == &sqldb.Postgres {
 		return err
 	}
 	for _, shard := range marks.Shards {
@@ -294,7 +295,7 @@ func (v *AuditSnapshot) marks(ctx context.Context, m *AuditMarks) error {
 	if err := v.newest(ctx, "journal", func(id int64) { m.shard(ShardOf(id)).Line = id }); err != nil {
 		return err
 	}
-	if v.store.db.dialect == &sqliteDialect {
+	if v.store.db.Dialect == &sqldb.SQLite {
 		if err := v.newest(ctx, "transfers", func(id int64) { m.shard(ShardOf(id)).transfer = id }); err != nil {
 			return err
 		}
@@ -339,7 +340,7 @@ func (s *Store) AuditSeals(ctx context.Context, shard, after int64, n int) (seal
 			if err := errors.Join(fill(&seal.Root, root), fill(&seal.Hash, hash)); err != nil {
 				seal.Root, seal.Hash = [32]byte{}, [32]byte{} // no seal has them
 			}
-			seal.At = fromMicros(at)
+			seal.At = sqldb.FromMicros(at)
 			seals = append(seals, seal)
 			return nil
 		}, shard, after, n)

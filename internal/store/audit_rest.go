@@ -109,7 +109,7 @@ func (s *Store) AuditByName(ctx context.Context, names []AuditName, each func(*A
 	rows := make([]string, len(names))
 	args := make([]any, 0, 2*len(names))
 	for i, n := range names {
-		rows[i] = "(CAST(" + s.db.dialect.position(2*i+1) + " AS BIGINT), CAST(" + s.db.dialect.position(2*i+2) + " AS TEXT))"
+		rows[i] = "(CAST(" + s.db.Dialect.Position(2*i+1) + " AS BIGINT), CAST(" + s.db.Dialect.Position(2*i+2) + " AS TEXT))"
 		args = append(args, n.ProjectID, n.PaymentKey)
 	}
 	with := "WITH v (project_id, payment_key) AS (VALUES " + strings.Join(rows, ", ") + ") SELECT "
@@ -129,7 +129,7 @@ func (s *Store) AuditByKey(ctx context.Context, keys []string, each func(*AuditB
 	places := make([]string, len(keys))
 	args := make([]any, len(keys))
 	for i, k := range keys {
-		places[i], args[i] = s.db.dialect.position(i+1), k
+		places[i], args[i] = s.db.Dialect.Position(i+1), k
 	}
 	const payments = " FROM b CROSS JOIN operations o JOIN payments p ON p.project_id = o.project_id AND p.id = o.payment" + auditRequest +
 		" WHERE o.id / 4096 = b.bucket AND o.provider_key IN ("

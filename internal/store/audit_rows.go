@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
 )
 
 // AuditPayment is a payment as it stands in the database, whether it makes sense or not, with its sealed request.
@@ -50,7 +51,7 @@ func (v *AuditSnapshot) Payments(ctx context.Context, after AuditPlace, last int
 		out = append(out, p)
 		return err
 	}, append(args, last, n)...)
-	if v.store.db.dialect == &postgresDialect {
+	if v.store.db.Dialect == &sqldb.Postgres {
 		for i := range out {
 			if out[i].ProjectID != out[0].ProjectID {
 				return out[:i], err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"flashpay/internal/store/sqldb"
 )
 
 // Place is where the line stands in the log.
@@ -19,38 +21,38 @@ type LogFilter struct {
 
 // AuditLog lists lines of the audit log, newest first.
 func (s *Store) AuditLog(ctx context.Context, f LogFilter) ([]Act, error) {
-	q := &query{}
-	q.text("SELECT id, at, actor, action, object, detail FROM audit_log WHERE 1 = 1").where(f.conditions())
-	q.text(" ORDER BY at DESC, id DESC LIMIT ").arg(int64(f.Limit))
+	q := &sqldb.Statement{}
+	q.Text("SELECT id, at, actor, action, object, detail FROM audit_log WHERE 1 = 1").Where(f.conditions())
+	q.Text(" ORDER BY at DESC, id DESC LIMIT ").Arg(int64(f.Limit))
 	var out []Act
-	err := s.db.read(ctx, q.String(), func(r *sql.Rows) error {
+	err := s.db.Read(ctx, q.String(), func(r *sql.Rows) error {
 		var a Act
 		var at int64
 		err := r.Scan(&a.ID, &at, &a.Actor, &a.Action, &a.Object, &a.Detail)
-		a.At = fromMicros(at)
+		a.At = sqldb.FromMicros(at)
 		out = append(out, a)
 		return err
-	}, q.args...)
-	return out, s.db.unavailable(err)
+	}, q.Args...)
+	return out, s.db.Unavailable(err)
 }
 
-func (f *LogFilter) conditions() (out []func(*query)) {
+func (f *LogFilter) conditions() (out []func(*sqldb.Statement)) {
 	exact := func(column, value string) {
 		if value != "" {
-			out = append(out, func(q *query) { q.text(column + " = ").arg(value) })
+			out = append(out, func(q *sqldb.Statement) { q.Text(column + " = ").Arg(value) })
 		}
 	}
 	exact("actor", f.Actor)
 	exact("action", f.Action)
 	exact("object", f.Object)
 	if !f.From.IsZero() {
-		out = append(out, func(q *query) { q.text("at >= ").arg(f.From.UnixMicro()) })
+		out = append(out, func(q *sqldb.Statement) { q.Text("at >= ").Arg(f.From.UnixMicro()) })
 	}
 	if !f.Until.IsZero() {
-		out = append(out, func(q *query) { q.text("at < ").arg(f.Until.UnixMicro()) })
+		out = append(out, func(q *sqldb.Statement) { q.Text("at < ").Arg(f.Until.UnixMicro()) })
 	}
 	if f.After != nil {
-		out = append(out, func(q *query) { q.text("(at, id) < (").arg(f.After.At).text(", ").arg(f.After.ID).text(")") })
+		out = append(out, func(q *sqldb.Statement) { q.Text("(at, id) < (").Arg(f.After.At).Text(", ").Arg(f.After.ID).Text(")") })
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"flashpay/internal/ledger"
+	"flashpay/internal/store/sqldb"
 )
 
 // TopUp adds funds to a project: what it owes is paid first, the rest becomes available.
@@ -45,14 +46,14 @@ func (t *tx) correct(ctx context.Context, projectID int64, currency string, amou
 func (t *tx) openBalance(ctx context.Context, projectID int64, currency string) (*ledger.Balance, error) {
 	const open = `INSERT INTO balances (project_id, currency, available, held, disputed, receivable, settlement, funding, fees, conversion, correction)
 		VALUES ($1, $2, 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT (project_id, currency) DO NOTHING`
-	if _, err := t.exec(ctx, open, projectID, currency); err != nil {
+	if _, err := t.Exec(ctx, open, projectID, currency); err != nil {
 		return nil, err
 	}
 	key := balanceKey{projectID, currency}
 	if err := t.lockBalances(ctx, []balanceKey{key}); err != nil {
 		return nil, err
 	}
-	if err := t.flush(ctx); err != nil {
+	if err := t.Flush(ctx); err != nil {
 		return nil, err
 	}
 	return t.funds.balances[key], nil
@@ -96,12 +97,12 @@ func (t *tx) bookApproved(ctx context.Context, a *Approval, actor string) error 
 
 // Balances returns a project's balances by currency.
 func (s *Store) Balances(ctx context.Context, projectID int64) (map[string]ledger.Balance, error) {
-	rows, err := s.db.reads.QueryContext(ctx, "SELECT "+balanceColumns+" FROM balances WHERE project_id = $1 ORDER BY currency", projectID)
+	rows, err := s.db.Reads.QueryContext(ctx, "SELECT "+balanceColumns+" FROM balances WHERE project_id = $1 ORDER BY currency", projectID)
 	if err != nil {
 		return nil, fmt.Errorf("store: reading balances: %w", err)
 	}
 	out := make(map[string]ledger.Balance)
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
 		b, err := scanBalance(r)
 		out[b.Currency] = b
 		return err
@@ -114,19 +115,19 @@ func (s *Store) AllBalances(ctx context.Context, projects []int64) ([]ledger.Bal
 	if len(projects) == 0 {
 		return nil, nil
 	}
-	q := &query{}
-	q.text("SELECT "+balanceColumns+" FROM balances WHERE ").in("project_id", anyNumbers(projects)).text(" ORDER BY project_id, currency")
-	rows, err := s.db.reads.QueryContext(ctx, q.String(), q.args...)
+	q := &sqldb.Statement{}
+	q.Text("SELECT "+balanceColumns+" FROM balances WHERE ").In("project_id", sqldb.IntArgs(projects)).Text(" ORDER BY project_id, currency")
+	rows, err := s.db.Reads.QueryContext(ctx, q.String(), q.Args...)
 	if err != nil {
-		return nil, s.db.unavailable(fmt.Errorf("store: reading balances: %w", err))
+		return nil, s.db.Unavailable(fmt.Errorf("store: reading balances: %w", err))
 	}
 	var out []ledger.Balance
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
 		b, err := scanBalance(r)
 		out = append(out, b)
 		return err
 	})
-	return out, s.db.unavailable(err)
+	return out, s.db.Unavailable(err)
 }
 
 // TransfersByHand lists what operators booked on a project's balances, newest first, below an id where one is given, at
@@ -138,13 +139,13 @@ func (s *Store) TransfersByHand(ctx context.Context, projectID, below int64, lim
 	const find = `SELECT id, currency, debit, credit, amount, kind, reason, at FROM transfers WHERE project_id = $1 AND payment = 0 AND id < $2
 		ORDER BY id DESC LIMIT $3`
 	var out []ledger.Transfer
-	err := s.db.read(ctx, find, func(r *sql.Rows) error {
+	err := s.db.Read(ctx, find, func(r *sql.Rows) error {
 		t := ledger.Transfer{ProjectID: projectID}
 		var at int64
 		err := r.Scan(&t.ID, &t.Currency, &t.Debit, &t.Credit, &t.Amount, (*string)(&t.Kind), &t.Reason, &at)
-		t.At = fromMicros(at)
+		t.At = sqldb.FromMicros(at)
 		out = append(out, t)
 		return err
 	}, projectID, below, limit)
-	return out, s.db.unavailable(err)
+	return out, s.db.Unavailable(err)
 }

@@ -27,7 +27,7 @@ func (s *Store) LoseSession(ctx context.Context) error {
 	return s.do(ctx, &command{exec: func(context.Context, *tx) error {
 		s.answerCommits(func() error {
 			s.committed.Store(nil)
-			s.session.close()
+			s.conn.Close()
 			return nil
 		})
 		return nil
@@ -50,7 +50,7 @@ func (s *Store) BreakWriter() (restore func()) {
 // WriterSynchronous reads the pragma on the writer's own connection.
 func (s *Store) WriterSynchronous(ctx context.Context) (level int, err error) {
 	err = s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
-		return t.query(ctx, "PRAGMA synchronous", func(r *sql.Rows) error { return r.Scan(&level) })
+		return t.Query(ctx, "PRAGMA synchronous", func(r *sql.Rows) error { return r.Scan(&level) })
 	}})
 	return level, err
 }
@@ -58,10 +58,10 @@ func (s *Store) WriterSynchronous(ctx context.Context) (level int, err error) {
 // MakeSessionReadOnly lets the server of the writer's session refuse to write, as a standby does.
 func (s *Store) MakeSessionReadOnly(ctx context.Context) error {
 	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+		_, err := t.Exec(ctx, "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
 		return err
 	}})
 }
 
 // Lost says how often the database was lost.
-func (s *Store) Lost() int64 { return s.lost.Load() }
+func (s *Store) Lost() int64 { return s.db.Losses() }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
 )
 
 // ErrNewerCallback says that a callback is not sent because a newer one of its payment is still under way: a payment
@@ -27,15 +28,15 @@ func (s *Store) CallbackLanes(ctx context.Context) ([]CallbackLane, error) {
 		SELECT MIN(lane) FROM callbacks WHERE next_at IS NOT NULL
 		UNION ALL SELECT (SELECT MIN(lane) FROM callbacks WHERE next_at IS NOT NULL AND lane > l.lane) FROM l WHERE l.lane IS NOT NULL)
 		SELECT l.lane, (SELECT MIN(c.next_at) FROM callbacks c WHERE c.next_at IS NOT NULL AND c.lane = l.lane) FROM l WHERE l.lane IS NOT NULL`
-	rows, err := s.db.reads.QueryContext(ctx, find)
+	rows, err := s.db.Reads.QueryContext(ctx, find)
 	if err != nil {
 		return nil, fmt.Errorf("store: lanes of callbacks: %w", err)
 	}
 	var lanes []CallbackLane
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
 		var lane, due int64
 		err := r.Scan(&lane, &due)
-		lanes = append(lanes, CallbackLane{Lane: lane, DueAt: fromMicros(due)})
+		lanes = append(lanes, CallbackLane{Lane: lane, DueAt: sqldb.FromMicros(due)})
 		return err
 	})
 	return lanes, err
@@ -51,7 +52,7 @@ func (s *Store) LeaseCallbacks(ctx context.Context, lane int64, n int) ([]*Callb
 				ORDER BY next_at LIMIT $3{{skip_locked}})
 			UPDATE callbacks SET lease = $4, next_at = $5 FROM due
 			WHERE callbacks.project_id = due.project_id AND callbacks.number = due.number RETURNING callbacks.project_id, callbacks.number`
-		return t.query(ctx, lease, func(r *sql.Rows) error {
+		return t.Query(ctx, lease, func(r *sql.Rows) error {
 			var k callbackKey
 			err := r.Scan(&k.project, &k.number)
 			leased = append(leased, k)
@@ -67,7 +68,7 @@ func (s *Store) LeaseCallbacks(ctx context.Context, lane int64, n int) ([]*Callb
 // callbackKey names a callback.
 type callbackKey struct{ project, number int64 }
 
-var readCallbacks = newBulk("WITH v (project_id, number) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
+var readCallbacks = sqldb.NewBulk("WITH v (project_id, number) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
 	`) SELECT e.project_id, e.number, e.payment, e.operation, e.payment_status, e.operation_status, e.code, e.provider_id,
 		e.provider_payment_id, e.auth_code, e.at, c.url, c.lane, c.attempts, c.scheduled, o.amount, o.currency, o.created_at, `+paymentColumns+`
 		FROM v JOIN events e ON e.project_id = +v.project_id AND e.number = +v.number
@@ -82,7 +83,7 @@ func (s *Store) callbackJobs(ctx context.Context, keys []callbackKey, until time
 	for _, k := range keys {
 		args = append(args, k.project, k.number)
 	}
-	err := readCallbacks.read(ctx, s.db, args, func(r *sql.Rows) (err error) {
+	err := readCallbacks.Read(ctx, s.db, args, func(r *sql.Rows) (err error) {
 		job := &CallbackJob{LeasedUntil: until}
 		e, o := &job.Event, &job.Operation
 		var at, created int64
@@ -93,12 +94,12 @@ func (s *Store) callbackJobs(ctx context.Context, keys []callbackKey, until time
 				&o.Amount, &o.Currency, &created,
 			}, payment...)...)
 		})
-		e.At, o.CreatedAt, o.ID, o.ProjectID, o.Payment = fromMicros(at), fromMicros(created), e.Operation, e.ProjectID, e.Payment
+		e.At, o.CreatedAt, o.ID, o.ProjectID, o.Payment = sqldb.FromMicros(at), sqldb.FromMicros(created), e.Operation, e.ProjectID, e.Payment
 		jobs = append(jobs, job)
 		return err
 	})
 	if err != nil {
-		return nil, s.db.unavailable(err)
+		return nil, s.db.Unavailable(err)
 	}
 	return jobs, nil
 }
@@ -110,7 +111,7 @@ func (s *Store) HoldCallback(ctx context.Context, job *CallbackJob, need time.Du
 	e := &job.Event
 	if job.LeasedUntil.Sub(s.Now()) >= need {
 		const held = "SELECT number FROM callbacks WHERE project_id = $1 AND number = $2 AND state = $3 AND lease = $4 AND next_at = $5"
-		found, err := s.db.numbers(ctx, held, e.ProjectID, e.Number, string(CallbackPending), s.shard.Load(), job.LeasedUntil.UnixMicro())
+		found, err := s.db.Numbers(ctx, held, e.ProjectID, e.Number, string(CallbackPending), s.shard.Load(), job.LeasedUntil.UnixMicro())
 		return len(found) == 1, err
 	}
 	var until time.Time
@@ -118,7 +119,7 @@ func (s *Store) HoldCallback(ctx context.Context, job *CallbackJob, need time.Du
 	err := s.do(ctx, &command{exec: func(ctx context.Context, t *tx) (err error) {
 		until = t.now.Add(CallbackLease)
 		const renew = "UPDATE callbacks SET next_at = $1 WHERE project_id = $2 AND number = $3 AND state = $4 AND lease = $5 AND next_at = $6"
-		changed, err = t.exec(ctx, renew, until.UnixMicro(), e.ProjectID, e.Number, string(CallbackPending), t.store.shard.Load(),
+		changed, err = t.Exec(ctx, renew, until.UnixMicro(), e.ProjectID, e.Number, string(CallbackPending), t.store.shard.Load(),
 			job.LeasedUntil.UnixMicro())
 		return err
 	}})
@@ -151,7 +152,7 @@ func (s *Store) ResendCallback(ctx context.Context, once string, projectID int64
 		const newest = `SELECT MAX(e.number) FROM payments p JOIN events e ON e.payment = p.id AND +e.project_id = p.project_id
 			WHERE p.project_id = $1 AND p.payment_key = $2`
 		var found sql.NullInt64
-		if err := s.db.reads.QueryRowContext(ctx, newest, projectID, payout.Fold(paymentID)).Scan(&found); err != nil {
+		if err := s.db.Reads.QueryRowContext(ctx, newest, projectID, payout.Fold(paymentID)).Scan(&found); err != nil {
 			return 0, fmt.Errorf("store: newest callback: %w", err)
 		}
 		if number = found.Int64; !found.Valid {
@@ -205,14 +206,14 @@ func (t *tx) resend(ctx context.Context, job *CallbackJob) error {
 	const keep = `INSERT INTO attempts (project_id, number, attempt, url, at, duration, http_status, error, answer)
 		SELECT project_id, number, attempts, url, last_at, duration, http_status, error, answer FROM callbacks
 		WHERE project_id = $1 AND number = $2 AND attempts > 0 ON CONFLICT (project_id, number, attempt) DO NOTHING`
-	if _, err := t.exec(ctx, keep, e.ProjectID, e.Number); err != nil {
+	if _, err := t.Exec(ctx, keep, e.ProjectID, e.Number); err != nil {
 		return err
 	}
 	again := "UPDATE callbacks SET state = $1, next_at = $2, lease = NULL, scheduled = 0, url = $3, lane = $4 WHERE project_id = $5 AND number = $6"
 	if sending { // its lease stays with the attempt
 		again = "UPDATE callbacks SET state = $1, next_at = $2, scheduled = 0, url = $3, lane = $4 WHERE project_id = $5 AND number = $6"
 	}
-	_, err = t.exec(ctx, again, string(CallbackPending), due.UnixMicro(), job.URL, Lane(e.ProjectID, job.URL), e.ProjectID, e.Number)
+	_, err = t.Exec(ctx, again, string(CallbackPending), due.UnixMicro(), job.URL, Lane(e.ProjectID, job.URL), e.ProjectID, e.Number)
 	return err
 }
 
@@ -227,11 +228,11 @@ func (t *tx) pendingCallbacks(ctx context.Context, e *Event) ([]pendingCallback,
 	var pending []pendingCallback
 	const find = `SELECT number, CASE WHEN lease IS NULL THEN 0 ELSE next_at END FROM callbacks WHERE project_id = $1 AND state = $2
 		AND number IN (SELECT number FROM events WHERE payment = $3 AND +project_id = $4) ORDER BY number{{for_update}}`
-	err := t.query(ctx, find, func(r *sql.Rows) error {
+	err := t.Query(ctx, find, func(r *sql.Rows) error {
 		var c pendingCallback
 		var until int64
 		err := r.Scan(&c.number, &until)
-		c.until = fromMicros(until)
+		c.until = sqldb.FromMicros(until)
 		pending = append(pending, c)
 		return err
 	}, e.ProjectID, string(CallbackPending), e.Payment, e.ProjectID)
@@ -242,7 +243,7 @@ func (t *tx) pendingCallbacks(ctx context.Context, e *Event) ([]pendingCallback,
 func (t *tx) endPending(ctx context.Context, e *Event) error {
 	const end = `UPDATE callbacks SET state = $1, next_at = NULL, lease = NULL WHERE project_id = $2 AND state = $3
 		AND number IN (SELECT number FROM events WHERE payment = $4 AND number < $5 AND +project_id = $6)`
-	_, err := t.exec(ctx, end, string(CallbackSuperseded), e.ProjectID, string(CallbackPending), e.Payment, e.Number, e.ProjectID)
+	_, err := t.Exec(ctx, end, string(CallbackSuperseded), e.ProjectID, string(CallbackPending), e.Payment, e.Number, e.ProjectID)
 	return err
 }
 

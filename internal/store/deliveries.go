@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
 )
 
 // Delivery is where a callback stands.
@@ -59,12 +60,12 @@ func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, e
 	}
 	args = append(args, f.Limit)
 	query += fmt.Sprintf(" ORDER BY c.number DESC LIMIT $%d", len(args))
-	rows, err := s.db.reads.QueryContext(ctx, query, args...)
+	rows, err := s.db.Reads.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: callbacks: %w", err)
 	}
 	var out []Delivery
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
 		d, err := scanDelivery(r)
 		out = append(out, d)
 		return err
@@ -79,7 +80,7 @@ func scanDelivery(r *sql.Rows) (Delivery, error) {
 	var reason sql.NullString
 	err := r.Scan(&d.ProjectID, &d.Number, &d.PaymentID, (*string)(&d.PaymentStatus), (*string)(&d.State), &d.URL, &created, &next,
 		&d.Attempts, &last, &status, &reason)
-	d.CreatedAt, d.NextAt, d.LastAt = fromMicros(created), fromMicros(next.Int64), fromMicros(last.Int64)
+	d.CreatedAt, d.NextAt, d.LastAt = sqldb.FromMicros(created), sqldb.FromMicros(next.Int64), sqldb.FromMicros(last.Int64)
 	d.HTTPStatus, d.Error = int(status.Int64), reason.String
 	return d, err
 }
@@ -90,16 +91,16 @@ func (s *Store) DeliveryAttempts(ctx context.Context, projectID, number int64) (
 		UNION ALL SELECT attempts, url, last_at, duration, http_status, error, answer FROM callbacks c
 		WHERE project_id = $3 AND number = $4 AND last_at IS NOT NULL AND NOT EXISTS
 		(SELECT 1 FROM attempts a WHERE a.project_id = c.project_id AND a.number = c.number AND a.attempt = c.attempts) ORDER BY 1`
-	rows, err := s.db.reads.QueryContext(ctx, find, projectID, number, projectID, number)
+	rows, err := s.db.Reads.QueryContext(ctx, find, projectID, number, projectID, number)
 	if err != nil {
 		return nil, fmt.Errorf("store: attempts of a callback: %w", err)
 	}
 	var out []Attempt
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
 		a := Attempt{ProjectID: projectID, Number: number}
 		var at, duration int64
 		err := r.Scan(&a.Attempt, &a.URL, &at, &duration, &a.HTTPStatus, &a.Error, &a.Answer)
-		a.At, a.Duration = fromMicros(at), time.Duration(duration)*time.Microsecond
+		a.At, a.Duration = sqldb.FromMicros(at), time.Duration(duration)*time.Microsecond
 		out = append(out, a)
 		return err
 	})

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"flashpay/internal/store/sqldb"
 )
 
 // Discrepancy is something that does not fit and that a person must look at (product.md §3.5, §3.6).
@@ -25,17 +27,17 @@ type Discrepancy struct {
 func (s *Store) Discrepancies(ctx context.Context, projectID int64) ([]Discrepancy, error) {
 	const find = `SELECT id, project_id, payment, operation, kind, detail, opened_at, settled_at, reason FROM discrepancies
 		WHERE project_id = $1 ORDER BY opened_at DESC, id DESC LIMIT 1000`
-	rows, err := s.db.reads.QueryContext(ctx, find, projectID)
+	rows, err := s.db.Reads.QueryContext(ctx, find, projectID)
 	if err != nil {
 		return nil, err
 	}
 	var out []Discrepancy
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
 		var d Discrepancy
 		var opened int64
 		var settled sql.NullInt64
 		err := r.Scan(&d.ID, &d.ProjectID, &d.Payment, &d.Operation, &d.Kind, &d.Detail, &opened, &settled, &d.Reason)
-		d.OpenedAt, d.SettledAt = fromMicros(opened), fromMicros(settled.Int64)
+		d.OpenedAt, d.SettledAt = sqldb.FromMicros(opened), sqldb.FromMicros(settled.Int64)
 		out = append(out, d)
 		return err
 	})
@@ -60,16 +62,16 @@ func (s *Store) OpenDiscrepancies(ctx context.Context, project *int64, limit int
 	}
 	args = append(args, limit)
 	query += fmt.Sprintf(" ORDER BY d.opened_at DESC, d.id DESC LIMIT $%d", len(args))
-	rows, err := s.db.reads.QueryContext(ctx, query, args...)
+	rows, err := s.db.Reads.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: discrepancies: %w", err)
 	}
 	var out []OpenDiscrepancy
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
 		var d OpenDiscrepancy
 		var opened int64
 		err := r.Scan(&d.ID, &d.ProjectID, &d.Payment, &d.PaymentID, &d.Operation, &d.Kind, &d.Detail, &opened)
-		d.OpenedAt = fromMicros(opened)
+		d.OpenedAt = sqldb.FromMicros(opened)
 		out = append(out, d)
 		return err
 	})
@@ -79,9 +81,9 @@ func (s *Store) OpenDiscrepancies(ctx context.Context, project *int64, limit int
 // CountOpenDiscrepancies counts what nobody has settled, of all projects and of none. It reads one small table.
 func (s *Store) CountOpenDiscrepancies(ctx context.Context) (int64, error) {
 	var n int64
-	err := s.db.reads.QueryRowContext(ctx, "SELECT COUNT(*) FROM discrepancies WHERE settled_at IS NULL").Scan(&n)
+	err := s.db.Reads.QueryRowContext(ctx, "SELECT COUNT(*) FROM discrepancies WHERE settled_at IS NULL").Scan(&n)
 	if err != nil {
-		return 0, s.db.unavailable(fmt.Errorf("store: discrepancies: %w", err))
+		return 0, s.db.Unavailable(fmt.Errorf("store: discrepancies: %w", err))
 	}
 	return n, nil
 }

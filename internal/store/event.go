@@ -12,6 +12,7 @@ import (
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
 	"flashpay/internal/rule"
+	"flashpay/internal/store/sqldb"
 )
 
 // Event is what a callback tells: committed with the fact, never changed, numbered without gaps within its project.
@@ -101,19 +102,19 @@ func (t *tx) announce(p *payout.Payment, o *payout.Operation, at time.Time) {
 	})
 }
 
-var lockCounters = map[string]*bulk{
-	"sqlite":   newBulk("SELECT project_id, events FROM counters WHERE project_id IN (VALUES ", "(%i)", ")"),
-	"postgres": newBulk("SELECT project_id, events FROM counters WHERE project_id IN (VALUES ", "(CAST(%i AS BIGINT))", ") ORDER BY project_id FOR UPDATE"),
+var lockCounters = map[string]*sqldb.Bulk{
+	"sqlite":   sqldb.NewBulk("SELECT project_id, events FROM counters WHERE project_id IN (VALUES ", "(%i)", ")"),
+	"postgres": sqldb.NewBulk("SELECT project_id, events FROM counters WHERE project_id IN (VALUES ", "(CAST(%i AS BIGINT))", ") ORDER BY project_id FOR UPDATE"),
 }
 
-var updateCounters = newBulk("WITH v (project_id, events) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
+var updateCounters = sqldb.NewBulk("WITH v (project_id, events) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
 	") UPDATE counters SET events = v.events FROM v WHERE counters.project_id = +v.project_id")
 
-var insertEvents = newBulk(
+var insertEvents = sqldb.NewBulk(
 	"INSERT INTO events (project_id, number, payment, operation, payment_status, operation_status, code, provider_id, provider_payment_id, auth_code, at) VALUES ",
 	"(%i, %i, %i, %i, %s, %s, %i, %i, %s, %s, %i)", "")
 
-var insertCallbacks = newBulk(
+var insertCallbacks = sqldb.NewBulk(
 	"INSERT INTO callbacks (project_id, number, payment, state, url, lane, attempts, scheduled, next_at, lease, created_at) VALUES ",
 	"(%i, %i, %i, %s, %s, %i, 0, 0, %i, %i, %i)", "")
 
@@ -141,7 +142,7 @@ func (t *tx) lockCounters(ctx context.Context, projects []int64) error {
 			args = append(args, p)
 		}
 	}
-	return lockCounters[t.dialect.name].later(ctx, t.session, args, func(r row) error {
+	return lockCounters[t.Dialect.Name].Later(ctx, t.Conn, args, func(r sqldb.Row) error {
 		var project, events int64
 		err := r.Scan(&project, &events)
 		t.taken[project] = events
@@ -157,8 +158,8 @@ func (t *tx) writeEvents(ctx context.Context, _ []*command) error {
 	if err := t.numberEvents(ctx); err != nil {
 		return err
 	}
-	events := make([]any, 0, len(t.news)*insertEvents.columns)
-	callbacks := make([]any, 0, len(t.news)*insertCallbacks.columns)
+	events := make([]any, 0, len(t.news)*insertEvents.Columns)
+	callbacks := make([]any, 0, len(t.news)*insertCallbacks.Columns)
 	for _, e := range t.news {
 		if !e.first {
 			if err := t.supersede(ctx, e); err != nil {
@@ -169,10 +170,10 @@ func (t *tx) writeEvents(ctx context.Context, _ []*command) error {
 			int64(e.Code), e.ProviderID, e.ProviderPaymentID, e.AuthCode, e.At.UnixMicro())
 		callbacks = append(callbacks, t.callbackRow(e)...)
 	}
-	if err := insertEvents.later(ctx, t.session, events, nil); err != nil {
+	if err := insertEvents.Later(ctx, t.Conn, events, nil); err != nil {
 		return err
 	}
-	return insertCallbacks.later(ctx, t.session, callbacks, nil)
+	return insertCallbacks.Later(ctx, t.Conn, callbacks, nil)
 }
 
 func (t *tx) numberEvents(ctx context.Context) error {
@@ -186,7 +187,7 @@ func (t *tx) numberEvents(ctx context.Context) error {
 		if err := t.lockCounters(ctx, others); err != nil {
 			return err
 		}
-		if err := t.flush(ctx); err != nil {
+		if err := t.Flush(ctx); err != nil {
 			return err
 		}
 	}
@@ -200,7 +201,7 @@ func (t *tx) numberEvents(ctx context.Context) error {
 	for project := range numbered {
 		args = append(args, project, t.taken[project])
 	}
-	return updateCounters.later(ctx, t.session, args, nil)
+	return updateCounters.Later(ctx, t.Conn, args, nil)
 }
 
 // callbackRow makes the row of an event's callback, and keeps its job for this process where there is room.
@@ -248,7 +249,7 @@ func (t *tx) writeDiscrepancies(ctx context.Context, _ []*command) error {
 	for _, d := range t.open {
 		const insert = `INSERT INTO discrepancies (id, project_id, payment, operation, kind, detail, dedup, opened_at, reason)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '') ON CONFLICT (dedup) DO NOTHING`
-		_, err := t.exec(ctx, insert, t.store.rows.take(), d.project, d.payment, d.operation, d.kind, d.detail, d.dedup, t.now.UnixMicro())
+		_, err := t.Exec(ctx, insert, t.store.rows.take(), d.project, d.payment, d.operation, d.kind, d.detail, d.dedup, t.now.UnixMicro())
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"flashpay/internal/store/sqldb"
 )
 
 // FactorKind is what a second factor is.
@@ -51,7 +53,7 @@ func (s *Store) scanFactor(r *sql.Rows) (Factor, error) {
 		return f, err
 	}
 	copy(f.Credential[:], credential)
-	f.CreatedAt, f.UsedAt = fromMicros(created), fromMicros(used)
+	f.CreatedAt, f.UsedAt = sqldb.FromMicros(created), sqldb.FromMicros(used)
 	var err error
 	f.Secret, err = s.vault.Unseal(sealed, factorPlace(f.UserID, f.ID))
 	return f, err
@@ -60,7 +62,7 @@ func (s *Store) scanFactor(r *sql.Rows) (Factor, error) {
 // factors reads a user's factors, oldest first.
 func (s *Store) factors(ctx context.Context, userID int64) (out []Factor, err error) {
 	const find = "SELECT " + factorColumns + " FROM user_factors f WHERE f.user_id = $1 ORDER BY f.created_at, f.id"
-	err = s.db.read(ctx, find, func(r *sql.Rows) error {
+	err = s.db.Read(ctx, find, func(r *sql.Rows) error {
 		f, err := s.scanFactor(r)
 		out = append(out, f)
 		return err
@@ -72,7 +74,7 @@ func (s *Store) factors(ctx context.Context, userID int64) (out []Factor, err er
 func (s *Store) FactorByCredential(ctx context.Context, credential [32]byte) (f Factor, err error) {
 	const find = "SELECT " + factorColumns + " FROM user_factors f WHERE f.credential = $1"
 	found := false
-	err = s.db.read(ctx, find, func(r *sql.Rows) (err error) {
+	err = s.db.Read(ctx, find, func(r *sql.Rows) (err error) {
 		found = true
 		f, err = s.scanFactor(r)
 		return err
@@ -80,7 +82,7 @@ func (s *Store) FactorByCredential(ctx context.Context, credential [32]byte) (f 
 	if err == nil && !found {
 		err = ErrNotFound
 	}
-	return f, s.db.unavailable(err)
+	return f, s.db.Unavailable(err)
 }
 
 // AddFactor adds a second factor; ID and CreatedAt are set. step is the time step of the TOTP code that proved it, which
@@ -102,7 +104,7 @@ func (t *tx) addFactor(ctx context.Context, f *Factor, step int64, codes [][32]b
 	}
 	const insert = `INSERT INTO user_factors (id, user_id, kind, name, sealed, credential, last_step, created_at, used_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
-	n, err := t.exec(ctx, insert, f.ID, f.UserID, string(f.Kind), f.Name, sealed, credential, step, t.now.UnixMicro(), t.now.UnixMicro())
+	n, err := t.Exec(ctx, insert, f.ID, f.UserID, string(f.Kind), f.Name, sealed, credential, step, t.now.UnixMicro(), t.now.UnixMicro())
 	if err != nil {
 		return err
 	}
@@ -124,7 +126,7 @@ func (s *Store) RemoveFactor(ctx context.Context, userID, id int64, actor string
 		var removed *Factor
 		others := 0
 		const find = "SELECT id, kind, name FROM user_factors WHERE user_id = $1"
-		err := t.query(ctx, find, func(r *sql.Rows) error {
+		err := t.Query(ctx, find, func(r *sql.Rows) error {
 			var f Factor
 			err := r.Scan(&f.ID, &f.Kind, &f.Name)
 			if f.ID == id {
@@ -142,7 +144,7 @@ func (s *Store) RemoveFactor(ctx context.Context, userID, id int64, actor string
 		case others == 0:
 			return ErrLastFactor
 		}
-		if _, err := t.exec(ctx, "DELETE FROM user_factors WHERE user_id = $1 AND id = $2", userID, id); err != nil {
+		if _, err := t.Exec(ctx, "DELETE FROM user_factors WHERE user_id = $1 AND id = $2", userID, id); err != nil {
 			return err
 		}
 		return t.audit(ctx, actor, "factor remove", userObject(userID), Detail{}.Text("kind", string(removed.Kind)).Text("name", removed.Name))
@@ -154,7 +156,7 @@ func (s *Store) RemoveFactor(ctx context.Context, userID, id int64, actor string
 func (s *Store) UseCode(ctx context.Context, id, step int64) error {
 	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
 		const update = "UPDATE user_factors SET last_step = $1, used_at = $2 WHERE id = $3 AND last_step < $4"
-		n, err := t.exec(ctx, update, step, t.now.UnixMicro(), id, step)
+		n, err := t.Exec(ctx, update, step, t.now.UnixMicro(), id, step)
 		if err == nil && n == 0 {
 			err = ErrCodeUsed
 		}
@@ -177,7 +179,7 @@ func (s *Store) UsePasskey(ctx context.Context, f *Factor, challenge string) err
 		if done {
 			return ErrCodeUsed
 		}
-		n, err := t.exec(ctx, "UPDATE user_factors SET sealed = $1, used_at = $2 WHERE id = $3", sealed, t.now.UnixMicro(), f.ID)
+		n, err := t.Exec(ctx, "UPDATE user_factors SET sealed = $1, used_at = $2 WHERE id = $3", sealed, t.now.UnixMicro(), f.ID)
 		if err == nil && n == 0 {
 			err = ErrNotFound
 		}
@@ -199,11 +201,11 @@ func (t *tx) setRecoveryCodes(ctx context.Context, userID int64, codes [][32]byt
 	if len(codes) == 0 {
 		return nil
 	}
-	if _, err := t.exec(ctx, "DELETE FROM recovery_codes WHERE user_id = $1", userID); err != nil {
+	if _, err := t.Exec(ctx, "DELETE FROM recovery_codes WHERE user_id = $1", userID); err != nil {
 		return err
 	}
 	for _, c := range codes {
-		if _, err := t.exec(ctx, "INSERT INTO recovery_codes (user_id, digest, used_at) VALUES ($1, $2, 0)", userID, c[:]); err != nil {
+		if _, err := t.Exec(ctx, "INSERT INTO recovery_codes (user_id, digest, used_at) VALUES ($1, $2, 0)", userID, c[:]); err != nil {
 			return err
 		}
 	}
@@ -215,14 +217,14 @@ func (t *tx) setRecoveryCodes(ctx context.Context, userID int64, codes [][32]byt
 func (s *Store) UseRecoveryCode(ctx context.Context, userID int64, code [32]byte, actor string) error {
 	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
 		const use = "UPDATE recovery_codes SET used_at = $1 WHERE user_id = $2 AND digest = $3 AND used_at = 0"
-		n, err := t.exec(ctx, use, t.now.UnixMicro(), userID, code[:])
+		n, err := t.Exec(ctx, use, t.now.UnixMicro(), userID, code[:])
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			err := ErrNotFound
 			const find = "SELECT used_at FROM recovery_codes WHERE user_id = $1 AND digest = $2"
-			e := t.query(ctx, find, func(*sql.Rows) error { err = ErrCodeUsed; return nil }, userID, code[:])
+			e := t.Query(ctx, find, func(*sql.Rows) error { err = ErrCodeUsed; return nil }, userID, code[:])
 			if e != nil {
 				return fmt.Errorf("store: recovery codes: %w", e)
 			}

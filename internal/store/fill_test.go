@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
 )
 
 // filling puts many payments into a database, as a road of a year would have left them: payments, requests, operations,
@@ -53,8 +54,8 @@ func FillRegister(ctx context.Context, s *Store, n int, projects []int64) error 
 			}
 		}
 	}
-	if s.db.dialect == &postgresDialect {
-		if _, err := s.db.writes.ExecContext(ctx, "VACUUM ANALYZE"); err != nil {
+	if s.db.Dialect == &sqldb.Postgres {
+		if _, err := s.db.Writes.ExecContext(ctx, "VACUUM ANALYZE"); err != nil {
 			return err
 		}
 	}
@@ -148,22 +149,22 @@ func (f *filling) event(project, payment int64, status payout.Status, code int, 
 // flush writes what was gathered: PostgreSQL copies, SQLite inserts in one transaction.
 func (f *filling) flush(ctx context.Context) error {
 	defer clear(f.rows)
-	if f.s.db.dialect == &sqliteDialect {
+	if f.s.db.Dialect == &sqldb.SQLite {
 		return f.s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
 			for _, table := range fillTables {
-				insert := newBulk("INSERT INTO "+table.name+" ("+table.columns+") VALUES ", "("+strings.Repeat("%i, ", strings.Count(table.columns, ","))+"%i)", "")
+				insert := sqldb.NewBulk("INSERT INTO "+table.name+" ("+table.columns+") VALUES ", "("+strings.Repeat("%i, ", strings.Count(table.columns, ","))+"%i)", "")
 				var args []any
 				for _, row := range f.rows[table.name] {
 					args = append(args, row...)
 				}
-				if err := insert.run(ctx, t.session, args, nil); err != nil {
+				if err := insert.Run(ctx, t.Conn, args, nil); err != nil {
 					return err
 				}
 			}
 			return nil
 		}})
 	}
-	conn, err := f.s.db.writes.Conn(ctx)
+	conn, err := f.s.db.Writes.Conn(ctx)
 	if err != nil {
 		return err
 	}

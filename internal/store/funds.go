@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"flashpay/internal/ledger"
+	"flashpay/internal/store/sqldb"
 )
 
 type balanceKey struct {
@@ -22,10 +23,10 @@ type fundsBook struct {
 
 const balanceColumns = "project_id, currency, available, held, disputed, receivable, settlement, funding, fees, conversion, correction"
 
-var lockBalances = map[string]*bulk{
-	"sqlite": newBulk("SELECT "+balanceColumns+" FROM balances WHERE (project_id, currency) IN (VALUES ", "(%i, %s)",
+var lockBalances = map[string]*sqldb.Bulk{
+	"sqlite": sqldb.NewBulk("SELECT "+balanceColumns+" FROM balances WHERE (project_id, currency) IN (VALUES ", "(%i, %s)",
 		") ORDER BY project_id, currency"),
-	"postgres": newBulk("SELECT "+balanceColumns+" FROM balances WHERE (project_id, currency) IN (VALUES ", "(CAST(%i AS BIGINT), CAST(%s AS TEXT))",
+	"postgres": sqldb.NewBulk("SELECT "+balanceColumns+" FROM balances WHERE (project_id, currency) IN (VALUES ", "(CAST(%i AS BIGINT), CAST(%s AS TEXT))",
 		") ORDER BY project_id, currency FOR UPDATE"),
 }
 
@@ -59,7 +60,7 @@ func (t *tx) lockBalances(ctx context.Context, keys []balanceKey) error {
 	if t.funds.balances == nil {
 		t.funds = fundsBook{balances: make(map[balanceKey]*ledger.Balance), changed: make(map[balanceKey]bool)}
 	}
-	return lockBalances[t.dialect.name].later(ctx, t.session, args, func(r row) error {
+	return lockBalances[t.Dialect.Name].Later(ctx, t.Conn, args, func(r sqldb.Row) error {
 		b, err := scanBalance(r)
 		if err != nil {
 			return err
@@ -69,7 +70,7 @@ func (t *tx) lockBalances(ctx context.Context, keys []balanceKey) error {
 	})
 }
 
-func scanBalance(r row) (ledger.Balance, error) {
+func scanBalance(r sqldb.Row) (ledger.Balance, error) {
 	var project int64
 	var currency string
 	sums := make([]int64, len(ledger.Accounts()))
@@ -111,14 +112,14 @@ func (t *tx) post(tr ledger.Transfer) error {
 	return nil
 }
 
-var updateBalances = newBulk(
+var updateBalances = sqldb.NewBulk(
 	"WITH v (project_id, currency, available, held, disputed, receivable, settlement, funding, fees, conversion, correction) AS (VALUES ",
 	"(CAST(%i AS BIGINT), CAST(%s AS TEXT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
 	`) UPDATE balances SET available = v.available, held = v.held, disputed = v.disputed, receivable = v.receivable,
 		settlement = v.settlement, funding = v.funding, fees = v.fees, conversion = v.conversion, correction = v.correction
 		FROM v WHERE balances.project_id = +v.project_id AND balances.currency = v.currency || ''`)
 
-var insertTransfers = newBulk(
+var insertTransfers = sqldb.NewBulk(
 	"INSERT INTO transfers (id, project_id, currency, debit, credit, amount, kind, payment, operation, reason, at) VALUES ",
 	"(%i, %i, %s, %i, %i, %i, %s, %i, %i, %s, %i)", "")
 
@@ -132,8 +133,8 @@ func (t *tx) writeFunds(ctx context.Context, _ []*command) error {
 			args = append(args, b.Sum(a))
 		}
 	}
-	if err := updateBalances.later(ctx, t.session, args, nil); err != nil {
+	if err := updateBalances.Later(ctx, t.Conn, args, nil); err != nil {
 		return err
 	}
-	return insertTransfers.later(ctx, t.session, t.moved, nil)
+	return insertTransfers.Later(ctx, t.Conn, t.moved, nil)
 }

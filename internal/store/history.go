@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"flashpay/internal/store/sqldb"
 )
 
 // Act is a line of the audit log.
@@ -37,18 +39,18 @@ func (s *Store) ActsOf(ctx context.Context, actors []string, behind Act, limit i
 	args = append(args, at, at, behind.ID, limit)
 	query := fmt.Sprintf(`SELECT id, at, actor, action, object, detail FROM audit_log WHERE actor IN (%s)
 		AND at <= $%d AND (at < $%d OR id < $%d) ORDER BY at DESC, id DESC LIMIT $%d`, strings.Join(marks, ", "), n+1, n+2, n+3, n+4)
-	rows, err := s.db.reads.QueryContext(ctx, query, args...)
+	rows, err := s.db.Reads.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, s.db.unavailable(fmt.Errorf("store: audit log: %w", err))
+		return nil, s.db.Unavailable(fmt.Errorf("store: audit log: %w", err))
 	}
 	var out []Act
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
 		var a Act
 		var at int64
 		err := r.Scan(&a.ID, &at, &a.Actor, &a.Action, &a.Object, &a.Detail)
-		a.At = fromMicros(at)
+		a.At = sqldb.FromMicros(at)
 		out = append(out, a)
 		return err
 	})
-	return out, s.db.unavailable(err)
+	return out, s.db.Unavailable(err)
 }

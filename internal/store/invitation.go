@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"flashpay/internal/store/sqldb"
 )
 
 // InvitationKind is what an invitation's link does.
@@ -29,13 +31,13 @@ const invitationColumns = "i.user_id, i.token, i.kind, i.made_by, i.created_at, 
 
 func (s *Store) invitation(ctx context.Context, where string, key any) (*Invitation, error) {
 	var found *Invitation
-	err := s.db.read(ctx, "SELECT "+invitationColumns+" FROM invitations i WHERE "+where, func(r *sql.Rows) error {
+	err := s.db.Read(ctx, "SELECT "+invitationColumns+" FROM invitations i WHERE "+where, func(r *sql.Rows) error {
 		i := &Invitation{}
 		var token []byte
 		var created, expires int64
 		err := r.Scan(&i.UserID, &token, &i.Kind, &i.By, &created, &expires)
 		copy(i.Token[:], token)
-		i.CreatedAt, i.ExpiresAt = fromMicros(created), fromMicros(expires)
+		i.CreatedAt, i.ExpiresAt = sqldb.FromMicros(created), sqldb.FromMicros(expires)
 		found = i
 		return err
 	}, key)
@@ -52,7 +54,7 @@ func (s *Store) Invitation(ctx context.Context, token [32]byte) (*Invitation, er
 	if err == nil && i == nil {
 		err = ErrNotFound
 	}
-	return i, s.db.unavailable(err)
+	return i, s.db.Unavailable(err)
 }
 
 // Invite gives a user a link; an older one ends with it. once names the act. ErrNotFound where there is no such user, or
@@ -72,7 +74,7 @@ func (t *tx) invite(ctx context.Context, i *Invitation, actor string) error {
 		SELECT u.id, $1, $2, $3, $4, $5 FROM users u WHERE u.id = $6 AND u.deactivated_at = 0
 		ON CONFLICT (user_id) DO UPDATE SET token = excluded.token, kind = excluded.kind, made_by = excluded.made_by,
 			created_at = excluded.created_at, expires_at = excluded.expires_at`
-	n, err := t.exec(ctx, insert, i.Token[:], string(i.Kind), actor, i.CreatedAt.UnixMicro(), i.ExpiresAt.UnixMicro(), i.UserID)
+	n, err := t.Exec(ctx, insert, i.Token[:], string(i.Kind), actor, i.CreatedAt.UnixMicro(), i.ExpiresAt.UnixMicro(), i.UserID)
 	if err == nil && n == 0 {
 		err = ErrNotFound
 	}
@@ -82,7 +84,7 @@ func (t *tx) invite(ctx context.Context, i *Invitation, actor string) error {
 // WithdrawInvitation ends a user's link. ErrNotFound where there is none.
 func (s *Store) WithdrawInvitation(ctx context.Context, userID int64, actor string) error {
 	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
-		n, err := t.exec(ctx, "DELETE FROM invitations WHERE user_id = $1", userID)
+		n, err := t.Exec(ctx, "DELETE FROM invitations WHERE user_id = $1", userID)
 		if err != nil {
 			return err
 		}
@@ -110,7 +112,7 @@ func (s *Store) AcceptInvitation(ctx context.Context, a *Acceptance) error {
 		const take = "DELETE FROM invitations WHERE token = $1 AND expires_at > $2 RETURNING user_id, kind"
 		var userID int64
 		var kind string
-		err := t.query(ctx, take, func(r *sql.Rows) error { return r.Scan(&userID, &kind) }, a.Token[:], t.now.UnixMicro())
+		err := t.Query(ctx, take, func(r *sql.Rows) error { return r.Scan(&userID, &kind) }, a.Token[:], t.now.UnixMicro())
 		if err != nil {
 			return err
 		}
@@ -120,13 +122,13 @@ func (s *Store) AcceptInvitation(ctx context.Context, a *Acceptance) error {
 		if err := t.setPassword(ctx, userID, a.Password, 0); err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, "UPDATE users SET name = $1 WHERE id = $2", a.Name, userID); err != nil {
+		if _, err := t.Exec(ctx, "UPDATE users SET name = $1 WHERE id = $2", a.Name, userID); err != nil {
 			return err
 		}
 		for _, forget := range []string{
 			"DELETE FROM user_factors WHERE user_id = $1", "DELETE FROM recovery_codes WHERE user_id = $1", "DELETE FROM user_devices WHERE user_id = $1",
 		} {
-			if _, err := t.exec(ctx, forget, userID); err != nil {
+			if _, err := t.Exec(ctx, forget, userID); err != nil {
 				return err
 			}
 		}

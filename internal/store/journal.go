@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"flashpay/internal/store/sqldb"
 )
 
 // Line is one line of a payment's journal.
@@ -45,12 +47,12 @@ func (t *tx) addLine(l *Line) {
 	t.lines = append(t.lines, l.ID, l.ProjectID, l.Payment, l.Seq, l.At.UnixMicro(), l.Kind, l.Operation, l.Detail, l.Hash[:])
 }
 
-var insertLines = newBulk(
+var insertLines = sqldb.NewBulk(
 	"INSERT INTO journal (id, project_id, payment, seq, at, kind, operation, detail, hash) VALUES ",
 	"(%i, %i, %i, %i, %i, %s, %i, %s, %b)", "")
 
 func (t *tx) writeJournal(ctx context.Context, _ []*command) error {
-	return insertLines.later(ctx, t.session, t.lines, nil)
+	return insertLines.Later(ctx, t.Conn, t.lines, nil)
 }
 
 // Detail builds the JSON object of a journal line, member by member. Empty texts are left out.

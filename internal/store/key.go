@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flashpay/internal/merchant"
+	"flashpay/internal/store/sqldb"
 )
 
 // Errors of the calls on secret keys.
@@ -20,11 +21,11 @@ var (
 )
 
 func (s *Store) loadKeys(ctx context.Context, fresh *snapshot) error {
-	rows, err := s.db.reads.QueryContext(ctx, "SELECT project_id, id, sealed, label, created_at FROM project_keys WHERE revoked_at IS NULL ORDER BY project_id, id")
+	rows, err := s.db.Reads.QueryContext(ctx, "SELECT project_id, id, sealed, label, created_at FROM project_keys WHERE revoked_at IS NULL ORDER BY project_id, id")
 	if err != nil {
 		return fmt.Errorf("store: reading keys: %w", err)
 	}
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
 		var project, created int64
 		var k merchant.Key
 		var sealed []byte
@@ -35,7 +36,7 @@ func (s *Store) loadKeys(ctx context.Context, fresh *snapshot) error {
 		if err != nil {
 			return err
 		}
-		k.Secret, k.CreatedAt = string(secret), fromMicros(created)
+		k.Secret, k.CreatedAt = string(secret), sqldb.FromMicros(created)
 		if p := fresh.projects[project]; p != nil {
 			p.Keys = append(p.Keys, k)
 		}
@@ -65,7 +66,7 @@ func (s *Store) AddKey(ctx context.Context, projectID int64, key merchant.Key, b
 			return ErrKeyExists
 		}
 		newest := int64(0)
-		err := t.query(ctx, "SELECT MAX(id) FROM project_keys WHERE project_id = $1", func(r *sql.Rows) error { return r.Scan(&newest) }, projectID)
+		err := t.Query(ctx, "SELECT MAX(id) FROM project_keys WHERE project_id = $1", func(r *sql.Rows) error { return r.Scan(&newest) }, projectID)
 		if err != nil {
 			return err
 		}
@@ -78,7 +79,7 @@ func (s *Store) AddKey(ctx context.Context, projectID int64, key merchant.Key, b
 
 func (t *tx) addKey(ctx context.Context, projectID, id int64, sealed []byte, label, actor string) error {
 	const insert = "INSERT INTO project_keys (project_id, id, sealed, created_at, label, added_by) VALUES ($1, $2, $3, $4, $5, $6)"
-	_, err := t.exec(ctx, insert, projectID, id, sealed, t.now.UnixMicro(), label, actor)
+	_, err := t.Exec(ctx, insert, projectID, id, sealed, t.now.UnixMicro(), label, actor)
 	return err
 }
 
@@ -91,7 +92,7 @@ func (s *Store) RevokeKey(ctx context.Context, projectID, keyID int64, by By) er
 	return s.change(ctx, by.named("key revoke", projectObject(projectID)), func(ctx context.Context, t *tx) error {
 		var live []int64
 		const find = "SELECT id FROM project_keys WHERE project_id = $1 AND revoked_at IS NULL ORDER BY id{{for_update}}"
-		err := t.query(ctx, find, func(r *sql.Rows) error {
+		err := t.Query(ctx, find, func(r *sql.Rows) error {
 			var id int64
 			err := r.Scan(&id)
 			live = append(live, id)
@@ -106,7 +107,7 @@ func (s *Store) RevokeKey(ctx context.Context, projectID, keyID int64, by By) er
 			return ErrLastKey
 		}
 		const revoke = "UPDATE project_keys SET revoked_at = $1 WHERE project_id = $2 AND id = $3"
-		if _, err := t.exec(ctx, revoke, t.now.UnixMicro(), projectID, keyID); err != nil {
+		if _, err := t.Exec(ctx, revoke, t.now.UnixMicro(), projectID, keyID); err != nil {
 			return err
 		}
 		return t.audit(ctx, by.Actor, "key revoke", projectObject(projectID), Detail{}.Int("key", keyID))
@@ -127,16 +128,16 @@ type KeyState struct {
 func (s *Store) Keys(ctx context.Context, projectID int64) ([]KeyState, error) {
 	const find = "SELECT id, label, added_by, created_at, used_at, revoked_at FROM project_keys WHERE project_id = $1 ORDER BY id"
 	var out []KeyState
-	err := s.db.read(ctx, find, func(r *sql.Rows) error {
+	err := s.db.Read(ctx, find, func(r *sql.Rows) error {
 		var k KeyState
 		var created int64
 		var used, revoked sql.NullInt64
 		err := r.Scan(&k.ID, &k.Label, &k.AddedBy, &created, &used, &revoked)
-		k.CreatedAt, k.UsedAt, k.RevokedAt = fromMicros(created), fromMicros(used.Int64), fromMicros(revoked.Int64)
+		k.CreatedAt, k.UsedAt, k.RevokedAt = sqldb.FromMicros(created), sqldb.FromMicros(used.Int64), sqldb.FromMicros(revoked.Int64)
 		out = append(out, k)
 		return err
 	}, projectID)
-	return out, s.db.unavailable(err)
+	return out, s.db.Unavailable(err)
 }
 
 type keyRef struct{ project, key int64 }
@@ -166,7 +167,7 @@ func (s *Store) saveKeyUse(ctx context.Context) error {
 	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
 		for ref, at := range used {
 			const save = "UPDATE project_keys SET used_at = $1 WHERE project_id = $2 AND id = $3 AND (used_at IS NULL OR used_at < $4)"
-			if _, err := t.exec(ctx, save, at, ref.project, ref.key, at); err != nil {
+			if _, err := t.Exec(ctx, save, at, ref.project, ref.key, at); err != nil {
 				return err
 			}
 		}

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
 )
 
 // OperationProjects lists the projects that have an operation with a step due or under way.
 func (s *Store) OperationProjects(ctx context.Context) ([]int64, error) {
-	return s.db.numbers(ctx, `WITH RECURSIVE l (project_id) AS (
+	return s.db.Numbers(ctx, `WITH RECURSIVE l (project_id) AS (
 		SELECT MIN(project_id) FROM operations WHERE next_at IS NOT NULL
 		UNION ALL SELECT (SELECT MIN(project_id) FROM operations WHERE next_at IS NOT NULL AND project_id > l.project_id) FROM l WHERE l.project_id IS NOT NULL)
 		SELECT project_id FROM l WHERE project_id IS NOT NULL`)
@@ -43,7 +44,7 @@ func (s *Store) LeaseOperations(ctx context.Context, l Lease) ([]*Work, error) {
 		unsent = 1
 	}
 	now := s.Now().UnixMicro()
-	due, err := s.db.numbers(ctx, dueOperations, l.ProjectID, now, l.Provider, before, now, unsent, 1)
+	due, err := s.db.Numbers(ctx, dueOperations, l.ProjectID, now, l.Provider, before, now, unsent, 1)
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func (s *Store) LeaseOperations(ctx context.Context, l Lease) ([]*Work, error) {
 			submit_deadline = CASE WHEN stage = $15 AND threshold_at > $16 THEN $17 ELSE submit_deadline END
 			FROM due WHERE operations.project_id = $18 AND operations.id = due.id RETURNING ` + operationColumns
 		now := t.now.UnixMicro()
-		return t.query(ctx, take, func(r *sql.Rows) error {
+		return t.Query(ctx, take, func(r *sql.Rows) error {
 			o, err := scanOperation(r.Scan)
 			leased = append(leased, o)
 			return err
@@ -76,7 +77,7 @@ func (s *Store) LeaseOperations(ctx context.Context, l Lease) ([]*Work, error) {
 	return work, err
 }
 
-var readWorks = newBulk("WITH v (project_id, id) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
+var readWorks = sqldb.NewBulk("WITH v (project_id, id) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
 	") SELECT "+paymentColumns+", r.sealed FROM v JOIN payments p ON p.project_id = +v.project_id AND p.id = +v.id JOIN requests r ON r.project_id = p.project_id AND r.payment = p.id")
 
 // works adds payments and requests to operations.
@@ -89,7 +90,7 @@ func (s *Store) works(ctx context.Context, operations []payout.Operation) ([]*Wo
 		work, byPayment[o.Payment] = append(work, w), w
 		args = append(args, o.ProjectID, o.Payment)
 	}
-	err := readWorks.read(ctx, s.db, args, func(r *sql.Rows) error {
+	err := readWorks.Read(ctx, s.db, args, func(r *sql.Rows) error {
 		var sealed []byte
 		p, err := scanPayment(func(into ...any) error { return r.Scan(append(into, &sealed)...) })
 		if err != nil {
@@ -100,7 +101,7 @@ func (s *Store) works(ctx context.Context, operations []payout.Operation) ([]*Wo
 		return s.unseal(w, sealed)
 	})
 	if err != nil {
-		return nil, s.db.unavailable(err)
+		return nil, s.db.Unavailable(err)
 	}
 	return work, nil
 }

@@ -21,7 +21,7 @@ func TestKeysAreFoundInEveryBucket(t *testing.T) {
 				t.Fatalf("operations %d to %d are in one bucket", oldest, newest)
 			}
 			far := newest + 50*4096
-			if _, err := s.db.writes.ExecContext(t.Context(), fmt.Sprintf("UPDATE operations SET id = %d WHERE id = %d", far, newest)); err != nil {
+			if _, err := s.db.Writes.ExecContext(t.Context(), fmt.Sprintf("UPDATE operations SET id = %d WHERE id = %d", far, newest)); err != nil {
 				t.Fatal(err)
 			}
 			for _, id := range []int64{oldest, ids[len(ids)/2], far} {

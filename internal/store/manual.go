@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
 )
 
 // fewProjects is up to how many projects each one's payments are found by themselves and then merged: each takes a few
@@ -35,26 +36,26 @@ func (s *Store) ManualPayments(ctx context.Context, projects []int64, after *Cur
 
 func (s *Store) manualPayments(ctx context.Context, projects []int64, after *Cursor, limit int) (out []payout.Payment, err error) {
 	q := manualQuery(projects, after, limit)
-	err = s.db.list(ctx, q.String(), func(r *sql.Rows) error {
+	err = s.db.List(ctx, q.String(), func(r *sql.Rows) error {
 		p, err := scanPayment(r.Scan)
 		out = append(out, p)
 		return err
-	}, q.args...)
-	return out, s.db.unavailable(err)
+	}, q.Args...)
+	return out, s.db.Unavailable(err)
 }
 
 // manualQuery walks an index of payments by hand; one project's is its own.
-func manualQuery(projects []int64, after *Cursor, limit int) *query {
-	q := &query{}
-	q.text("SELECT " + paymentColumns + " FROM payments p WHERE p.interface = 5") // a literal, as in the indexes
+func manualQuery(projects []int64, after *Cursor, limit int) *sqldb.Statement {
+	q := &sqldb.Statement{}
+	q.Text("SELECT " + paymentColumns + " FROM payments p WHERE p.interface = 5") // a literal, as in the indexes
 	switch {
 	case len(projects) == 1:
-		q.text(" AND p.project_id = ").arg(projects[0])
+		q.Text(" AND p.project_id = ").Arg(projects[0])
 	case projects != nil:
-		q.text(" AND ").in("p.project_id + 0", anyNumbers(projects)) // an expression: the index by time alone is walked, and nothing sorted
+		q.Text(" AND ").In("p.project_id + 0", sqldb.IntArgs(projects)) // an expression: the index by time alone is walked, and nothing sorted
 	}
 	if after != nil {
-		q.text(" AND (p.created_at, p.id) < (").arg(after.At).text(", ").arg(after.ID).text(")")
+		q.Text(" AND (p.created_at, p.id) < (").Arg(after.At).Text(", ").Arg(after.ID).Text(")")
 	}
-	return q.text(" ORDER BY p.created_at DESC, p.id DESC LIMIT ").arg(int64(limit))
+	return q.Text(" ORDER BY p.created_at DESC, p.id DESC LIMIT ").Arg(int64(limit))
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"flashpay/internal/merchant"
+	"flashpay/internal/store/sqldb"
 )
 
 // ErrMerchantExists says that a number is taken.
@@ -32,15 +33,15 @@ func (s *Store) Merchants() []*merchant.Merchant {
 }
 
 func (s *Store) loadMerchants(ctx context.Context, fresh *snapshot) error {
-	rows, err := s.db.reads.QueryContext(ctx, "SELECT id, name, blocked, paused, created_at FROM merchants")
+	rows, err := s.db.Reads.QueryContext(ctx, "SELECT id, name, blocked, paused, created_at FROM merchants")
 	if err != nil {
 		return fmt.Errorf("store: reading merchants: %w", err)
 	}
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
 		m := &merchant.Merchant{}
 		var blocked, paused, created int64
 		err := r.Scan(&m.ID, &m.Name, &blocked, &paused, &created)
-		m.Stops, m.CreatedAt = merchant.Stops{Blocked: blocked != 0, Paused: paused != 0}, fromMicros(created)
+		m.Stops, m.CreatedAt = merchant.Stops{Blocked: blocked != 0, Paused: paused != 0}, sqldb.FromMicros(created)
 		fresh.merchants[m.ID] = m
 		return err
 	})
@@ -60,7 +61,7 @@ func (s *Store) CreateMerchant(ctx context.Context, id int64, name string, by By
 		made = id
 		if made == 0 {
 			const next = "SELECT COALESCE(MAX(id), 0) + 1 FROM merchants"
-			if err := t.query(ctx, next, func(r *sql.Rows) error { return r.Scan(&made) }); err != nil {
+			if err := t.Query(ctx, next, func(r *sql.Rows) error { return r.Scan(&made) }); err != nil {
 				return err
 			}
 		}
@@ -78,7 +79,7 @@ func (s *Store) CreateMerchant(ctx context.Context, id int64, name string, by By
 
 func (t *tx) insertMerchant(ctx context.Context, id int64, name string) (int64, error) {
 	const insert = "INSERT INTO merchants (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING"
-	return t.exec(ctx, insert, id, name, t.now.UnixMicro())
+	return t.Exec(ctx, insert, id, name, t.now.UnixMicro())
 }
 
 // ensureMerchant sees to it that a project's merchant exists. 0 is the platform itself, which is no merchant.
@@ -94,10 +95,10 @@ func (t *tx) ensureMerchant(ctx context.Context, id int64) error {
 func (s *Store) RenameMerchant(ctx context.Context, id int64, name string, by By) error {
 	return s.change(ctx, by.named("merchant rename", merchantObject(id)), func(ctx context.Context, t *tx) error {
 		before := ""
-		if err := t.query(ctx, "SELECT name FROM merchants WHERE id = $1", func(r *sql.Rows) error { return r.Scan(&before) }, id); err != nil {
+		if err := t.Query(ctx, "SELECT name FROM merchants WHERE id = $1", func(r *sql.Rows) error { return r.Scan(&before) }, id); err != nil {
 			return err
 		}
-		n, err := t.exec(ctx, "UPDATE merchants SET name = $1 WHERE id = $2", name, id)
+		n, err := t.Exec(ctx, "UPDATE merchants SET name = $1 WHERE id = $2", name, id)
 		switch {
 		case err != nil:
 			return err
@@ -161,7 +162,7 @@ func (s *Store) setStop(ctx context.Context, kind string, id int64, way Stop, on
 	}
 	object, act := kind+" "+strconv.FormatInt(id, 10), kind+" "+stopWords[way][on]
 	return s.change(ctx, by.named(act, object), func(ctx context.Context, t *tx) error {
-		n, err := t.exec(ctx, stopping[kind][way], value, id, value)
+		n, err := t.Exec(ctx, stopping[kind][way], value, id, value)
 		if err != nil || n == 0 { // it is so already
 			return err
 		}

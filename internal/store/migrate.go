@@ -10,6 +10,8 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"flashpay/internal/store/sqldb"
 )
 
 // Errors of Open where program and database do not fit.
@@ -57,11 +59,11 @@ func (s *Store) migrate(ctx context.Context, allowed bool) error {
 
 // Migrate brings a database up to date without opening it: it needs no keyset, and notes none.
 func Migrate(ctx context.Context, address string) error {
-	d, dsn, err := parseURL(address)
+	d, dsn, err := sqldb.ParseURL(address)
 	if err != nil {
 		return err
 	}
-	s := &Store{dialect: d, url: address}
+	s := &Store{db: &sqldb.DB{Dialect: d}, url: address}
 	defer s.release()
 	if err := s.connect(ctx, dsn, false); err != nil {
 		return err
@@ -76,19 +78,19 @@ func (s *Store) migrator() (*goose.Provider, error) {
 		if err != nil {
 			return nil, fmt.Errorf("store: %s: %w", name, err)
 		}
-		engine, err := migrations.ReadFile(strings.TrimSuffix(name, ".sql") + "." + s.db.dialect.name + ".sql")
+		engine, err := migrations.ReadFile(strings.TrimSuffix(name, ".sql") + "." + s.db.Dialect.Name + ".sql")
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("store: %s: %w", name, err)
 		}
 		up := func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, s.db.dialect.sql(string(text)+string(engine)))
+			_, err := tx.ExecContext(ctx, s.db.Dialect.SQL(string(text)+string(engine)))
 			return err
 		}
 		steps = append(steps, goose.NewGoMigration(int64(i+1), &goose.GoFunc{RunTx: up}, nil))
 	}
 	options := []goose.ProviderOption{goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true)}
 	kind := goose.DialectSQLite3
-	if s.db.dialect == &postgresDialect {
+	if s.db.Dialect == &sqldb.Postgres {
 		kind = goose.DialectPostgres
 		locker, err := lock.NewPostgresSessionLocker()
 		if err != nil {
@@ -96,7 +98,7 @@ func (s *Store) migrator() (*goose.Provider, error) {
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	p, err := goose.NewProvider(kind, s.db.writes, nil, options...)
+	p, err := goose.NewProvider(kind, s.db.Writes, nil, options...)
 	if err != nil {
 		return nil, fmt.Errorf("store: migrations: %w", err)
 	}

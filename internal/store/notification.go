@@ -9,6 +9,7 @@ import (
 
 	"flashpay/internal/payout"
 	"flashpay/internal/provider"
+	"flashpay/internal/store/sqldb"
 )
 
 // StoredNotification is a provider's notification, stored as it came in, before anybody has read it.
@@ -66,11 +67,11 @@ func (s *Store) PostponeNotification(ctx context.Context, id int64, cause string
 	return s.do(ctx, &command{notification: &notificationItem{id: id, state: "new", err: cause, nextAt: nextAt}})
 }
 
-var insertNotifications = newBulk(
+var insertNotifications = sqldb.NewBulk(
 	"INSERT INTO notifications (id, shard, provider, sealed, received_at, state, error, tries, next_at, lease) VALUES ",
 	"(%i, %i, %s, %b, %i, 'new', '', 0, %i, %i)", " ON CONFLICT (id) DO NOTHING")
 
-var moveNotifications = newBulk("WITH v (id, state, error, next_at) AS (VALUES ",
+var moveNotifications = sqldb.NewBulk("WITH v (id, state, error, next_at) AS (VALUES ",
 	"(CAST(%i AS BIGINT), CAST(%s AS TEXT), CAST(%s AS TEXT), CAST(%i AS BIGINT))",
 	`) UPDATE notifications SET state = v.state, error = v.error, next_at = v.next_at, lease = NULL, tries = notifications.tries + 1
 		FROM v WHERE notifications.id = +v.id AND notifications.state = 'new'`)
@@ -98,15 +99,15 @@ func (t *tx) writeNotifications(ctx context.Context, commands []*command) error 
 			moves = append(moves, n.id, n.state, n.err, optionalMicros(n.nextAt))
 		}
 	}
-	if err := insertNotifications.later(ctx, t.session, inserts, nil); err != nil {
+	if err := insertNotifications.Later(ctx, t.Conn, inserts, nil); err != nil {
 		return err
 	}
-	return moveNotifications.later(ctx, t.session, moves, nil)
+	return moveNotifications.Later(ctx, t.Conn, moves, nil)
 }
 
 // LeaseNotifications leases up to n notifications that nobody has handled, oldest first.
 func (s *Store) LeaseNotifications(ctx context.Context, n int) ([]*StoredNotification, error) {
-	due, err := s.db.numbers(ctx, "SELECT id FROM notifications WHERE next_at <= $1 ORDER BY next_at LIMIT 1", s.Now().UnixMicro())
+	due, err := s.db.Numbers(ctx, "SELECT id FROM notifications WHERE next_at <= $1 ORDER BY next_at LIMIT 1", s.Now().UnixMicro())
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func (s *Store) LeaseNotifications(ctx context.Context, n int) ([]*StoredNotific
 		const lease = `WITH due AS MATERIALIZED (SELECT id FROM notifications WHERE next_at <= $1 ORDER BY next_at LIMIT $2{{skip_locked}})
 			UPDATE notifications SET lease = $3, next_at = $4 FROM due WHERE notifications.id = due.id
 			RETURNING notifications.id, provider, tries, sealed`
-		return t.query(ctx, lease, func(r *sql.Rows) error {
+		return t.Query(ctx, lease, func(r *sql.Rows) error {
 			stored := &StoredNotification{}
 			var sealed []byte
 			if err := r.Scan(&stored.ID, &stored.Provider, &stored.Tries, &sealed); err != nil {
@@ -146,7 +147,7 @@ func (s *Store) SaveRejection(ctx context.Context, r Rejection) error {
 	return s.do(ctx, &command{rejection: &r})
 }
 
-var insertRejections = newBulk("INSERT INTO rejections (request_id, project_id, status, body, at) VALUES ", "(%s, %i, %i, %b, %i)",
+var insertRejections = sqldb.NewBulk("INSERT INTO rejections (request_id, project_id, status, body, at) VALUES ", "(%s, %i, %i, %b, %i)",
 	" ON CONFLICT (request_id) DO NOTHING")
 
 func (t *tx) writeRejections(ctx context.Context, commands []*command) error {
@@ -156,7 +157,7 @@ func (t *tx) writeRejections(ctx context.Context, commands []*command) error {
 			args = append(args, r.RequestID, r.ProjectID, int64(r.Status), r.Body, t.now.UnixMicro())
 		}
 	}
-	return insertRejections.later(ctx, t.session, args, nil)
+	return insertRejections.Later(ctx, t.Conn, args, nil)
 }
 
 // rejectionLife is how long a rejection can be asked for (product.md §2).
@@ -167,11 +168,11 @@ func (s *Store) RejectionByRequest(ctx context.Context, projectID int64, request
 	r := &Rejection{RequestID: requestID, ProjectID: projectID}
 	var at int64
 	const find = "SELECT status, body, at FROM rejections WHERE request_id = $1 AND project_id = $2 AND at > $3"
-	err := s.db.reads.QueryRowContext(ctx, find, requestID, projectID, s.Now().Add(-rejectionLife).UnixMicro()).Scan(&r.Status, &r.Body, &at)
+	err := s.db.Reads.QueryRowContext(ctx, find, requestID, projectID, s.Now().Add(-rejectionLife).UnixMicro()).Scan(&r.Status, &r.Body, &at)
 	if err != nil {
-		return nil, s.db.unavailable(notFound(err))
+		return nil, s.db.Unavailable(sqldb.NotFound(err))
 	}
-	r.At = fromMicros(at)
+	r.At = sqldb.FromMicros(at)
 	return r, nil
 }
 
@@ -199,7 +200,7 @@ func (s *Store) DropOld(ctx context.Context) error {
 			{"DELETE FROM user_devices WHERE (user_id, token) IN (SELECT user_id, token FROM user_devices WHERE seen_at < $1 LIMIT 1000)", deviceLife},
 		}
 		for _, d := range drops {
-			if _, err := t.exec(ctx, d.text, t.now.Add(-d.life).UnixMicro()); err != nil {
+			if _, err := t.Exec(ctx, d.text, t.now.Add(-d.life).UnixMicro()); err != nil {
 				return err
 			}
 		}

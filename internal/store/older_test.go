@@ -10,15 +10,16 @@ import (
 	"testing"
 
 	"flashpay/internal/pgtest"
+	"flashpay/internal/store/sqldb"
 )
 
 // engineNames are the engines, for the tests inside this package: storetest imports it.
-var engineNames = []string{sqliteDialect.name, postgresDialect.name}
+var engineNames = []string{sqldb.SQLite.Name, sqldb.Postgres.Name}
 
 // emptyURL returns the address of a fresh database without a schema.
 func emptyURL(t testing.TB, engine string) string {
 	t.Helper()
-	if engine == postgresDialect.name {
+	if engine == sqldb.Postgres.Name {
 		return pgtest.URL(t)
 	}
 	return "sqlite:" + filepath.Join(t.TempDir(), "flashpay.db")
@@ -26,11 +27,11 @@ func emptyURL(t testing.TB, engine string) string {
 
 // MigrateTo makes a database as an older program left it: at a version, with rows of its time.
 func MigrateTo(ctx context.Context, url string, version int64, statements ...string) error {
-	d, address, err := parseURL(url)
+	d, address, err := sqldb.ParseURL(url)
 	if err != nil {
 		return err
 	}
-	s := &Store{db: &database{dialect: d}, url: url}
+	s := &Store{db: &sqldb.DB{Dialect: d}, url: url}
 	defer s.release()
 	if err := s.connect(ctx, address, false); err != nil {
 		return err
@@ -43,7 +44,7 @@ func MigrateTo(ctx context.Context, url string, version int64, statements ...str
 		return err
 	}
 	for _, statement := range statements {
-		_, e := s.db.writes.ExecContext(ctx, statement)
+		_, e := s.db.Writes.ExecContext(ctx, statement)
 		err = errors.Join(err, e)
 	}
 	return err
@@ -51,26 +52,24 @@ func MigrateTo(ctx context.Context, url string, version int64, statements ...str
 
 // Query reads rows as no call of the store does.
 func (s *Store) Query(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
-	return s.db.read(ctx, text, scan, args...)
+	return s.db.Read(ctx, text, scan, args...)
 }
 
 // ExplainReads gives the plan of each statement that was read by so far, by its text: the one that the engine has for any
 // arguments, and on PostgreSQL for tables that are large.
 func (s *Store) ExplainReads(ctx context.Context) (map[string]string, error) {
-	c, err := s.db.reads.Conn(ctx)
+	c, err := s.db.Reads.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = c.Close() }()
 	plans := make(map[string]string)
 	var failed error
-	s.db.readers.Range(func(key, _ any) bool {
-		text := key.(string)
+	for text := range s.db.Prepared() {
 		plan, err := s.explain(ctx, c, text)
 		plans[text] = plan
 		failed = errors.Join(failed, err)
-		return true
-	})
+	}
 	return plans, failed
 }
 
@@ -81,7 +80,7 @@ func (s *Store) explain(ctx context.Context, c *sql.Conn, text string) (string, 
 	}
 	explain := "EXPLAIN QUERY PLAN " + text
 	args := make([]any, places)
-	if s.db.dialect == &postgresDialect {
+	if s.db.Dialect == &sqldb.Postgres {
 		for _, set := range []string{"SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off", "PREPARE looked AS " + text} {
 			if _, err := c.ExecContext(ctx, set); err != nil {
 				return "", fmt.Errorf("%s: %w", set, err)
@@ -102,7 +101,7 @@ func (s *Store) explain(ctx context.Context, c *sql.Conn, text string) (string, 
 		return "", err
 	}
 	var plan strings.Builder
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
 		row := make([]any, len(columns))
 		for i := range row {
 			row[i] = new(any)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"flashpay/internal/batch"
+	"flashpay/internal/store/sqldb"
 	"flashpay/internal/vault"
 )
 
@@ -40,7 +41,7 @@ type Config struct {
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	db        *database
+	db        *sqldb.DB
 	follows   bool // the journal: this process serves
 	following sync.Mutex
 	heard     heard
@@ -49,7 +50,7 @@ type Store struct {
 	url       string
 
 	batcher *batch.Batcher[*command]
-	session *session // the writer's, used only inside commits
+	conn    *sqldb.Conn // the writer's, used only inside commits
 	numbers allocator
 	rows    allocator
 	shard   atomic.Int64
@@ -57,7 +58,6 @@ type Store struct {
 	renewed time.Time             // when this node's lease on its shard was renewed last; used only inside commits
 	trouble atomic.Pointer[error] // why the writer cannot commit now
 	lock    *os.File
-	lost    atomic.Int64 // how often the database was lost: connections that are older than the last time are used no more
 
 	given     func() time.Time // Config.Clock
 	clock     atomic.Int64     // microseconds to add to this machine's time
@@ -78,14 +78,14 @@ type Store struct {
 // Open opens the database, making its schema where it is empty. ErrNewer and ErrOlder say that this program and the
 // database do not fit.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	d, address, err := parseURL(c.URL)
+	d, address, err := sqldb.ParseURL(c.URL)
 	if err != nil {
 		return nil, err
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{db: &database{dialect: d}, url: c.URL, logger: c.Logger, owner: newOwner(), given: c.Clock, follows: c.Serve}
+	s := &Store{db: &sqldb.DB{Dialect: d}, url: c.URL, logger: c.Logger, owner: newOwner(), given: c.Clock, follows: c.Serve}
 	if err := s.open(ctx, c, address); err != nil {
 		s.release()
 		return nil, err
@@ -94,7 +94,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, c Config, address string) (err error) {
-	if c.Serve && s.db.dialect == &sqliteDialect {
+	if c.Serve && s.db.Dialect == &sqldb.SQLite {
 		if s.lock, err = lockFile(address); err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if err := s.measureClock(ctx); err != nil {
 		return err
 	}
-	if s.session, err = newSession(ctx, s.db.dialect, s.db.writes); err != nil {
+	if s.conn, err = sqldb.Connect(ctx, s.db.Dialect, s.db.Writes); err != nil {
 		return err
 	}
 	if err := s.takeShard(ctx, c.Serve); err != nil {
@@ -136,7 +136,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 		s.every(background, time.Minute, s.saveKeyUse)
 		s.every(background, time.Hour, s.DropOld)
 	}
-	if c.Serve && s.db.dialect == &postgresDialect { // SQLite has one server and one clock
+	if c.Serve && s.db.Dialect == &sqldb.Postgres { // SQLite has one server and one clock
 		s.done.Go(func() { _ = s.keepShard(background) }) // a predecessor's leases are freed at once
 		s.every(background, shardBeat, s.keepShard)
 		s.every(background, 30*time.Second, s.measureClock)
@@ -147,7 +147,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 // connect opens the pools. SQLite has one writer and several readers; PostgreSQL's writer has a connection of its own.
 func (s *Store) connect(ctx context.Context, address string, serve bool) (err error) {
 	writeDSN, readDSN := address, address
-	if s.db.dialect == &sqliteDialect {
+	if s.db.Dialect == &sqldb.SQLite {
 		if err := keepPrivate(address); err != nil {
 			return err
 		}
@@ -161,17 +161,17 @@ func (s *Store) connect(ctx context.Context, address string, serve bool) (err er
 		db       **sql.DB
 		address  string
 		settings string
-	}{{&s.db.writes, writeDSN, ""}, {&s.db.reads, readDSN, ""}, {&s.db.lists, readDSN, s.db.dialect.byKey}} {
-		if *pool.db, err = s.openPool(pool.address, pool.settings); err != nil {
+	}{{&s.db.Writes, writeDSN, ""}, {&s.db.Reads, readDSN, ""}, {&s.db.Lists, readDSN, s.db.Dialect.ByKey}} {
+		if *pool.db, err = s.db.OpenPool(pool.address, pool.settings); err != nil {
 			return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
 		}
 	}
-	s.db.writes.SetMaxOpenConns(3) // the session's, and those of what must not wait for it
-	for _, db := range []*sql.DB{s.db.reads, s.db.lists} {
+	s.db.Writes.SetMaxOpenConns(3) // the writer's own, and those of what must not wait for it
+	for _, db := range []*sql.DB{s.db.Reads, s.db.Lists} {
 		db.SetMaxOpenConns(8)
 		db.SetMaxIdleConns(8)
 	}
-	if err := s.db.writes.PingContext(ctx); err != nil {
+	if err := s.db.Writes.PingContext(ctx); err != nil {
 		return fmt.Errorf("store: database %s cannot be opened: %w", redacted(s.url), err)
 	}
 	return nil
@@ -207,9 +207,9 @@ func redacted(address string) string {
 
 // checkDurability refuses a database that would answer before data is durable: an accepted payout may not be lost.
 func (s *Store) checkDurability(ctx context.Context) error {
-	if s.db.dialect == &sqliteDialect {
+	if s.db.Dialect == &sqldb.SQLite {
 		var level int
-		if err := s.db.writes.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&level); err != nil {
+		if err := s.db.Writes.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&level); err != nil {
 			return fmt.Errorf("store: reading PRAGMA synchronous: %w", err)
 		}
 		if level < 2 {
@@ -219,7 +219,7 @@ func (s *Store) checkDurability(ctx context.Context) error {
 	}
 	for _, setting := range []string{"synchronous_commit", "fsync"} {
 		var value string
-		if err := s.db.writes.QueryRowContext(ctx, "SELECT current_setting($1)", setting).Scan(&value); err != nil {
+		if err := s.db.Writes.QueryRowContext(ctx, "SELECT current_setting($1)", setting).Scan(&value); err != nil {
 			return fmt.Errorf("store: reading the setting %s: %w", setting, err)
 		}
 		if value == "off" || (setting == "synchronous_commit" && value == "local") {
@@ -231,12 +231,12 @@ func (s *Store) checkDurability(ctx context.Context) error {
 
 func (s *Store) openVault(ctx context.Context, setting, address string) error {
 	var known string
-	err := s.db.writes.QueryRowContext(ctx, "SELECT fingerprint FROM installation WHERE one = 1").Scan(&known)
+	err := s.db.Writes.QueryRowContext(ctx, "SELECT fingerprint FROM installation WHERE one = 1").Scan(&known)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("store: reading the installation: %w", err)
 	}
 	fallback := address + ".keyset"
-	if s.db.dialect == &postgresDialect {
+	if s.db.Dialect == &sqldb.Postgres {
 		if fallback, err = vault.DefaultPath(keysetName(address)); err != nil && setting == "" {
 			return err
 		}
@@ -246,10 +246,10 @@ func (s *Store) openVault(ctx context.Context, setting, address string) error {
 	}
 	if known == "" {
 		const insert = "INSERT INTO installation (one, fingerprint, created_at) VALUES (1, $1, $2) ON CONFLICT (one) DO NOTHING"
-		if _, err := s.db.writes.ExecContext(ctx, insert, s.vault.Fingerprint(), time.Now().UnixMicro()); err != nil {
+		if _, err := s.db.Writes.ExecContext(ctx, insert, s.vault.Fingerprint(), time.Now().UnixMicro()); err != nil {
 			return fmt.Errorf("store: writing the installation: %w", err)
 		}
-		if err := s.db.writes.QueryRowContext(ctx, "SELECT fingerprint FROM installation WHERE one = 1").Scan(&known); err != nil {
+		if err := s.db.Writes.QueryRowContext(ctx, "SELECT fingerprint FROM installation WHERE one = 1").Scan(&known); err != nil {
 			return fmt.Errorf("store: reading the installation: %w", err)
 		}
 	}
@@ -299,12 +299,12 @@ func (s *Store) Now() time.Time {
 const maxClockOffset = 2 * time.Second
 
 func (s *Store) measureClock(ctx context.Context) error {
-	if s.db.dialect == &sqliteDialect {
+	if s.db.Dialect == &sqldb.SQLite {
 		return nil // same machine, same clock
 	}
 	before := time.Now()
 	var micros int64
-	if err := s.db.reads.QueryRowContext(ctx, "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)").Scan(&micros); err != nil {
+	if err := s.db.Reads.QueryRowContext(ctx, "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)").Scan(&micros); err != nil {
 		return fmt.Errorf("store: reading the database's clock: %w", err)
 	}
 	trip := time.Since(before)
@@ -321,7 +321,7 @@ func (s *Store) Ready(ctx context.Context) error {
 		return fmt.Errorf("store: nothing can be committed: %w", *trouble)
 	}
 	var one int
-	if err := s.db.reads.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+	if err := s.db.Reads.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
 		return fmt.Errorf("store: the database does not answer: %w", err)
 	}
 	return nil
@@ -349,11 +349,11 @@ func (s *Store) SetDispatcher(d Dispatcher) { s.callbacks = d }
 func (s *Store) Vault() *vault.Vault { return s.vault }
 
 // EngineName is the database engine's name: "sqlite" or "postgres".
-func (s *Store) EngineName() string { return s.db.dialect.name }
+func (s *Store) EngineName() string { return s.db.Dialect.Name }
 
 // Path is where a SQLite database stands; empty for PostgreSQL.
 func (s *Store) Path() string {
-	if s.db.dialect == &sqliteDialect {
+	if s.db.Dialect == &sqldb.SQLite {
 		return strings.TrimPrefix(s.url, "sqlite:")
 	}
 	return ""
@@ -370,10 +370,10 @@ func (s *Store) Close(ctx context.Context) error {
 }
 
 func (s *Store) release() {
-	if s.session != nil {
-		s.session.close()
+	if s.conn != nil {
+		s.conn.Close()
 	}
-	for _, db := range []*sql.DB{s.db.reads, s.db.lists, s.db.writes} {
+	for _, db := range []*sql.DB{s.db.Reads, s.db.Lists, s.db.Writes} {
 		if db != nil {
 			_ = db.Close()
 		}

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"flashpay/internal/store/sqldb"
 )
 
 // TestSQLiteFindsRowsByTheirKeys holds that no statement over many rows reads the whole of a table, in any of its
@@ -19,15 +21,15 @@ func TestSQLiteFindsRowsByTheirKeys(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	for name, b := range map[string]*bulk{
+	for name, b := range map[string]*sqldb.Bulk{
 		"moveOperationRows": moveOperationRows, "movePayments": movePayments, "moveCallbacks": moveCallbacks,
 		"moveNotifications": moveNotifications, "updateBalances": updateBalances, "updateCounters": updateCounters,
 		"lockBalances": lockBalances["sqlite"], "lockCounters": lockCounters["sqlite"], "readWorks": readWorks, "readCallbacks": readCallbacks,
 	} {
-		for i, text := range b.texts[&sqliteDialect] {
-			rows, err := s.db.writes.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, make([]any, b.columns*bulkSizes[i])...)
+		for i, text := range b.Texts[&sqldb.SQLite] {
+			rows, err := s.db.Writes.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, make([]any, b.Columns*sqldb.BulkSizes[i])...)
 			if err != nil {
-				t.Fatalf("%s of %d rows: %v", name, bulkSizes[i], err)
+				t.Fatalf("%s of %d rows: %v", name, sqldb.BulkSizes[i], err)
 			}
 			searches := 0
 			for rows.Next() {
@@ -38,7 +40,7 @@ func TestSQLiteFindsRowsByTheirKeys(t *testing.T) {
 				}
 				listed := step == "SCAN v" || strings.HasSuffix(step, "VALUES CLAUSE") || strings.Contains(step, "CONSTANT ROW")
 				if strings.HasPrefix(step, "SCAN ") && !listed {
-					t.Errorf("%s of %d rows: %s", name, bulkSizes[i], step)
+					t.Errorf("%s of %d rows: %s", name, sqldb.BulkSizes[i], step)
 				}
 				if strings.HasPrefix(step, "SEARCH ") {
 					searches++
@@ -48,7 +50,7 @@ func TestSQLiteFindsRowsByTheirKeys(t *testing.T) {
 				t.Error(err)
 			}
 			if searches == 0 {
-				t.Errorf("%s of %d rows: nothing is searched", name, bulkSizes[i])
+				t.Errorf("%s of %d rows: nothing is searched", name, sqldb.BulkSizes[i])
 			}
 		}
 	}

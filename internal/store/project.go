@@ -12,6 +12,7 @@ import (
 
 	"flashpay/internal/merchant"
 	"flashpay/internal/rule"
+	"flashpay/internal/store/sqldb"
 )
 
 // snapshot is all merchants and projects as they stood at one version of the settings. It is never changed, only
@@ -53,7 +54,7 @@ func (s *Store) Projects() []*merchant.Project {
 // follow reads the settings again where somebody has changed them.
 func (s *Store) follow(ctx context.Context) error {
 	var version int64
-	if err := s.db.reads.QueryRowContext(ctx, "SELECT version FROM settings_version WHERE one = 1").Scan(&version); err != nil {
+	if err := s.db.Reads.QueryRowContext(ctx, "SELECT version FROM settings_version WHERE one = 1").Scan(&version); err != nil {
 		return fmt.Errorf("store: reading the settings' version: %w", err)
 	}
 	if known := s.snapshot.Load(); known != nil && known.version == version {
@@ -73,18 +74,18 @@ func (s *Store) load(ctx context.Context, version int64) error {
 	if err := s.loadMerchants(ctx, fresh); err != nil {
 		return err
 	}
-	rows, err := s.db.reads.QueryContext(ctx, "SELECT id, merchant_id, name, mode, blocked, paused, settings, version, created_at FROM projects")
+	rows, err := s.db.Reads.QueryContext(ctx, "SELECT id, merchant_id, name, mode, blocked, paused, settings, version, created_at FROM projects")
 	if err != nil {
 		return fmt.Errorf("store: reading projects: %w", err)
 	}
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
 		p := &merchant.Project{}
 		var settings string
 		var created, blocked, paused int64
 		if err := r.Scan(&p.ID, &p.MerchantID, &p.Name, (*string)(&p.Mode), &blocked, &paused, &settings, &p.Version, &created); err != nil {
 			return err
 		}
-		p.Stops, p.CreatedAt = merchant.Stops{Blocked: blocked != 0, Paused: paused != 0}, fromMicros(created)
+		p.Stops, p.CreatedAt = merchant.Stops{Blocked: blocked != 0, Paused: paused != 0}, sqldb.FromMicros(created)
 		p.Blocked, p.Paused = p.Stops.Blocked, p.Stops.Paused
 		if m := fresh.merchants[p.MerchantID]; m != nil {
 			p.Blocked, p.Paused = p.Blocked || m.Stops.Blocked, p.Paused || m.Stops.Paused
@@ -120,7 +121,7 @@ func (s *Store) change(ctx context.Context, once string, f func(ctx context.Cont
 		if err := f(ctx, t); err != nil {
 			return err
 		}
-		_, err := t.exec(ctx, "UPDATE settings_version SET version = version + 1 WHERE one = 1")
+		_, err := t.Exec(ctx, "UPDATE settings_version SET version = version + 1 WHERE one = 1")
 		return err
 	}
 	if err := s.do(ctx, &command{exec: act, once: cmp.Or(once, newNonce()+newNonce())}); err != nil {
@@ -148,7 +149,7 @@ func (s *Store) OpenProject(ctx context.Context, p *merchant.Project, key string
 	return s.change(ctx, by.named("project create", projectObject(p.ID)), func(ctx context.Context, t *tx) error {
 		const insert = `INSERT INTO projects (id, merchant_id, name, mode, settings, version, created_at)
 			VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT (id) DO NOTHING`
-		n, err := t.exec(ctx, insert, p.ID, p.MerchantID, p.Name, string(p.Mode), string(settings), t.now.UnixMicro())
+		n, err := t.Exec(ctx, insert, p.ID, p.MerchantID, p.Name, string(p.Mode), string(settings), t.now.UnixMicro())
 		if err != nil {
 			return err
 		}
@@ -161,7 +162,7 @@ func (s *Store) OpenProject(ctx context.Context, p *merchant.Project, key string
 		if err := t.addVersion(ctx, p.ID, 1, p.Name, string(settings), by.Actor); err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, "INSERT INTO counters (project_id, events) VALUES ($1, 0)", p.ID); err != nil {
+		if _, err := t.Exec(ctx, "INSERT INTO counters (project_id, events) VALUES ($1, 0)", p.ID); err != nil {
 			return err
 		}
 		if err := t.addKey(ctx, p.ID, 1, sealed, "", by.Actor); err != nil {
@@ -194,7 +195,7 @@ func (s *Store) projectNow(ctx context.Context, id int64) (*merchant.Project, er
 // audit logs an act of a person or program.
 func (t *tx) audit(ctx context.Context, actor, action, object string, detail Detail) error {
 	const insert = "INSERT INTO audit_log (id, at, actor, action, object, detail) VALUES ($1, $2, $3, $4, $5, $6)"
-	_, err := t.exec(ctx, insert, t.store.rows.take(), t.now.UnixMicro(), actor, action, object, detail.String())
+	_, err := t.Exec(ctx, insert, t.store.rows.take(), t.now.UnixMicro(), actor, action, object, detail.String())
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
 )
 
 // RegisterFilter chooses payments of the register. Zero members choose everything; Projects is never wider than what
@@ -129,7 +130,7 @@ func (s *Store) Register(ctx context.Context, f RegisterFilter, page RegisterPag
 	}
 	found, ok, err := s.registerKeys(ctx, &f)
 	if err != nil {
-		return nil, s.db.unavailable(err)
+		return nil, s.db.Unavailable(err)
 	}
 	var out *Register
 	if ok {
@@ -138,12 +139,12 @@ func (s *Store) Register(ctx context.Context, f RegisterFilter, page RegisterPag
 		out, err = s.registerByTime(ctx, &f, page)
 	}
 	if err != nil {
-		return nil, s.db.unavailable(err)
+		return nil, s.db.Unavailable(err)
 	}
 	if page.Newer {
 		slices.Reverse(out.Rows)
 	}
-	return out, s.db.unavailable(s.addOperations(ctx, out.Rows))
+	return out, s.db.Unavailable(s.addOperations(ctx, out.Rows))
 }
 
 // registerOf makes a page of payments that an index has named.
@@ -176,7 +177,7 @@ func (s *Store) registerByTime(ctx context.Context, f *RegisterFilter, page Regi
 	groups := slices.Collect(slices.Chunk(f.Projects, registerGroup))
 	for _, projects := range groups {
 		w := walk{
-			dialect: s.db.dialect, projects: projects, span: f.span(page), newer: page.Newer, candidates: max(bounds.candidates/len(groups), 1),
+			dialect: s.db.Dialect, projects: projects, span: f.span(page), newer: page.Newer, candidates: max(bounds.candidates/len(groups), 1),
 			conditions: f.conditions(s.Now(), s.vault), limit: page.Limit + 1,
 		}
 		rows, err := s.walkRows(ctx, &w)
@@ -236,7 +237,7 @@ func scanRegisterRow(r *sql.Rows) (RegisterRow, error) {
 	var key string
 	err := r.Scan(&row.ID, &row.ProjectID, &row.PaymentID, (*string)(&row.Status), &row.Method, &row.MethodTitle, &row.Amount, &row.Currency,
 		&row.Description, &row.AccountMask, &row.CustomerID, &row.Interface, &created, &updated, &key)
-	row.CreatedAt, row.UpdatedAt = fromMicros(created), fromMicros(updated)
+	row.CreatedAt, row.UpdatedAt = sqldb.FromMicros(created), sqldb.FromMicros(updated)
 	return row, err
 }
 
@@ -245,11 +246,11 @@ func (s *Store) registerRows(ctx context.Context, f *RegisterFilter, keys []call
 	conditions := f.conditions(s.Now(), nil)
 	for keys := range slices.Chunk(keys, 256) {
 		q := rowsOf(keys, within, conditions)
-		err := s.db.list(ctx, q.String(), func(r *sql.Rows) error {
+		err := s.db.List(ctx, q.String(), func(r *sql.Rows) error {
 			row, err := scanRegisterRow(r)
 			out = append(out, row)
 			return err
-		}, q.args...)
+		}, q.Args...)
 		if err != nil {
 			return nil, err
 		}
@@ -259,20 +260,20 @@ func (s *Store) registerRows(ctx context.Context, f *RegisterFilter, keys []call
 
 // rowsOf is the statement that reads the payments of keys. As in the others over keys, CROSS JOIN has SQLite begin with
 // the keys, however many there are.
-func rowsOf(keys []callbackKey, within span, conditions []func(*query)) *query {
-	q := &query{}
-	q.text("WITH v (project_id, id) AS (VALUES ")
+func rowsOf(keys []callbackKey, within span, conditions []func(*sqldb.Statement)) *sqldb.Statement {
+	q := &sqldb.Statement{}
+	q.Text("WITH v (project_id, id) AS (VALUES ")
 	for i, k := range keys {
 		if i > 0 {
-			q.text(", ")
+			q.Text(", ")
 		}
-		q.text("(CAST(").arg(k.project).text(" AS BIGINT), CAST(").arg(k.number).text(" AS BIGINT))")
+		q.Text("(CAST(").Arg(k.project).Text(" AS BIGINT), CAST(").Arg(k.number).Text(" AS BIGINT))")
 	}
-	q.text(") SELECT " + registerColumns + " FROM v CROSS JOIN payments p WHERE p.project_id = v.project_id AND p.id = v.id AND ")
-	return within.condition(q, "p.").where(conditions)
+	q.Text(") SELECT " + registerColumns + " FROM v CROSS JOIN payments p WHERE p.project_id = v.project_id AND p.id = v.id AND ")
+	return within.condition(q, "p.").Where(conditions)
 }
 
-var readNewestOperations = newBulk(keysHead, keysRow,
+var readNewestOperations = sqldb.NewBulk(keysHead, keysRow,
 	`) SELECT o.project_id, o.payment, o.id, o.code, o.stage, o.provider, o.provider_payment_id, o.threshold_at
 		FROM v CROSS JOIN operations o WHERE o.project_id = v.project_id AND o.id = COALESCE((SELECT n.id FROM operations n
 			WHERE n.project_id = v.project_id AND n.payment = v.id AND n.number > 1 ORDER BY n.number DESC LIMIT 1), v.id)`)
@@ -285,8 +286,8 @@ func (s *Store) addOperations(ctx context.Context, rows []RegisterRow) error {
 		keys[i] = callbackKey{rows[i].ProjectID, rows[i].ID}
 		byKey[keys[i]] = &rows[i]
 	}
-	return readNewestOperations.split(s.db.dialect, keyArgs(keys), func(text string, args []any) error {
-		return s.db.list(ctx, text, func(r *sql.Rows) error {
+	return readNewestOperations.Split(s.db.Dialect, keyArgs(keys), func(text string, args []any) error {
+		return s.db.List(ctx, text, func(r *sql.Rows) error {
 			var k callbackKey
 			var o RegisterRow
 			var threshold int64
@@ -298,7 +299,7 @@ func (s *Store) addOperations(ctx context.Context, rows []RegisterRow) error {
 				return errors.New("an operation of another payment")
 			}
 			row.Operation, row.Code, row.Stage, row.Provider = o.Operation, o.Code, o.Stage, o.Provider
-			row.ProviderPaymentID, row.ThresholdAt = o.ProviderPaymentID, fromMicros(threshold)
+			row.ProviderPaymentID, row.ThresholdAt = o.ProviderPaymentID, sqldb.FromMicros(threshold)
 			return nil
 		}, args...)
 	})

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
 	"flashpay/internal/vault"
 )
 
@@ -30,13 +31,13 @@ func (s *Store) registerKeys(ctx context.Context, f *RegisterFilter) (found []ca
 }
 
 // keys adds the payments that a statement names.
-func (s *Store) keys(ctx context.Context, q *query, found []callbackKey) ([]callbackKey, error) {
-	err := s.db.list(ctx, q.String(), func(r *sql.Rows) error {
+func (s *Store) keys(ctx context.Context, q *sqldb.Statement, found []callbackKey) ([]callbackKey, error) {
+	err := s.db.List(ctx, q.String(), func(r *sql.Rows) error {
 		var k callbackKey
 		err := r.Scan(&k.project, &k.number)
 		found = append(found, k)
 		return err
-	}, q.args...)
+	}, q.Args...)
 	return found, err
 }
 
@@ -51,23 +52,23 @@ func distinct(keys []callbackKey) []callbackKey {
 
 // keys is the statement that names the payments that can be in a situation, one more than may be named at most; the
 // situation's condition chooses among them. nil: there is no index of them.
-func (s Situation) keys(projects []int64) *query {
-	q := &query{}
+func (s Situation) keys(projects []int64) *sqldb.Statement {
+	q := &sqldb.Statement{}
 	switch s {
 	case SituationOpen, SituationAtRisk, SituationDisputed:
-		q.text("SELECT project_id, payment FROM operations WHERE ").in("project_id", anyNumbers(projects)).text(" AND next_at IS NOT NULL")
+		q.Text("SELECT project_id, payment FROM operations WHERE ").In("project_id", sqldb.IntArgs(projects)).Text(" AND next_at IS NOT NULL")
 	}
 	switch s {
 	case SituationDisputed:
-		q.text(" UNION ALL ")
+		q.Text(" UNION ALL ")
 		fallthrough
 	case SituationDiscrepancy:
-		q.text("SELECT project_id, payment FROM discrepancies WHERE ").in("project_id", anyNumbers(projects)).text(" AND settled_at IS NULL AND payment <> 0")
+		q.Text("SELECT project_id, payment FROM discrepancies WHERE ").In("project_id", sqldb.IntArgs(projects)).Text(" AND settled_at IS NULL AND payment <> 0")
 	case SituationOpen, SituationAtRisk:
 	default:
 		return nil
 	}
-	return q.text(fmt.Sprintf(" LIMIT %d", bounds.found+1))
+	return q.Text(fmt.Sprintf(" LIMIT %d", bounds.found+1))
 }
 
 // searchKeys are the payments that the search finds, by each of the attributes that can be searched for.
@@ -89,7 +90,7 @@ func (s *Store) searchKeys(ctx context.Context, f *RegisterFilter) (found []call
 }
 
 // each runs a statement for each group of projects.
-func (f *RegisterFilter) each(ctx context.Context, s *Store, statement func(projects []int64) *query) (found []callbackKey, err error) {
+func (f *RegisterFilter) each(ctx context.Context, s *Store, statement func(projects []int64) *sqldb.Statement) (found []callbackKey, err error) {
 	for projects := range slices.Chunk(f.Projects, registerGroup) {
 		if found, err = s.keys(ctx, statement(projects), found); err != nil {
 			return nil, err
@@ -98,50 +99,50 @@ func (f *RegisterFilter) each(ctx context.Context, s *Store, statement func(proj
 	return found, nil
 }
 
-func byPaymentID(projects []int64, key string) *query {
-	q := &query{}
-	return q.text("SELECT project_id, id FROM payments WHERE ").in("project_id", anyNumbers(projects)).text(" AND payment_key = ").arg(key)
+func byPaymentID(projects []int64, key string) *sqldb.Statement {
+	q := &sqldb.Statement{}
+	return q.Text("SELECT project_id, id FROM payments WHERE ").In("project_id", sqldb.IntArgs(projects)).Text(" AND payment_key = ").Arg(key)
 }
 
 func (s *Store) findPaymentID(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
-	return f.each(ctx, s, func(projects []int64) *query { return byPaymentID(projects, payout.Fold(text)) })
+	return f.each(ctx, s, func(projects []int64) *sqldb.Statement { return byPaymentID(projects, payout.Fold(text)) })
 }
 
-func byOperation(projects []int64, id int64) *query {
-	q := &query{}
-	return q.text("SELECT project_id, payment FROM operations WHERE ").in("project_id", anyNumbers(projects)).text(" AND id = ").arg(id)
+func byOperation(projects []int64, id int64) *sqldb.Statement {
+	q := &sqldb.Statement{}
+	return q.Text("SELECT project_id, payment FROM operations WHERE ").In("project_id", sqldb.IntArgs(projects)).Text(" AND id = ").Arg(id)
 }
 
 func (s *Store) findOperation(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
 	if id, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return f.each(ctx, s, func(projects []int64) *query { return byOperation(projects, id) })
+		return f.each(ctx, s, func(projects []int64) *sqldb.Statement { return byOperation(projects, id) })
 	}
 	return nil, nil // no operation's id
 }
 
 // byLookup names the payments of a key, newest bucket first, one more than may be named at most.
-func byLookup(projects []int64, key int64) *query {
-	q := &query{}
-	q.text(`WITH RECURSIVE b (bucket) AS (SELECT MAX(bucket) FROM lookups
+func byLookup(projects []int64, key int64) *sqldb.Statement {
+	q := &sqldb.Statement{}
+	q.Text(`WITH RECURSIVE b (bucket) AS (SELECT MAX(bucket) FROM lookups
 		UNION ALL SELECT (SELECT MAX(l.bucket) FROM lookups l WHERE l.bucket < b.bucket) FROM b WHERE b.bucket IS NOT NULL)
-		SELECT l.project_id, l.payment FROM b JOIN lookups l ON l.bucket = b.bucket WHERE l.key = `).arg(key)
-	return q.text(" AND ").in("l.project_id", anyNumbers(projects)).text(fmt.Sprintf(" LIMIT %d", bounds.found+1))
+		SELECT l.project_id, l.payment FROM b JOIN lookups l ON l.bucket = b.bucket WHERE l.key = `).Arg(key)
+	return q.Text(" AND ").In("l.project_id", sqldb.IntArgs(projects)).Text(fmt.Sprintf(" LIMIT %d", bounds.found+1))
 }
 
 func (s *Store) lookUp(ctx context.Context, f *RegisterFilter, key int64) ([]callbackKey, error) {
-	return f.each(ctx, s, func(projects []int64) *query { return byLookup(projects, key) })
+	return f.each(ctx, s, func(projects []int64) *sqldb.Statement { return byLookup(projects, key) })
 }
 
 const keysHead, keysRow = "WITH v (project_id, id) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT))"
 
-var readCustomers = newBulk(keysHead, keysRow,
+var readCustomers = sqldb.NewBulk(keysHead, keysRow,
 	") SELECT v.project_id, v.id, p.customer_id FROM v CROSS JOIN payments p WHERE p.project_id = v.project_id AND p.id = v.id")
 
 func (s *Store) findCustomer(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
 	return s.findBy(ctx, f, lookupCustomer, text, readCustomers)
 }
 
-var readProviderPayments = newBulk(keysHead, keysRow, `) SELECT v.project_id, v.id, o.provider_payment_id FROM v
+var readProviderPayments = sqldb.NewBulk(keysHead, keysRow, `) SELECT v.project_id, v.id, o.provider_payment_id FROM v
 		CROSS JOIN operations o WHERE o.project_id = v.project_id AND o.id = v.id
 	UNION ALL SELECT v.project_id, v.id, o.provider_payment_id FROM v
 		CROSS JOIN operations o WHERE o.project_id = v.project_id AND o.payment = v.id AND o.number > 1`)
@@ -151,13 +152,13 @@ func (s *Store) findProviderPayment(ctx context.Context, f *RegisterFilter, text
 }
 
 // findBy looks a value up and keeps the payments that have it: two values can share an index.
-func (s *Store) findBy(ctx context.Context, f *RegisterFilter, kind, want string, read *bulk) (found []callbackKey, err error) {
+func (s *Store) findBy(ctx context.Context, f *RegisterFilter, kind, want string, read *sqldb.Bulk) (found []callbackKey, err error) {
 	keys, err := s.lookUp(ctx, f, s.vault.Index(kind, want))
 	if err != nil || len(keys) > bounds.found {
 		return keys, err
 	}
-	err = read.split(s.db.dialect, keyArgs(keys), func(text string, args []any) error {
-		return s.db.list(ctx, text, func(r *sql.Rows) error {
+	err = read.Split(s.db.Dialect, keyArgs(keys), func(text string, args []any) error {
+		return s.db.List(ctx, text, func(r *sql.Rows) error {
 			var k callbackKey
 			var have string
 			err := r.Scan(&k.project, &k.number, &have)
@@ -178,7 +179,7 @@ func keyArgs(keys []callbackKey) []any {
 	return args
 }
 
-var readRequests = newBulk(keysHead, keysRow,
+var readRequests = sqldb.NewBulk(keysHead, keysRow,
 	`) SELECT v.project_id, v.id, p.payment_key, r.sealed FROM v CROSS JOIN payments p CROSS JOIN requests r
 		WHERE p.project_id = v.project_id AND p.id = v.id AND r.project_id = v.project_id AND r.payment = v.id`)
 
@@ -189,8 +190,8 @@ func (s *Store) findAccount(ctx context.Context, f *RegisterFilter, text string)
 		return keys, err
 	}
 	want := vault.Normalise(lookupAccount, text)
-	err = readRequests.split(s.db.dialect, keyArgs(keys), func(text string, args []any) error {
-		return s.db.list(ctx, text, func(r *sql.Rows) error {
+	err = readRequests.Split(s.db.Dialect, keyArgs(keys), func(text string, args []any) error {
+		return s.db.List(ctx, text, func(r *sql.Rows) error {
 			var k callbackKey
 			var key string
 			var sealed []byte

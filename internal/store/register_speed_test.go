@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
 )
 
 var registerRows = flag.Int("register-rows", 4_000, "payments in the register that TestRegisterPlans and BenchmarkRegister fill")
@@ -35,8 +36,8 @@ func filled(t testing.TB, engine string) *Store {
 		t.Fatal(err)
 	}
 	t.Logf("%s: %d payments in %s, followed in %s", engine, *registerRows, made.Sub(began).Round(time.Millisecond), time.Since(made).Round(time.Millisecond))
-	if engine == postgresDialect.name {
-		if _, err := s.db.writes.ExecContext(t.Context(), "VACUUM ANALYZE lookups, rollups"); err != nil {
+	if engine == sqldb.Postgres.Name {
+		if _, err := s.db.Writes.ExecContext(t.Context(), "VACUUM ANALYZE lookups, rollups"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -117,12 +118,12 @@ func TestRegisterPlans(t *testing.T) {
 }
 
 // statements are those that a look can run.
-func statements(s *Store, l *look) []*query {
+func statements(s *Store, l *look) []*sqldb.Statement {
 	w := walk{
-		dialect: s.db.dialect, projects: l.filter.Projects, span: l.filter.span(l.page), newer: l.page.Newer, candidates: bounds.candidates,
+		dialect: s.db.Dialect, projects: l.filter.Projects, span: l.filter.span(l.page), newer: l.page.Newer, candidates: bounds.candidates,
 		conditions: l.filter.conditions(s.Now(), s.vault), limit: l.page.Limit + 1,
 	}
-	out := []*query{w.rows(), w.end(), w.totals()}
+	out := []*sqldb.Statement{w.rows(), w.end(), w.totals()}
 	for _, n := range []int{1, 256} {
 		out = append(out, rowsOf(make([]callbackKey, n), w.span, l.filter.conditions(s.Now(), nil)))
 	}
@@ -133,20 +134,20 @@ func statements(s *Store, l *look) []*query {
 }
 
 // fixedStatements are those that look payments up, join what belongs to them, and follow the journal.
-func fixedStatements(s *Store) map[string]*query {
-	out := map[string]*query{"followed": {args: []any{int64(0), int64(1) << 50, int64(1) << 60, followPiece}}}
-	out["followed"].text(readFollowed)
-	out["work by key"] = (&query{args: []any{"x"}}).text(workByKey)
+func fixedStatements(s *Store) map[string]*sqldb.Statement {
+	out := map[string]*sqldb.Statement{"followed": {Args: []any{int64(0), int64(1) << 50, int64(1) << 60, followPiece}}}
+	out["followed"].Text(readFollowed)
+	out["work by key"] = (&sqldb.Statement{Args: []any{"x"}}).Text(workByKey)
 	f := &RegisterFilter{Projects: fillProjects}
 	out["look up"] = byLookup(fillProjects, 7)
-	for name, b := range map[string]*bulk{
+	for name, b := range map[string]*sqldb.Bulk{
 		"operations": readNewestOperations, "customers": readCustomers, "provider's payments": readProviderPayments, "requests": readRequests, "jobs": readCallbacks,
 	} {
-		q := &query{args: make([]any, 0, 2*bulkSizes[0])}
-		for i := range bulkSizes[0] {
-			q.args = append(q.args, fillProjects[0], int64(i))
+		q := &sqldb.Statement{Args: make([]any, 0, 2*sqldb.BulkSizes[0])}
+		for i := range sqldb.BulkSizes[0] {
+			q.Args = append(q.Args, fillProjects[0], int64(i))
 		}
-		out[name] = q.text(b.texts[s.db.dialect][0])
+		out[name] = q.Text(b.Texts[s.db.Dialect][0])
 	}
 	for _, hours := range []int64{1, 24} {
 		out[fmt.Sprint("rollups of ", hours)] = f.rollups(fillProjects, hours, 0, 1<<60)
@@ -157,13 +158,13 @@ func fixedStatements(s *Store) map[string]*query {
 }
 
 // checkPlan fails where a plan reads a table from end to end.
-func checkPlan(t *testing.T, s *Store, name string, q *query) {
+func checkPlan(t *testing.T, s *Store, name string, q *sqldb.Statement) {
 	t.Helper()
 	explain, bad := "EXPLAIN QUERY PLAN ", []string{"SCAN payments", "SCAN operations", "SCAN o", "SCAN requests", "SCAN r", "SCAN discrepancies", "SCAN d", "SCAN lookups", "SCAN l", "SCAN rollups", "SCAN journal", "SCAN events", "SCAN e", "SCAN n", "SCAN callbacks", "SCAN c", "USE TEMP B-TREE FOR ORDER BY"}
-	if s.db.dialect == &postgresDialect {
+	if s.db.Dialect == &sqldb.Postgres {
 		explain, bad = "EXPLAIN ", []string{"Seq Scan on ", "->  Sort  (", "\nSort  (", "Bitmap"}
 	}
-	plan := "\n" + explained(t, s, explain+q.String(), q.args)
+	plan := "\n" + explained(t, s, explain+q.String(), q.Args)
 	if name == "followed" && !strings.Contains(plan, "events_payment") {
 		t.Errorf("%s: events are not found by their payment:\n%s", name, plan)
 	}
@@ -176,7 +177,7 @@ func checkPlan(t *testing.T, s *Store, name string, q *query) {
 
 func explained(t *testing.T, s *Store, text string, args []any) string {
 	t.Helper()
-	rows, err := s.db.lists.QueryContext(t.Context(), text, args...)
+	rows, err := s.db.Lists.QueryContext(t.Context(), text, args...)
 	if err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}

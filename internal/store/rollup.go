@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
 )
 
 // Rollups and lookups are filled behind the road: a worker follows the journal of each shard, whose ids rise in commit
@@ -41,7 +42,7 @@ type followedLine struct {
 func (s *Store) FollowJournal(ctx context.Context) error {
 	s.following.Lock() // two of this process would only be in each other's way
 	defer s.following.Unlock()
-	shards, err := s.db.numbers(ctx, "SELECT shard FROM shards WHERE owner = '' OR owner = 'commands' OR shard = $1 ORDER BY shard", s.shard.Load())
+	shards, err := s.db.Numbers(ctx, "SELECT shard FROM shards WHERE owner = '' OR owner = 'commands' OR shard = $1 ORDER BY shard", s.shard.Load())
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func (s *Store) FollowJournal(ctx context.Context) error {
 // followPiece takes in the next lines of a shard, and says whether there are more.
 func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err error) {
 	at := shard * shardSpan
-	err = s.db.lists.QueryRowContext(ctx, "SELECT last_row FROM followed WHERE shard = $1", shard).Scan(&at)
+	err = s.db.Lists.QueryRowContext(ctx, "SELECT last_row FROM followed WHERE shard = $1", shard).Scan(&at)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return false, err
 	}
@@ -81,27 +82,27 @@ func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err er
 	}
 	totals, lookups := s.gather(lines)
 	last := lines[len(lines)-1].id
-	err = s.beside(ctx, func(ctx context.Context, on *session) error {
+	err = s.beside(ctx, func(ctx context.Context, on *sqldb.Conn) error {
 		first, err := s.advance(ctx, on, shard, at, last)
 		if err != nil || !first {
 			return err
 		}
-		if err := addRollups.later(ctx, on, totals, nil); err != nil {
+		if err := addRollups.Later(ctx, on, totals, nil); err != nil {
 			return err
 		}
-		return insertLookups.run(ctx, on, lookups, nil)
+		return insertLookups.Run(ctx, on, lookups, nil)
 	})
 	return len(lines) == followPiece, err
 }
 
 // advance moves a shard's position. false: somebody else has moved it, and with it taken in what is behind.
-func (s *Store) advance(ctx context.Context, on *session, shard, from, to int64) (bool, error) {
+func (s *Store) advance(ctx context.Context, on *sqldb.Conn, shard, from, to int64) (bool, error) {
 	now := s.Now().UnixMicro()
 	const begin = "INSERT INTO followed (shard, last_row, at) VALUES ($1, $2, $3) ON CONFLICT (shard) DO NOTHING"
-	if _, err := on.exec(ctx, begin, shard, shard*shardSpan, now); err != nil {
+	if _, err := on.Exec(ctx, begin, shard, shard*shardSpan, now); err != nil {
 		return false, err
 	}
-	n, err := on.exec(ctx, "UPDATE followed SET last_row = $1, at = $2 WHERE shard = $3 AND last_row = $4", to, now, shard, from)
+	n, err := on.Exec(ctx, "UPDATE followed SET last_row = $1, at = $2 WHERE shard = $3 AND last_row = $4", to, now, shard, from)
 	return n == 1, err
 }
 
@@ -121,12 +122,12 @@ func (s *Store) readFollowed(ctx context.Context, shard, after int64) ([]followe
 	if shard == commandShard {
 		settled = s.Now().Add(-followSettled)
 	}
-	rows, err := s.db.lists.QueryContext(ctx, readFollowed, after, (shard+1)*shardSpan, settled.UnixMicro(), followPiece)
+	rows, err := s.db.Lists.QueryContext(ctx, readFollowed, after, (shard+1)*shardSpan, settled.UnixMicro(), followPiece)
 	if err != nil {
 		return nil, err
 	}
 	var lines []followedLine
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
 		var l followedLine
 		var at, eventAt int64
 		var status payout.Status
@@ -187,11 +188,11 @@ func (k rollupKey) compare(o rollupKey) int {
 
 type rollupDelta struct{ payments, amount int64 }
 
-var addRollups = newBulk("INSERT INTO rollups (project_id, hours, start, method, currency, status, payments, amount) VALUES ",
+var addRollups = sqldb.NewBulk("INSERT INTO rollups (project_id, hours, start, method, currency, status, payments, amount) VALUES ",
 	"(%i, %i, %i, %s, %s, %s, %i, %i)", ` ON CONFLICT (project_id, hours, start, method, currency, status) DO UPDATE
 		SET payments = rollups.payments + excluded.payments, amount = rollups.amount + excluded.amount`)
 
-var insertLookups = newBulk("INSERT INTO lookups (bucket, key, project_id, payment) VALUES ", "(%i, %i, %i, %i)",
+var insertLookups = sqldb.NewBulk("INSERT INTO lookups (bucket, key, project_id, payment) VALUES ", "(%i, %i, %i, %i)",
 	" ON CONFLICT (bucket, key, project_id, payment) DO NOTHING")
 
 // gather adds lines up to rows of rollups and lookups, in the order of their keys: nodes that write the same rows do not
@@ -221,7 +222,7 @@ func (s *Store) gather(lines []followedLine) (totals, lookups []any) {
 	}
 	slices.SortFunc(keys, lookupKey.compare)
 	keys = slices.Compact(keys)
-	lookups = make([]any, 0, len(keys)*insertLookups.columns)
+	lookups = make([]any, 0, len(keys)*insertLookups.Columns)
 	for _, k := range keys {
 		lookups = append(lookups, k.bucket, k.key, k.project, k.payment)
 	}
@@ -274,23 +275,23 @@ func (s *Store) lookupsOf(keys []lookupKey, l *followedLine) []lookupKey {
 
 // beside commits something that has nothing to do with the road. On PostgreSQL it has a connection of its own, so that
 // the writer's next commit does not wait for it; SQLite has one writer. f may run again, from the beginning.
-func (s *Store) beside(ctx context.Context, f func(ctx context.Context, on *session) error) error {
-	if s.db.dialect == &sqliteDialect {
-		return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error { return f(ctx, t.session) }})
+func (s *Store) beside(ctx context.Context, f func(ctx context.Context, on *sqldb.Conn) error) error {
+	if s.db.Dialect == &sqldb.SQLite {
+		return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error { return f(ctx, t.Conn) }})
 	}
-	on, err := newSession(ctx, s.db.dialect, s.db.writes)
+	on, err := sqldb.Connect(ctx, s.db.Dialect, s.db.Writes)
 	if err != nil {
 		return err
 	}
-	defer on.close()
-	if err := on.begin(ctx); err != nil {
+	defer on.Close()
+	if err := on.Begin(ctx); err != nil {
 		return err
 	}
 	if err = f(ctx, on); err == nil {
-		err = on.commit(ctx)
+		err = on.Commit(ctx)
 	}
 	if err != nil {
-		_ = on.rollback(context.WithoutCancel(ctx)) // a connection that is broken has ended it already
+		_ = on.Rollback(context.WithoutCancel(ctx)) // a connection that is broken has ended it already
 	}
 	return err
 }

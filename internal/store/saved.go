@@ -24,13 +24,13 @@ type SavedFilter struct {
 
 // SavedFilters lists a user's saved filters by name.
 func (s *Store) SavedFilters(ctx context.Context, user int64) (out []SavedFilter, err error) {
-	err = s.db.list(ctx, "SELECT name, query FROM saved_filters WHERE user_id = $1 ORDER BY name", func(r *sql.Rows) error {
+	err = s.db.List(ctx, "SELECT name, query FROM saved_filters WHERE user_id = $1 ORDER BY name", func(r *sql.Rows) error {
 		var f SavedFilter
 		err := r.Scan(&f.Name, &f.Query)
 		out = append(out, f)
 		return err
 	}, user)
-	return out, s.db.unavailable(err)
+	return out, s.db.Unavailable(err)
 }
 
 // SaveFilter saves a filter for a user; one of the same name is replaced. ErrTooManyFilters where there is no room.
@@ -39,7 +39,7 @@ func (s *Store) SaveFilter(ctx context.Context, once string, user *staff.User, f
 		const save = `INSERT INTO saved_filters (user_id, name, query, created_at) SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT)
 			WHERE (SELECT COUNT(*) FROM saved_filters WHERE user_id = $5 AND name <> $6) < $7
 			ON CONFLICT (user_id, name) DO UPDATE SET query = excluded.query`
-		n, err := t.exec(ctx, save, user.ID, f.Name, f.Query, t.now.UnixMicro(), user.ID, f.Name, maxSavedFilters)
+		n, err := t.Exec(ctx, save, user.ID, f.Name, f.Query, t.now.UnixMicro(), user.ID, f.Name, maxSavedFilters)
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (s *Store) SaveFilter(ctx context.Context, once string, user *staff.User, f
 // DropFilter deletes a user's saved filter. One that is not there is no error.
 func (s *Store) DropFilter(ctx context.Context, once string, user *staff.User, name string) error {
 	return s.doNamed(ctx, once, func(ctx context.Context, t *tx) error {
-		if _, err := t.exec(ctx, "DELETE FROM saved_filters WHERE user_id = $1 AND name = $2", user.ID, name); err != nil {
+		if _, err := t.Exec(ctx, "DELETE FROM saved_filters WHERE user_id = $1 AND name = $2", user.ID, name); err != nil {
 			return err
 		}
 		return t.audit(ctx, user.Actor(), "filter delete", user.Object(), Detail{}.Text("name", name))
@@ -63,18 +63,18 @@ func (s *Store) DropFilter(ctx context.Context, once string, user *staff.User, n
 // RegisterColumns are the columns that a user has chosen, in their order; none: the default.
 func (s *Store) RegisterColumns(ctx context.Context, user int64) ([]string, error) {
 	var text string
-	err := s.db.lists.QueryRowContext(ctx, "SELECT columns FROM register_columns WHERE user_id = $1", user).Scan(&text)
+	err := s.db.Lists.QueryRowContext(ctx, "SELECT columns FROM register_columns WHERE user_id = $1", user).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && text == "" {
 		return nil, nil
 	}
-	return strings.Split(text, ","), s.db.unavailable(err)
+	return strings.Split(text, ","), s.db.Unavailable(err)
 }
 
 // SaveRegisterColumns keeps the columns that a user has chosen; none: the default again.
 func (s *Store) SaveRegisterColumns(ctx context.Context, once string, user *staff.User, columns []string) error {
 	return s.doNamed(ctx, once, func(ctx context.Context, t *tx) error {
 		const save = "INSERT INTO register_columns (user_id, columns) VALUES ($1, $2) ON CONFLICT (user_id) DO UPDATE SET columns = excluded.columns"
-		if _, err := t.exec(ctx, save, user.ID, strings.Join(columns, ",")); err != nil {
+		if _, err := t.Exec(ctx, save, user.ID, strings.Join(columns, ",")); err != nil {
 			return err
 		}
 		return t.audit(ctx, user.Actor(), "columns save", user.Object(), Detail{}.Text("columns", strings.Join(columns, ",")))

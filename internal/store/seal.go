@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"flashpay/internal/store/sqldb"
 )
 
 // Seal is a seal over the journal lines of one shard that were new when it was made: the root of their Merkle tree,
@@ -128,18 +130,18 @@ func (s *Store) seal(ctx context.Context, shard, last int64) error {
 func (s *Store) insertSeal(ctx context.Context, seal Seal) error {
 	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
 		const insert = "INSERT INTO seals (shard, number, last_row, lines, root, hash, at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (shard, number) DO NOTHING"
-		_, err := t.exec(ctx, insert, seal.Shard, seal.Number, seal.LastRow, seal.Lines, seal.Root[:], seal.Hash[:], seal.At.UnixMicro())
+		_, err := t.Exec(ctx, insert, seal.Shard, seal.Number, seal.LastRow, seal.Lines, seal.Root[:], seal.Hash[:], seal.At.UnixMicro())
 		return err
 	}})
 }
 
 // addLines adds the next lines after from, up to last, and says how many and which was the newest.
 func (s *Store) addLines(ctx context.Context, tree *Merkle, from, last int64) (n, newest int64, err error) {
-	rows, err := s.db.reads.QueryContext(ctx, "SELECT id, hash FROM journal WHERE id > $1 AND id <= $2 ORDER BY id LIMIT 10000", from, last)
+	rows, err := s.db.Reads.QueryContext(ctx, "SELECT id, hash FROM journal WHERE id > $1 AND id <= $2 ORDER BY id LIMIT 10000", from, last)
 	if err != nil {
 		return 0, 0, err
 	}
-	err = eachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
 		var hash sql.RawBytes
 		if err := r.Scan(&newest, &hash); err != nil {
 			return err
@@ -155,7 +157,7 @@ func (s *Store) lastSeal(ctx context.Context, shard int64) (Seal, error) {
 	seal := Seal{Shard: shard}
 	var hash []byte
 	const find = "SELECT number, last_row, hash FROM seals WHERE shard = $1 ORDER BY number DESC LIMIT 1"
-	err := s.db.reads.QueryRowContext(ctx, find, shard).Scan(&seal.Number, &seal.LastRow, &hash)
+	err := s.db.Reads.QueryRowContext(ctx, find, shard).Scan(&seal.Number, &seal.LastRow, &hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return seal, nil
 	}
@@ -174,7 +176,7 @@ func (s *Store) findUnsealed(ctx context.Context) error {
 func (s *Store) newestLine(ctx context.Context, shard int64) (int64, error) {
 	var newest sql.NullInt64
 	const find = "SELECT MAX(id) FROM journal WHERE id >= $1 AND id < $2"
-	if err := s.db.reads.QueryRowContext(ctx, find, shard*shardSpan, (shard+1)*shardSpan).Scan(&newest); err != nil {
+	if err := s.db.Reads.QueryRowContext(ctx, find, shard*shardSpan, (shard+1)*shardSpan).Scan(&newest); err != nil {
 		return 0, fmt.Errorf("store: newest journal line: %w", err)
 	}
 	return newest.Int64, nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flashpay/internal/merchant"
+	"flashpay/internal/store/sqldb"
 )
 
 // UpdateProject stores a project's changed name and settings. ErrMoved where somebody has changed them since p was read.
@@ -36,7 +37,7 @@ func (s *Store) SaveProject(ctx context.Context, p *merchant.Project, by By) err
 			return nil
 		}
 		const update = "UPDATE projects SET name = $1, settings = $2, version = version + 1 WHERE id = $3 AND version = $4"
-		n, err := t.exec(ctx, update, p.Name, string(settings), p.ID, p.Version)
+		n, err := t.Exec(ctx, update, p.Name, string(settings), p.ID, p.Version)
 		if err != nil {
 			return err
 		}
@@ -58,7 +59,7 @@ func (s *Store) SaveProject(ctx context.Context, p *merchant.Project, by By) err
 func (t *tx) projectBefore(ctx context.Context, id int64) (*merchant.Project, error) {
 	p := &merchant.Project{}
 	found := false
-	err := t.query(ctx, "SELECT id, name, settings, version FROM projects WHERE id = $1", func(r *sql.Rows) error {
+	err := t.Query(ctx, "SELECT id, name, settings, version FROM projects WHERE id = $1", func(r *sql.Rows) error {
 		found = true
 		var settings string
 		if err := r.Scan(&p.ID, &p.Name, &settings, &p.Version); err != nil {
@@ -74,7 +75,7 @@ func (t *tx) projectBefore(ctx context.Context, id int64) (*merchant.Project, er
 
 func (t *tx) addVersion(ctx context.Context, projectID, version int64, name, settings, actor string) error {
 	const insert = "INSERT INTO project_versions (project_id, version, name, settings, actor, at) VALUES ($1, $2, $3, $4, $5, $6)"
-	_, err := t.exec(ctx, insert, projectID, version, name, settings, actor, t.now.UnixMicro())
+	_, err := t.Exec(ctx, insert, projectID, version, name, settings, actor, t.now.UnixMicro())
 	return err
 }
 
@@ -93,16 +94,16 @@ func (s *Store) ProjectVersions(ctx context.Context, projectID, below int64, lim
 	const find = `SELECT version, name, settings, actor, at FROM project_versions WHERE project_id = $1 AND version < $2
 		ORDER BY version DESC LIMIT $3`
 	var out []ProjectVersion
-	err := s.db.read(ctx, find, func(r *sql.Rows) error {
+	err := s.db.Read(ctx, find, func(r *sql.Rows) error {
 		v := ProjectVersion{Project: &merchant.Project{ID: projectID}}
 		var settings string
 		var at int64
 		if err := r.Scan(&v.Project.Version, &v.Project.Name, &settings, &v.Actor, &at); err != nil {
 			return err
 		}
-		v.At = fromMicros(at)
+		v.At = sqldb.FromMicros(at)
 		out = append(out, v)
 		return json.Unmarshal([]byte(settings), &v.Project.Settings)
 	}, projectID, below, limit)
-	return out, s.db.unavailable(err)
+	return out, s.db.Unavailable(err)
 }

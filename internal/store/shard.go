@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"flashpay/internal/store/sqldb"
 )
 
 const (
@@ -47,11 +49,11 @@ func (a *allocator) take() int64 {
 func (s *Store) takeShard(ctx context.Context, serve bool) error {
 	if !serve {
 		s.shard.Store(commandShard)
-		if there, err := s.db.numbers(ctx, "SELECT shard FROM shards WHERE shard = $1", int64(commandShard)); err != nil || len(there) > 0 {
+		if there, err := s.db.Numbers(ctx, "SELECT shard FROM shards WHERE shard = $1", int64(commandShard)); err != nil || len(there) > 0 {
 			return err // a command that only reads does not wait for a busy server's writer
 		}
 		const insert = "INSERT INTO shards (shard, owner, lease_until, next_number, next_row) VALUES ($1, 'commands', 0, 1, 1) ON CONFLICT (shard) DO NOTHING"
-		_, err := s.session.exec(ctx, insert, commandShard)
+		_, err := s.conn.Exec(ctx, insert, commandShard)
 		return err
 	}
 	for shard := int64(0); shard <= maxShard; shard++ {
@@ -72,12 +74,12 @@ func (s *Store) takeShard(ctx context.Context, serve bool) error {
 func (s *Store) tryShard(ctx context.Context, shard int64) (bool, error) {
 	now := s.Now()
 	expired := now.UnixMicro()
-	if s.db.dialect == &sqliteDialect {
+	if s.db.Dialect == &sqldb.SQLite {
 		expired = 1<<62 - 1
 	}
 	const take = `INSERT INTO shards (shard, owner, lease_until, next_number, next_row) VALUES ($1, $2, $3, 1, 1)
 		ON CONFLICT (shard) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until WHERE shards.lease_until < $4`
-	n, err := s.session.exec(ctx, take, shard, s.owner, now.Add(shardLease).UnixMicro(), expired)
+	n, err := s.conn.Exec(ctx, take, shard, s.owner, now.Add(shardLease).UnixMicro(), expired)
 	return n == 1, err
 }
 
@@ -96,10 +98,10 @@ func (s *Store) keepShard(ctx context.Context) error {
 // lease has ended. A lease that was renewed too long ago is renewed now; one that is lost is replaced, with new blocks
 // of numbers. PostgreSQL ends a transaction that stands still for longer than what is left of the lease then.
 func (s *Store) ownShard(ctx context.Context) error {
-	if s.db.dialect == &sqliteDialect || s.shard.Load() == commandShard || time.Since(s.renewed) < shardSure {
+	if s.db.Dialect == &sqldb.SQLite || s.shard.Load() == commandShard || time.Since(s.renewed) < shardSure {
 		return nil
 	}
-	n, err := s.session.exec(ctx, renewShard, s.Now().Add(shardLease).UnixMicro(), s.shard.Load(), s.owner)
+	n, err := s.conn.Exec(ctx, renewShard, s.Now().Add(shardLease).UnixMicro(), s.shard.Load(), s.owner)
 	if err != nil {
 		return err
 	}
@@ -118,12 +120,12 @@ func (s *Store) ownShard(ctx context.Context) error {
 // buryDead frees what dead nodes had leased. The owner is emptied so that each death is handled once.
 func (s *Store) buryDead(ctx context.Context, now time.Time) error {
 	const bury = "UPDATE shards SET owner = '' WHERE lease_until < $1 AND owner <> '' AND owner <> 'commands' RETURNING shard"
-	rows, err := s.db.writes.QueryContext(ctx, bury, now.UnixMicro())
+	rows, err := s.db.Writes.QueryContext(ctx, bury, now.UnixMicro())
 	if err != nil {
 		return fmt.Errorf("store: looking for dead nodes: %w", err)
 	}
 	var dead []int64
-	if err := eachRow(rows, func(r *sql.Rows) error {
+	if err := sqldb.EachRow(rows, func(r *sql.Rows) error {
 		var shard int64
 		err := r.Scan(&shard)
 		dead = append(dead, shard)
@@ -148,7 +150,7 @@ func (s *Store) freeLeases(ctx context.Context, shard int64) error {
 	now := s.Now().UnixMicro()
 	for _, table := range []string{"operations", "callbacks", "notifications"} {
 		free := "UPDATE " + table + " SET next_at = $1, lease = NULL WHERE lease = $2 AND next_at IS NOT NULL"
-		if _, err := s.db.writes.ExecContext(ctx, free, now, shard); err != nil {
+		if _, err := s.db.Writes.ExecContext(ctx, free, now, shard); err != nil {
 			return fmt.Errorf("store: freeing the leases of shard %d: %w", shard, err)
 		}
 	}
@@ -162,7 +164,7 @@ func (s *Store) giveShardBack(ctx context.Context) error {
 	}
 	err := s.freeLeases(ctx, shard)
 	const give = "UPDATE shards SET lease_until = 0, owner = '' WHERE shard = $1 AND owner = $2"
-	if _, e := s.db.writes.ExecContext(ctx, give, shard, s.owner); e != nil {
+	if _, e := s.db.Writes.ExecContext(ctx, give, shard, s.owner); e != nil {
 		err = errors.Join(err, fmt.Errorf("store: giving the shard back: %w", e))
 	}
 	return err
@@ -185,7 +187,7 @@ func (s *Store) reserveNumbers(ctx context.Context, numbers, rows int64) error {
 		takeRows = 0
 	}
 	const take = "UPDATE shards SET next_number = next_number + $1, next_row = next_row + $2 WHERE shard = $3 RETURNING next_number, next_row"
-	return s.session.query(ctx, take, func(r *sql.Rows) error {
+	return s.conn.Query(ctx, take, func(r *sql.Rows) error {
 		var number, row int64
 		if err := r.Scan(&number, &row); err != nil {
 			return err

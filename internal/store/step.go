@@ -10,6 +10,7 @@ import (
 
 	"flashpay/internal/ledger"
 	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
 )
 
 // Step is one step of an operation, as its worker saw it. The table of moves decides what it changes; the database
@@ -130,7 +131,7 @@ func (i *stepItem) applyMove(now time.Time) {
 	}
 }
 
-var moveOperationRows = newBulk(moveOperationsHead, moveOperationsRow, moveOperationsTail)
+var moveOperationRows = sqldb.NewBulk(moveOperationsHead, moveOperationsRow, moveOperationsTail)
 
 const (
 	moveOperationsHead = `WITH v (project_id, id, before, stage, status, provider_payment_id, auth_code, code, inquiries, updated_at, next_at) AS (VALUES `
@@ -147,14 +148,14 @@ func (t *tx) moveOperations(ctx context.Context, commands []*command) error {
 	t.steps = stepsInOrder(commands)
 	steps := t.steps
 	byOperation := make(map[int64]*stepItem, len(steps))
-	args := make([]any, 0, len(steps)*moveOperationRows.columns)
+	args := make([]any, 0, len(steps)*moveOperationRows.Columns)
 	for _, c := range steps {
 		o, before := &c.step.after.Operation, &c.step.before.Operation
 		byOperation[o.ID] = c.step
 		args = append(args, o.ProjectID, o.ID, before.Version, string(o.Stage), string(o.Status), o.ProviderPaymentID, o.AuthCode,
 			int64(o.Code), int64(o.Inquiries), o.UpdatedAt.UnixMicro(), optionalMicros(o.NextAt))
 	}
-	return moveOperationRows.later(ctx, t.session, args, func(r row) error {
+	return moveOperationRows.Later(ctx, t.Conn, args, func(r sqldb.Row) error {
 		var id int64
 		if err := r.Scan(&id); err != nil {
 			return err
@@ -180,7 +181,7 @@ func (t *tx) meetMoves(ctx context.Context, _ []*command) (err error) {
 			t.heads++
 		}
 	}
-	return movePayments.later(ctx, t.session, args, func(row) error {
+	return movePayments.Later(ctx, t.Conn, args, func(sqldb.Row) error {
 		t.heads--
 		return nil
 	})
@@ -189,7 +190,7 @@ func (t *tx) meetMoves(ctx context.Context, _ []*command) (err error) {
 // checkHeads fails where an operation is as it was seen and its payment is not: everything of this commit is rolled
 // back, and the one whose step it was fails alone.
 func (t *tx) checkHeads(ctx context.Context, _ []*command) error {
-	if err := t.flush(ctx); err != nil {
+	if err := t.Flush(ctx); err != nil {
 		return err
 	}
 	if t.heads != 0 {
@@ -227,14 +228,14 @@ func (t *tx) whyLost(ctx context.Context, i *stepItem) (lost, err error) {
 		return lost, nil
 	}
 	const find = "SELECT 1 FROM journal WHERE project_id = $1 AND payment = $2 AND seq = $3 AND hash = $4"
-	err = t.query(ctx, find, func(*sql.Rows) error {
+	err = t.Query(ctx, find, func(*sql.Rows) error {
 		lost = nil
 		return nil
 	}, i.line.ProjectID, i.line.Payment, i.line.Seq, i.line.Hash[:])
 	return lost, err
 }
 
-var movePayments = newBulk(
+var movePayments = sqldb.NewBulk(
 	"WITH v (project_id, id, before, status, updated_at, events, head_seq, head_hash) AS (VALUES ",
 	"(CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%s AS TEXT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%b AS {{bytes}}))",
 	`) UPDATE payments SET status = v.status, updated_at = v.updated_at, events = v.events, head_seq = v.head_seq, head_hash = v.head_hash

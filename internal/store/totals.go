@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
 )
 
 // Total is how many payments of one currency and status there are, and their sum.
@@ -69,7 +70,7 @@ func (s *Store) Totals(ctx context.Context, f RegisterFilter, rest []Cursor) (*T
 		err = s.count(ctx, &f, rest, out)
 	}
 	if err != nil {
-		return nil, s.db.unavailable(err)
+		return nil, s.db.Unavailable(err)
 	}
 	return out, nil
 }
@@ -126,28 +127,28 @@ func (s *Store) addRollups(ctx context.Context, f *RegisterFilter, hours, from, 
 }
 
 // rollups is the statement that adds rollups of a length up.
-func (f *RegisterFilter) rollups(projects []int64, hours, from, to int64) *query {
-	q := &query{}
-	q.text("SELECT currency, status, CAST(SUM(payments) AS BIGINT), CAST(SUM(amount) AS BIGINT) FROM rollups WHERE ")
-	q.in("project_id", anyNumbers(projects)).text(" AND hours = ").arg(hours).text(" AND start >= ").arg(from).text(" AND start < ").arg(to)
+func (f *RegisterFilter) rollups(projects []int64, hours, from, to int64) *sqldb.Statement {
+	q := &sqldb.Statement{}
+	q.Text("SELECT currency, status, CAST(SUM(payments) AS BIGINT), CAST(SUM(amount) AS BIGINT) FROM rollups WHERE ")
+	q.In("project_id", sqldb.IntArgs(projects)).Text(" AND hours = ").Arg(hours).Text(" AND start >= ").Arg(from).Text(" AND start < ").Arg(to)
 	for _, l := range []struct {
 		column string
 		values []any
-	}{{"status", anys(f.Statuses)}, {"method", anys(f.Methods)}, {"currency", anys(f.Currencies)}} {
+	}{{"status", sqldb.TextArgs(f.Statuses)}, {"method", sqldb.TextArgs(f.Methods)}, {"currency", sqldb.TextArgs(f.Currencies)}} {
 		if len(l.values) > 0 {
-			q.text(" AND ").in(l.column, l.values)
+			q.Text(" AND ").In(l.column, l.values)
 		}
 	}
-	return q.text(" GROUP BY currency, status HAVING SUM(payments) <> 0")
+	return q.Text(" GROUP BY currency, status HAVING SUM(payments) <> 0")
 }
 
-func (s *Store) totalLines(ctx context.Context, q *query) (lines []Total, err error) {
-	err = s.db.list(ctx, q.String(), func(r *sql.Rows) error {
+func (s *Store) totalLines(ctx context.Context, q *sqldb.Statement) (lines []Total, err error) {
+	err = s.db.List(ctx, q.String(), func(r *sql.Rows) error {
 		var l Total
 		err := r.Scan(&l.Currency, (*string)(&l.Status), &l.Payments, &l.Amount)
 		lines = append(lines, l)
 		return err
-	}, q.args...)
+	}, q.Args...)
 	return lines, err
 }
 
@@ -156,7 +157,7 @@ func (s *Store) countAll(ctx context.Context, f RegisterFilter, from, to int64, 
 	if from >= to {
 		return nil
 	}
-	f.From, f.To = fromMicros(from), fromMicros(to)
+	f.From, f.To = sqldb.FromMicros(from), sqldb.FromMicros(to)
 	var rest []Cursor
 	for {
 		part := &Totals{}
@@ -173,8 +174,8 @@ func (s *Store) countAll(ctx context.Context, f RegisterFilter, from, to int64, 
 // asOf is when rollups were brought up last.
 func (s *Store) asOf(ctx context.Context, out *Totals) error {
 	var at sql.NullInt64
-	err := s.db.lists.QueryRowContext(ctx, "SELECT MAX(at) FROM followed").Scan(&at)
-	out.AsOf = fromMicros(at.Int64)
+	err := s.db.Lists.QueryRowContext(ctx, "SELECT MAX(at) FROM followed").Scan(&at)
+	out.AsOf = sqldb.FromMicros(at.Int64)
 	return err
 }
 
@@ -201,7 +202,7 @@ func (s *Store) count(ctx context.Context, f *RegisterFilter, rest []Cursor, out
 			}
 			page.Place = &rest[i]
 		}
-		w := walk{dialect: s.db.dialect, projects: projects, span: f.span(page), candidates: bounds.counted / len(groups), conditions: f.conditions(s.Now(), s.vault)}
+		w := walk{dialect: s.db.Dialect, projects: projects, span: f.span(page), candidates: bounds.counted / len(groups), conditions: f.conditions(s.Now(), s.vault)}
 		lines, err := s.totalLines(ctx, w.totals())
 		if err != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"slices"
 	"time"
+
+	"flashpay/internal/store/sqldb"
 )
 
 // Try is one count of tries, such as those of an account from a network.
@@ -40,16 +42,16 @@ func (t *Try) delay(failures int) time.Duration {
 func (s *Store) NextTry(ctx context.Context, tries []Try) (next time.Time, err error) {
 	for _, c := range tries {
 		const find = "SELECT next_at FROM sign_in_tries WHERE digest = $1"
-		err := s.db.read(ctx, find, func(r *sql.Rows) error {
+		err := s.db.Read(ctx, find, func(r *sql.Rows) error {
 			var at int64
 			err := r.Scan(&at)
-			if at := fromMicros(at); at.After(next) {
+			if at := sqldb.FromMicros(at); at.After(next) {
 				next = at
 			}
 			return err
 		}, c.Digest[:])
 		if err != nil {
-			return next, s.db.unavailable(err)
+			return next, s.db.Unavailable(err)
 		}
 	}
 	return next, nil
@@ -78,7 +80,7 @@ func (s *Store) TakeTry(ctx context.Context, tries []Try) (next time.Time, err e
 		for i, c := range tries {
 			const update = "UPDATE sign_in_tries SET failures = $1, next_at = $2, at = $3 WHERE digest = $4"
 			n := found[i] + 1
-			if _, err := t.exec(ctx, update, n, t.now.Add(c.delay(n)).UnixMicro(), t.now.UnixMicro(), c.Digest[:]); err != nil {
+			if _, err := t.Exec(ctx, update, n, t.now.Add(c.delay(n)).UnixMicro(), t.now.UnixMicro(), c.Digest[:]); err != nil {
 				return err
 			}
 		}
@@ -90,14 +92,14 @@ func (s *Store) TakeTry(ctx context.Context, tries []Try) (next time.Time, err e
 // lockTry makes and locks the row of a count, and returns its failures that are not forgotten.
 func (t *tx) lockTry(ctx context.Context, c *Try) (failures int, next time.Time, err error) {
 	const insert = "INSERT INTO sign_in_tries (digest, failures, next_at, at) VALUES ($1, 0, 0, $2) ON CONFLICT (digest) DO NOTHING"
-	if _, err := t.exec(ctx, insert, c.Digest[:], t.now.UnixMicro()); err != nil {
+	if _, err := t.Exec(ctx, insert, c.Digest[:], t.now.UnixMicro()); err != nil {
 		return 0, next, err
 	}
 	const find = "SELECT failures, next_at, at FROM sign_in_tries WHERE digest = $1{{for_update}}"
-	err = t.query(ctx, find, func(r *sql.Rows) error {
+	err = t.Query(ctx, find, func(r *sql.Rows) error {
 		var nextAt, at int64
 		err := r.Scan(&failures, &nextAt, &at)
-		if next = fromMicros(nextAt); t.now.Sub(fromMicros(at)) > c.Forget {
+		if next = sqldb.FromMicros(nextAt); t.now.Sub(sqldb.FromMicros(at)) > c.Forget {
 			failures = 0
 		}
 		return err
@@ -110,13 +112,13 @@ func (t *tx) lockTry(ctx context.Context, c *Try) (failures int, next time.Time,
 func (s *Store) GiveBackTry(ctx context.Context, forget, giveBack []Try) error {
 	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
 		for _, c := range forget {
-			if _, err := t.exec(ctx, "DELETE FROM sign_in_tries WHERE digest = $1", c.Digest[:]); err != nil {
+			if _, err := t.Exec(ctx, "DELETE FROM sign_in_tries WHERE digest = $1", c.Digest[:]); err != nil {
 				return err
 			}
 		}
 		for _, c := range giveBack {
 			const update = "UPDATE sign_in_tries SET failures = failures - 1, next_at = 0 WHERE digest = $1 AND failures > 0"
-			if _, err := t.exec(ctx, update, c.Digest[:]); err != nil {
+			if _, err := t.Exec(ctx, update, c.Digest[:]); err != nil {
 				return err
 			}
 		}

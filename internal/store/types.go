@@ -6,14 +6,21 @@ import (
 
 	"flashpay/internal/payout"
 	"flashpay/internal/rule"
+	"flashpay/internal/store/sqldb"
 )
 
 // Errors that callers act upon.
 var (
-	ErrQueueFull = errors.New("store: too many requests are waiting; nothing was stored")
-	ErrOtherData = errors.New("store: this payment id belongs to a payment of other content")
-	ErrMoved     = errors.New("store: somebody else moved it first")
+	ErrQueueFull   = errors.New("store: too many requests are waiting; nothing was stored")
+	ErrUnavailable = sqldb.ErrUnavailable
+	ErrNotFound    = sqldb.ErrNotFound
+	ErrOtherData   = errors.New("store: this payment id belongs to a payment of other content")
+	ErrMoved       = errors.New("store: somebody else moved it first")
 )
+
+// Unavailable says whether an error of this package, also one that is wrapped, means that the database cannot be used now,
+// and not that something is wrong with what was asked for.
+func Unavailable(err error) bool { return sqldb.Unavailable(err) }
 
 // NewPayout is a checked request on its way to become a payment. The caller folds nothing and chooses no ids: the
 // store does, in the commit.

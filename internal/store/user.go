@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"flashpay/internal/staff"
+	"flashpay/internal/store/sqldb"
 	"flashpay/internal/vault"
 )
 
@@ -43,10 +44,10 @@ func scanAccount(scan func(...any) error) (*Account, error) {
 	err := scan(&a.ID, &a.MerchantID, &a.Email, &a.Name, &roles, &added, &withheld, &projects, &all, &a.Language, &a.Zone, &a.Theme,
 		&a.Password, &password, &signedIn, &deactivated, &created, &a.Version)
 	if err != nil {
-		return nil, notFound(err)
+		return nil, sqldb.NotFound(err)
 	}
 	a.AllProjects = all != 0
-	a.PasswordAt, a.SignedInAt, a.Deactivated, a.CreatedAt = fromMicros(password), fromMicros(signedIn), fromMicros(deactivated), fromMicros(created)
+	a.PasswordAt, a.SignedInAt, a.Deactivated, a.CreatedAt = sqldb.FromMicros(password), sqldb.FromMicros(signedIn), sqldb.FromMicros(deactivated), sqldb.FromMicros(created)
 	err = errors.Join(json.Unmarshal([]byte(roles), &a.Roles), json.Unmarshal([]byte(added), &a.Added),
 		json.Unmarshal([]byte(withheld), &a.Withheld), json.Unmarshal([]byte(projects), &a.Projects))
 	if err != nil {
@@ -80,19 +81,19 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (*Account, error)
 func emailKey(email string) string { return vault.Normalise("email", email) }
 
 func (s *Store) account(ctx context.Context, query string, key any) (*Account, error) {
-	a, err := scanAccount(s.db.reads.QueryRowContext(ctx, query, key).Scan)
+	a, err := scanAccount(s.db.Reads.QueryRowContext(ctx, query, key).Scan)
 	if err != nil {
-		return nil, s.db.unavailable(err)
+		return nil, s.db.Unavailable(err)
 	}
 	if a.Factors, err = s.factors(ctx, a.ID); err != nil {
-		return nil, s.db.unavailable(err)
+		return nil, s.db.Unavailable(err)
 	}
 	const left = "SELECT COUNT(*) FROM recovery_codes WHERE user_id = $1 AND used_at = 0"
-	if err := s.db.reads.QueryRowContext(ctx, left, a.ID).Scan(&a.CodesLeft); err != nil {
-		return nil, s.db.unavailable(err)
+	if err := s.db.Reads.QueryRowContext(ctx, left, a.ID).Scan(&a.CodesLeft); err != nil {
+		return nil, s.db.Unavailable(err)
 	}
 	if a.Invitation, err = s.invitationOf(ctx, a.ID); err != nil {
-		return nil, s.db.unavailable(err)
+		return nil, s.db.Unavailable(err)
 	}
 	return a, nil
 }
@@ -118,7 +119,7 @@ func (s *Store) Users(ctx context.Context, f UserFilter) ([]*Account, error) {
 		"FROM users u LEFT JOIN invitations i ON i.user_id = u.id WHERE " + strings.Join(where, " AND ") +
 		fmt.Sprintf(" ORDER BY u.id LIMIT $%d", len(args))
 	var out []*Account
-	err := s.db.read(ctx, query, func(r *sql.Rows) error {
+	err := s.db.Read(ctx, query, func(r *sql.Rows) error {
 		var i Invitation
 		var created, expires int64
 		a, err := scanAccount(func(into ...any) error { return r.Scan(append(into, &i.Kind, &i.By, &created, &expires)...) })
@@ -126,13 +127,13 @@ func (s *Store) Users(ctx context.Context, f UserFilter) ([]*Account, error) {
 			return err
 		}
 		if i.Kind != "" {
-			i.UserID, i.CreatedAt, i.ExpiresAt = a.ID, fromMicros(created), fromMicros(expires)
+			i.UserID, i.CreatedAt, i.ExpiresAt = a.ID, sqldb.FromMicros(created), sqldb.FromMicros(expires)
 			a.Invitation = &i
 		}
 		out = append(out, a)
 		return nil
 	}, args...)
-	return out, s.db.unavailable(err)
+	return out, s.db.Unavailable(err)
 }
 
 // CreateUser makes an account, by its members but for ID, CreatedAt and Version, which are set. Where i is given, its
@@ -175,7 +176,7 @@ func (t *tx) insertUser(ctx context.Context, a *Account) error {
 	}
 	for range 100 {
 		a.ID = 0
-		err := t.query(ctx, insert, func(r *sql.Rows) error { return r.Scan(&a.ID) }, a.MerchantID, a.Email, emailKey(a.Email), a.Name,
+		err := t.Query(ctx, insert, func(r *sql.Rows) error { return r.Scan(&a.ID) }, a.MerchantID, a.Email, emailKey(a.Email), a.Name,
 			list(a.Roles), list(a.Added), list(a.Withheld), list(a.Projects), number(a.AllProjects), a.Language, a.Zone, a.Theme,
 			a.Password, passwordAt, t.now.UnixMicro())
 		if err != nil || a.ID != 0 {
@@ -183,7 +184,7 @@ func (t *tx) insertUser(ctx context.Context, a *Account) error {
 		}
 		taken := false
 		const find = "SELECT id FROM users WHERE email_key = $1"
-		if err := t.query(ctx, find, func(*sql.Rows) error { taken = true; return nil }, emailKey(a.Email)); err != nil {
+		if err := t.Query(ctx, find, func(*sql.Rows) error { taken = true; return nil }, emailKey(a.Email)); err != nil {
 			return err
 		}
 		if taken {
@@ -219,7 +220,7 @@ func userDetail(u *staff.User) Detail {
 // that it has an admin, is decided by one commit at a time.
 func (t *tx) lockUser(ctx context.Context, id int64) (user *Account, side []*Account, err error) {
 	const lock = "SELECT " + userColumns + " FROM users u WHERE u.merchant_id = (SELECT o.merchant_id FROM users o WHERE o.id = $1) ORDER BY u.id{{for_update}}"
-	err = t.query(ctx, lock, func(r *sql.Rows) error {
+	err = t.Query(ctx, lock, func(r *sql.Rows) error {
 		a, err := scanAccount(r.Scan)
 		if err != nil {
 			return err
@@ -254,11 +255,11 @@ func (s *Store) ChangeRights(ctx context.Context, once string, u *staff.User, ac
 		}
 		const update = `UPDATE users SET name = $1, roles = $2, added = $3, withheld = $4, projects = $5, all_projects = $6, version = version + 1
 			WHERE id = $7`
-		_, err = t.exec(ctx, update, u.Name, list(u.Roles), list(u.Added), list(u.Withheld), list(u.Projects), number(u.AllProjects), u.ID)
+		_, err = t.Exec(ctx, update, u.Name, list(u.Roles), list(u.Added), list(u.Withheld), list(u.Projects), number(u.AllProjects), u.ID)
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, "UPDATE user_sessions SET factor_at = 0 WHERE user_id = $1", u.ID); err != nil {
+		if _, err := t.Exec(ctx, "UPDATE user_sessions SET factor_at = 0 WHERE user_id = $1", u.ID); err != nil {
 			return err
 		}
 		detail := Detail{}.Text("before", userDetail(&before.User).String()).Text("after", userDetail(&after).String())
@@ -298,14 +299,14 @@ func (s *Store) SetActive(ctx context.Context, once string, id int64, active, by
 		if !adminLeft(side, &after) && (after.MerchantID == 0 || !byOperator) {
 			return ErrLastAdmin
 		}
-		if _, err := t.exec(ctx, "UPDATE users SET deactivated_at = $1, version = version + 1 WHERE id = $2", at, id); err != nil {
+		if _, err := t.Exec(ctx, "UPDATE users SET deactivated_at = $1, version = version + 1 WHERE id = $2", at, id); err != nil {
 			return err
 		}
 		if !active {
 			if err := t.endSessions(ctx, id, 0); err != nil {
 				return err
 			}
-			if _, err := t.exec(ctx, "DELETE FROM invitations WHERE user_id = $1", id); err != nil {
+			if _, err := t.Exec(ctx, "DELETE FROM invitations WHERE user_id = $1", id); err != nil {
 				return err
 			}
 		}
@@ -321,7 +322,7 @@ func (s *Store) SaveProfile(ctx context.Context, u *staff.User, actor string) er
 			return err
 		}
 		const update = "UPDATE users SET name = $1, language = $2, zone = $3, theme = $4, version = version + 1 WHERE id = $5"
-		if _, err := t.exec(ctx, update, u.Name, u.Language, u.Zone, u.Theme, u.ID); err != nil {
+		if _, err := t.Exec(ctx, update, u.Name, u.Language, u.Zone, u.Theme, u.ID); err != nil {
 			return err
 		}
 		detail := Detail{}.Text("before", profileDetail(&before.User).String()).Text("after", profileDetail(u).String())
@@ -345,7 +346,7 @@ func (s *Store) SetPassword(ctx context.Context, id int64, hash string, keep int
 
 func (t *tx) setPassword(ctx context.Context, id int64, hash string, keep int64) error {
 	const update = "UPDATE users SET password = $1, password_at = $2, version = version + 1 WHERE id = $3 AND deactivated_at = 0"
-	n, err := t.exec(ctx, update, hash, t.now.UnixMicro(), id)
+	n, err := t.Exec(ctx, update, hash, t.now.UnixMicro(), id)
 	if err != nil {
 		return err
 	}
@@ -358,7 +359,7 @@ func (t *tx) setPassword(ctx context.Context, id int64, hash string, keep int64)
 // RehashPassword replaces a hash by one of the same password, made with newer parameters.
 func (s *Store) RehashPassword(ctx context.Context, id int64, old, fresh string) error {
 	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, "UPDATE users SET password = $1 WHERE id = $2 AND password = $3", fresh, id, old)
+		_, err := t.Exec(ctx, "UPDATE users SET password = $1 WHERE id = $2 AND password = $3", fresh, id, old)
 		return err
 	})
 }

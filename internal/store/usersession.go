@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"flashpay/internal/store/sqldb"
 )
 
 // Stage says how far a sign-in has come.
@@ -38,10 +40,10 @@ func scanUserSession(scan func(...any) error, more ...any) (*UserSession, error)
 	var created, expires, seen, factor int64
 	into := []any{&u.ID, &u.UserID, &token, (*string)(&u.Stage), &created, &expires, &seen, &factor, &u.IP, &u.Agent}
 	if err := scan(append(into, more...)...); err != nil {
-		return nil, notFound(err)
+		return nil, sqldb.NotFound(err)
 	}
 	copy(u.Token[:], token)
-	u.CreatedAt, u.ExpiresAt, u.SeenAt, u.FactorAt = fromMicros(created), fromMicros(expires), fromMicros(seen), fromMicros(factor)
+	u.CreatedAt, u.ExpiresAt, u.SeenAt, u.FactorAt = sqldb.FromMicros(created), sqldb.FromMicros(expires), sqldb.FromMicros(seen), sqldb.FromMicros(factor)
 	return u, nil
 }
 
@@ -51,7 +53,7 @@ func (s *Store) UserSession(ctx context.Context, token [32]byte) (*UserSession, 
 	const find = "SELECT " + userColumns + ", " + sessionColumns + " FROM user_sessions s JOIN users u ON u.id = s.user_id WHERE s.token = $1"
 	var session *UserSession
 	var user *Account
-	err := s.db.read(ctx, find, func(r *sql.Rows) (err error) {
+	err := s.db.Read(ctx, find, func(r *sql.Rows) (err error) {
 		user, err = scanAccount(func(head ...any) (err error) {
 			session, err = scanUserSession(func(tail ...any) error { return r.Scan(append(head, tail...)...) })
 			return err
@@ -61,19 +63,19 @@ func (s *Store) UserSession(ctx context.Context, token [32]byte) (*UserSession, 
 	if err == nil && user == nil {
 		err = ErrNotFound
 	}
-	return session, user, s.db.unavailable(err)
+	return session, user, s.db.Unavailable(err)
 }
 
 // UserSessions lists a user's sessions that are signed in and have not expired at a time, newest first.
 func (s *Store) UserSessions(ctx context.Context, userID int64, at time.Time) ([]*UserSession, error) {
 	const find = "SELECT " + sessionColumns + " FROM user_sessions s WHERE s.user_id = $1 AND s.stage = 'full' AND s.expires_at > $2 ORDER BY s.id DESC LIMIT 100"
 	var out []*UserSession
-	err := s.db.read(ctx, find, func(r *sql.Rows) error {
+	err := s.db.Read(ctx, find, func(r *sql.Rows) error {
 		u, err := scanUserSession(r.Scan)
 		out = append(out, u)
 		return err
 	}, userID, at.UnixMicro())
-	return out, s.db.unavailable(err)
+	return out, s.db.Unavailable(err)
 }
 
 // StartSession makes a session, by its members but for ID and CreatedAt, which are set; SeenAt is now.
@@ -85,8 +87,8 @@ func (t *tx) startSession(ctx context.Context, u *UserSession) error {
 	u.ID, u.CreatedAt, u.SeenAt = t.store.rows.take(), t.now, t.now
 	const insert = `INSERT INTO user_sessions (id, user_id, token, stage, created_at, expires_at, seen_at, factor_at, ip, agent)
 		SELECT $1, u.id, $2, $3, $4, $5, $6, $7, $8, $9 FROM users u WHERE u.id = $10 AND u.deactivated_at = 0`
-	n, err := t.exec(ctx, insert, u.ID, u.Token[:], string(u.Stage), u.CreatedAt.UnixMicro(), u.ExpiresAt.UnixMicro(), u.SeenAt.UnixMicro(),
-		micros(u.FactorAt), u.IP, u.Agent, u.UserID)
+	n, err := t.Exec(ctx, insert, u.ID, u.Token[:], string(u.Stage), u.CreatedAt.UnixMicro(), u.ExpiresAt.UnixMicro(), u.SeenAt.UnixMicro(),
+		sqldb.Micros(u.FactorAt), u.IP, u.Agent, u.UserID)
 	if err == nil && n == 0 {
 		err = ErrNotFound
 	}
@@ -100,7 +102,7 @@ func (s *Store) RenewSession(ctx context.Context, old [32]byte, u *UserSession, 
 	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
 		const update = "UPDATE user_sessions SET token = $1, stage = $2, expires_at = $3, seen_at = $4, factor_at = $5 WHERE id = $6 AND token = $7"
 		now := t.now.UnixMicro()
-		n, err := t.exec(ctx, update, u.Token[:], string(u.Stage), u.ExpiresAt.UnixMicro(), now, now, u.ID, old[:])
+		n, err := t.Exec(ctx, update, u.Token[:], string(u.Stage), u.ExpiresAt.UnixMicro(), now, now, u.ID, old[:])
 		if err != nil {
 			return err
 		}
@@ -128,12 +130,12 @@ func (t *tx) signedIn(ctx context.Context, u *UserSession, device *Device, actor
 	if device == nil {
 		return nil
 	}
-	if _, err := t.exec(ctx, "UPDATE users SET signed_in_at = $1 WHERE id = $2", t.now.UnixMicro(), u.UserID); err != nil {
+	if _, err := t.Exec(ctx, "UPDATE users SET signed_in_at = $1 WHERE id = $2", t.now.UnixMicro(), u.UserID); err != nil {
 		return err
 	}
 	const remember = `INSERT INTO user_devices (user_id, token, network, seen_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (user_id, token) DO UPDATE SET network = excluded.network, seen_at = excluded.seen_at`
-	if _, err := t.exec(ctx, remember, u.UserID, device.Token[:], device.Network, t.now.UnixMicro()); err != nil {
+	if _, err := t.Exec(ctx, remember, u.UserID, device.Token[:], device.Network, t.now.UnixMicro()); err != nil {
 		return err
 	}
 	return t.audit(ctx, actor, "sign-in", userObject(u.UserID), Detail{}.Text("ip", u.IP))
@@ -142,7 +144,7 @@ func (t *tx) signedIn(ctx context.Context, u *UserSession, device *Device, actor
 // SeenSession notes that a session is in use. It is worth a commit once a minute, not at each request.
 func (s *Store) SeenSession(ctx context.Context, id int64) error {
 	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, "UPDATE user_sessions SET seen_at = $1 WHERE id = $2", t.now.UnixMicro(), id)
+		_, err := t.Exec(ctx, "UPDATE user_sessions SET seen_at = $1 WHERE id = $2", t.now.UnixMicro(), id)
 		return err
 	}})
 }
@@ -150,7 +152,7 @@ func (s *Store) SeenSession(ctx context.Context, id int64) error {
 // EndSession ends one session of a user. One that has ended already is no error.
 func (s *Store) EndSession(ctx context.Context, userID, id int64, actor string) error {
 	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
-		n, err := t.exec(ctx, "DELETE FROM user_sessions WHERE user_id = $1 AND id = $2", userID, id)
+		n, err := t.Exec(ctx, "DELETE FROM user_sessions WHERE user_id = $1 AND id = $2", userID, id)
 		if err != nil || n == 0 {
 			return err
 		}
@@ -169,7 +171,7 @@ func (s *Store) EndSessions(ctx context.Context, userID, keep int64, actor strin
 }
 
 func (t *tx) endSessions(ctx context.Context, userID, keep int64) error {
-	_, err := t.exec(ctx, "DELETE FROM user_sessions WHERE user_id = $1 AND id <> $2", userID, keep)
+	_, err := t.Exec(ctx, "DELETE FROM user_sessions WHERE user_id = $1 AND id <> $2", userID, keep)
 	return err
 }
 
@@ -187,7 +189,7 @@ func (s *Store) KnownDevice(ctx context.Context, userID int64, d Device) (device
 	const find = `SELECT COALESCE(SUM(CASE WHEN token = $1 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN network = $2 THEN 1 ELSE 0 END), 0)
 		FROM user_devices WHERE user_id = $3 AND seen_at > $4`
 	var devices, networks int64
-	err = s.db.read(ctx, find, func(r *sql.Rows) error { return r.Scan(&devices, &networks) },
+	err = s.db.Read(ctx, find, func(r *sql.Rows) error { return r.Scan(&devices, &networks) },
 		d.Token[:], d.Network, userID, s.Now().Add(-deviceLife).UnixMicro())
-	return devices > 0, networks > 0, s.db.unavailable(err)
+	return devices > 0, networks > 0, s.db.Unavailable(err)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
 	"flashpay/signature"
 )
 
@@ -25,11 +26,11 @@ func scanPayment(scan func(...any) error) (payout.Payment, error) {
 		&p.Amount, &p.Currency, &p.Description, &p.AccountMask, &p.CustomerID, &p.Interface, &options, &created, &updated, &p.Events,
 		&p.Head.Seq, &head)
 	if err != nil {
-		return p, notFound(err)
+		return p, sqldb.NotFound(err)
 	}
 	copy(p.ContentHash[:], content)
 	copy(p.Head.Hash[:], head)
-	p.CreatedAt, p.UpdatedAt = fromMicros(created), fromMicros(updated)
+	p.CreatedAt, p.UpdatedAt = sqldb.FromMicros(created), sqldb.FromMicros(updated)
 	if err := json.Unmarshal([]byte(options), &p.Options); err != nil {
 		return p, fmt.Errorf("store: options of payment %d: %w", p.ID, err)
 	}
@@ -49,17 +50,17 @@ func scanOperation(scan func(...any) error) (payout.Operation, error) {
 		&o.ProviderPaymentID, &o.AuthCode, &o.Amount, &o.Currency, &o.Code, &o.Submits, &o.Inquiries, &created, &updated, &deadline,
 		&threshold, &next, &o.Version)
 	if err != nil {
-		return o, notFound(err)
+		return o, sqldb.NotFound(err)
 	}
-	o.CreatedAt, o.UpdatedAt, o.SubmitDeadline = fromMicros(created), fromMicros(updated), fromMicros(deadline)
-	o.ThresholdAt, o.NextAt = fromMicros(threshold), fromMicros(next.Int64)
+	o.CreatedAt, o.UpdatedAt, o.SubmitDeadline = sqldb.FromMicros(created), sqldb.FromMicros(updated), sqldb.FromMicros(deadline)
+	o.ThresholdAt, o.NextAt = sqldb.FromMicros(threshold), sqldb.FromMicros(next.Int64)
 	return o, nil
 }
 
 // PaymentView finds a payment of a project by the merchant's payment id, in any case. ErrNotFound where there is none.
 func (s *Store) PaymentView(ctx context.Context, projectID int64, paymentID string) (*View, error) {
 	const find = "SELECT " + paymentColumns + " FROM payments p WHERE p.project_id = $1 AND p.payment_key = $2"
-	return s.view(ctx, s.db.reads.QueryRowContext(ctx, find, projectID, payout.Fold(paymentID)))
+	return s.view(ctx, s.db.Reads.QueryRowContext(ctx, find, projectID, payout.Fold(paymentID)))
 }
 
 // PaymentViewByRequest finds the payment that a request made, by the request's id. ErrNotFound where it made none.
@@ -84,29 +85,29 @@ func (s *Store) PaymentViewByRequest(ctx context.Context, projectID int64, reque
 
 func (s *Store) viewByID(ctx context.Context, projectID, id int64) (*View, error) {
 	const find = "SELECT " + paymentColumns + " FROM payments p WHERE p.project_id = $1 AND p.id = $2"
-	return s.view(ctx, s.db.reads.QueryRowContext(ctx, find, projectID, id))
+	return s.view(ctx, s.db.Reads.QueryRowContext(ctx, find, projectID, id))
 }
 
 func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {
 	p, err := scanPayment(row.Scan)
 	if err != nil {
-		return nil, s.db.unavailable(err)
+		return nil, s.db.Unavailable(err)
 	}
 	v := &View{Payment: p}
 	const first = "SELECT " + operationColumns + " FROM operations WHERE project_id = $1 AND id = $2"
 	const later = "SELECT " + operationColumns + " FROM operations WHERE project_id = $1 AND payment = $2 AND number > 1 ORDER BY number"
 	for _, query := range []string{first, later} {
-		rows, err := s.db.reads.QueryContext(ctx, query, p.ProjectID, p.ID)
+		rows, err := s.db.Reads.QueryContext(ctx, query, p.ProjectID, p.ID)
 		if err != nil {
-			return nil, s.db.unavailable(fmt.Errorf("store: operations: %w", err))
+			return nil, s.db.Unavailable(fmt.Errorf("store: operations: %w", err))
 		}
-		err = eachRow(rows, func(r *sql.Rows) error {
+		err = sqldb.EachRow(rows, func(r *sql.Rows) error {
 			o, err := scanOperation(r.Scan)
 			v.Operations = append(v.Operations, o)
 			return err
 		})
 		if err != nil {
-			return nil, s.db.unavailable(fmt.Errorf("store: operations: %w", err))
+			return nil, s.db.Unavailable(fmt.Errorf("store: operations: %w", err))
 		}
 	}
 	return v, nil
@@ -131,13 +132,13 @@ func (s *Store) Reload(ctx context.Context, projectID, operationID int64) (*Work
 
 func (s *Store) findWork(ctx context.Context, query string, args ...any) (*Work, error) {
 	var found []payout.Operation
-	err := s.db.read(ctx, query, func(r *sql.Rows) error {
+	err := s.db.Read(ctx, query, func(r *sql.Rows) error {
 		o, err := scanOperation(r.Scan)
 		found = append(found, o)
 		return err
 	}, args...)
 	if err != nil {
-		return nil, s.db.unavailable(err)
+		return nil, s.db.Unavailable(err)
 	}
 	if len(found) == 0 {
 		return nil, ErrNotFound

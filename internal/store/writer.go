@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flashpay/internal/batch"
+	"flashpay/internal/store/sqldb"
 )
 
 // command is one item of a commit: exactly one of its members is set.
@@ -25,7 +26,7 @@ type command struct {
 
 // tx is one transaction under way, and what its commands have gathered so far.
 type tx struct {
-	*session
+	*sqldb.Conn
 	store *Store
 	now   time.Time
 	funds fundsBook
@@ -85,8 +86,8 @@ func (s *Store) commitAll(ctx context.Context, commands []*command) {
 			}
 			return
 		}
-		what := classify(err)
-		if what == faultItem {
+		what := sqldb.Classify(err)
+		if what == sqldb.FaultItem {
 			s.commitApart(ctx, commands, err)
 			return
 		}
@@ -98,7 +99,7 @@ func (s *Store) commitAll(ctx context.Context, commands []*command) {
 			}
 			return
 		}
-		if what == faultLost {
+		if what == sqldb.FaultLost {
 			s.logger.Warn("store: the outcome of a commit is not known; it runs again", "items", len(commands), "err", err)
 			s.reconnect(ctx)
 		}
@@ -119,20 +120,20 @@ func (s *Store) commitApart(ctx context.Context, commands []*command, err error)
 
 // reconnect replaces the writer's connection, and the readers' with it; the next try finds out whether that helped.
 func (s *Store) reconnect(ctx context.Context) {
-	s.lost.Add(1)
-	s.session.close()
+	s.db.DropConnections()
+	s.conn.Close()
 	ctx, cancel := context.WithTimeout(ctx, lockPatience)
 	defer cancel()
-	fresh, err := newSession(ctx, s.db.dialect, s.db.writes)
+	fresh, err := sqldb.Connect(ctx, s.db.Dialect, s.db.Writes)
 	if err != nil {
 		s.logger.Error("store: reconnecting failed", "err", err)
 		return
 	}
-	s.session = fresh
+	s.conn = fresh
 }
 
 func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*CallbackJob, err error) {
-	if s.db.dialect == &sqliteDialect {
+	if s.db.Dialect == &sqldb.SQLite {
 		ctx = context.WithoutCancel(ctx) // it waits for its lock only, and a context that can end costs a goroutine a statement
 	} else {
 		var cancel context.CancelFunc
@@ -145,12 +146,12 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 	if err := s.reserveNumbers(ctx, int64(len(commands)), int64(8*len(commands)+64)); err != nil {
 		return nil, err
 	}
-	if err := s.session.begin(ctx); err != nil {
+	if err := s.conn.Begin(ctx); err != nil {
 		return nil, fmt.Errorf("store: begin: %w", err)
 	}
 	t := &tx{
-		session: s.session, store: s, now: s.Now(),
-		lines: make([]any, 0, len(commands)*insertLines.columns), moved: make([]any, 0, len(commands)*insertTransfers.columns),
+		Conn: s.conn, store: s, now: s.Now(),
+		lines: make([]any, 0, len(commands)*insertLines.Columns), moved: make([]any, 0, len(commands)*insertTransfers.Columns),
 	}
 	err = t.runSafely(ctx, commands)
 	if err == nil {
@@ -159,7 +160,7 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 	if err != nil {
 		s.heard.forget()
 		s.releaseJobs(t.jobs)
-		if classify(err) != faultLost { // else the connection is replaced
+		if sqldb.Classify(err) != sqldb.FaultLost { // else the connection is replaced
 			s.undo(context.WithoutCancel(ctx))
 		}
 		return nil, err
@@ -177,7 +178,7 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 
 // commitNow commits. Tests lose its answer.
 func (s *Store) commitNow(ctx context.Context) error {
-	err := s.session.commit(ctx)
+	err := s.conn.Commit(ctx)
 	if answer := s.committed.Load(); err == nil && answer != nil {
 		err = (*answer)()
 	}
@@ -189,7 +190,7 @@ func (s *Store) commitNow(ctx context.Context) error {
 
 // undo rolls a transaction back that cannot be committed.
 func (s *Store) undo(ctx context.Context) {
-	if err := s.session.rollback(ctx); err != nil {
+	if err := s.conn.Rollback(ctx); err != nil {
 		s.reconnect(ctx)
 	}
 }
@@ -214,7 +215,7 @@ func (s *Store) releaseJobs(jobs []*CallbackJob) {
 }
 
 // run writes all commands, in the lock order of the house: new payments, operations, balances, heads of payments, counters.
-// What waits in the session goes out where an answer is needed: PostgreSQL is asked three times at most where nothing is
+// What waits in the connection goes out where an answer is needed: PostgreSQL is asked three times at most where nothing is
 // out of the ordinary, and twice where there are new payments only.
 func (t *tx) run(ctx context.Context, commands []*command) error {
 	for _, c := range commands {
@@ -249,7 +250,7 @@ func (t *tx) doneBefore(ctx context.Context, once string) (bool, error) {
 	if once == "" {
 		return false, nil
 	}
-	n, err := t.exec(ctx, "INSERT INTO commands_done (name, at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", once, t.now.UnixMicro())
+	n, err := t.Exec(ctx, "INSERT INTO commands_done (name, at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", once, t.now.UnixMicro())
 	return n == 0, err
 }
 

@@ -1,4 +1,4 @@
-package store
+package sqldb
 
 import (
 	"fmt"
@@ -7,18 +7,19 @@ import (
 	"strings"
 )
 
-// dialect is everything in which the two engines differ.
-type dialect struct {
-	name     string
+// Dialect is everything in which the two engines differ.
+type Dialect struct {
+	Name     string
 	driver   string
 	words    map[string]string // what {{word}} in a statement becomes
-	position func(n int) string
+	Position func(n int) string
 	settings string // statements that set up the writer's connection
-	byKey    string // statements that set up a connection that finds rows by key and index only
+	ByKey    string // statements that set up a connection that finds rows by key and index only
 }
 
-var sqliteDialect = dialect{
-	name:   "sqlite",
+// SQLite is the embedded engine: one file, one writer.
+var SQLite = Dialect{
+	Name:   "sqlite",
 	driver: "sqlite",
 	words: map[string]string{
 		"bytes":       "BLOB",
@@ -28,11 +29,12 @@ var sqliteDialect = dialect{
 		"skip_locked": "",
 		"begin":       "BEGIN IMMEDIATE",
 	},
-	position: func(int) string { return "?" },
+	Position: func(int) string { return "?" },
 }
 
-var postgresDialect = dialect{
-	name:   "postgres",
+// Postgres is the engine that several nodes share.
+var Postgres = Dialect{
+	Name:   "postgres",
 	driver: "pgx",
 	words: map[string]string{
 		"bytes":       "BYTEA",
@@ -42,49 +44,49 @@ var postgresDialect = dialect{
 		"skip_locked": " FOR UPDATE SKIP LOCKED",
 		"begin":       "BEGIN",
 	},
-	position: func(n int) string { return "$" + strconv.Itoa(n) },
+	Position: func(n int) string { return "$" + strconv.Itoa(n) },
 	// A transaction of a node that stands still must not outlive the node's lease on its shard. Long lists of values are
 	// planned once for all, not at each execution. Every statement of the writer finds its rows by a key: a plan that was
 	// made while a table was small must not read the whole of it later.
 	settings: `SET idle_in_transaction_session_timeout = '4s'; SET plan_cache_mode = force_generic_plan;
 		SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off`,
 	// However small or new the tables are: PostgreSQL's planner would else read, or sort, the whole of a table now and then.
-	byKey: `SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+	ByKey: `SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
 		SET enable_sort = off; SET jit = off; SET max_parallel_workers_per_gather = 0; SET plan_cache_mode = force_generic_plan;
 		SET default_transaction_read_only = on`,
 }
 
 var wordPattern = regexp.MustCompile(`\{\{(primary_key )?([^}]*)\}\}`)
 
-// sql fills in the words of a statement.
-func (d *dialect) sql(text string) string {
+// SQL fills in the words of a statement.
+func (d *Dialect) SQL(text string) string {
 	return wordPattern.ReplaceAllStringFunc(text, func(m string) string {
 		parts := wordPattern.FindStringSubmatch(m)
 		if parts[1] != "" { // SQLite has it in {{id}}
-			if d.name == "sqlite" {
+			if d.Name == "sqlite" {
 				return ""
 			}
 			return ", PRIMARY KEY (" + parts[2] + ")"
 		}
 		word, ok := d.words[parts[2]]
 		if !ok {
-			panic("store: no word " + m + " in dialect " + d.name)
+			panic("store: no word " + m + " in dialect " + d.Name)
 		}
 		return word
 	})
 }
 
-// parseURL splits sqlite:PATH and postgres://… into the dialect and what its driver opens.
-func parseURL(text string) (d *dialect, address string, err error) {
+// ParseURL splits sqlite:PATH and postgres://… into the dialect and what its driver opens.
+func ParseURL(text string) (d *Dialect, address string, err error) {
 	switch {
 	case strings.HasPrefix(text, "sqlite:"):
 		path := strings.TrimPrefix(text, "sqlite:")
 		if path == "" || strings.ContainsAny(path, "?#") || strings.HasPrefix(path, ":memory:") {
 			return nil, "", fmt.Errorf("store: database %q: want sqlite: and the path of a file, such as sqlite:flashpay.db", text)
 		}
-		return &sqliteDialect, path, nil
+		return &SQLite, path, nil
 	case strings.HasPrefix(text, "postgres://"), strings.HasPrefix(text, "postgresql://"):
-		return &postgresDialect, text, nil
+		return &Postgres, text, nil
 	}
 	return nil, "", fmt.Errorf("store: database %q: want sqlite:PATH or postgres://user:password@host/database", text)
 }

@@ -1,4 +1,4 @@
-package store
+package sqldb
 
 import (
 	"encoding/binary"
@@ -17,7 +17,7 @@ var arrayTypes = map[byte]struct {
 }{'i': {"BIGINT", pgtype.Int8OID}, 's': {"TEXT", pgtype.TextOID}, 'b': {"BYTEA", pgtype.ByteaOID}}
 
 // overArrays makes the text that takes arrays: rows come from UNNEST where they were listed.
-func (b *bulk) overArrays() {
+func (b *Bulk) overArrays() {
 	var arrays, columns []string
 	row := parameter.ReplaceAllStringFunc(b.row, func(p string) string {
 		b.types = append(b.types, p[1])
@@ -29,29 +29,29 @@ func (b *bulk) overArrays() {
 	row = strings.TrimSuffix(strings.TrimPrefix(row, "("), ")")
 	text := strings.TrimSuffix(b.head, "VALUES ") + "SELECT " + row +
 		" FROM UNNEST(" + strings.Join(arrays, ", ") + ") AS a (" + strings.Join(columns, ", ") + ")" + b.tail
-	b.arrays = postgresDialect.sql(text)
+	b.Arrays = Postgres.SQL(text)
 }
 
 // queue hands the statement over all rows of args to the next round trip.
-func (b *bulk) queue(s *session, args []any, scan func(row) error) error {
+func (b *Bulk) queue(s *Conn, args []any, scan func(Row) error) error {
 	if err := b.whole(args); err != nil || len(args) == 0 {
 		return err
 	}
-	params := make([][]byte, b.columns)
+	params := make([][]byte, b.Columns)
 	for c := range params {
 		var err error
-		if params[c], err = appendArray(nil, b.types[c], args, c, b.columns); err != nil {
-			return fmt.Errorf("store: %s: column %d: %w", firstWords(b.head), c+1, err)
+		if params[c], err = appendArray(nil, b.types[c], args, c, b.Columns); err != nil {
+			return fmt.Errorf("store: %s: column %d: %w", FirstWords(b.head), c+1, err)
 		}
 	}
-	s.queued = append(s.queued, queuedStatement{text: b.arrays, params: params, scan: scan})
+	s.Queued = append(s.Queued, queuedStatement{text: b.Arrays, params: params, scan: scan})
 	return nil
 }
 
 // whole fails where values are missing or left over.
-func (b *bulk) whole(args []any) error {
-	if len(args)%b.columns != 0 {
-		return fmt.Errorf("store: %s: %d values do not fill rows of %d", firstWords(b.head), len(args), b.columns)
+func (b *Bulk) whole(args []any) error {
+	if len(args)%b.Columns != 0 {
+		return fmt.Errorf("store: %s: %d values do not fill rows of %d", FirstWords(b.head), len(args), b.Columns)
 	}
 	return nil
 }

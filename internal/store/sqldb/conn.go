@@ -1,4 +1,4 @@
-package store
+package sqldb
 
 import (
 	"cmp"
@@ -16,25 +16,26 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// session is one connection with its prepared statements. It belongs to one goroutine.
-type session struct {
-	dialect    *dialect
+// Conn is one connection with its prepared statements. It belongs to one goroutine.
+type Conn struct {
+	Dialect    *Dialect
 	conn       *sql.Conn
 	statements map[string]*sql.Stmt
-	queued     []queuedStatement // what PostgreSQL gets with the next round trip
+	Queued     []queuedStatement // what PostgreSQL gets with the next round trip
 }
 
 // queuedStatement is a statement that waits for the next round trip.
 type queuedStatement struct {
 	text   string
 	params [][]byte        // in PostgreSQL's binary form
-	scan   func(row) error // nil: no rows are wanted
+	scan   func(Row) error // nil: no rows are wanted
 }
 
-// row is a row that comes back: *sql.Rows and pgx.Rows are.
-type row interface{ Scan(into ...any) error }
+// Row is a row that comes back: *sql.Rows and pgx.Rows are.
+type Row interface{ Scan(into ...any) error }
 
-func newSession(ctx context.Context, d *dialect, db *sql.DB) (*session, error) {
+// Connect takes a connection out of a pool, for as long as the Conn lives, and sets it up for writing.
+func Connect(ctx context.Context, d *Dialect, db *sql.DB) (*Conn, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("store: opening a connection: %w", err)
@@ -44,66 +45,66 @@ func newSession(ctx context.Context, d *dialect, db *sql.DB) (*session, error) {
 			return nil, errors.Join(fmt.Errorf("store: setting up a connection: %w", err), conn.Close())
 		}
 	}
-	return &session{dialect: d, conn: conn, statements: make(map[string]*sql.Stmt)}, nil
+	return &Conn{Dialect: d, conn: conn, statements: make(map[string]*sql.Stmt)}, nil
 }
 
-// close ends the session and its connection, whatever state it is in: a pool must not hand it out again. Where no other
+// Close ends the session and its connection, whatever state it is in: a pool must not hand it out again. Where no other
 // session takes its place, its next statement fails as on a connection that broke.
-func (s *session) close() {
+func (s *Conn) Close() {
 	for _, stmt := range s.statements {
 		_ = stmt.Close()
 	}
 	clear(s.statements)
-	s.queued = nil
+	s.Queued = nil
 	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn }) // the pool closes it
 	_ = s.conn.Close()
 }
 
-// begin begins a transaction: on PostgreSQL with the first round trip.
-func (s *session) begin(ctx context.Context) error {
-	s.queued = nil
-	return s.plain(ctx, s.dialect.words["begin"])
+// Begin begins a transaction: on PostgreSQL with the first round trip.
+func (s *Conn) Begin(ctx context.Context) error {
+	s.Queued = nil
+	return s.plain(ctx, s.Dialect.words["begin"])
 }
 
-// commit ends a transaction, with the last round trip of it.
-func (s *session) commit(ctx context.Context) error {
+// Commit ends a transaction, with the last round trip of it.
+func (s *Conn) Commit(ctx context.Context) error {
 	if err := s.plain(ctx, "COMMIT"); err != nil {
 		return err
 	}
-	return s.flush(ctx)
+	return s.Flush(ctx)
 }
 
-// rollback ends a transaction, and drops what waits.
-func (s *session) rollback(ctx context.Context) error {
-	s.queued = nil
+// Rollback ends a transaction, and drops what waits.
+func (s *Conn) Rollback(ctx context.Context) error {
+	s.Queued = nil
 	_, err := s.conn.ExecContext(ctx, "ROLLBACK")
 	return err
 }
 
 // plain runs a statement without parameters: PostgreSQL gets it with the next round trip, SQLite, which is here, at once.
-func (s *session) plain(ctx context.Context, text string) error {
-	if s.dialect == &postgresDialect {
-		s.queued = append(s.queued, queuedStatement{text: text})
+func (s *Conn) plain(ctx context.Context, text string) error {
+	if s.Dialect == &Postgres {
+		s.Queued = append(s.Queued, queuedStatement{text: text})
 		return nil
 	}
 	_, err := s.conn.ExecContext(ctx, text)
 	return err
 }
 
-// flush sends what waits, all at once, and reads all answers.
-func (s *session) flush(ctx context.Context) error {
-	if len(s.queued) == 0 {
+// Flush sends what waits, all at once, and reads all answers.
+func (s *Conn) Flush(ctx context.Context) error {
+	if len(s.Queued) == 0 {
 		return nil
 	}
-	queued := s.queued
-	s.queued = nil
+	queued := s.Queued
+	s.Queued = nil
 	return s.conn.Raw(func(raw any) error {
 		conn := raw.(*stdlib.Conn).Conn()
 		batch := new(pgconn.Batch)
 		for _, q := range queued {
 			statement, err := conn.Prepare(ctx, q.text, q.text) // the connection does so once
 			if err != nil {
-				return fmt.Errorf("store: preparing %q: %w", firstWords(q.text), err)
+				return fmt.Errorf("store: preparing %q: %w", FirstWords(q.text), err)
 			}
 			batch.ExecStatement(statement, q.params, binaryFormat, binaryFormat)
 		}
@@ -136,27 +137,27 @@ func (q *queuedStatement) read(types *pgtype.Map, answers *pgconn.MultiResultRea
 		err = errors.Join(err, rows.Err())
 	}
 	if err != nil {
-		return fmt.Errorf("store: %s: %w", firstWords(q.text), err)
+		return fmt.Errorf("store: %s: %w", FirstWords(q.text), err)
 	}
 	return nil
 }
 
 // prepared returns the statement for text, whose {{words}} are filled in, prepared once.
-func (s *session) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
+func (s *Conn) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 	if stmt, ok := s.statements[text]; ok {
 		return stmt, nil
 	}
-	stmt, err := s.conn.PrepareContext(ctx, s.dialect.sql(text))
+	stmt, err := s.conn.PrepareContext(ctx, s.Dialect.SQL(text))
 	if err != nil {
-		return nil, fmt.Errorf("store: preparing %q: %w", firstWords(text), err)
+		return nil, fmt.Errorf("store: preparing %q: %w", FirstWords(text), err)
 	}
 	s.statements[text] = stmt
 	return stmt, nil
 }
 
-// exec runs a statement that returns no rows and says how many it changed.
-func (s *session) exec(ctx context.Context, text string, args ...any) (int64, error) {
-	if err := s.flush(ctx); err != nil {
+// Exec runs a statement that returns no rows and says how many it changed.
+func (s *Conn) Exec(ctx context.Context, text string, args ...any) (int64, error) {
+	if err := s.Flush(ctx); err != nil {
 		return 0, err
 	}
 	stmt, err := s.prepared(ctx, text)
@@ -165,14 +166,14 @@ func (s *session) exec(ctx context.Context, text string, args ...any) (int64, er
 	}
 	result, err := stmt.ExecContext(ctx, args...)
 	if err != nil {
-		return 0, fmt.Errorf("store: %s: %w", firstWords(text), err)
+		return 0, fmt.Errorf("store: %s: %w", FirstWords(text), err)
 	}
 	return result.RowsAffected()
 }
 
-// query runs a statement and calls scan for each row.
-func (s *session) query(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
-	if err := s.flush(ctx); err != nil {
+// Query runs a statement and calls scan for each row.
+func (s *Conn) Query(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
+	if err := s.Flush(ctx); err != nil {
 		return err
 	}
 	stmt, err := s.prepared(ctx, text)
@@ -181,16 +182,16 @@ func (s *session) query(ctx context.Context, text string, scan func(*sql.Rows) e
 	}
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
-		return fmt.Errorf("store: %s: %w", firstWords(text), err)
+		return fmt.Errorf("store: %s: %w", FirstWords(text), err)
 	}
-	if err := eachRow(rows, scan); err != nil {
-		return fmt.Errorf("store: %s: %w", firstWords(text), err)
+	if err := EachRow(rows, scan); err != nil {
+		return fmt.Errorf("store: %s: %w", FirstWords(text), err)
 	}
 	return nil
 }
 
-// eachRow calls scan for each row and closes them.
-func eachRow(rows *sql.Rows, scan func(*sql.Rows) error) error {
+// EachRow calls scan for each row and closes them.
+func EachRow(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			return errors.Join(err, rows.Close())
@@ -199,7 +200,8 @@ func eachRow(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	return errors.Join(rows.Err(), rows.Close())
 }
 
-func firstWords(text string) string {
+// FirstWords says which statement an error is about.
+func FirstWords(text string) string {
 	words := strings.Fields(text)
 	return strings.Join(words[:min(6, len(words))], " ")
 }

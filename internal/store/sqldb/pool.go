@@ -1,4 +1,4 @@
-package store
+package sqldb
 
 import (
 	"context"
@@ -11,11 +11,11 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// openPool opens a pool of connections; settings are the statements that set up each of them. On PostgreSQL none leads to
+// OpenPool opens a pool of connections; settings are the statements that set up each of them. On PostgreSQL none leads to
 // a standby: what stands there may be old. Connections that were made before the database was lost are not used again.
-func (s *Store) openPool(address, settings string) (*sql.DB, error) {
-	if s.db.dialect == &sqliteDialect {
-		return sql.Open(s.db.dialect.driver, address)
+func (db *DB) OpenPool(address, settings string) (*sql.DB, error) {
+	if db.Dialect == &SQLite {
+		return sql.Open(db.Dialect.driver, address)
 	}
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
@@ -23,7 +23,7 @@ func (s *Store) openPool(address, settings string) (*sql.DB, error) {
 	}
 	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
 	return stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(func(_ context.Context, c *pgx.ConnConfig) error {
-		lost := s.lost.Load() // before the connection is made: a loss meanwhile counts against it
+		lost := db.lost.Load() // before the connection is made: a loss meanwhile counts against it
 		c.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
 			conn.CustomData()[madeAfter] = lost
 			if settings == "" {
@@ -36,7 +36,7 @@ func (s *Store) openPool(address, settings string) (*sql.DB, error) {
 		}
 		return nil
 	}), stdlib.OptionResetSession(func(_ context.Context, c *pgx.Conn) error {
-		if c.PgConn().CustomData()[madeAfter] != s.lost.Load() {
+		if c.PgConn().CustomData()[madeAfter] != db.lost.Load() {
 			return driver.ErrBadConn
 		}
 		return nil
