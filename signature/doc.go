@@ -30,7 +30,8 @@
 // leaves open:
 //
 //   - the type of a scalar: 1, "1" and true; 0, "0" and false; null and "";
-//   - the way a number is written: 1, 1.0 and 1e0;
+//   - the way a number is written, 1, 1.0 and 1e0, where it was signed in plain
+//     decimal;
 //   - an array and an object whose names are the indexes; empty arrays and
 //     objects, which may be present or not;
 //   - members named "signature" and "frame_mode";
@@ -40,9 +41,11 @@
 //
 // # Orders
 //
-// The official SDKs sort in four ways, see [Order]. They give one string for
-// every ordinary request and callback. This package signs in [Natural] order
-// and verifies all four.
+// The official SDKs sort in four ways, and a merchant's own client in a fifth,
+// see [Order]. They give one string for every ordinary request and callback.
+// SDKs also differ in how they write a number with a decimal point, see
+// [AsWritten]. This package signs in [Natural] order, with numbers in plain
+// decimal, and verifies all.
 //
 // The package depends on nothing but the standard library.
 package signature

@@ -21,6 +21,7 @@ type Form struct {
 	root      *Value
 	lines     []Line               // in tree order
 	sequences [len(orders)][]int32 // of lines, by order; nil until asked for
+	written   *Form                // by asWritten; nil until asked for
 }
 
 // Canonical flattens v. Members named "signature" and "frame_mode" are left out
@@ -34,7 +35,7 @@ func Canonical(v *Value) *Form {
 func (f *Form) Lines() []Line { return slices.Clone(f.lines) }
 
 // Len returns the length of the signing string in bytes, which is the same in
-// all orders.
+// all orders that write numbers in plain decimal.
 func (f *Form) Len() int {
 	n := max(0, len(f.lines)-1)
 	for i := range f.lines {
@@ -45,11 +46,15 @@ func (f *Form) Len() int {
 
 // SigningString returns what is signed in order o, as the caller's own copy. To
 // sign and to verify it is not needed: [Form.Sign] and [Form.Verify] do without.
-func (f *Form) SigningString(o Order) []byte { return f.Head(o, f.Len()) }
+func (f *Form) SigningString(o Order) []byte {
+	f, o = f.in(o)
+	return f.Head(o, f.Len())
+}
 
 // Head returns the first n bytes of what is signed in order o, or all of it
 // where it is shorter.
 func (f *Form) Head(o Order, n int) []byte {
+	f, o = f.in(o)
 	head := make([]byte, 0, min(n, f.Len()))
 	f.pieces(o, func(piece string) bool {
 		head = append(head, piece[:min(len(piece), n-len(head))]...)

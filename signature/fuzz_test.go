@@ -16,7 +16,7 @@ func addSeeds(f *testing.F) {
 	for _, v := range allVectors(f) {
 		f.Add([]byte(v.Body))
 	}
-	for _, file := range []string{"sort-orders.json", "callbacks.json"} {
+	for _, file := range []string{"sort-orders.json", "field-clients.json", "callbacks.json"} {
 		for _, v := range load[vector](f, file) {
 			f.Add([]byte(v.Body))
 		}
@@ -69,9 +69,13 @@ func FuzzSignVerify(f *testing.F) {
 		if _, err := form.Verify(sig, "other"); err == nil {
 			t.Fatal("verifies under another key")
 		}
-		for o := signature.Natural; o <= signature.LineBytes; o++ {
-			if got, want := len(form.SigningString(o)), len(form.SigningString(signature.Natural)); got != want {
+		for _, o := range signature.Orders() {
+			text := form.SigningString(o)
+			if got, want := len(text), len(form.SigningString(signature.Natural)); got != want && o < signature.AsWritten {
 				t.Fatalf("order %v has %d bytes, natural order %d", o, got, want)
+			}
+			if fits, err := form.Verify(signature.SignString(text, "key"), "key"); err != nil || string(form.SigningString(fits)) != string(text) {
+				t.Fatalf("signed in order %v, verified in %v, %v", o, fits, err)
 			}
 		}
 		if v.Kind != signature.Object {
@@ -81,6 +85,24 @@ func FuzzSignVerify(f *testing.F) {
 		signed := signature.Obj(append(members, signature.Field("signature", signature.Str(sig)))...)
 		if _, err := signature.Verify(signed.AppendJSON(nil), "key"); err != nil {
 			t.Fatalf("signed body: %v", err)
+		}
+	})
+}
+
+// FuzzNaturalLine: comparing lines without building them is comparing what they
+// would be built to.
+func FuzzNaturalLine(f *testing.F) {
+	for _, s := range []string{"p", "p2", "a01", "a1", "0", "007", "1 2", " 1", "1", "a ", "a", "", "a:10", "a:9", "x\x00"} {
+		for _, other := range []string{"", "p10", "1", "01", "0", " a", "9:9"} {
+			f.Add(s, other, other, s)
+			f.Add(s, other, s, "0"+other)
+			f.Add(s, s, s+s, other)
+		}
+	}
+	f.Fuzz(func(t *testing.T, path, value, path2, value2 string) {
+		a, b := signature.Line{Path: path, Value: value}, signature.Line{Path: path2, Value: value2}
+		if got, want := signature.CompareNaturalLines(a, b), signature.CompareNatural(path+":"+value, path2+":"+value2); got != want {
+			t.Errorf("%q:%q and %q:%q compare %d, their texts %d", path, value, path2, value2, got, want)
 		}
 	})
 }

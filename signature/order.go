@@ -2,15 +2,16 @@ package signature
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// Order is one of the four ways in which the official SDKs sort the lines of a
-// body. They give different strings only for arrays of eleven elements and
-// more, for sibling names that differ in digits, and for a name that continues
-// another one.
+// Order is a way in which clients make a signing string out of the lines of a
+// body: how they sort them, and with [AsWritten] how they write numbers. The
+// orders give different strings only for arrays of eleven elements and more, for
+// sibling names that differ in digits, and for a name that continues another one.
 type Order uint8
 
 // The orders, in the sequence in which they are tried.
@@ -26,31 +27,54 @@ const (
 	PathBytes
 	// LineBytes compares whole lines, "path:value", byte by byte: Go and Java.
 	LineBytes
+	// NaturalLine compares whole lines, "path:value", as Natural does paths:
+	// clients that make the lines first and sort them afterwards.
+	NaturalLine
 )
 
+// AsWritten is added to an order where numbers stand in the signing string as
+// they do in the body, "100000.0" or "1e5", and not in plain decimal: clients in
+// Python, Java and Rust. Without such numbers in a body it makes no difference.
+const AsWritten Order = 8
+
 // orders are all the orders, in the sequence in which they are tried.
-var orders = [...]Order{Natural, PerLevel, PathBytes, LineBytes}
+var orders = [...]Order{Natural, PerLevel, PathBytes, LineBytes, NaturalLine}
+
+// Orders returns all orders that [Form.Verify] tries, in its sequence.
+func Orders() []Order {
+	all := slices.Clone(orders[:])
+	for _, o := range orders {
+		all = append(all, o+AsWritten)
+	}
+	return all
+}
 
 // String returns the order's name for people and for JSON output.
 func (o Order) String() string {
-	switch o {
+	name := "order " + strconv.Itoa(int(o))
+	switch o &^ AsWritten {
 	case Natural:
-		return "natural"
+		name = "natural"
 	case PerLevel:
-		return "per level"
+		name = "per level"
 	case PathBytes:
-		return "path bytes"
+		name = "path bytes"
 	case LineBytes:
-		return "line bytes"
+		name = "line bytes"
+	case NaturalLine:
+		name = "natural line"
 	}
-	return "order " + strconv.Itoa(int(o))
+	if o&AsWritten != 0 {
+		name += ", numbers as written"
+	}
+	return name
 }
 
 // comparison returns the order as a comparison of lines. Each is total: lines
 // that it calls equal are the same line, so the outcome of a sort does not
 // depend on the order of members in the body.
 func (o Order) comparison() func(a, b Line) int {
-	switch o {
+	switch o &^ AsWritten {
 	case Natural:
 		return func(a, b Line) int {
 			if c := compareNatural(a.Path, b.Path); c != 0 {
@@ -60,6 +84,13 @@ func (o Order) comparison() func(a, b Line) int {
 		}
 	case LineBytes:
 		return compareLine
+	case NaturalLine:
+		return func(a, b Line) int {
+			if c := compareNaturalLine(&a, &b); c != 0 {
+				return c
+			}
+			return compareLine(a, b)
+		}
 	}
 	return comparePath
 }
@@ -152,6 +183,59 @@ func compareNatural(a, b string) int {
 			return compareBool(i < len(a), j < len(b))
 		}
 	}
+}
+
+// compareNaturalLine is compareNatural of path:value and path:value, without
+// building them. No run of digits reaches from a path into a value.
+func compareNaturalLine(a, b *Line) int {
+	i := samePlain(a.Path, b.Path)
+	j := i
+	if i == 0 {
+		i, j = leadingZeros(a.Path), leadingZeros(b.Path)
+	}
+	for {
+		i, j = a.skipSpace(i), b.skipSpace(j)
+		ca, _ := a.at(i)
+		cb, _ := b.at(j)
+		if isDigit(ca) && isDigit(cb) {
+			runA, runB := a.digits(i), b.digits(j)
+			if c := compareDigits(runA, runB); c != 0 {
+				return c
+			}
+			i, j = i+len(runA), j+len(runB)
+			if i == a.size() || j == b.size() {
+				return compareBool(i < a.size(), j < b.size())
+			}
+			ca, _ = a.at(i)
+			cb, _ = b.at(j)
+		}
+		if c := cmp.Compare(ca, cb); c != 0 {
+			return c
+		}
+		i++
+		j++
+		if i >= a.size() || j >= b.size() {
+			return compareBool(i < a.size(), j < b.size())
+		}
+	}
+}
+
+func (l *Line) size() int { return len(l.Path) + 1 + len(l.Value) }
+
+func (l *Line) skipSpace(i int) int {
+	for c, _ := l.at(i); isSpace(c); c, _ = l.at(i) {
+		i++
+	}
+	return i
+}
+
+// digits returns the run of digits that begins at i.
+func (l *Line) digits(i int) string {
+	text := l.Path
+	if i > len(l.Path) {
+		text, i = l.Value, i-len(l.Path)-1
+	}
+	return text[i:digitsEnd(text, i)]
 }
 
 // samePlain returns how many bytes a and b begin with in common, up to the

@@ -278,10 +278,10 @@ func TestNames(t *testing.T) {
 		t.Error(got)
 	}
 	var orders []string
-	for o := signature.Natural; o <= signature.LineBytes+1; o++ {
+	for _, o := range append(signature.Orders()[:6], signature.NaturalLine+1) {
 		orders = append(orders, o.String())
 	}
-	if got := strings.Join(orders, ", "); got != "natural, per level, path bytes, line bytes, order 4" {
+	if got := strings.Join(orders, "; "); got != "natural; per level; path bytes; line bytes; natural line; natural, numbers as written; order 5" {
 		t.Error(got)
 	}
 }

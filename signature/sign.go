@@ -25,7 +25,7 @@ var (
 	// padded standard base64 (88 characters) of 64 bytes.
 	ErrMalformed = errors.New("signature: not the base64 of 64 bytes")
 	// ErrMismatch: the signature is another one than the body and the key give in
-	// any of the four orders. Either the body was changed or the key is wrong.
+	// any order. Either the key is wrong or the body was changed.
 	ErrMismatch = errors.New("signature: does not fit body and key")
 )
 
@@ -41,7 +41,7 @@ func Sign(body []byte, key string) (string, error) {
 }
 
 // Verify parses a body, looks for its signature (see [Find]) and checks it under
-// key, in any of the four orders. It returns the order that fitted. The error
+// key, in any order (see [Orders]). It returns the one that fitted. The error
 // is a *[SyntaxError], [ErrMissing], [ErrMalformed], [ErrMismatch] or [ErrNoKey].
 func Verify(body []byte, key string) (Order, error) {
 	v, err := Parse(body)
@@ -90,8 +90,8 @@ func SignString(signingString []byte, key string) string {
 	return base64.StdEncoding.EncodeToString(m.hash.Sum(sum[:0]))
 }
 
-// Verify checks a signature under key. It tries the four orders, each distinct
-// signing string once, and returns the first order that fits. Digests are
+// Verify checks a signature under key. It tries all orders (see [Orders]), each
+// distinct signing string once, and returns the first that fits. Digests are
 // compared in constant time. The error is [ErrMissing], [ErrMalformed],
 // [ErrMismatch] or [ErrNoKey].
 func (f *Form) Verify(sig, key string) (Order, error) {
@@ -105,16 +105,29 @@ func (f *Form) Verify(sig, key string) (Order, error) {
 	if !ok {
 		return 0, ErrMalformed
 	}
+	if o, ok := f.fits(want, key); ok {
+		return o, nil
+	}
+	if written := f.asWritten(); written != f {
+		if o, ok := written.fits(want, key); ok {
+			return o + AsWritten, nil
+		}
+	}
+	return 0, ErrMismatch
+}
+
+// fits looks for the order in which the lines have this signature.
+func (f *Form) fits(want [sha512.Size]byte, key string) (o Order, ok bool) {
 	var sum [sha512.Size]byte
 	for i, o := range orders {
 		if f.triedBefore(i, o) {
 			continue
 		}
 		if hmac.Equal(want[:], f.appendMAC(sum[:0], o, key)) {
-			return o, nil
+			return o, true
 		}
 	}
-	return 0, ErrMismatch
+	return 0, false
 }
 
 // triedBefore reports whether one of the first n orders sorts the lines as o.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"testing"
 
 	"flashpay/signature"
@@ -46,7 +47,7 @@ func TestVectorsOfSDKs(t *testing.T) {
 			if order, err := form.Verify(v.Signature, v.Secret); err != nil || order != signature.Natural {
 				t.Errorf("Verify = %v, %v", order, err)
 			}
-			for _, o := range []signature.Order{signature.PerLevel, signature.PathBytes, signature.LineBytes} {
+			for _, o := range signature.Orders()[1:5] {
 				if got, want := string(form.SigningString(o)), string(form.SigningString(signature.Natural)); got != want {
 					t.Errorf("SDKs agree, but order %v gives %q, natural order %q", o, got, want)
 				}
@@ -91,6 +92,31 @@ func TestVectorsOfSortOrders(t *testing.T) {
 			if got := string(form.SigningString(order)); got != a.Signed {
 				t.Errorf("%s: Verify names order %v, whose string is %s", v.Name, order, got)
 			}
+		}
+	}
+}
+
+// TestVectorsOfFieldClients holds what clients in use sign beyond the official SDKs' sort orders: whole lines in natural
+// order, and numbers as they are written.
+func TestVectorsOfFieldClients(t *testing.T) {
+	for _, v := range load[struct {
+		vector
+		Order  string
+		Signed string `json:"signed_string"`
+	}](t, "field-clients.json") {
+		form := signature.Canonical(parse(t, v.Body))
+		order, err := form.Verify(v.Signature, v.Secret) // the first that fits: several may have one string
+		if err != nil {
+			t.Errorf("%s: %v", v.Name, err)
+		}
+		named := slices.IndexFunc(signature.Orders(), func(o signature.Order) bool { return o.String() == v.Order })
+		for _, o := range []signature.Order{order, signature.Orders()[named]} {
+			if got := string(form.SigningString(o)); got != v.Signed {
+				t.Errorf("%s, order %v:\n got %s\nwant %s", v.Name, o, got, v.Signed)
+			}
+		}
+		if _, err := form.Verify(v.Signature, "another"); !errors.Is(err, signature.ErrMismatch) {
+			t.Errorf("%s, another key: %v", v.Name, err)
 		}
 	}
 }

@@ -103,7 +103,7 @@ type verifyCmd struct {
 
 // Help is shown by --help.
 func (c *verifyCmd) Help() string {
-	return `Looks for the signature at the root and in general, and tries the sorting orders of all official SDKs. Prints which one
+	return `Looks for the signature at the root and in general, and tries the orders of all known clients. Prints which one
 fits, and ends with exit code 0; else says why not on stderr, and ends with 1.
 
   flashpay verify --key K < callback.json

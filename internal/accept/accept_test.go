@@ -291,9 +291,9 @@ func TestExamineStoresNothing(t *testing.T) {
 	if r := Examine(&request); r != nil {
 		t.Errorf("the seed's request: %v", r)
 	}
-	request = in(t, set(t, "payment.amount", `"1"`))
-	if r := Examine(&request); r == nil || r.Code != 702 {
-		t.Errorf("an amount in quotation marks: %v", r)
+	request = in(t, set(t, "payment.amount", `100000.0`))
+	if r := Examine(&request); r == nil || r.Code != 702 || !strings.Contains(r.Error(), "decimal point") {
+		t.Errorf("an amount with a decimal point: %v", r)
 	}
 }
 

@@ -38,7 +38,7 @@ func (t *Table) Check(root *signature.Value) Report {
 func (r *Report) value(f *field, v *signature.Value, path string) {
 	switch f.kind {
 	case object:
-		if v.Kind != signature.Object {
+		if v.Kind != signature.Object && !isEmptyObject(f, v) {
 			r.shape(f, path, "an object", v)
 			return
 		}
@@ -63,6 +63,12 @@ func (r *Report) value(f *field, v *signature.Value, path string) {
 		}
 		r.scalar(f, v, path)
 	}
+}
+
+// isEmptyObject tells whether v is the [] that PHP writes for an empty object; both are signed alike. The whole body is
+// an object, or there is no request.
+func isEmptyObject(f *field, v *signature.Value) bool {
+	return f.path != "" && v.Kind == signature.Array && len(v.Items) == 0
 }
 
 func joined(f *field, path string) string {
@@ -171,7 +177,7 @@ func isDigits(s string) bool {
 
 func (r *Report) integer(f *field, v *signature.Value, path string) {
 	if !isInteger(v) && !(f.digitsTaken && v.Kind == signature.String && isDigits(v.Text)) {
-		r.fault(f, path, "must be an integer without quotation marks, fraction and exponent")
+		r.fault(f, path, notInteger(f, v))
 		return
 	}
 	if digits := len(strings.TrimPrefix(v.Text, "-")); f.maxLength >= 0 && digits > f.maxLength {
@@ -184,6 +190,17 @@ func (r *Report) integer(f *field, v *signature.Value, path string) {
 	if err != nil || n < f.minimum || n > f.maximum {
 		r.fault(f, path, "must be an integer"+f.rangeWords)
 	}
+}
+
+// notInteger says what is wrong with a value that is no integer, without repeating it.
+func notInteger(f *field, v *signature.Value) string {
+	switch {
+	case v.Kind == signature.Number:
+		return "must be an integer; it is written with a decimal point or an exponent: write 100000, not 100000.0 or 1e5"
+	case f.digitsTaken && v.Kind == signature.String:
+		return "must be an integer; as a string it may hold digits only"
+	}
+	return "must be an integer without quotation marks, fraction and exponent"
 }
 
 // edge holds the characters that a payment id may not begin or end with.

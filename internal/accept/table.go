@@ -143,7 +143,8 @@ func (t *Table) add(fields map[string]*field, row Row, required string) error {
 	default:
 		return fmt.Errorf("%s cannot hold %s", above, f.name)
 	}
-	f.digitsTaken, f.integerTaken = f.name == "project_id", f.name == "payment_id"
+	f.digitsTaken = f.name == "project_id" || f.path == "payment.amount" || f.path == "payment_method_list.[].amount"
+	f.integerTaken = f.name == "payment_id"
 	fields[f.path] = f
 	t.index[f.path] = f.order
 	t.rows = append(t.rows, row)

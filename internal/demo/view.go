@@ -210,7 +210,7 @@ func signingStringOf(body, order string) string {
 	if err != nil {
 		return ""
 	}
-	for _, o := range []signature.Order{signature.Natural, signature.PerLevel, signature.PathBytes, signature.LineBytes} {
+	for _, o := range signature.Orders() {
 		if o.String() == order {
 			return string(signature.Canonical(v).SigningString(o))
 		}

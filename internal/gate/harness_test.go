@@ -373,6 +373,16 @@ func signed(t testing.TB, body, k string) string {
 	return string(v.AppendJSON(nil))
 }
 
+// seedString is the signing string of the seed's request.
+const seedString = "account:number:00004598;customer:id:customer123;customer:ip_address:192.0.2.0;general:payment_id:test_payment;" +
+	"general:project_id:210;payment:amount:100000;payment:currency:KGS"
+
+// signedAs puts the signature of a text into a body, as a client does that makes the signing string itself.
+func signedAs(t testing.TB, body, text string) string {
+	t.Helper()
+	return edit2(t, body, "general.signature", strconv.Quote(mac(key, []byte(text))))
+}
+
 func request(t testing.TB, pairs ...string) string {
 	t.Helper()
 	return signed(t, edited(t, pairs...), key)

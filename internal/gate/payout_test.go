@@ -45,7 +45,16 @@ func TestRejections(t *testing.T) {
 		items  []string
 	}{
 		{"too large", "", request(t, "customer.address", `"`+long+`"`), nil, 413, "702", []string{"702"}},
-		{"not JSON by its type", "", request(t), func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }, 415, "702", []string{"702"}},
+		{"not JSON by its type", "", request(t), func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 415, "702", []string{"702"}},
+		{"a form", "", "general[project_id]=210", func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }, 415, "702", []string{"702"}},
+		{"a form that holds no object", "", "[]", func(r *http.Request) {
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
+		}, 415, "702", []string{"702"}},
+		{"an object under the type of a form that cannot be read", "", `{"general":`, func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }, 422, "2003", []string{"2003"}},
+		{"amount as a float", "", request(t, "payment.amount", "100000.0"), nil, 400, "702", []string{"702 payment.amount"}},
+		{"amount with an exponent", "", request(t, "payment.amount", "1e5"), nil, 400, "702", []string{"702 payment.amount"}},
+		{"amount as a float, signed as written", "", signedAs(t, edited(t, "payment.amount", "100000.0"), strings.Replace(seedString, "amount:100000", "amount:100000.0", 1)), nil, 400, "702", []string{"702 payment.amount"}},
+		{"project as a float", "", request(t, "general.project_id", "210.0"), nil, 400, "702", []string{"702 general.project_id"}},
 		{"type that cannot be read", "", request(t), func(r *http.Request) { r.Header.Set("Content-Type", ";;") }, 415, "702", nil},
 		{"empty body", "", "", nil, 422, "2003", []string{"2003"}},
 		{"not JSON", "", `{"general":`, nil, 422, "2003", []string{"2003"}},
@@ -57,7 +66,9 @@ func TestRejections(t *testing.T) {
 		{"not an object", "", `[]`, nil, 422, "2003", []string{"2003 the body"}},
 		{"container for a scalar", "", request(t, "payment.amount", `[1]`), nil, 422, "2003", []string{"2003 payment.amount"}},
 		{"scalar for a container", "", request(t, "account", `"1"`), nil, 422, "2003", []string{"2003 account"}},
-		{"array for an object", "", request(t, "sender", `[]`), nil, 422, "2003", []string{"2003 sender"}},
+		{"array for an object", "", request(t, "sender", `[1]`), nil, 422, "2003", []string{"2003 sender"}},
+		{"empty object for an array", methodsPath, signed(t, `{"general":{"project_id":210},"payment_method_list":{}}`, key), nil, 422, "2003", []string{"2003 payment_method_list"}},
+		{"nothing in an object that is required, as PHP writes it", "", request(t, "account", `[]`), nil, 400, "2004", []string{"3242 account.number"}},
 
 		{"no general", "", edited(t, "general", ""), nil, 400, "2004", []string{"2004 general", "2004 general.project_id", "2004 general.payment_id", "3262 general.signature"}},
 		{"no project_id", "", request(t, "general.project_id", ""), nil, 400, "2004", []string{"2004 general.project_id"}},
@@ -84,7 +95,7 @@ func TestRejections(t *testing.T) {
 		{"else malformed", "", request(t, "payment.amount", "0"), nil, 400, "702", []string{"702 payment.amount"}},
 		{"amount a fraction", "", request(t, "payment.amount", "100.00"), nil, 400, "702", []string{"702 payment.amount"}},
 		{"amount an exponent", "", request(t, "payment.amount", "1e5"), nil, 400, "702", []string{"702 payment.amount"}},
-		{"amount a string", "", request(t, "payment.amount", `"100000"`), nil, 400, "702", []string{"702 payment.amount"}},
+		{"amount a string that is no integer", "", request(t, "payment.amount", `"100000.0"`), nil, 400, "702", []string{"702 payment.amount"}},
 		{"account a number", "", request(t, "account.number", "4598"), nil, 400, "702", []string{"702 account.number"}},
 		{"account with a space", "", request(t, "account.number", `"0000 4598"`), nil, 400, "702", []string{"702 account.number"}},
 		{"callback over http in a live project", "", request(t, "general.project_id", "211", "general.merchant_callback_url", `"http://shop.kg/cb"`), nil, 400, "702", []string{"702 general.merchant_callback_url"}},
@@ -175,7 +186,11 @@ func TestRequestsAtTheLimitOfSize(t *testing.T) {
 }
 
 func TestContentTypes(t *testing.T) {
-	for _, ct := range []string{"", "application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8", "text/json", "application/vnd.api+json"} {
+	for _, ct := range []string{
+		"", "application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8", "text/json", "application/vnd.api+json",
+		"application/json; charset=", "application/json;", "application/json; charset=utf-8; charset=utf-8", "application/json ;charset",
+		"application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=UTF-8",
+	} {
 		g, _ := setup(t)
 		set := func(r *http.Request) {
 			r.Header.Del("Content-Type")
@@ -192,6 +207,10 @@ func TestContentTypes(t *testing.T) {
 func TestLiberties(t *testing.T) {
 	for name, body := range map[string]string{
 		"project_id as a string":     request(t, "general.project_id", `"210"`),
+		"amount as a string":         request(t, "payment.amount", `"100000"`),
+		"empty objects of PHP":       request(t, "additional_data", `[]`, "customer.identify", `[]`, "sender", `[]`, "callback", `[]`, "payment.gift_card", `[]`, "return_url", `[]`),
+		"a float, signed shortened":  request(t, "x", "87.0", "y", "1.50"),
+		"a float, signed as written": signedAs(t, edited(t, "x", "87.0", "y", "1e+16"), seedString+";x:87.0;y:1e+16"),
 		"null for optional members":  request(t, "sender", "null", "customer.email", "null", "payment.best_before", "null", "callback", "null", "account.bank_id", "null"),
 		"unknown members":            request(t, "interface_type", `{"id":23}`, "customer.favourite", `[1,{"a":null}]`, "x", "1.5e3"),
 		"zeros of the account":       request(t, "account.number", `"00000000000000000"`),
@@ -261,9 +280,9 @@ func TestAnotherKeyIsNoOtherContent(t *testing.T) {
 }
 
 func TestAllOrdersOfTheSDKs(t *testing.T) {
-	body := edited(t, "list", `[0,1,2,3,4,5,6,7,8,9,10,11]`, "a", `{"a10":1,"a2":2,"a1":3,"a":4}`)
+	body := edited(t, "list", `[0,1,2,3,4,5,6,7,8,9,10,11]`, "a", `{"a10":1,"a2":2,"a1":3,"a":4}`, "f", "1.0")
 	distinct := map[string]bool{}
-	for _, order := range []signature.Order{signature.Natural, signature.PerLevel, signature.PathBytes, signature.LineBytes} {
+	for _, order := range signature.Orders() {
 		text := signature.Canonical(parsed(t, body)).SigningString(order)
 		distinct[string(text)] = true
 		g, _ := setup(t)
@@ -272,7 +291,7 @@ func TestAllOrdersOfTheSDKs(t *testing.T) {
 			t.Errorf("%v: %d %s", order, a.status, a.raw)
 		}
 	}
-	if len(distinct) != 4 {
+	if len(distinct) != 10 {
 		t.Fatalf("the body tells only %d orders apart", len(distinct))
 	}
 }
