@@ -101,7 +101,7 @@ func TestOwnServer(t *testing.T) {
 	u := own(t)
 	for setting, want := range map[string]string{
 		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on",
-		"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "200",
+		"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "1000",
 	} {
 		if got := query(t, u.String(), "SHOW "+setting); got != want {
 			t.Errorf("%s is %q, want %q", setting, got, want)

@@ -184,7 +184,7 @@ func run(bin, dir string, port int, attr *syscall.SysProcAttr) (*exec.Cmd, io.Cl
 	cmd := command(dir, attr, "/bin/sh", "-c", keeper, "keeper", dir,
 		filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-		"-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "jit=off")
+		"-c", "max_connections=1000", "-c", "shared_buffers=64MB", "-c", "jit=off")
 	// A file, not a pipe: `go test` waits for whoever holds its own output.
 	cmd.Stdout, cmd.Stderr = log, log
 	pipe, err := cmd.StdinPipe()

@@ -37,6 +37,7 @@ func decision(id int64, state string, by int64) store.Decision {
 }
 
 func TestAnApprovalIsAskedForOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		var wg sync.WaitGroup
@@ -80,6 +81,7 @@ func TestAnApprovalIsAskedForOnce(t *testing.T) {
 }
 
 func TestTheRequesterDoesNotDecide(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		id := ask(t, s, "once-1", asked(210, "p"))
@@ -111,6 +113,7 @@ func TestTheRequesterDoesNotDecide(t *testing.T) {
 }
 
 func TestOneOfManyDecidersWins(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		id := ask(t, s, "once-1", asked(210, "p"))
@@ -157,6 +160,7 @@ func TestOneOfManyDecidersWins(t *testing.T) {
 }
 
 func TestAnApprovalLapses(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		id := ask(t, s, "once-1", asked(210, "p"))
@@ -185,6 +189,7 @@ func TestAnApprovalLapses(t *testing.T) {
 }
 
 func TestWhatWasApprovedIsFinishedOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		id, rejected := ask(t, s, "once-1", asked(210, "p")), ask(t, s, "once-2", asked(210, "q"))
@@ -220,6 +225,7 @@ func TestWhatWasApprovedIsFinishedOnce(t *testing.T) {
 }
 
 func TestAnActIsCommittedWithItsDecision(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
@@ -255,6 +261,7 @@ func TestAnActIsCommittedWithItsDecision(t *testing.T) {
 }
 
 func TestApprovalsAreListedByPlace(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		for i := range 25 {

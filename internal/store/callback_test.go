@@ -88,6 +88,7 @@ func delivery(t *testing.T, s *store.Store, number int64) store.Delivery {
 }
 
 func TestCallbackIsHeldAndItsLeaseRenewed(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
@@ -115,6 +116,7 @@ func TestCallbackIsHeldAndItsLeaseRenewed(t *testing.T) {
 }
 
 func TestNewerCallbackSupersedes(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
@@ -150,6 +152,7 @@ func TestNewerCallbackSupersedes(t *testing.T) {
 }
 
 func TestResendKeepsTheLog(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
@@ -181,6 +184,7 @@ func TestResendKeepsTheLog(t *testing.T) {
 }
 
 func TestResendDuringAnAttempt(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
@@ -210,6 +214,7 @@ func TestResendDuringAnAttempt(t *testing.T) {
 }
 
 func TestResendOfAnOlderCallback(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)

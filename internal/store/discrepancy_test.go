@@ -12,6 +12,7 @@ import (
 
 // Open discrepancies are found with and without a project; those that are settled are not among them.
 func TestOpenDiscrepancies(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		want := func(project int64, limit int, kinds string) {

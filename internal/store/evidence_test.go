@@ -33,6 +33,7 @@ func bankSays(t *testing.T, s *store.Store, id string, event payout.Event) *stor
 
 // TestProofs holds that each line of a sealed journal can be proved to be under its seal, and no other one can.
 func TestProofs(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 100_000)
@@ -81,6 +82,7 @@ func TestProofs(t *testing.T) {
 // TestPaymentTransfers holds that all of a payment's transfers are found behind its journal lines: together they move
 // what the project's balances say.
 func TestPaymentTransfers(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 10_000)

@@ -12,6 +12,7 @@ import (
 
 // Keys towards providers are kept by buckets of ids: one is found in the newest bucket, in the oldest, and behind a gap.
 func TestKeysAreFoundInEveryBucket(t *testing.T) {
+	t.Parallel()
 	for _, engine := range engineNames {
 		t.Run(engine, func(t *testing.T) {
 			s := filled(t, engine)
@@ -53,6 +54,7 @@ func queried[T any](t *testing.T, s *Store, text string, args ...any) (out []T) 
 
 // A database of before migration 6 keeps what it lays out anew, and has the indexes of a fresh one.
 func TestMigrationKeepsEventsAndCallbacks(t *testing.T) {
+	t.Parallel()
 	for _, engine := range engineNames {
 		t.Run(engine, func(t *testing.T) { migrationKeepsEventsAndCallbacks(t, emptyURL(t, engine)) })
 	}

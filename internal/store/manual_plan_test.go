@@ -7,6 +7,7 @@ import (
 
 // TestManualPlans holds that the lists of payouts by hand walk their own indexes, however many payments entered by Gate.
 func TestManualPlans(t *testing.T) {
+	t.Parallel()
 	many := make([]int64, 60)
 	for i := range many {
 		many[i] = int64(200 + i)

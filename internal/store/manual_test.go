@@ -21,6 +21,7 @@ func paymentIDs(payments []payout.Payment) []string {
 }
 
 func TestManualPaymentsAreListedByPlace(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		for id := int64(210); id < 213; id++ {
@@ -70,6 +71,7 @@ func TestManualPaymentsAreListedByPlace(t *testing.T) {
 }
 
 func TestWaitingApprovalOfASubject(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		id := ask(t, s, "once-1", asked(210, "Order_1"))
@@ -94,6 +96,7 @@ func TestWaitingApprovalOfASubject(t *testing.T) {
 }
 
 func TestAPersonsPayoutIsInTheAuditLog(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)

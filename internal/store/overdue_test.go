@@ -13,6 +13,7 @@ import (
 
 // What should have been done, what nears its threshold and what callbacks trouble is found, and nothing else.
 func TestOverdueWorkIsFound(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
@@ -55,6 +56,7 @@ func TestOverdueWorkIsFound(t *testing.T) {
 }
 
 func TestCallbacksInTroubleAreFound(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 0)
@@ -93,6 +95,7 @@ func TestCallbacksInTroubleAreFound(t *testing.T) {
 
 // A top-up or correction is booked in the commit of another person's decision, once, and its money is conserved.
 func TestFundsTakeTwoPeople(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 100)
@@ -162,6 +165,7 @@ func TestFundsTakeTwoPeople(t *testing.T) {
 }
 
 func TestAuditLogIsFiltered(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 0)

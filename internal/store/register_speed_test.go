@@ -95,6 +95,7 @@ func looks(s *Store) []look {
 // TestRegisterPlans holds that each statement of the register finds its rows by an index, on both engines: none reads
 // or sorts the whole of a table that grows.
 func TestRegisterPlans(t *testing.T) {
+	t.Parallel()
 	for _, engine := range engineNames {
 		t.Run(engine, func(t *testing.T) {
 			s := filled(t, engine)

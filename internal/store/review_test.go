@@ -17,6 +17,7 @@ import (
 // TestOnlyTheCheckedAccountIsPaid gives a request a second member that differs from account in case only: what an
 // operation that is loaded from the database pays to is what Gate has checked.
 func TestOnlyTheCheckedAccountIsPaid(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
@@ -36,6 +37,7 @@ func TestOnlyTheCheckedAccountIsPaid(t *testing.T) {
 // TestAPanicFailsAlone panics inside a commit: its transaction is rolled back, what shared it passes, and the next
 // commits go on.
 func TestAPanicFailsAlone(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 10_000)
@@ -68,6 +70,7 @@ func TestAPanicFailsAlone(t *testing.T) {
 // TestActsOfPeopleHappenOnce loses the answer to a commit that went through: a top-up is not booked twice, and a
 // notification is not stored twice.
 func TestActsOfPeopleHappenOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
@@ -93,6 +96,7 @@ func TestActsOfPeopleHappenOnce(t *testing.T) {
 }
 
 func TestReadyTellsOfAWriterThatCannotCommit(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
@@ -117,6 +121,7 @@ func TestReadyTellsOfAWriterThatCannotCommit(t *testing.T) {
 
 // TestWriterIsDurable reads the pragma where it counts: on the connection that commits.
 func TestWriterIsDurable(t *testing.T) {
+	t.Parallel()
 	s := open(t, storetest.URL(t, storetest.SQLite))
 	if level, err := s.WriterSynchronous(t.Context()); err != nil || level != 2 {
 		t.Errorf("PRAGMA synchronous = %d, %v; want 2 (FULL)", level, err)

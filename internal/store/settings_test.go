@@ -15,6 +15,7 @@ import (
 
 // Each change of settings makes a version, an audit line with before and after, and nothing where nothing differs.
 func TestSettingsAreVersioned(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 100)
@@ -78,6 +79,7 @@ func auditDetails(t *testing.T, s *store.Store, action string) []string {
 
 // An act that has a name happens once, also where its answer was lost.
 func TestActsOfOneNameHappenOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		by := store.By{Actor: "aida", Once: "form-1"}
@@ -122,6 +124,7 @@ func TestActsOfOneNameHappenOnce(t *testing.T) {
 }
 
 func TestMerchants(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		by := store.By{Actor: "root"}
@@ -184,6 +187,7 @@ func TestMerchants(t *testing.T) {
 
 // A key's last use is remembered and saved when the store closes, at the latest; its secret is never listed.
 func TestKeysTellTheirLastUse(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 0)
@@ -220,6 +224,7 @@ func TestKeysTellTheirLastUse(t *testing.T) {
 
 // A database of before this migration keeps its projects: each gets a merchant and a first version.
 func TestMigrationKeepsProjects(t *testing.T) {
+	t.Parallel()
 	for _, engine := range storetest.Engines() {
 		t.Run(engine, func(t *testing.T) { migrationKeepsProjects(t, storetest.Empty(t, engine)) })
 	}

@@ -58,6 +58,7 @@ func balance(t *testing.T, s *store.Store, project int64) (available, held, disp
 }
 
 func TestAcceptHoldsFundsAndAnswersRepeats(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
@@ -87,6 +88,7 @@ func TestAcceptHoldsFundsAndAnswersRepeats(t *testing.T) {
 }
 
 func TestConcurrentCopiesMakeOnePayment(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
@@ -117,6 +119,7 @@ func TestConcurrentCopiesMakeOnePayment(t *testing.T) {
 }
 
 func TestFundsOfOneBatchAreNotSpentTwice(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)
@@ -149,6 +152,7 @@ func TestFundsOfOneBatchAreNotSpentTwice(t *testing.T) {
 }
 
 func TestStepsFollowTheTableOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 1000)

@@ -33,6 +33,7 @@ func admin(email string) *store.Account {
 }
 
 func TestUsersAreKeptWhole(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		a := clerk("Aida@Example.kg")
@@ -67,6 +68,7 @@ func TestUsersAreKeptWhole(t *testing.T) {
 }
 
 func TestUsersMadeAtOnceHaveNumbersOfTheirOwn(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		stores := []*store.Store{open(t, url)}
 		if stores[0].EngineName() == "postgres" {
@@ -90,6 +92,7 @@ func TestUsersMadeAtOnceHaveNumbersOfTheirOwn(t *testing.T) {
 }
 
 func TestRightsChangeOnceAndKeepAnAdmin(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		first, second := createUser(t, s, admin("a@example.kg")), createUser(t, s, clerk("b@example.kg"))
@@ -130,6 +133,7 @@ func TestRightsChangeOnceAndKeepAnAdmin(t *testing.T) {
 }
 
 func TestAdminsCannotDemoteEachOtherAtOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		stores := []*store.Store{open(t, url)}
 		if stores[0].EngineName() == "postgres" {
@@ -153,6 +157,7 @@ func TestAdminsCannotDemoteEachOtherAtOnce(t *testing.T) {
 }
 
 func TestSessionsAreFoundByTheirHashAndEnd(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		u := createUser(t, s, clerk("a@example.kg"))
@@ -218,6 +223,7 @@ func TestSessionsAreFoundByTheirHashAndEnd(t *testing.T) {
 }
 
 func TestFactorsAndCodesCountOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		u := createUser(t, s, clerk("a@example.kg"))
@@ -275,6 +281,7 @@ func TestFactorsAndCodesCountOnce(t *testing.T) {
 }
 
 func TestInvitationsAreTakenOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		u := clerk("a@example.kg")
@@ -339,6 +346,7 @@ func TestInvitationsAreTakenOnce(t *testing.T) {
 }
 
 func TestTriesAreDelayedMoreAndMore(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		c := store.Try{Digest: [32]byte{1}, Free: 3, Base: time.Hour, Most: 4 * time.Hour, Forget: 24 * time.Hour}
@@ -394,6 +402,7 @@ func TestTriesAreDelayedMoreAndMore(t *testing.T) {
 }
 
 func TestActsOfAnActorArePagedAndInOrder(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		u := createUser(t, s, clerk("a@example.kg"))
@@ -433,6 +442,7 @@ func TestActsOfAnActorArePagedAndInOrder(t *testing.T) {
 }
 
 func TestOldSessionsDevicesAndTriesGo(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		u := createUser(t, s, clerk("a@example.kg"))
@@ -461,6 +471,7 @@ func TestOldSessionsDevicesAndTriesGo(t *testing.T) {
 }
 
 func TestHashIsReplacedOnlyWhereItIsTheOldOne(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		u := createUser(t, s, admin("a@example.kg"))
