@@ -76,6 +76,10 @@ func (p *scripted) ReadNotification(_ context.Context, n provider.Notification) 
 			reports = append(reports, provider.Report{Key: t.Key, Outcome: provider.Outcome{Kind: provider.Succeeded}})
 		}
 		return append(reports, reports[0], provider.Report{Key: "NOTOURS", Outcome: provider.Outcome{Kind: provider.Succeeded}}), nil
+	case "no funds":
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return []provider.Report{{Key: p.submits[0].Key, Outcome: provider.Outcome{Kind: provider.Declined, Code: 20504}}}, nil
 	case "foreign":
 		return []provider.Report{{Key: "NOTOURS", Outcome: provider.Outcome{Kind: provider.Succeeded}}}, nil
 	}
@@ -352,6 +356,94 @@ func TestBankWithoutFundsIsPausedAndPayoutsWait(t *testing.T) {
 			r.want(fmt.Sprint("p", i), payout.Success, payout.Closed, 0, 500, 0, 0)
 		}
 	})
+}
+
+// The bank's words about its own funds, told again or played back: they neither decline a payout, nor send it again, nor
+// pause the bank.
+func TestNoFundsToldAgainChangesNothing(t *testing.T) {
+	noFunds := func(r *road) {
+		r.t.Helper()
+		for range 2 {
+			if err := r.store.SaveNotification(r.t.Context(), "scripted", provider.Notification{Body: []byte("no funds")}); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Second)
+	}
+	for _, idempotent := range []bool{true, false} {
+		t.Run(fmt.Sprint("idempotent ", idempotent), func(t *testing.T) {
+			bank := newScripted()
+			bank.traits.Idempotent = idempotent
+			bank.submit = func(n int, _ provider.Transfer) provider.Outcome {
+				if n == 1 {
+					return provider.Outcome{Kind: provider.Declined, Code: 20504}
+				}
+				return answer(provider.Accepted)
+			}
+			var paid atomic.Bool
+			bank.inquire = func(int) provider.Outcome {
+				if paid.Load() {
+					return answer(provider.Succeeded)
+				}
+				return provider.Outcome{Kind: provider.Accepted}
+			}
+			driveFor(t, bank, time.Second, func(r *road) {
+				r.accept("p")
+				time.Sleep(time.Second)
+				noFunds(r) // while it waits to be sent again
+				r.want("p", payout.Processing, payout.New, 29999, 900, 100, 0)
+				time.Sleep(2 * time.Minute)
+				if bank.submitted() != 2 {
+					t.Fatalf("%d submits, want the second", bank.submitted())
+				}
+				noFunds(r) // while the second submit is with the bank
+				r.want("p", payout.Processing, payout.Sending, 29999, 900, 100, 0)
+				r.accept("q")
+				time.Sleep(2 * time.Second)
+				if bank.submitted() != 3 {
+					t.Errorf("%d submits: the bank is paused by an old copy", bank.submitted())
+				}
+				paid.Store(true)
+				time.Sleep(time.Hour)
+				noFunds(r) // after it was paid
+				r.want("p", payout.Success, payout.Closed, 0, 800, 0, 0)
+				if found, err := r.store.Discrepancies(r.t.Context(), 0); err != nil || len(found) != 0 {
+					t.Errorf("discrepancies %+v, %v", found, err)
+				}
+			})
+		})
+	}
+}
+
+// An inquiry that says so confirms it, once nothing of ours can be on its way; of a bank that is not idempotent never.
+func TestNoFundsConfirmedByInquiry(t *testing.T) {
+	for _, idempotent := range []bool{true, false} {
+		t.Run(fmt.Sprint("idempotent ", idempotent), func(t *testing.T) {
+			bank := newScripted()
+			bank.traits.Idempotent = idempotent
+			bank.submit = func(n int, _ provider.Transfer) provider.Outcome {
+				if n == 1 {
+					return answer(provider.Unknown)
+				}
+				return answer(provider.Succeeded)
+			}
+			bank.inquire = func(int) provider.Outcome { return provider.Outcome{Kind: provider.Declined, Code: 20504} }
+			driveFor(t, bank, time.Second, func(r *road) {
+				r.accept("p")
+				time.Sleep(11 * time.Second) // before the submit's deadline and the settle time
+				r.want("p", payout.Processing, payout.Sending, 29999, 900, 100, 0)
+				time.Sleep(5 * time.Minute)
+				if idempotent {
+					r.want("p", payout.Success, payout.Closed, 0, 900, 0, 0)
+					return
+				}
+				r.want("p", payout.Processing, payout.Sending, 29999, 900, 100, 0)
+				if bank.submitted() != 1 {
+					t.Errorf("%d submits to a bank that is not idempotent", bank.submitted())
+				}
+			})
+		})
+	}
 }
 
 func TestBreakerHoldsPayoutsBackAndDeclinesNone(t *testing.T) {

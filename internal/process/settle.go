@@ -34,7 +34,7 @@ func (e *Engine) settle(ctx context.Context, w *store.Work, out provider.Outcome
 		if !errors.Is(err, store.ErrMoved) {
 			return err == nil, err
 		}
-		if onlyTime(step) || from.call == "submit" && out.Kind == provider.NotSent {
+		if onlyTime(step) || from.call != "notification" && notPaidYet(out) {
 			return false, nil // its lease has ended, or the result came first: who has it now goes on
 		}
 		if w, err = e.reload(ctx, w); err != nil {
@@ -46,6 +46,12 @@ func (e *Engine) settle(ctx context.Context, w *store.Work, out provider.Outcome
 
 // onlyTime says that a step lets time pass and nothing else.
 func onlyTime(step *store.Step) bool { return step.Event == 0 && step.Kind == "" }
+
+// notPaidYet tells whether an outcome lets an operation be sent again. It is true of the state that was asked about, and
+// of no later one.
+func notPaidYet(out provider.Outcome) bool {
+	return out.Kind == provider.NotSent || out.Kind == provider.Declined && out.Code == payout.CodeProviderOutOfFunds
+}
 
 // settleAnew settles an outcome on what is there now, after somebody else has moved the operation.
 func (e *Engine) settleAnew(ctx context.Context, w *store.Work, out provider.Outcome, from source) (stored bool, err error) {
@@ -74,6 +80,9 @@ func (e *Engine) decide(w *store.Work, out provider.Outcome, from source) *store
 	}
 	if w.Operation.Stage.Open() {
 		step.NextAt = e.nextInquiry(w, now)
+		if due := w.Operation.NextAt; from.call == "notification" && !due.IsZero() {
+			step.NextAt = earlier(step.NextAt, due) // played back, it would put inquiries off
+		}
 	}
 	if said := e.differs(w, out); said != "" {
 		step.Kind, step.Discrepancy = "mismatch", payout.Mismatch
@@ -84,7 +93,7 @@ func (e *Engine) decide(w *store.Work, out provider.Outcome, from source) *store
 	case provider.Succeeded:
 		return e.definite(w, &step, payout.Succeeded, payout.CodeSuccess)
 	case provider.Declined:
-		return e.declined(w, &step, out)
+		return e.declined(w, &step, out, from)
 	case provider.Returned:
 		return e.definite(w, &step, payout.Returned, 0)
 	case provider.NotSent:
@@ -113,19 +122,46 @@ func (e *Engine) definite(w *store.Work, step *store.Step, event payout.Event, c
 	return step
 }
 
-// declined applies a refusal. A bank without funds of its own refuses nobody: it is paused, and the payout waits.
-func (e *Engine) declined(w *store.Work, step *store.Step, out provider.Outcome) *store.Step {
+// declined applies a refusal.
+func (e *Engine) declined(w *store.Work, step *store.Step, out provider.Outcome, from source) *store.Step {
 	code := out.Code
-	if code == payout.CodeProviderOutOfFunds && w.Operation.Stage == payout.Sending {
-		e.pause(e.banks[w.Operation.Provider], out.Message)
-		step.Event, step.Kind = payout.NotSent, "provider out of funds"
-		step.NextAt = earlier(e.store.Now().Add(jitter(e.times.OutOfFunds)), w.Operation.ThresholdAt)
-		return step
+	if code == payout.CodeProviderOutOfFunds {
+		return e.outOfFunds(w, step, from)
 	}
 	if _, known := payout.LookUp(code); !known || code == payout.CodeSuccess {
 		code = payout.CodeGeneralDecline
 	}
 	return e.definite(w, step, payout.Declined, code)
+}
+
+// outOfFunds handles a bank without funds of its own: it refuses nobody, so the payout waits and is sent again. The same
+// words may come twice, late, or be replayed, when the operation has been sent again meanwhile. So they count where they
+// answer the very submit that waits for them; else only an inquiry confirms them, under the conditions of notSent.
+func (e *Engine) outOfFunds(w *store.Work, step *store.Step, from source) *store.Step {
+	now := e.store.Now()
+	switch {
+	case from.call == "notification":
+		return e.notFinished(w, step, from, now)
+	case !w.Operation.Stage.Open():
+		return nil
+	case from.call == "inquire" && !e.mayBeSentAgain(w, now):
+		return e.notSent(w, step, from, now)
+	case w.Operation.Stage == payout.Disputed:
+		return e.definite(w, step, payout.Declined, payout.CodeProviderOutOfFunds)
+	}
+	step.Event, step.Kind = payout.NotSent, kindOutOfFunds
+	step.NextAt = earlier(now.Add(jitter(e.times.OutOfFunds)), w.Operation.ThresholdAt)
+	return step
+}
+
+// kindOutOfFunds is the journal's word for a bank that has no funds of its own.
+const kindOutOfFunds = "provider out of funds"
+
+// mayBeSentAgain tells whether what an inquiry finds not to be paid can be believed for sending it again: nothing of ours
+// can still be on its way, and a key that is sent again is never paid again (product.md §3.2).
+func (e *Engine) mayBeSentAgain(w *store.Work, now time.Time) bool {
+	traits := e.banks[w.Operation.Provider].traits
+	return traits.Idempotent && !now.Before(w.Operation.SubmitDeadline.Add(traits.SettleTime))
 }
 
 // notSent applies «certainly not with the provider». From an inquiry that is believed only when nothing of ours can
@@ -211,7 +247,16 @@ func (e *Engine) apply(ctx context.Context, w *store.Work, step store.Step) erro
 	step.Payment, step.Operation = w.Payment, w.Operation
 	after, err := e.store.Apply(ctx, step)
 	e.applied(w, &step, after, err)
+	if b := e.banks[w.Operation.Provider]; err == nil && step.Kind == kindOutOfFunds && e.isNews(w, b) {
+		e.pause(b, kindOutOfFunds)
+	}
 	return err
+}
+
+// isNews tells whether an operation was submitted so lately that what the bank says of its own funds holds now.
+func (e *Engine) isNews(w *store.Work, b *bank) bool {
+	submitted := w.Operation.SubmitDeadline.Add(-b.traits.SubmitDeadline)
+	return e.store.Now().Sub(submitted) < e.times.OutOfFunds
 }
 
 // applied notes what became of a step, and logs it.

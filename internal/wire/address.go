@@ -8,7 +8,8 @@ import (
 )
 
 // ClientAddress is the connection's address, or, where that is a trusted proxy, the last hop of X-Forwarded-For that is
-// not: what stands before it may be made up. A hop that cannot be read ends the search at the hop after it.
+// not: what stands before it may be made up. Where a hop that cannot be read is met first, nobody
+// knows who asks: that is no address, which no list allows, and never the proxy's.
 func ClientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	addr := hop(r.RemoteAddr)
 	if len(trusted) == 0 || !isTrusted(addr, trusted) {
@@ -20,7 +21,7 @@ func ClientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 		for _, text := range slices.Backward(hops) {
 			next := hop(strings.TrimSpace(text))
 			if !next.IsValid() {
-				return addr
+				return netip.Addr{}
 			}
 			addr = next
 			if !isTrusted(addr, trusted) {

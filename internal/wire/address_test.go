@@ -39,9 +39,11 @@ func TestClientAddress(t *testing.T) {
 		{"10.1.2.3:1", []string{"1.1.1.1, 203.0.113.9"}, trusted, "203.0.113.9"}, // the first hop may be made up
 		{"10.1.2.3:1", []string{"1.1.1.1, 203.0.113.9, 10.9.9.9"}, trusted, "203.0.113.9"},
 		{"10.1.2.3:1", []string{"1.1.1.1", "203.0.113.9 ,10.9.9.9"}, trusted, "203.0.113.9"},
-		{"10.1.2.3:1", []string{"203.0.113.9, junk, 10.9.9.9"}, trusted, "10.9.9.9"},
+		{"10.1.2.3:1", []string{"203.0.113.9, junk, 10.9.9.9"}, trusted, "invalid IP"},
 		{"10.1.2.3:1", []string{"10.4.4.4, 10.9.9.9"}, trusted, "10.4.4.4"},
-		{"10.1.2.3:1", []string{""}, trusted, "10.1.2.3"},
+		{"10.1.2.3:1", []string{"203.0.113.9, unknown"}, trusted, "invalid IP"}, // never the proxy's
+		{"10.1.2.3:1", []string{"10.9.9.9, 203.0.113.256"}, trusted, "invalid IP"},
+		{"10.1.2.3:1", []string{""}, trusted, "invalid IP"},
 		{"10.1.2.3:1", nil, trusted, "10.1.2.3"},
 		{"10.1.2.3:1", []string{"203.0.113.9:5555"}, trusted, "203.0.113.9"},
 		{"10.1.2.3:1", []string{"[2001:db8::9]:443"}, trusted, "2001:db8::9"},
