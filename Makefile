@@ -46,6 +46,10 @@ screenshots: deps ## The pictures of the documentation, taken anew (docs/images)
 fuzz: ## Each fuzz test for FUZZTIME (default 30s)
 	@scripts/fuzz.sh
 
+.PHONY: vuln
+vuln: ## Known vulnerabilities in what is imported and called (govulncheck)
+	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format all Go files (gofumpt)
 	$(GOLANGCI) fmt

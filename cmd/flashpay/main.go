@@ -24,6 +24,7 @@ const (
 )
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more does not end a server
 	os.Exit(run(interruptible(), os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 }
 

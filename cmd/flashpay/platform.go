@@ -34,6 +34,7 @@ import (
 
 // platformConfig says what a platform is made of. A listener that is nil is not served.
 type platformConfig struct {
+	LogDropped     func() int64 // counts lines of the log that nobody took; nil: nobody counts
 	Store          store.Config // Serve and Migrate are set by startPlatform
 	TakeRequests   bool         // role gate
 	Process        bool         // role engine
@@ -144,6 +145,9 @@ func (p *platform) start(ctx context.Context) (err error) {
 		}
 	}
 	p.metrics.Gauge("store_queued", "Items that wait for a commit.", func() int64 { return int64(p.store.Stats().Queued) })
+	if p.config.LogDropped != nil {
+		p.metrics.Counter("log_lines_dropped_total", "Lines of the log that were dropped because nobody took them.", p.config.LogDropped)
+	}
 	p.metrics.Counter("store_commits_total", "Commits.", func() int64 { return p.store.Stats().Commits })
 	p.metrics.Counter("store_items_total", "Items in them: their quotient is the size of a batch.", func() int64 { return p.store.Stats().Items })
 	p.metrics.Gauge("discrepancies_open", "Discrepancies that wait for a person, of the whole database: every node shows the same; -1 where it could not be read.", p.openDiscrepancies)

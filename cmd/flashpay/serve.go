@@ -96,7 +96,7 @@ func (c *serveCmd) platform(a *app) (*platformConfig, error) {
 		return nil, err
 	}
 	p := &platformConfig{
-		Store: database, Methods: c.Methods, AllowPrivateCallbacks: c.AllowPrivateCallbacks, Logger: a.newLogger(a.stderr, level),
+		Store: database, Methods: c.Methods, AllowPrivateCallbacks: c.AllowPrivateCallbacks, Logger: a.newLogger(a.stderr, level), LogDropped: a.logDropped,
 		BankURL: strings.TrimRight(c.BankURL, "/"), Bank: bank.Config{State: bankState(c.BankState)},
 	}
 	if p.Banks, err = readBanks(c.Banks); err != nil {

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -92,6 +94,9 @@ func (s *store) openSQLite(ctx context.Context, path string) error {
 	full, err := filepath.Abs(path)
 	if err != nil {
 		return fmt.Errorf("bank: state %q: %w", path, err)
+	}
+	if err := keepPrivate(full); err != nil {
+		return err
 	}
 	address := func(pragmas ...string) string {
 		q := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
@@ -293,4 +298,20 @@ func again(err error) bool {
 		return pg.Code == "40P01" || pg.Code == "40001" // deadlock, serialization failure
 	}
 	return false
+}
+
+// keepPrivate makes the bank's file, and those beside it that are there, readable by their owner only: account numbers
+// and the secret of notifications stand in them. Files that SQLite makes take after the first.
+func keepPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("bank: open %s (is it the bank's own SQLite file, in a directory that exists?): %w", path, err)
+	}
+	_ = f.Close()
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		if err := os.Chmod(name, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("bank: %s must be readable by its owner only: %w", name, err)
+		}
+	}
+	return nil
 }

@@ -183,27 +183,34 @@ const (
 	commandLife      = 24 * time.Hour
 )
 
-// DropOld deletes, a piece at a time, what nobody can ask for any more: old rejections, handled notifications, and the
-// names of acts that are done.
+// dropPiece is how many rows one commit of DropOld deletes at most: the writer has other work.
+const dropPiece = 1000
+
+// DropOld deletes what nobody can ask for any more: old rejections, handled notifications, and the names of acts that are
+// done. It deletes a piece to a commit, between which others have their turn, until nothing is due.
 func (s *Store) DropOld(ctx context.Context) error {
-	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
-		drops := []struct {
-			text string
-			life time.Duration
-		}{
-			{"DELETE FROM rejections WHERE request_id IN (SELECT request_id FROM rejections WHERE at < $1 LIMIT 1000)", rejectionLife},
-			{"DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE received_at < $1 AND state = 'refused' LIMIT 1000)", refusedLife},
-			{"DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE received_at < $1 AND state = 'done' LIMIT 1000)", notificationLife},
-			{"DELETE FROM commands_done WHERE name IN (SELECT name FROM commands_done WHERE at < $1 LIMIT 1000)", commandLife},
-			{"DELETE FROM sign_in_tries WHERE digest IN (SELECT digest FROM sign_in_tries WHERE at < $1 LIMIT 1000)", tryLife},
-			{"DELETE FROM user_sessions WHERE id IN (SELECT id FROM user_sessions WHERE expires_at < $1 LIMIT 1000)", 0},
-			{"DELETE FROM user_devices WHERE (user_id, token) IN (SELECT user_id, token FROM user_devices WHERE seen_at < $1 LIMIT 1000)", deviceLife},
-		}
-		for _, d := range drops {
-			if _, err := t.Exec(ctx, d.text, t.now.Add(-d.life).UnixMicro()); err != nil {
+	for _, d := range []struct {
+		text string
+		life time.Duration
+	}{
+		{"DELETE FROM rejections WHERE request_id IN (SELECT request_id FROM rejections WHERE at < $1 LIMIT $2)", rejectionLife},
+		{"DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE received_at < $1 AND state = 'refused' LIMIT $2)", refusedLife},
+		{"DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE received_at < $1 AND state = 'done' LIMIT $2)", notificationLife},
+		{"DELETE FROM commands_done WHERE name IN (SELECT name FROM commands_done WHERE at < $1 LIMIT $2)", commandLife},
+		{"DELETE FROM sign_in_tries WHERE digest IN (SELECT digest FROM sign_in_tries WHERE at < $1 LIMIT $2)", tryLife},
+		{"DELETE FROM user_sessions WHERE id IN (SELECT id FROM user_sessions WHERE expires_at < $1 LIMIT $2)", 0},
+		{"DELETE FROM user_devices WHERE (user_id, token) IN (SELECT user_id, token FROM user_devices WHERE seen_at < $1 LIMIT $2)", deviceLife},
+	} {
+		before := s.Now().Add(-d.life).UnixMicro() // once, or what becomes due meanwhile would keep it here
+		for gone := int64(dropPiece); gone == dropPiece; {
+			err := s.do(ctx, &command{exec: func(ctx context.Context, t *tx) (err error) {
+				gone, err = t.Exec(ctx, d.text, before, dropPiece)
+				return err
+			}})
+			if err != nil {
 				return err
 			}
 		}
-		return nil
-	}})
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -177,13 +178,26 @@ func (s *Store) connect(ctx context.Context, address string, serve bool) (err er
 	return nil
 }
 
-// keepPrivate makes a new database's file readable by its owner only; SQLite's other files take after it.
+// keepPrivate makes the database's file readable by its owner only, and files beside it that are there already;
+// those that SQLite makes take after it.
 func keepPrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("store: database file: %w", err)
 	}
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("store: database file: %w", err)
+	}
+	for _, name := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
+		info, err := os.Stat(name)
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			err = os.Chmod(name, 0o600)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("store: %s must be readable by its owner only: %w", name, err)
+		}
+	}
+	return nil
 }
 
 func sqliteDSN(path string, patience time.Duration, readOnly bool) string {

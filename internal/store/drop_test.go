@@ -1,0 +1,52 @@
+package store_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"flashpay/internal/store"
+	"flashpay/internal/storetest"
+)
+
+// TestDropOldClearsWhatIsDue: an hour that brings more than one commit deletes is cleared at its end, and what is not due stays.
+func TestDropOldClearsWhatIsDue(t *testing.T) {
+	const rows = 2_500
+	storetest.Each(t, func(t *testing.T, url string) {
+		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Clock: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close(t.Context()) })
+		save := func(prefix string, n int) {
+			t.Helper()
+			saved := make(chan error, n)
+			for i := range n {
+				go func() {
+					saved <- s.SaveRejection(t.Context(), store.Rejection{RequestID: fmt.Sprint(prefix, i), ProjectID: 210, Status: 400, Body: []byte("{}")})
+				}()
+			}
+			for range n {
+				if err := <-saved; err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		save("old-", rows)
+		now = now.Add(25 * time.Hour)
+		save("new-", 1)
+		if err := s.DropOld(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(-25 * time.Hour) // in whose eyes the old ones can still be asked for
+		for i := range rows {
+			if _, err := s.RejectionByRequest(t.Context(), 210, fmt.Sprint("old-", i)); err == nil {
+				t.Fatalf("rejection %d of %d is left", i, rows)
+			}
+		}
+		if _, err := s.RejectionByRequest(t.Context(), 210, "new-0"); err != nil {
+			t.Errorf("the new one: %v", err)
+		}
+	})
+}
