@@ -107,6 +107,8 @@ func urlFault(text string, live bool) string {
 	switch {
 	case err != nil || u.Opaque != "" || u.Hostname() == "" || strings.ContainsFunc(text, unicode.IsSpace):
 		return "must be an absolute URL such as https://example.com/callback"
+	case u.User != nil:
+		return "must hold no user name and password, which would be stored and shown as they are"
 	case u.Port() != "" && !isPort(u.Port()):
 		return "must have a port from 1 to 65535, or none"
 	case live && u.Scheme != "https":
