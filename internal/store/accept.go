@@ -162,7 +162,7 @@ var insertPaymentRows = sqldb.NewBulk(
 	" ON CONFLICT (project_id, payment_key) DO NOTHING RETURNING id")
 
 // insertPayments inserts one payment for each new (project, key); what exists already decides the others.
-func (t *tx) insertPayments(ctx context.Context, commands []*command) error {
+func (t *Tx) insertPayments(ctx context.Context, commands []*command) error {
 	t.first = t.leaders(commands)
 	leaders := t.first
 	args := make([]any, 0, len(leaders)*insertPaymentRows.Columns)
@@ -175,7 +175,7 @@ func (t *tx) insertPayments(ctx context.Context, commands []*command) error {
 			p.MethodTitle, p.Amount, p.Currency, p.Description, p.AccountMask, p.CustomerID, int64(p.Interface), it.options,
 			p.CreatedAt.UnixMicro(), p.UpdatedAt.UnixMicro(), int64(p.Events), p.Head.Seq, p.Head.Hash[:])
 	}
-	return insertPaymentRows.Later(ctx, t.Conn, args, func(r sqldb.Row) error {
+	return insertPaymentRows.Later(ctx, t.conn, args, func(r sqldb.Row) error {
 		var id int64
 		if err := r.Scan(&id); err != nil {
 			return err
@@ -186,8 +186,8 @@ func (t *tx) insertPayments(ctx context.Context, commands []*command) error {
 }
 
 // meetPayments answers the items whose payments exist.
-func (t *tx) meetPayments(ctx context.Context, commands []*command) error {
-	if err := t.Flush(ctx); err != nil {
+func (t *Tx) meetPayments(ctx context.Context, commands []*command) error {
+	if err := t.conn.Flush(ctx); err != nil {
 		return err
 	}
 	for _, it := range t.first {
@@ -201,7 +201,7 @@ func (t *tx) meetPayments(ctx context.Context, commands []*command) error {
 }
 
 // leaders gives each accept item its ids and returns the first of each (project, key), in the order of the keys.
-func (t *tx) leaders(commands []*command) []*acceptItem {
+func (t *Tx) leaders(commands []*command) []*acceptItem {
 	type key struct {
 		project int64
 		payment string
@@ -231,7 +231,7 @@ func (t *tx) leaders(commands []*command) []*acceptItem {
 }
 
 // judge makes payment, operation and journal line of an item as they are with these funds available.
-func (t *tx) judge(it *acceptItem, available int64) {
+func (t *Tx) judge(it *acceptItem, available int64) {
 	project, ok := t.store.Project(it.ProjectID)
 	if !ok { // it was there when the request was checked; an empty one declines everything
 		project = &merchant.Project{ID: it.ProjectID, Blocked: true}
@@ -284,7 +284,7 @@ func threshold(now time.Time, wait time.Duration, bestBefore time.Time) time.Tim
 }
 
 // meetExisting compares an item with the payment that has its key already.
-func (t *tx) meetExisting(ctx context.Context, it *acceptItem) error {
+func (t *Tx) meetExisting(ctx context.Context, it *acceptItem) error {
 	found := false
 	const find = "SELECT id, payment_id, request_id, content_hash FROM payments WHERE project_id = $1 AND payment_key = $2"
 	err := t.Query(ctx, find, func(r *sql.Rows) error {
@@ -309,7 +309,7 @@ func (t *tx) meetExisting(ctx context.Context, it *acceptItem) error {
 }
 
 // answerRepeats answers the items of this commit that have no row of their own.
-func (t *tx) answerRepeats(commands []*command) error {
+func (t *Tx) answerRepeats(commands []*command) error {
 	for _, c := range commands {
 		it := c.accept
 		if it == nil {
@@ -347,7 +347,7 @@ func (it *acceptItem) answerTo(other *acceptItem) (Receipt, error) {
 var errAskAgain = errors.New("store: ask again")
 
 // decide gives the verdicts that need funds, in the order of arrival, and books what they and the steps move.
-func (t *tx) decide(ctx context.Context, commands []*command) error {
+func (t *Tx) decide(ctx context.Context, commands []*command) error {
 	var poor []*acceptItem
 	for _, c := range commands {
 		switch {
@@ -367,13 +367,13 @@ func (t *tx) decide(ctx context.Context, commands []*command) error {
 	return t.declinePoor(ctx, poor)
 }
 
-func (t *tx) decideAccept(it *acceptItem) error {
+func (t *Tx) decideAccept(it *acceptItem) error {
 	if it.code == payout.CodeSuccess {
 		if available := t.available(it.ProjectID, it.Currency); it.Amount > available {
 			t.judge(it, available)
 		}
 	}
-	it.line.ID = t.store.rows.take()
+	it.line.ID = t.RowID()
 	t.addLine(&it.line)
 	t.hearAccept(it)
 	if it.code != payout.CodeSuccess {
@@ -387,12 +387,12 @@ func (t *tx) decideAccept(it *acceptItem) error {
 }
 
 // declinePoor corrects the rows of payments that were inserted before it was known that the funds do not suffice.
-func (t *tx) declinePoor(ctx context.Context, poor []*acceptItem) error {
+func (t *Tx) declinePoor(ctx context.Context, poor []*acceptItem) error {
 	var args []any
 	for _, it := range poor {
 		args = append(args, paymentMove(&it.payment, 1)...)
 	}
-	return movePayments.Later(ctx, t.Conn, args, nil)
+	return movePayments.Later(ctx, t.conn, args, nil)
 }
 
 var insertOperationRows = sqldb.NewBulk(
@@ -405,7 +405,7 @@ var insertRequestRows = sqldb.NewBulk(
 	"(%i, %i, %b, %i, %i, %i, %i)", "")
 
 // insertOperations writes the first operations and the sealed requests of the payments made in this commit.
-func (t *tx) insertOperations(ctx context.Context, commands []*command) error {
+func (t *Tx) insertOperations(ctx context.Context, commands []*command) error {
 	operations := make([]any, 0, len(commands)*insertOperationRows.Columns)
 	requests := make([]any, 0, len(commands)*insertRequestRows.Columns)
 	for _, c := range commands {
@@ -426,14 +426,14 @@ func (t *tx) insertOperations(ctx context.Context, commands []*command) error {
 			continue
 		}
 		detail := Detail{}.Text("payment_id", it.PaymentID).Int("amount", it.Amount).Text("currency", it.Currency).Int("code", int64(it.code))
-		if err := t.audit(ctx, it.Actor, "payout issue", projectObject(it.ProjectID), detail); err != nil {
+		if err := t.Audit(ctx, it.Actor, "payout issue", projectObject(it.ProjectID), detail); err != nil {
 			return err
 		}
 	}
-	if err := insertOperationRows.Later(ctx, t.Conn, operations, nil); err != nil {
+	if err := insertOperationRows.Later(ctx, t.conn, operations, nil); err != nil {
 		return err
 	}
-	return insertRequestRows.Later(ctx, t.Conn, requests, nil)
+	return insertRequestRows.Later(ctx, t.conn, requests, nil)
 }
 
 // optionalMicros stores a time; the zero time is null.

@@ -79,7 +79,7 @@ func (s *Store) RequestApproval(ctx context.Context, once string, a Approval, ac
 	if err != nil {
 		return 0, err
 	}
-	err = s.doNamed(ctx, "approval request "+once, func(ctx context.Context, t *tx) error {
+	err = s.Do(ctx, "approval request "+once, func(ctx context.Context, t *Tx) error {
 		const lapse = "UPDATE approvals SET state = 'lapsed' WHERE state = 'waiting' AND expires_at <= $1"
 		if _, err := t.Exec(ctx, lapse, t.now.UnixMicro()); err != nil {
 			return err
@@ -94,7 +94,7 @@ func (s *Store) RequestApproval(ctx context.Context, once string, a Approval, ac
 			return err
 		}
 		detail := Detail{}.Int("approval", id).Text("kind", a.Kind).Text("title", a.Title).Int("amount", a.Amount).Text("currency", a.Currency)
-		return t.audit(ctx, actor, "approval request", projectObject(a.ProjectID), detail)
+		return t.Audit(ctx, actor, "approval request", projectObject(a.ProjectID), detail)
 	})
 	if err != nil {
 		return 0, err
@@ -119,8 +119,8 @@ func (s *Store) DecideApproval(ctx context.Context, once string, d Decision, act
 }
 
 // decideApproval runs act in the commit of the decision: both happen, or neither. Without one the act is still to be done.
-func (s *Store) decideApproval(ctx context.Context, once string, d Decision, actor string, act func(ctx context.Context, t *tx, a *Approval) error) error {
-	return s.doNamed(ctx, fmt.Sprintf("approval %d decide %s", d.ID, once), func(ctx context.Context, t *tx) error {
+func (s *Store) decideApproval(ctx context.Context, once string, d Decision, actor string, act func(ctx context.Context, t *Tx, a *Approval) error) error {
+	return s.Do(ctx, fmt.Sprintf("approval %d decide %s", d.ID, once), func(ctx context.Context, t *Tx) error {
 		var doneAt any
 		if act != nil || d.State != ApprovalApproved {
 			doneAt = t.now.UnixMicro()
@@ -144,7 +144,7 @@ func (s *Store) decideApproval(ctx context.Context, once string, d Decision, act
 			}
 		}
 		detail := Detail{}.Int("approval", a.ID).Text("kind", a.Kind).Text("state", d.State).Text("reason", d.Reason)
-		return t.audit(ctx, actor, "approval decide", projectObject(a.ProjectID), detail)
+		return t.Audit(ctx, actor, "approval decide", projectObject(a.ProjectID), detail)
 	})
 }
 
@@ -164,7 +164,7 @@ func refusedDecision(a *Approval, d Decision) error {
 // FinishApproval notes that what was approved has been done, and what came of it; a second time changes nothing. The
 // outcome holds no personal data.
 func (s *Store) FinishApproval(ctx context.Context, id int64, outcome string) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		const finish = "UPDATE approvals SET done_at = $1, outcome = $2 WHERE id = $3 AND state = 'approved' AND done_at IS NULL"
 		_, err := t.Exec(ctx, finish, t.now.UnixMicro(), outcome, id)
 		return err
@@ -194,7 +194,7 @@ func scanApproval(scan func(...any) error, now time.Time, more ...any) (a Approv
 }
 
 // approval reads an approval inside a commit, without its content.
-func (t *tx) approval(ctx context.Context, id int64) (*Approval, error) {
+func (t *Tx) approval(ctx context.Context, id int64) (*Approval, error) {
 	var found *Approval
 	err := t.Query(ctx, "SELECT "+approvalColumns+" FROM approvals WHERE id = $1", func(r *sql.Rows) error {
 		a, _, err := scanApproval(r.Scan, t.now)

@@ -22,9 +22,9 @@ func TestArraysKeepValues(t *testing.T) {
 		for i := range rows {
 			args = append(args, int64(i-1), []any{"", "Айгүл \"x\", {NULL}\\", nil}[i%3], []any{[]byte{0, 255}, nil, []byte{}}[i%3])
 		}
-		err := s.do(t.Context(), &command{exec: func(ctx context.Context, tx *tx) error {
+		err := s.do(t.Context(), &command{exec: func(ctx context.Context, tx *Tx) error {
 			got = nil
-			return b.Run(ctx, tx.Conn, args, func(r sqldb.Row) error {
+			return b.Run(ctx, tx.conn, args, func(r sqldb.Row) error {
 				var a, text, bytes any
 				err := r.Scan(&a, &text, &bytes)
 				got = append(got, a, text, bytes)

@@ -55,7 +55,7 @@ var insertAttempts = sqldb.NewBulk(
 
 // writeAttempts moves the callbacks. The first attempt's result stands in the callback's own row until a second one
 // replaces it there; so a row of attempts is only written for callbacks that needed more than one.
-func (t *tx) writeAttempts(ctx context.Context, commands []*command) error {
+func (t *Tx) writeAttempts(ctx context.Context, commands []*command) error {
 	var moves, logs []any
 	for _, c := range commands {
 		a := c.attempt
@@ -73,8 +73,8 @@ func (t *tx) writeAttempts(ctx context.Context, commands []*command) error {
 				int64(a.HTTPStatus), a.Error, answer)
 		}
 	}
-	if err := moveCallbacks.Later(ctx, t.Conn, moves, nil); err != nil {
+	if err := moveCallbacks.Later(ctx, t.conn, moves, nil); err != nil {
 		return err
 	}
-	return insertAttempts.Later(ctx, t.Conn, logs, nil)
+	return insertAttempts.Later(ctx, t.conn, logs, nil)
 }

@@ -15,17 +15,17 @@ func (s *Store) TopUp(ctx context.Context, projectID int64, currency string, amo
 	if _, err := s.projectNow(ctx, projectID); err != nil {
 		return err
 	}
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		if err := t.topUp(ctx, projectID, currency, amount, reason); err != nil {
 			return err
 		}
 		detail := Detail{}.Text("currency", currency).Int("amount", amount).Text("reason", reason)
-		return t.audit(ctx, actor, "balance top-up", projectObject(projectID), detail)
+		return t.Audit(ctx, actor, "balance top-up", projectObject(projectID), detail)
 	})
 }
 
 // topUp books a top-up; the transaction writes it with its other transfers.
-func (t *tx) topUp(ctx context.Context, projectID int64, currency string, amount int64, reason string) error {
+func (t *Tx) topUp(ctx context.Context, projectID int64, currency string, amount int64, reason string) error {
 	b, err := t.openBalance(ctx, projectID, currency)
 	if err != nil {
 		return err
@@ -34,7 +34,7 @@ func (t *tx) topUp(ctx context.Context, projectID int64, currency string, amount
 }
 
 // correct books a correction likewise; its amount may be below zero.
-func (t *tx) correct(ctx context.Context, projectID int64, currency string, amount int64, reason string) error {
+func (t *Tx) correct(ctx context.Context, projectID int64, currency string, amount int64, reason string) error {
 	b, err := t.openBalance(ctx, projectID, currency)
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (t *tx) correct(ctx context.Context, projectID int64, currency string, amou
 }
 
 // openBalance locks a balance, which is made where there is none.
-func (t *tx) openBalance(ctx context.Context, projectID int64, currency string) (*ledger.Balance, error) {
+func (t *Tx) openBalance(ctx context.Context, projectID int64, currency string) (*ledger.Balance, error) {
 	const open = `INSERT INTO balances (project_id, currency, available, held, disputed, receivable, settlement, funding, fees, conversion, correction)
 		VALUES ($1, $2, 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT (project_id, currency) DO NOTHING`
 	if _, err := t.Exec(ctx, open, projectID, currency); err != nil {
@@ -53,13 +53,13 @@ func (t *tx) openBalance(ctx context.Context, projectID int64, currency string) 
 	if err := t.lockBalances(ctx, []balanceKey{key}); err != nil {
 		return nil, err
 	}
-	if err := t.Flush(ctx); err != nil {
+	if err := t.conn.Flush(ctx); err != nil {
 		return nil, err
 	}
 	return t.funds.balances[key], nil
 }
 
-func (t *tx) postAll(transfers []ledger.Transfer) error {
+func (t *Tx) postAll(transfers []ledger.Transfer) error {
 	for _, tr := range transfers {
 		if err := t.post(tr); err != nil {
 			return err
@@ -71,15 +71,15 @@ func (t *tx) postAll(transfers []ledger.Transfer) error {
 // DecideFunds decides a top-up or a correction that another person has asked for; what is approved is booked in the
 // commit of the decision. Errors are those of DecideApproval, and ledger.ErrTransfer where no balance can hold the sum.
 func (s *Store) DecideFunds(ctx context.Context, d Decision, by By) error {
-	var act func(ctx context.Context, t *tx, a *Approval) error
+	var act func(ctx context.Context, t *Tx, a *Approval) error
 	if d.State == ApprovalApproved {
-		act = func(ctx context.Context, t *tx, a *Approval) error { return t.bookApproved(ctx, a, by.Actor) }
+		act = func(ctx context.Context, t *Tx, a *Approval) error { return t.bookApproved(ctx, a, by.Actor) }
 	}
 	return s.decideApproval(ctx, by.Once, d, by.Actor, act)
 }
 
 // bookApproved books what was asked for. The reason is that of who asked.
-func (t *tx) bookApproved(ctx context.Context, a *Approval, actor string) error {
+func (t *Tx) bookApproved(ctx context.Context, a *Approval, actor string) error {
 	book, action := t.topUp, "balance top-up"
 	switch a.Kind {
 	case ApprovalTopUp:
@@ -92,7 +92,7 @@ func (t *tx) bookApproved(ctx context.Context, a *Approval, actor string) error 
 		return err
 	}
 	detail := Detail{}.Text("currency", a.Currency).Int("amount", a.Amount).Text("reason", a.Title).Text("asked_by", a.Requester).Int("approval", a.ID)
-	return t.audit(ctx, actor, action, projectObject(a.ProjectID), detail)
+	return t.Audit(ctx, actor, action, projectObject(a.ProjectID), detail)
 }
 
 // Balances returns a project's balances by currency.

@@ -9,7 +9,7 @@ import (
 
 // Exec runs f inside a commit.
 func (s *Store) Exec(ctx context.Context, f func()) error {
-	return s.do(ctx, &command{exec: func(context.Context, *tx) error { f(); return nil }})
+	return s.do(ctx, &command{exec: func(context.Context, *Tx) error { f(); return nil }})
 }
 
 // LoseNextCommitsAnswer lets the next commit go through, and its answer get lost.
@@ -24,7 +24,7 @@ func (s *Store) answerCommits(answer func() error) { s.committed.Store(&answer) 
 
 // LoseSession leaves the writer as a reconnect that failed does.
 func (s *Store) LoseSession(ctx context.Context) error {
-	return s.do(ctx, &command{exec: func(context.Context, *tx) error {
+	return s.do(ctx, &command{exec: func(context.Context, *Tx) error {
 		s.answerCommits(func() error {
 			s.committed.Store(nil)
 			s.conn.Close()
@@ -49,7 +49,7 @@ func (s *Store) BreakWriter() (restore func()) {
 
 // WriterSynchronous reads the pragma on the writer's own connection.
 func (s *Store) WriterSynchronous(ctx context.Context) (level int, err error) {
-	err = s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+	err = s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
 		return t.Query(ctx, "PRAGMA synchronous", func(r *sql.Rows) error { return r.Scan(&level) })
 	}})
 	return level, err
@@ -57,7 +57,7 @@ func (s *Store) WriterSynchronous(ctx context.Context) (level int, err error) {
 
 // MakeSessionReadOnly lets the server of the writer's session refuse to write, as a standby does.
 func (s *Store) MakeSessionReadOnly(ctx context.Context) error {
-	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+	return s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
 		_, err := t.Exec(ctx, "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
 		return err
 	}})

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -46,7 +45,7 @@ func (s *Store) CallbackLanes(ctx context.Context) ([]CallbackLane, error) {
 func (s *Store) LeaseCallbacks(ctx context.Context, lane int64, n int) ([]*CallbackJob, error) {
 	var leased []callbackKey
 	var until time.Time
-	err := s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+	err := s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
 		leased, until = leased[:0], t.now.Add(CallbackLease)
 		const lease = `WITH due AS MATERIALIZED (SELECT project_id, number FROM callbacks WHERE lane = $1 AND next_at <= $2
 				ORDER BY next_at LIMIT $3{{skip_locked}})
@@ -116,7 +115,7 @@ func (s *Store) HoldCallback(ctx context.Context, job *CallbackJob, need time.Du
 	}
 	var until time.Time
 	changed := int64(0)
-	err := s.do(ctx, &command{exec: func(ctx context.Context, t *tx) (err error) {
+	err := s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) (err error) {
 		until = t.now.Add(CallbackLease)
 		const renew = "UPDATE callbacks SET next_at = $1 WHERE project_id = $2 AND number = $3 AND state = $4 AND lease = $5 AND next_at = $6"
 		changed, err = t.Exec(ctx, renew, until.UnixMicro(), e.ProjectID, e.Number, string(CallbackPending), t.store.shard.Load(),
@@ -169,11 +168,11 @@ func (s *Store) ResendCallback(ctx context.Context, once string, projectID int64
 	if job.URL = s.callbackTarget(job); job.URL == "" {
 		return 0, ErrNoCallbackURL
 	}
-	err = s.doNamed(ctx, cmp.Or(once, newNonce()+newNonce()), func(ctx context.Context, t *tx) error {
+	err = s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
 		if err := t.resend(ctx, job); err != nil {
 			return err
 		}
-		return t.audit(ctx, actor, "callback resend", projectObject(projectID), Detail{}.Int("number", number).Text("payment_id", job.Payment.PaymentID))
+		return t.Audit(ctx, actor, "callback resend", projectObject(projectID), Detail{}.Int("number", number).Text("payment_id", job.Payment.PaymentID))
 	})
 	if err == nil && s.callbacks != nil {
 		s.callbacks.Wake()
@@ -181,7 +180,7 @@ func (s *Store) ResendCallback(ctx context.Context, once string, projectID int64
 	return number, err
 }
 
-func (t *tx) resend(ctx context.Context, job *CallbackJob) error {
+func (t *Tx) resend(ctx context.Context, job *CallbackJob) error {
 	e := &job.Event
 	pending, err := t.pendingCallbacks(ctx, e)
 	if err != nil {
@@ -224,7 +223,7 @@ type pendingCallback struct {
 }
 
 // pendingCallbacks reads, and locks, the callbacks of an event's payment that are not acknowledged.
-func (t *tx) pendingCallbacks(ctx context.Context, e *Event) ([]pendingCallback, error) {
+func (t *Tx) pendingCallbacks(ctx context.Context, e *Event) ([]pendingCallback, error) {
 	var pending []pendingCallback
 	const find = `SELECT number, CASE WHEN lease IS NULL THEN 0 ELSE next_at END FROM callbacks WHERE project_id = $1 AND state = $2
 		AND number IN (SELECT number FROM events WHERE payment = $3 AND +project_id = $4) ORDER BY number{{for_update}}`
@@ -240,7 +239,7 @@ func (t *tx) pendingCallbacks(ctx context.Context, e *Event) ([]pendingCallback,
 }
 
 // endPending supersedes the callbacks of an event's payment that are older than the event and not acknowledged.
-func (t *tx) endPending(ctx context.Context, e *Event) error {
+func (t *Tx) endPending(ctx context.Context, e *Event) error {
 	const end = `UPDATE callbacks SET state = $1, next_at = NULL, lease = NULL WHERE project_id = $2 AND state = $3
 		AND number IN (SELECT number FROM events WHERE payment = $4 AND number < $5 AND +project_id = $6)`
 	_, err := t.Exec(ctx, end, string(CallbackSuperseded), e.ProjectID, string(CallbackPending), e.Payment, e.Number, e.ProjectID)
@@ -249,7 +248,7 @@ func (t *tx) endPending(ctx context.Context, e *Event) error {
 
 // supersede ends the older callbacks of a payment that are not acknowledged: it has at most one under way. Where one
 // is being sent right now, the newer waits until that attempt must have ended.
-func (t *tx) supersede(ctx context.Context, e *event) error {
+func (t *Tx) supersede(ctx context.Context, e *event) error {
 	pending, err := t.pendingCallbacks(ctx, &e.Event)
 	if err != nil || len(pending) == 0 {
 		return err

@@ -92,7 +92,7 @@ func Lane(projectID int64, address string) int64 {
 }
 
 // announce makes the event of a status that the merchant is told of.
-func (t *tx) announce(p *payout.Payment, o *payout.Operation, at time.Time) {
+func (t *Tx) announce(p *payout.Payment, o *payout.Operation, at time.Time) {
 	t.news = append(t.news, &event{
 		Event: Event{
 			ProjectID: p.ProjectID, Payment: p.ID, Operation: o.ID, PaymentStatus: p.Status, OperationStatus: o.Status, Code: o.Code,
@@ -120,7 +120,7 @@ var insertCallbacks = sqldb.NewBulk(
 
 // lockNumbers locks the counters of the projects whose merchants are told of a step. They are the last rows that a commit
 // locks, so that projects' numbers are held for the shortest time.
-func (t *tx) lockNumbers(ctx context.Context, _ []*command) error {
+func (t *Tx) lockNumbers(ctx context.Context, _ []*command) error {
 	var projects []int64
 	for _, c := range t.steps {
 		if i := c.step; i.won && i.moves && i.move.Callback {
@@ -131,7 +131,7 @@ func (t *tx) lockNumbers(ctx context.Context, _ []*command) error {
 }
 
 // lockCounters locks the counters of projects that are not locked yet, and reads them with the next round trip.
-func (t *tx) lockCounters(ctx context.Context, projects []int64) error {
+func (t *Tx) lockCounters(ctx context.Context, projects []int64) error {
 	if t.taken == nil {
 		t.taken = make(map[int64]int64)
 	}
@@ -142,7 +142,7 @@ func (t *tx) lockCounters(ctx context.Context, projects []int64) error {
 			args = append(args, p)
 		}
 	}
-	return lockCounters[t.Dialect.Name].Later(ctx, t.Conn, args, func(r sqldb.Row) error {
+	return lockCounters[t.conn.Dialect.Name].Later(ctx, t.conn, args, func(r sqldb.Row) error {
 		var project, events int64
 		err := r.Scan(&project, &events)
 		t.taken[project] = events
@@ -151,7 +151,7 @@ func (t *tx) lockCounters(ctx context.Context, projects []int64) error {
 }
 
 // writeEvents numbers the events of this commit.
-func (t *tx) writeEvents(ctx context.Context, _ []*command) error {
+func (t *Tx) writeEvents(ctx context.Context, _ []*command) error {
 	if len(t.news) == 0 {
 		return nil
 	}
@@ -170,13 +170,13 @@ func (t *tx) writeEvents(ctx context.Context, _ []*command) error {
 			int64(e.Code), e.ProviderID, e.ProviderPaymentID, e.AuthCode, e.At.UnixMicro())
 		callbacks = append(callbacks, t.callbackRow(e)...)
 	}
-	if err := insertEvents.Later(ctx, t.Conn, events, nil); err != nil {
+	if err := insertEvents.Later(ctx, t.conn, events, nil); err != nil {
 		return err
 	}
-	return insertCallbacks.Later(ctx, t.Conn, callbacks, nil)
+	return insertCallbacks.Later(ctx, t.conn, callbacks, nil)
 }
 
-func (t *tx) numberEvents(ctx context.Context) error {
+func (t *Tx) numberEvents(ctx context.Context) error {
 	var others []int64 // what was declined for lack of funds is known only now
 	for _, e := range t.news {
 		if _, ok := t.taken[e.ProjectID]; !ok {
@@ -187,7 +187,7 @@ func (t *tx) numberEvents(ctx context.Context) error {
 		if err := t.lockCounters(ctx, others); err != nil {
 			return err
 		}
-		if err := t.Flush(ctx); err != nil {
+		if err := t.conn.Flush(ctx); err != nil {
 			return err
 		}
 	}
@@ -201,11 +201,11 @@ func (t *tx) numberEvents(ctx context.Context) error {
 	for project := range numbered {
 		args = append(args, project, t.taken[project])
 	}
-	return updateCounters.Later(ctx, t.Conn, args, nil)
+	return updateCounters.Later(ctx, t.conn, args, nil)
 }
 
 // callbackRow makes the row of an event's callback, and keeps its job for this process where there is room.
-func (t *tx) callbackRow(e *event) []any {
+func (t *Tx) callbackRow(e *event) []any {
 	project, ok := t.store.Project(e.ProjectID)
 	if !ok {
 		project = &merchant.Project{ID: e.ProjectID}
@@ -237,19 +237,19 @@ type discrepancy struct {
 }
 
 // dispute opens a discrepancy, once for each operation and kind.
-func (t *tx) dispute(p *payout.Payment, o *payout.Operation, kind string, detail Detail) {
+func (t *Tx) dispute(p *payout.Payment, o *payout.Operation, kind string, detail Detail) {
 	t.open = append(t.open, discrepancy{
 		project: p.ProjectID, payment: p.ID, operation: o.ID, kind: kind, detail: detail.String(),
 		dedup: strconv.FormatInt(o.ID, 10) + " " + kind,
 	})
 }
 
-func (t *tx) writeDiscrepancies(ctx context.Context, _ []*command) error {
+func (t *Tx) writeDiscrepancies(ctx context.Context, _ []*command) error {
 	slices.SortFunc(t.open, func(a, b discrepancy) int { return cmp.Compare(a.dedup, b.dedup) })
 	for _, d := range t.open {
 		const insert = `INSERT INTO discrepancies (id, project_id, payment, operation, kind, detail, dedup, opened_at, reason)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '') ON CONFLICT (dedup) DO NOTHING`
-		_, err := t.Exec(ctx, insert, t.store.rows.take(), d.project, d.payment, d.operation, d.kind, d.detail, d.dedup, t.now.UnixMicro())
+		_, err := t.Exec(ctx, insert, t.RowID(), d.project, d.payment, d.operation, d.kind, d.detail, d.dedup, t.now.UnixMicro())
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 func (s *Store) AnnounceAgain(ctx context.Context, v *View) error {
 	p, o := v.Payment, v.Operations[0]
 	p.Events = 2
-	return s.do(ctx, &command{exec: func(_ context.Context, t *tx) error {
+	return s.do(ctx, &command{exec: func(_ context.Context, t *Tx) error {
 		t.announce(&p, &o, t.now)
 		return nil
 	}})
@@ -24,7 +24,7 @@ func (m *Merkle) Subtrees() int { return len(m.subtrees) }
 
 // ApproveTopUp approves with an act in the commit of the decision: the top-up that was asked for, and then fail's answer.
 func (s *Store) ApproveTopUp(ctx context.Context, once string, d Decision, fail func() error) error {
-	return s.decideApproval(ctx, once, d, "test", func(ctx context.Context, t *tx, a *Approval) error {
+	return s.decideApproval(ctx, once, d, "test", func(ctx context.Context, t *Tx, a *Approval) error {
 		if err := t.topUp(ctx, a.ProjectID, a.Currency, a.Amount, a.Title); err != nil {
 			return err
 		}

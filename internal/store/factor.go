@@ -89,11 +89,11 @@ func (s *Store) FactorByCredential(ctx context.Context, credential [32]byte) (f 
 // counts as used. once names the act, such as by the challenge that it answers. Where codes are given, they become the
 // user's recovery codes, as keyed digests.
 func (s *Store) AddFactor(ctx context.Context, once string, f *Factor, step int64, codes [][32]byte, actor string) error {
-	return s.doNamed(ctx, once, func(ctx context.Context, t *tx) error { return t.addFactor(ctx, f, step, codes, actor) })
+	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error { return t.addFactor(ctx, f, step, codes, actor) })
 }
 
-func (t *tx) addFactor(ctx context.Context, f *Factor, step int64, codes [][32]byte, actor string) error {
-	f.ID, f.CreatedAt = t.store.rows.take(), t.now
+func (t *Tx) addFactor(ctx context.Context, f *Factor, step int64, codes [][32]byte, actor string) error {
+	f.ID, f.CreatedAt = t.RowID(), t.now
 	sealed, err := t.store.vault.Seal(f.Secret, factorPlace(f.UserID, f.ID))
 	if err != nil {
 		return err
@@ -114,12 +114,12 @@ func (t *tx) addFactor(ctx context.Context, f *Factor, step int64, codes [][32]b
 	if err := t.setRecoveryCodes(ctx, f.UserID, codes); err != nil {
 		return err
 	}
-	return t.audit(ctx, actor, "factor add", userObject(f.UserID), Detail{}.Text("kind", string(f.Kind)).Text("name", f.Name))
+	return t.Audit(ctx, actor, "factor add", userObject(f.UserID), Detail{}.Text("kind", string(f.Kind)).Text("name", f.Name))
 }
 
 // RemoveFactor removes one of a user's factors. ErrLastFactor where no other is left, ErrNotFound where there is none.
 func (s *Store) RemoveFactor(ctx context.Context, userID, id int64, actor string) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		if _, _, err := t.lockUser(ctx, userID); err != nil {
 			return err
 		}
@@ -147,14 +147,14 @@ func (s *Store) RemoveFactor(ctx context.Context, userID, id int64, actor string
 		if _, err := t.Exec(ctx, "DELETE FROM user_factors WHERE user_id = $1 AND id = $2", userID, id); err != nil {
 			return err
 		}
-		return t.audit(ctx, actor, "factor remove", userObject(userID), Detail{}.Text("kind", string(removed.Kind)).Text("name", removed.Name))
+		return t.Audit(ctx, actor, "factor remove", userObject(userID), Detail{}.Text("kind", string(removed.Kind)).Text("name", removed.Name))
 	})
 }
 
 // UseCode takes the code of a time step from a TOTP factor. ErrCodeUsed where that step's code, or a later one, was taken
 // before.
 func (s *Store) UseCode(ctx context.Context, id, step int64) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		const update = "UPDATE user_factors SET last_step = $1, used_at = $2 WHERE id = $3 AND last_step < $4"
 		n, err := t.Exec(ctx, update, step, t.now.UnixMicro(), id, step)
 		if err == nil && n == 0 {
@@ -171,7 +171,7 @@ func (s *Store) UsePasskey(ctx context.Context, f *Factor, challenge string) err
 	if err != nil {
 		return err
 	}
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		done, err := t.doneBefore(ctx, "passkey "+challenge)
 		if err != nil {
 			return err
@@ -189,15 +189,15 @@ func (s *Store) UsePasskey(ctx context.Context, f *Factor, challenge string) err
 
 // SetRecoveryCodes replaces a user's recovery codes by those of the given keyed digests. once names the act.
 func (s *Store) SetRecoveryCodes(ctx context.Context, once string, userID int64, codes [][32]byte, actor string) error {
-	return s.doNamed(ctx, once, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
 		if err := t.setRecoveryCodes(ctx, userID, codes); err != nil {
 			return err
 		}
-		return t.audit(ctx, actor, "recovery codes", userObject(userID), nil)
+		return t.Audit(ctx, actor, "recovery codes", userObject(userID), nil)
 	})
 }
 
-func (t *tx) setRecoveryCodes(ctx context.Context, userID int64, codes [][32]byte) error {
+func (t *Tx) setRecoveryCodes(ctx context.Context, userID int64, codes [][32]byte) error {
 	if len(codes) == 0 {
 		return nil
 	}
@@ -215,7 +215,7 @@ func (t *tx) setRecoveryCodes(ctx context.Context, userID int64, codes [][32]byt
 // UseRecoveryCode takes one of a user's recovery codes. ErrNotFound where there is no such code, ErrCodeUsed where it was
 // taken before.
 func (s *Store) UseRecoveryCode(ctx context.Context, userID int64, code [32]byte, actor string) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		const use = "UPDATE recovery_codes SET used_at = $1 WHERE user_id = $2 AND digest = $3 AND used_at = 0"
 		n, err := t.Exec(ctx, use, t.now.UnixMicro(), userID, code[:])
 		if err != nil {
@@ -230,6 +230,6 @@ func (s *Store) UseRecoveryCode(ctx context.Context, userID int64, code [32]byte
 			}
 			return err
 		}
-		return t.audit(ctx, actor, "recovery code used", userObject(userID), nil)
+		return t.Audit(ctx, actor, "recovery code used", userObject(userID), nil)
 	})
 }

@@ -150,14 +150,14 @@ func (f *filling) event(project, payment int64, status payout.Status, code int, 
 func (f *filling) flush(ctx context.Context) error {
 	defer clear(f.rows)
 	if f.s.db.Dialect == &sqldb.SQLite {
-		return f.s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+		return f.s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
 			for _, table := range fillTables {
 				insert := sqldb.NewBulk("INSERT INTO "+table.name+" ("+table.columns+") VALUES ", "("+strings.Repeat("%i, ", strings.Count(table.columns, ","))+"%i)", "")
 				var args []any
 				for _, row := range f.rows[table.name] {
 					args = append(args, row...)
 				}
-				if err := insert.Run(ctx, t.Conn, args, nil); err != nil {
+				if err := insert.Run(ctx, t.conn, args, nil); err != nil {
 					return err
 				}
 			}

@@ -32,7 +32,7 @@ var lockBalances = map[string]*sqldb.Bulk{
 
 // lockFunds locks and reads the balance of every command that may move money, in the order of their keys. Whether one does
 // is known when the same round trip has come back.
-func (t *tx) lockFunds(ctx context.Context, _ []*command) error {
+func (t *Tx) lockFunds(ctx context.Context, _ []*command) error {
 	var keys []balanceKey
 	for _, it := range t.first {
 		keys = append(keys, balanceKey{it.ProjectID, it.Currency})
@@ -46,7 +46,7 @@ func (t *tx) lockFunds(ctx context.Context, _ []*command) error {
 }
 
 // lockBalances locks balances, and reads them with the next round trip.
-func (t *tx) lockBalances(ctx context.Context, keys []balanceKey) error {
+func (t *Tx) lockBalances(ctx context.Context, keys []balanceKey) error {
 	slices.SortFunc(keys, func(a, b balanceKey) int {
 		return cmp.Or(cmp.Compare(a.project, b.project), cmp.Compare(a.currency, b.currency))
 	})
@@ -60,7 +60,7 @@ func (t *tx) lockBalances(ctx context.Context, keys []balanceKey) error {
 	if t.funds.balances == nil {
 		t.funds = fundsBook{balances: make(map[balanceKey]*ledger.Balance), changed: make(map[balanceKey]bool)}
 	}
-	return lockBalances[t.Dialect.Name].Later(ctx, t.Conn, args, func(r sqldb.Row) error {
+	return lockBalances[t.conn.Dialect.Name].Later(ctx, t.conn, args, func(r sqldb.Row) error {
 		b, err := scanBalance(r)
 		if err != nil {
 			return err
@@ -89,7 +89,7 @@ func scanBalance(r sqldb.Row) (ledger.Balance, error) {
 }
 
 // available is what the project's payouts may spend, as it stands in this transaction.
-func (t *tx) available(project int64, currency string) int64 {
+func (t *Tx) available(project int64, currency string) int64 {
 	if b, ok := t.funds.balances[balanceKey{project, currency}]; ok {
 		return b.Sum(ledger.Available)
 	}
@@ -97,7 +97,7 @@ func (t *tx) available(project int64, currency string) int64 {
 }
 
 // post books a transfer in this transaction.
-func (t *tx) post(tr ledger.Transfer) error {
+func (t *Tx) post(tr ledger.Transfer) error {
 	key := balanceKey{tr.ProjectID, tr.Currency}
 	b, ok := t.funds.balances[key]
 	if !ok {
@@ -107,7 +107,7 @@ func (t *tx) post(tr ledger.Transfer) error {
 		return err
 	}
 	t.funds.changed[key] = true
-	t.moved = append(t.moved, t.store.rows.take(), tr.ProjectID, tr.Currency, int64(tr.Debit), int64(tr.Credit), tr.Amount,
+	t.moved = append(t.moved, t.RowID(), tr.ProjectID, tr.Currency, int64(tr.Debit), int64(tr.Credit), tr.Amount,
 		string(tr.Kind), tr.Payment, tr.Operation, tr.Reason, t.now.UnixMicro())
 	return nil
 }
@@ -124,7 +124,7 @@ var insertTransfers = sqldb.NewBulk(
 	"(%i, %i, %s, %i, %i, %i, %s, %i, %i, %s, %i)", "")
 
 // writeFunds writes the changed balances and the transfers that changed them.
-func (t *tx) writeFunds(ctx context.Context, _ []*command) error {
+func (t *Tx) writeFunds(ctx context.Context, _ []*command) error {
 	var args []any
 	for key := range t.funds.changed {
 		b := t.funds.balances[key]
@@ -133,8 +133,8 @@ func (t *tx) writeFunds(ctx context.Context, _ []*command) error {
 			args = append(args, b.Sum(a))
 		}
 	}
-	if err := updateBalances.Later(ctx, t.Conn, args, nil); err != nil {
+	if err := updateBalances.Later(ctx, t.conn, args, nil); err != nil {
 		return err
 	}
-	return insertTransfers.Later(ctx, t.Conn, t.moved, nil)
+	return insertTransfers.Later(ctx, t.conn, t.moved, nil)
 }

@@ -53,7 +53,7 @@ func (h *heard) after(shard, position int64) ([]followedLine, bool) {
 }
 
 // hear notes a line of a payment that is new.
-func (t *tx) hearAccept(it *acceptItem) {
+func (t *Tx) hearAccept(it *acceptItem) {
 	p := &it.payment
 	t.heard = append(t.heard, followedLine{
 		id: it.line.ID, seq: 1, project: p.ProjectID, payment: p.ID, created: p.CreatedAt.UnixMicro(), amount: p.Amount, method: p.Method,
@@ -62,7 +62,7 @@ func (t *tx) hearAccept(it *acceptItem) {
 }
 
 // hearStep notes a line of a step.
-func (t *tx) hearStep(i *stepItem) {
+func (t *Tx) hearStep(i *stepItem) {
 	p := &i.after.Payment
 	l := followedLine{
 		id: i.line.ID, seq: i.line.Seq, project: p.ProjectID, payment: p.ID, created: p.CreatedAt.UnixMicro(), amount: p.Amount, method: p.Method,

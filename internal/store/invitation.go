@@ -60,15 +60,15 @@ func (s *Store) Invitation(ctx context.Context, token [32]byte) (*Invitation, er
 // Invite gives a user a link; an older one ends with it. once names the act. ErrNotFound where there is no such user, or
 // a deactivated one.
 func (s *Store) Invite(ctx context.Context, once string, i *Invitation, actor string) error {
-	return s.doNamed(ctx, once, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
 		if err := t.invite(ctx, i, actor); err != nil {
 			return err
 		}
-		return t.audit(ctx, actor, "user "+string(i.Kind), userObject(i.UserID), nil)
+		return t.Audit(ctx, actor, "user "+string(i.Kind), userObject(i.UserID), nil)
 	})
 }
 
-func (t *tx) invite(ctx context.Context, i *Invitation, actor string) error {
+func (t *Tx) invite(ctx context.Context, i *Invitation, actor string) error {
 	i.By, i.CreatedAt = actor, t.now
 	const insert = `INSERT INTO invitations (user_id, token, kind, made_by, created_at, expires_at)
 		SELECT u.id, $1, $2, $3, $4, $5 FROM users u WHERE u.id = $6 AND u.deactivated_at = 0
@@ -83,7 +83,7 @@ func (t *tx) invite(ctx context.Context, i *Invitation, actor string) error {
 
 // WithdrawInvitation ends a user's link. ErrNotFound where there is none.
 func (s *Store) WithdrawInvitation(ctx context.Context, userID int64, actor string) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		n, err := t.Exec(ctx, "DELETE FROM invitations WHERE user_id = $1", userID)
 		if err != nil {
 			return err
@@ -91,7 +91,7 @@ func (s *Store) WithdrawInvitation(ctx context.Context, userID int64, actor stri
 		if n == 0 {
 			return ErrNotFound
 		}
-		return t.audit(ctx, actor, "user invitation withdraw", userObject(userID), nil)
+		return t.Audit(ctx, actor, "user invitation withdraw", userObject(userID), nil)
 	})
 }
 
@@ -108,7 +108,7 @@ type Acceptance struct {
 // sessions, and has the given session, whose ID and UserID are set. ErrNotFound where the link is used, withdrawn or
 // expired.
 func (s *Store) AcceptInvitation(ctx context.Context, a *Acceptance) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		const take = "DELETE FROM invitations WHERE token = $1 AND expires_at > $2 RETURNING user_id, kind"
 		var userID int64
 		var kind string
@@ -136,6 +136,6 @@ func (s *Store) AcceptInvitation(ctx context.Context, a *Acceptance) error {
 		if err := t.startSession(ctx, a.Session); err != nil {
 			return err
 		}
-		return t.audit(ctx, a.Actor, "user "+kind+" accept", userObject(userID), nil)
+		return t.Audit(ctx, a.Actor, "user "+kind+" accept", userObject(userID), nil)
 	})
 }

@@ -43,7 +43,7 @@ func appendText(b []byte, s string) []byte {
 }
 
 // addLine writes a line with this commit.
-func (t *tx) addLine(l *Line) {
+func (t *Tx) addLine(l *Line) {
 	t.lines = append(t.lines, l.ID, l.ProjectID, l.Payment, l.Seq, l.At.UnixMicro(), l.Kind, l.Operation, l.Detail, l.Hash[:])
 }
 
@@ -51,8 +51,8 @@ var insertLines = sqldb.NewBulk(
 	"INSERT INTO journal (id, project_id, payment, seq, at, kind, operation, detail, hash) VALUES ",
 	"(%i, %i, %i, %i, %i, %s, %i, %s, %b)", "")
 
-func (t *tx) writeJournal(ctx context.Context, _ []*command) error {
-	return insertLines.Later(ctx, t.Conn, t.lines, nil)
+func (t *Tx) writeJournal(ctx context.Context, _ []*command) error {
+	return insertLines.Later(ctx, t.conn, t.lines, nil)
 }
 
 // Detail builds the JSON object of a journal line, member by member. Empty texts are left out.

@@ -61,7 +61,7 @@ func (s *Store) AddKey(ctx context.Context, projectID int64, key merchant.Key, b
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, by.named("key add", projectObject(projectID)), func(ctx context.Context, t *tx) error {
+	return s.change(ctx, by.named("key add", projectObject(projectID)), func(ctx context.Context, t *Tx) error {
 		if slices.ContainsFunc(p.Keys, func(k merchant.Key) bool { return k.Secret == key.Secret }) {
 			return ErrKeyExists
 		}
@@ -73,11 +73,11 @@ func (s *Store) AddKey(ctx context.Context, projectID int64, key merchant.Key, b
 		if err := t.addKey(ctx, projectID, newest+1, sealed, key.Label, by.Actor); err != nil {
 			return err
 		}
-		return t.audit(ctx, by.Actor, "key add", projectObject(projectID), Detail{}.Int("key", newest+1).Text("label", key.Label))
+		return t.Audit(ctx, by.Actor, "key add", projectObject(projectID), Detail{}.Int("key", newest+1).Text("label", key.Label))
 	})
 }
 
-func (t *tx) addKey(ctx context.Context, projectID, id int64, sealed []byte, label, actor string) error {
+func (t *Tx) addKey(ctx context.Context, projectID, id int64, sealed []byte, label, actor string) error {
 	const insert = "INSERT INTO project_keys (project_id, id, sealed, created_at, label, added_by) VALUES ($1, $2, $3, $4, $5, $6)"
 	_, err := t.Exec(ctx, insert, projectID, id, sealed, t.now.UnixMicro(), label, actor)
 	return err
@@ -89,7 +89,7 @@ func (s *Store) RevokeKey(ctx context.Context, projectID, keyID int64, by By) er
 	if _, err := s.projectNow(ctx, projectID); err != nil {
 		return err
 	}
-	return s.change(ctx, by.named("key revoke", projectObject(projectID)), func(ctx context.Context, t *tx) error {
+	return s.change(ctx, by.named("key revoke", projectObject(projectID)), func(ctx context.Context, t *Tx) error {
 		var live []int64
 		const find = "SELECT id FROM project_keys WHERE project_id = $1 AND revoked_at IS NULL ORDER BY id{{for_update}}"
 		err := t.Query(ctx, find, func(r *sql.Rows) error {
@@ -110,7 +110,7 @@ func (s *Store) RevokeKey(ctx context.Context, projectID, keyID int64, by By) er
 		if _, err := t.Exec(ctx, revoke, t.now.UnixMicro(), projectID, keyID); err != nil {
 			return err
 		}
-		return t.audit(ctx, by.Actor, "key revoke", projectObject(projectID), Detail{}.Int("key", keyID))
+		return t.Audit(ctx, by.Actor, "key revoke", projectObject(projectID), Detail{}.Int("key", keyID))
 	})
 }
 
@@ -164,7 +164,7 @@ func (s *Store) saveKeyUse(ctx context.Context) error {
 	if len(used) == 0 {
 		return nil
 	}
-	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+	return s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
 		for ref, at := range used {
 			const save = "UPDATE project_keys SET used_at = $1 WHERE project_id = $2 AND id = $3 AND (used_at IS NULL OR used_at < $4)"
 			if _, err := t.Exec(ctx, save, at, ref.project, ref.key, at); err != nil {

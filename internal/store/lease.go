@@ -50,7 +50,7 @@ func (s *Store) LeaseOperations(ctx context.Context, l Lease) ([]*Work, error) {
 	}
 	var leased []payout.Operation
 	var deadline time.Time
-	err = s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+	err = s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
 		leased = leased[:0]
 		deadline = t.now.Add(l.SubmitDeadline)
 		const take = "WITH due AS MATERIALIZED (" + dueOperations + `{{skip_locked}})

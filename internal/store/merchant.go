@@ -57,7 +57,7 @@ func merchantObject(id int64) string { return "merchant " + strconv.FormatInt(id
 // ErrMerchantExists where the id is taken. Of an act that was done before it returns 0.
 func (s *Store) CreateMerchant(ctx context.Context, id int64, name string, by By) (int64, error) {
 	made := int64(0)
-	err := s.change(ctx, by.named("merchant create", ""), func(ctx context.Context, t *tx) error {
+	err := s.change(ctx, by.named("merchant create", ""), func(ctx context.Context, t *Tx) error {
 		made = id
 		if made == 0 {
 			const next = "SELECT COALESCE(MAX(id), 0) + 1 FROM merchants"
@@ -72,18 +72,18 @@ func (s *Store) CreateMerchant(ctx context.Context, id int64, name string, by By
 		if n == 0 {
 			return ErrMerchantExists
 		}
-		return t.audit(ctx, by.Actor, "merchant create", merchantObject(made), Detail{}.Text("name", name))
+		return t.Audit(ctx, by.Actor, "merchant create", merchantObject(made), Detail{}.Text("name", name))
 	})
 	return made, err
 }
 
-func (t *tx) insertMerchant(ctx context.Context, id int64, name string) (int64, error) {
+func (t *Tx) insertMerchant(ctx context.Context, id int64, name string) (int64, error) {
 	const insert = "INSERT INTO merchants (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING"
 	return t.Exec(ctx, insert, id, name, t.now.UnixMicro())
 }
 
 // ensureMerchant sees to it that a project's merchant exists. 0 is the platform itself, which is no merchant.
-func (t *tx) ensureMerchant(ctx context.Context, id int64) error {
+func (t *Tx) ensureMerchant(ctx context.Context, id int64) error {
 	if id == 0 {
 		return nil
 	}
@@ -93,7 +93,7 @@ func (t *tx) ensureMerchant(ctx context.Context, id int64) error {
 
 // RenameMerchant changes a merchant's name. ErrNotFound where there is no such merchant.
 func (s *Store) RenameMerchant(ctx context.Context, id int64, name string, by By) error {
-	return s.change(ctx, by.named("merchant rename", merchantObject(id)), func(ctx context.Context, t *tx) error {
+	return s.change(ctx, by.named("merchant rename", merchantObject(id)), func(ctx context.Context, t *Tx) error {
 		before := ""
 		if err := t.Query(ctx, "SELECT name FROM merchants WHERE id = $1", func(r *sql.Rows) error { return r.Scan(&before) }, id); err != nil {
 			return err
@@ -107,7 +107,7 @@ func (s *Store) RenameMerchant(ctx context.Context, id int64, name string, by By
 		case before == name:
 			return nil
 		}
-		return t.audit(ctx, by.Actor, "merchant rename", merchantObject(id), Detail{}.Change("name", before, name))
+		return t.Audit(ctx, by.Actor, "merchant rename", merchantObject(id), Detail{}.Change("name", before, name))
 	})
 }
 
@@ -161,11 +161,11 @@ func (s *Store) setStop(ctx context.Context, kind string, id int64, way Stop, on
 		value = 1
 	}
 	object, act := kind+" "+strconv.FormatInt(id, 10), kind+" "+stopWords[way][on]
-	return s.change(ctx, by.named(act, object), func(ctx context.Context, t *tx) error {
+	return s.change(ctx, by.named(act, object), func(ctx context.Context, t *Tx) error {
 		n, err := t.Exec(ctx, stopping[kind][way], value, id, value)
 		if err != nil || n == 0 { // it is so already
 			return err
 		}
-		return t.audit(ctx, by.Actor, act, object, Detail{}.Text("reason", reason))
+		return t.Audit(ctx, by.Actor, act, object, Detail{}.Text("reason", reason))
 	})
 }

@@ -76,7 +76,7 @@ var moveNotifications = sqldb.NewBulk("WITH v (id, state, error, next_at) AS (VA
 	`) UPDATE notifications SET state = v.state, error = v.error, next_at = v.next_at, lease = NULL, tries = notifications.tries + 1
 		FROM v WHERE notifications.id = +v.id AND notifications.state = 'new'`)
 
-func (t *tx) writeNotifications(ctx context.Context, commands []*command) error {
+func (t *Tx) writeNotifications(ctx context.Context, commands []*command) error {
 	var inserts, moves []any
 	shard := t.store.shard.Load()
 	for _, c := range commands {
@@ -88,7 +88,7 @@ func (t *tx) writeNotifications(ctx context.Context, commands []*command) error 
 		case n == nil:
 		case n.stored != nil:
 			if n.stored.ID == 0 { // else the commit before, whose outcome was not known, may have stored it
-				n.stored.ID = t.store.rows.take()
+				n.stored.ID = t.RowID()
 			}
 			nextAt, lease := t.now.UnixMicro(), any(nil)
 			if t.store.engine != nil { // it is offered this one, and has some time for it
@@ -99,10 +99,10 @@ func (t *tx) writeNotifications(ctx context.Context, commands []*command) error 
 			moves = append(moves, n.id, n.state, n.err, optionalMicros(n.nextAt))
 		}
 	}
-	if err := insertNotifications.Later(ctx, t.Conn, inserts, nil); err != nil {
+	if err := insertNotifications.Later(ctx, t.conn, inserts, nil); err != nil {
 		return err
 	}
-	return moveNotifications.Later(ctx, t.Conn, moves, nil)
+	return moveNotifications.Later(ctx, t.conn, moves, nil)
 }
 
 // LeaseNotifications leases up to n notifications that nobody has handled, oldest first.
@@ -112,7 +112,7 @@ func (s *Store) LeaseNotifications(ctx context.Context, n int) ([]*StoredNotific
 		return nil, err
 	}
 	var out []*StoredNotification
-	err = s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+	err = s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
 		out = out[:0]
 		const lease = `WITH due AS MATERIALIZED (SELECT id FROM notifications WHERE next_at <= $1 ORDER BY next_at LIMIT $2{{skip_locked}})
 			UPDATE notifications SET lease = $3, next_at = $4 FROM due WHERE notifications.id = due.id
@@ -136,7 +136,7 @@ func (s *Store) LeaseNotifications(ctx context.Context, n int) ([]*StoredNotific
 
 // OpenUnknownKey keeps a provider's report on a key that the platform never made as a discrepancy.
 func (s *Store) OpenUnknownKey(ctx context.Context, providerName, key string, detail Detail) error {
-	return s.do(ctx, &command{exec: func(_ context.Context, t *tx) error {
+	return s.do(ctx, &command{exec: func(_ context.Context, t *Tx) error {
 		t.open = append(t.open, discrepancy{kind: payout.UnknownKey, detail: detail.String(), dedup: providerName + " " + key})
 		return nil
 	}})
@@ -150,14 +150,14 @@ func (s *Store) SaveRejection(ctx context.Context, r Rejection) error {
 var insertRejections = sqldb.NewBulk("INSERT INTO rejections (request_id, project_id, status, body, at) VALUES ", "(%s, %i, %i, %b, %i)",
 	" ON CONFLICT (request_id) DO NOTHING")
 
-func (t *tx) writeRejections(ctx context.Context, commands []*command) error {
+func (t *Tx) writeRejections(ctx context.Context, commands []*command) error {
 	var args []any
 	for _, c := range commands {
 		if r := c.rejection; r != nil {
 			args = append(args, r.RequestID, r.ProjectID, int64(r.Status), r.Body, t.now.UnixMicro())
 		}
 	}
-	return insertRejections.Later(ctx, t.Conn, args, nil)
+	return insertRejections.Later(ctx, t.conn, args, nil)
 }
 
 // rejectionLife is how long a rejection can be asked for (product.md §2).
@@ -203,7 +203,7 @@ func (s *Store) DropOld(ctx context.Context) error {
 	} {
 		before := s.Now().Add(-d.life).UnixMicro() // once, or what becomes due meanwhile would keep it here
 		for gone := int64(dropPiece); gone == dropPiece; {
-			err := s.do(ctx, &command{exec: func(ctx context.Context, t *tx) (err error) {
+			err := s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) (err error) {
 				gone, err = t.Exec(ctx, d.text, before, dropPiece)
 				return err
 			}})

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -116,15 +115,15 @@ func (b By) named(act, object string) string {
 }
 
 // change runs a change of settings in the writer, raises their version, and reads them again.
-func (s *Store) change(ctx context.Context, once string, f func(ctx context.Context, t *tx) error) error {
-	act := func(ctx context.Context, t *tx) error {
+func (s *Store) change(ctx context.Context, once string, f func(ctx context.Context, t *Tx) error) error {
+	act := func(ctx context.Context, t *Tx) error {
 		if err := f(ctx, t); err != nil {
 			return err
 		}
 		_, err := t.Exec(ctx, "UPDATE settings_version SET version = version + 1 WHERE one = 1")
 		return err
 	}
-	if err := s.do(ctx, &command{exec: act, once: cmp.Or(once, newNonce()+newNonce())}); err != nil {
+	if err := s.Do(ctx, once, act); err != nil {
 		return err
 	}
 	return s.Refresh(ctx)
@@ -146,7 +145,7 @@ func (s *Store) OpenProject(ctx context.Context, p *merchant.Project, key string
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, by.named("project create", projectObject(p.ID)), func(ctx context.Context, t *tx) error {
+	return s.change(ctx, by.named("project create", projectObject(p.ID)), func(ctx context.Context, t *Tx) error {
 		const insert = `INSERT INTO projects (id, merchant_id, name, mode, settings, version, created_at)
 			VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT (id) DO NOTHING`
 		n, err := t.Exec(ctx, insert, p.ID, p.MerchantID, p.Name, string(p.Mode), string(settings), t.now.UnixMicro())
@@ -177,7 +176,7 @@ func (s *Store) OpenProject(ctx context.Context, p *merchant.Project, key string
 		for _, d := range merchant.Differences(&merchant.Project{Name: p.Name, Mode: p.Mode}, p) {
 			detail = detail.Text(d.Key(), d.After)
 		}
-		return t.audit(ctx, by.Actor, "project create", projectObject(p.ID), detail)
+		return t.Audit(ctx, by.Actor, "project create", projectObject(p.ID), detail)
 	})
 }
 
@@ -192,10 +191,10 @@ func (s *Store) projectNow(ctx context.Context, id int64) (*merchant.Project, er
 	return p, nil
 }
 
-// audit logs an act of a person or program.
-func (t *tx) audit(ctx context.Context, actor, action, object string, detail Detail) error {
+// Audit logs an act of a person or program.
+func (t *Tx) Audit(ctx context.Context, actor, action, object string, detail Detail) error {
 	const insert = "INSERT INTO audit_log (id, at, actor, action, object, detail) VALUES ($1, $2, $3, $4, $5, $6)"
-	_, err := t.Exec(ctx, insert, t.store.rows.take(), t.now.UnixMicro(), actor, action, object, detail.String())
+	_, err := t.Exec(ctx, insert, t.RowID(), t.now.UnixMicro(), actor, action, object, detail.String())
 	return err
 }
 

@@ -277,7 +277,7 @@ func (s *Store) lookupsOf(keys []lookupKey, l *followedLine) []lookupKey {
 // the writer's next commit does not wait for it; SQLite has one writer. f may run again, from the beginning.
 func (s *Store) beside(ctx context.Context, f func(ctx context.Context, on *sqldb.Conn) error) error {
 	if s.db.Dialect == &sqldb.SQLite {
-		return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error { return f(ctx, t.Conn) }})
+		return s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error { return f(ctx, t.conn) }})
 	}
 	on, err := sqldb.Connect(ctx, s.db.Dialect, s.db.Writes)
 	if err != nil {

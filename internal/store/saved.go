@@ -35,7 +35,7 @@ func (s *Store) SavedFilters(ctx context.Context, user int64) (out []SavedFilter
 
 // SaveFilter saves a filter for a user; one of the same name is replaced. ErrTooManyFilters where there is no room.
 func (s *Store) SaveFilter(ctx context.Context, once string, user *staff.User, f SavedFilter) error {
-	return s.doNamed(ctx, once, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
 		const save = `INSERT INTO saved_filters (user_id, name, query, created_at) SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT)
 			WHERE (SELECT COUNT(*) FROM saved_filters WHERE user_id = $5 AND name <> $6) < $7
 			ON CONFLICT (user_id, name) DO UPDATE SET query = excluded.query`
@@ -46,17 +46,17 @@ func (s *Store) SaveFilter(ctx context.Context, once string, user *staff.User, f
 		if n == 0 {
 			return ErrTooManyFilters
 		}
-		return t.audit(ctx, user.Actor(), "filter save", user.Object(), Detail{}.Text("name", f.Name))
+		return t.Audit(ctx, user.Actor(), "filter save", user.Object(), Detail{}.Text("name", f.Name))
 	})
 }
 
 // DropFilter deletes a user's saved filter. One that is not there is no error.
 func (s *Store) DropFilter(ctx context.Context, once string, user *staff.User, name string) error {
-	return s.doNamed(ctx, once, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
 		if _, err := t.Exec(ctx, "DELETE FROM saved_filters WHERE user_id = $1 AND name = $2", user.ID, name); err != nil {
 			return err
 		}
-		return t.audit(ctx, user.Actor(), "filter delete", user.Object(), Detail{}.Text("name", name))
+		return t.Audit(ctx, user.Actor(), "filter delete", user.Object(), Detail{}.Text("name", name))
 	})
 }
 
@@ -72,16 +72,16 @@ func (s *Store) RegisterColumns(ctx context.Context, user int64) ([]string, erro
 
 // SaveRegisterColumns keeps the columns that a user has chosen; none: the default again.
 func (s *Store) SaveRegisterColumns(ctx context.Context, once string, user *staff.User, columns []string) error {
-	return s.doNamed(ctx, once, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
 		const save = "INSERT INTO register_columns (user_id, columns) VALUES ($1, $2) ON CONFLICT (user_id) DO UPDATE SET columns = excluded.columns"
 		if _, err := t.Exec(ctx, save, user.ID, strings.Join(columns, ",")); err != nil {
 			return err
 		}
-		return t.audit(ctx, user.Actor(), "columns save", user.Object(), Detail{}.Text("columns", strings.Join(columns, ",")))
+		return t.Audit(ctx, user.Actor(), "columns save", user.Object(), Detail{}.Text("columns", strings.Join(columns, ",")))
 	})
 }
 
 // LogDownload notes in the audit log what a person takes out of the platform.
 func (s *Store) LogDownload(ctx context.Context, actor, what, object string, detail Detail) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error { return t.audit(ctx, actor, "download "+what, object, detail) })
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error { return t.Audit(ctx, actor, "download "+what, object, detail) })
 }

@@ -128,7 +128,7 @@ func (s *Store) seal(ctx context.Context, shard, last int64) error {
 }
 
 func (s *Store) insertSeal(ctx context.Context, seal Seal) error {
-	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+	return s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
 		const insert = "INSERT INTO seals (shard, number, last_row, lines, root, hash, at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (shard, number) DO NOTHING"
 		_, err := t.Exec(ctx, insert, seal.Shard, seal.Number, seal.LastRow, seal.Lines, seal.Root[:], seal.Hash[:], seal.At.UnixMicro())
 		return err

@@ -24,7 +24,7 @@ func (s *Store) SaveProject(ctx context.Context, p *merchant.Project, by By) err
 	if err != nil {
 		return fmt.Errorf("store: settings: %w", err)
 	}
-	return s.change(ctx, by.named("project settings", projectObject(p.ID)), func(ctx context.Context, t *tx) error {
+	return s.change(ctx, by.named("project settings", projectObject(p.ID)), func(ctx context.Context, t *Tx) error {
 		before, err := t.projectBefore(ctx, p.ID)
 		if err != nil {
 			return err
@@ -51,12 +51,12 @@ func (s *Store) SaveProject(ctx context.Context, p *merchant.Project, by By) err
 		for _, d := range differences {
 			detail = detail.Change(d.Key(), d.Before, d.After)
 		}
-		return t.audit(ctx, by.Actor, "project settings", projectObject(p.ID), detail)
+		return t.Audit(ctx, by.Actor, "project settings", projectObject(p.ID), detail)
 	})
 }
 
 // projectBefore reads a project's name and settings as they are before this commit.
-func (t *tx) projectBefore(ctx context.Context, id int64) (*merchant.Project, error) {
+func (t *Tx) projectBefore(ctx context.Context, id int64) (*merchant.Project, error) {
 	p := &merchant.Project{}
 	found := false
 	err := t.Query(ctx, "SELECT id, name, settings, version FROM projects WHERE id = $1", func(r *sql.Rows) error {
@@ -73,7 +73,7 @@ func (t *tx) projectBefore(ctx context.Context, id int64) (*merchant.Project, er
 	return p, err
 }
 
-func (t *tx) addVersion(ctx context.Context, projectID, version int64, name, settings, actor string) error {
+func (t *Tx) addVersion(ctx context.Context, projectID, version int64, name, settings, actor string) error {
 	const insert = "INSERT INTO project_versions (project_id, version, name, settings, actor, at) VALUES ($1, $2, $3, $4, $5, $6)"
 	_, err := t.Exec(ctx, insert, projectID, version, name, settings, actor, t.now.UnixMicro())
 	return err

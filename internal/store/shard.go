@@ -88,7 +88,7 @@ const renewShard = "UPDATE shards SET lease_until = $1 WHERE shard = $2 AND owne
 // keepShard keeps this node's lease on its shard alive while nothing else is committed, and frees the leases of nodes
 // that have died, so that their work is taken over within seconds.
 func (s *Store) keepShard(ctx context.Context) error {
-	if err := s.do(ctx, &command{exec: func(context.Context, *tx) error { return nil }}); err != nil {
+	if err := s.do(ctx, &command{exec: func(context.Context, *Tx) error { return nil }}); err != nil {
 		return fmt.Errorf("store: renewing the shard's lease: %w", err)
 	}
 	return s.buryDead(ctx, s.Now())

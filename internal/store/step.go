@@ -144,7 +144,7 @@ const (
 
 // moveOperations makes the compare-and-set of every step, in the order of their operations: operations first, then the
 // heads of their payments.
-func (t *tx) moveOperations(ctx context.Context, commands []*command) error {
+func (t *Tx) moveOperations(ctx context.Context, commands []*command) error {
 	t.steps = stepsInOrder(commands)
 	steps := t.steps
 	byOperation := make(map[int64]*stepItem, len(steps))
@@ -155,7 +155,7 @@ func (t *tx) moveOperations(ctx context.Context, commands []*command) error {
 		args = append(args, o.ProjectID, o.ID, before.Version, string(o.Stage), string(o.Status), o.ProviderPaymentID, o.AuthCode,
 			int64(o.Code), int64(o.Inquiries), o.UpdatedAt.UnixMicro(), optionalMicros(o.NextAt))
 	}
-	return moveOperationRows.Later(ctx, t.Conn, args, func(r sqldb.Row) error {
+	return moveOperationRows.Later(ctx, t.conn, args, func(r sqldb.Row) error {
 		var id int64
 		if err := r.Scan(&id); err != nil {
 			return err
@@ -166,7 +166,7 @@ func (t *tx) moveOperations(ctx context.Context, commands []*command) error {
 }
 
 // meetMoves tells the steps that have lost why, and moves the heads of the others' payments.
-func (t *tx) meetMoves(ctx context.Context, _ []*command) (err error) {
+func (t *Tx) meetMoves(ctx context.Context, _ []*command) (err error) {
 	for _, c := range t.steps {
 		if !c.step.won {
 			if c.err, err = t.whyLost(ctx, c.step); err != nil {
@@ -181,7 +181,7 @@ func (t *tx) meetMoves(ctx context.Context, _ []*command) (err error) {
 			t.heads++
 		}
 	}
-	return movePayments.Later(ctx, t.Conn, args, func(sqldb.Row) error {
+	return movePayments.Later(ctx, t.conn, args, func(sqldb.Row) error {
 		t.heads--
 		return nil
 	})
@@ -189,8 +189,8 @@ func (t *tx) meetMoves(ctx context.Context, _ []*command) (err error) {
 
 // checkHeads fails where an operation is as it was seen and its payment is not: everything of this commit is rolled
 // back, and the one whose step it was fails alone.
-func (t *tx) checkHeads(ctx context.Context, _ []*command) error {
-	if err := t.Flush(ctx); err != nil {
+func (t *Tx) checkHeads(ctx context.Context, _ []*command) error {
+	if err := t.conn.Flush(ctx); err != nil {
 		return err
 	}
 	if t.heads != 0 {
@@ -222,7 +222,7 @@ func stepsInOrder(commands []*command) []*command {
 }
 
 // whyLost tells a step that somebody else was faster from one whose own commit, of unknown outcome, had gone through.
-func (t *tx) whyLost(ctx context.Context, i *stepItem) (lost, err error) {
+func (t *Tx) whyLost(ctx context.Context, i *stepItem) (lost, err error) {
 	lost = ErrMoved
 	if i.line == nil {
 		return lost, nil
@@ -247,10 +247,10 @@ func paymentMove(p *payout.Payment, before int64) []any {
 }
 
 // bookStep books what a step that was first moves: funds, journal line, event, discrepancy.
-func (t *tx) bookStep(i *stepItem) error {
+func (t *Tx) bookStep(i *stepItem) error {
 	p, o := &i.after.Payment, &i.after.Operation
 	if i.line != nil {
-		i.line.ID = t.store.rows.take()
+		i.line.ID = t.RowID()
 		t.addLine(i.line)
 		t.hearStep(i)
 	}

@@ -61,7 +61,7 @@ func (s *Store) NextTry(ctx context.Context, tries []Try) (next time.Time, err e
 // counted all. A time after now is when the next may be made; then nothing was counted. Whoever succeeds gives it back
 // with ForgetTries.
 func (s *Store) TakeTry(ctx context.Context, tries []Try) (next time.Time, err error) {
-	err = s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	err = s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		next = time.Time{}
 		slices.SortFunc(tries, func(a, b Try) int { return bytes.Compare(a.Digest[:], b.Digest[:]) }) // locked in one order by all
 		found := make([]int, len(tries))
@@ -90,7 +90,7 @@ func (s *Store) TakeTry(ctx context.Context, tries []Try) (next time.Time, err e
 }
 
 // lockTry makes and locks the row of a count, and returns its failures that are not forgotten.
-func (t *tx) lockTry(ctx context.Context, c *Try) (failures int, next time.Time, err error) {
+func (t *Tx) lockTry(ctx context.Context, c *Try) (failures int, next time.Time, err error) {
 	const insert = "INSERT INTO sign_in_tries (digest, failures, next_at, at) VALUES ($1, 0, 0, $2) ON CONFLICT (digest) DO NOTHING"
 	if _, err := t.Exec(ctx, insert, c.Digest[:], t.now.UnixMicro()); err != nil {
 		return 0, next, err
@@ -110,7 +110,7 @@ func (t *tx) lockTry(ctx context.Context, c *Try) (failures int, next time.Time,
 // GiveBackTry takes back what TakeTry counted, because the try was right: counts that are forgotten are deleted, those
 // that are only given back lose one failure, and their delay.
 func (s *Store) GiveBackTry(ctx context.Context, forget, giveBack []Try) error {
-	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		for _, c := range forget {
 			if _, err := t.Exec(ctx, "DELETE FROM sign_in_tries WHERE digest = $1", c.Digest[:]); err != nil {
 				return err
@@ -123,5 +123,5 @@ func (s *Store) GiveBackTry(ctx context.Context, forget, giveBack []Try) error {
 			}
 		}
 		return nil
-	}})
+	})
 }

@@ -140,7 +140,7 @@ func (s *Store) Users(ctx context.Context, f UserFilter) ([]*Account, error) {
 // invitation is made with it. once names the act: done again under the same name it does nothing.
 // ErrUserExists where the address is taken.
 func (s *Store) CreateUser(ctx context.Context, once string, a *Account, i *Invitation, actor string) error {
-	err := s.doNamed(ctx, once, func(ctx context.Context, t *tx) error {
+	err := s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
 		if err := t.insertUser(ctx, a); err != nil {
 			return err
 		}
@@ -150,7 +150,7 @@ func (s *Store) CreateUser(ctx context.Context, once string, a *Account, i *Invi
 				return err
 			}
 		}
-		return t.audit(ctx, actor, "user create", a.Object(), userDetail(&a.User).Text("email", a.Email))
+		return t.Audit(ctx, actor, "user create", a.Object(), userDetail(&a.User).Text("email", a.Email))
 	})
 	if err != nil {
 		return err
@@ -165,7 +165,7 @@ func (s *Store) CreateUser(ctx context.Context, once string, a *Account, i *Invi
 
 // insertUser gives the account the next number. Numbers are small, so nodes may take the same one at once: the second
 // takes the next.
-func (t *tx) insertUser(ctx context.Context, a *Account) error {
+func (t *Tx) insertUser(ctx context.Context, a *Account) error {
 	const insert = `INSERT INTO users (id, merchant_id, email, email_key, name, roles, added, withheld, projects, all_projects, language, zone, theme,
 			password, password_at, signed_in_at, deactivated_at, created_at, version)
 		SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, 1 FROM users WHERE id > 0
@@ -218,7 +218,7 @@ func userDetail(u *staff.User) Detail {
 
 // lockUser locks the accounts of a user's side and returns the user as of now: what must hold of a whole side, such as
 // that it has an admin, is decided by one commit at a time.
-func (t *tx) lockUser(ctx context.Context, id int64) (user *Account, side []*Account, err error) {
+func (t *Tx) lockUser(ctx context.Context, id int64) (user *Account, side []*Account, err error) {
 	const lock = "SELECT " + userColumns + " FROM users u WHERE u.merchant_id = (SELECT o.merchant_id FROM users o WHERE o.id = $1) ORDER BY u.id{{for_update}}"
 	err = t.Query(ctx, lock, func(r *sql.Rows) error {
 		a, err := scanAccount(r.Scan)
@@ -240,7 +240,7 @@ func (t *tx) lockUser(ctx context.Context, id int64) (user *Account, side []*Acc
 // seen: else ErrMoved. Their sessions go on with the new rights, and need their second factor anew before anything that
 // asks for a fresh one. ErrLastAdmin where the side would be without an admin.
 func (s *Store) ChangeRights(ctx context.Context, once string, u *staff.User, actor string) error {
-	return s.doNamed(ctx, once, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
 		before, side, err := t.lockUser(ctx, u.ID)
 		if err != nil {
 			return err
@@ -263,7 +263,7 @@ func (s *Store) ChangeRights(ctx context.Context, once string, u *staff.User, ac
 			return err
 		}
 		detail := Detail{}.Text("before", userDetail(&before.User).String()).Text("after", userDetail(&after).String())
-		return t.audit(ctx, actor, "user rights", u.Object(), detail)
+		return t.Audit(ctx, actor, "user rights", u.Object(), detail)
 	})
 }
 
@@ -287,7 +287,7 @@ func adminLeft(side []*Account, after *staff.User) bool {
 // SetActive deactivates a user, whose sessions and invitation end with it, or takes that back. An operator may leave a
 // merchant without an admin, anybody else gets ErrLastAdmin; the last operator stays in any case.
 func (s *Store) SetActive(ctx context.Context, once string, id int64, active, byOperator bool, actor string) error {
-	return s.doNamed(ctx, once, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
 		user, side, err := t.lockUser(ctx, id)
 		if err != nil || user.Deactivated.IsZero() == active {
 			return err
@@ -310,13 +310,13 @@ func (s *Store) SetActive(ctx context.Context, once string, id int64, active, by
 				return err
 			}
 		}
-		return t.audit(ctx, actor, action, user.Object(), nil)
+		return t.Audit(ctx, actor, action, user.Object(), nil)
 	})
 }
 
 // SaveProfile stores what users decide for themselves: name, language, zone and theme.
 func (s *Store) SaveProfile(ctx context.Context, u *staff.User, actor string) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		before, _, err := t.lockUser(ctx, u.ID)
 		if err != nil {
 			return err
@@ -326,7 +326,7 @@ func (s *Store) SaveProfile(ctx context.Context, u *staff.User, actor string) er
 			return err
 		}
 		detail := Detail{}.Text("before", profileDetail(&before.User).String()).Text("after", profileDetail(u).String())
-		return t.audit(ctx, actor, "user profile", u.Object(), detail)
+		return t.Audit(ctx, actor, "user profile", u.Object(), detail)
 	})
 }
 
@@ -336,15 +336,15 @@ func profileDetail(u *staff.User) Detail {
 
 // SetPassword stores the hash of a new password and ends all sessions of the user but one, 0 for all.
 func (s *Store) SetPassword(ctx context.Context, id int64, hash string, keep int64, actor string) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		if err := t.setPassword(ctx, id, hash, keep); err != nil {
 			return err
 		}
-		return t.audit(ctx, actor, "user password", userObject(id), nil)
+		return t.Audit(ctx, actor, "user password", userObject(id), nil)
 	})
 }
 
-func (t *tx) setPassword(ctx context.Context, id int64, hash string, keep int64) error {
+func (t *Tx) setPassword(ctx context.Context, id int64, hash string, keep int64) error {
 	const update = "UPDATE users SET password = $1, password_at = $2, version = version + 1 WHERE id = $3 AND deactivated_at = 0"
 	n, err := t.Exec(ctx, update, hash, t.now.UnixMicro(), id)
 	if err != nil {
@@ -358,7 +358,7 @@ func (t *tx) setPassword(ctx context.Context, id int64, hash string, keep int64)
 
 // RehashPassword replaces a hash by one of the same password, made with newer parameters.
 func (s *Store) RehashPassword(ctx context.Context, id int64, old, fresh string) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		_, err := t.Exec(ctx, "UPDATE users SET password = $1 WHERE id = $2 AND password = $3", fresh, id, old)
 		return err
 	})

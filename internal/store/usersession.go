@@ -80,11 +80,11 @@ func (s *Store) UserSessions(ctx context.Context, userID int64, at time.Time) ([
 
 // StartSession makes a session, by its members but for ID and CreatedAt, which are set; SeenAt is now.
 func (s *Store) StartSession(ctx context.Context, u *UserSession) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error { return t.startSession(ctx, u) })
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error { return t.startSession(ctx, u) })
 }
 
-func (t *tx) startSession(ctx context.Context, u *UserSession) error {
-	u.ID, u.CreatedAt, u.SeenAt = t.store.rows.take(), t.now, t.now
+func (t *Tx) startSession(ctx context.Context, u *UserSession) error {
+	u.ID, u.CreatedAt, u.SeenAt = t.RowID(), t.now, t.now
 	const insert = `INSERT INTO user_sessions (id, user_id, token, stage, created_at, expires_at, seen_at, factor_at, ip, agent)
 		SELECT $1, u.id, $2, $3, $4, $5, $6, $7, $8, $9 FROM users u WHERE u.id = $10 AND u.deactivated_at = 0`
 	n, err := t.Exec(ctx, insert, u.ID, u.Token[:], string(u.Stage), u.CreatedAt.UnixMicro(), u.ExpiresAt.UnixMicro(), u.SeenAt.UnixMicro(),
@@ -99,7 +99,7 @@ func (t *tx) startSession(ctx context.Context, u *UserSession) error {
 // it. Where device is given, it is remembered as one of the user's. ErrMoved where the session has the old token no
 // more.
 func (s *Store) RenewSession(ctx context.Context, old [32]byte, u *UserSession, device *Device, actor string) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		const update = "UPDATE user_sessions SET token = $1, stage = $2, expires_at = $3, seen_at = $4, factor_at = $5 WHERE id = $6 AND token = $7"
 		now := t.now.UnixMicro()
 		n, err := t.Exec(ctx, update, u.Token[:], string(u.Stage), u.ExpiresAt.UnixMicro(), now, now, u.ID, old[:])
@@ -116,7 +116,7 @@ func (s *Store) RenewSession(ctx context.Context, old [32]byte, u *UserSession, 
 
 // SignIn makes a session that is signed in at once, with a factor that was given now, such as a passkey.
 func (s *Store) SignIn(ctx context.Context, u *UserSession, device *Device, actor string) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		u.FactorAt = t.now
 		if err := t.startSession(ctx, u); err != nil {
 			return err
@@ -126,7 +126,7 @@ func (s *Store) SignIn(ctx context.Context, u *UserSession, device *Device, acto
 }
 
 // signedIn notes a sign-in; without a device it was only a factor given again.
-func (t *tx) signedIn(ctx context.Context, u *UserSession, device *Device, actor string) error {
+func (t *Tx) signedIn(ctx context.Context, u *UserSession, device *Device, actor string) error {
 	if device == nil {
 		return nil
 	}
@@ -138,39 +138,39 @@ func (t *tx) signedIn(ctx context.Context, u *UserSession, device *Device, actor
 	if _, err := t.Exec(ctx, remember, u.UserID, device.Token[:], device.Network, t.now.UnixMicro()); err != nil {
 		return err
 	}
-	return t.audit(ctx, actor, "sign-in", userObject(u.UserID), Detail{}.Text("ip", u.IP))
+	return t.Audit(ctx, actor, "sign-in", userObject(u.UserID), Detail{}.Text("ip", u.IP))
 }
 
 // SeenSession notes that a session is in use. It is worth a commit once a minute, not at each request.
 func (s *Store) SeenSession(ctx context.Context, id int64) error {
-	return s.do(ctx, &command{exec: func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		_, err := t.Exec(ctx, "UPDATE user_sessions SET seen_at = $1 WHERE id = $2", t.now.UnixMicro(), id)
 		return err
-	}})
+	})
 }
 
 // EndSession ends one session of a user. One that has ended already is no error.
 func (s *Store) EndSession(ctx context.Context, userID, id int64, actor string) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		n, err := t.Exec(ctx, "DELETE FROM user_sessions WHERE user_id = $1 AND id = $2", userID, id)
 		if err != nil || n == 0 {
 			return err
 		}
-		return t.audit(ctx, actor, "session end", userObject(userID), nil)
+		return t.Audit(ctx, actor, "session end", userObject(userID), nil)
 	})
 }
 
 // EndSessions ends all sessions of a user but one, 0 for all.
 func (s *Store) EndSessions(ctx context.Context, userID, keep int64, actor string) error {
-	return s.doOnce(ctx, func(ctx context.Context, t *tx) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		if err := t.endSessions(ctx, userID, keep); err != nil {
 			return err
 		}
-		return t.audit(ctx, actor, "session end all", userObject(userID), nil)
+		return t.Audit(ctx, actor, "session end all", userObject(userID), nil)
 	})
 }
 
-func (t *tx) endSessions(ctx context.Context, userID, keep int64) error {
+func (t *Tx) endSessions(ctx context.Context, userID, keep int64) error {
 	_, err := t.Exec(ctx, "DELETE FROM user_sessions WHERE user_id = $1 AND id <> $2", userID, keep)
 	return err
 }

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -13,7 +15,7 @@ import (
 
 // command is one item of a commit: exactly one of its members is set.
 type command struct {
-	exec         func(ctx context.Context, t *tx) error // runs first, in the same transaction
+	exec         func(ctx context.Context, t *Tx) error // runs first, in the same transaction
 	once         string                                 // names an exec that must not run again after a commit of unknown outcome
 	accept       *acceptItem
 	step         *stepItem
@@ -24,9 +26,10 @@ type command struct {
 	err error // what its caller is told
 }
 
-// tx is one transaction under way, and what its commands have gathered so far.
-type tx struct {
-	*sqldb.Conn
+// Tx is one transaction under way, and what its commands have gathered so far. To the packages below this one it offers
+// what it exports: nothing of that moves money or a status.
+type Tx struct {
+	conn  *sqldb.Conn
 	store *Store
 	now   time.Time
 	funds fundsBook
@@ -149,8 +152,8 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 	if err := s.conn.Begin(ctx); err != nil {
 		return nil, fmt.Errorf("store: begin: %w", err)
 	}
-	t := &tx{
-		Conn: s.conn, store: s, now: s.Now(),
+	t := &Tx{
+		conn: s.conn, store: s, now: s.Now(),
 		lines: make([]any, 0, len(commands)*insertLines.Columns), moved: make([]any, 0, len(commands)*insertTransfers.Columns),
 	}
 	err = t.runSafely(ctx, commands)
@@ -197,7 +200,7 @@ func (s *Store) undo(ctx context.Context) {
 
 // runSafely is run; a panic fails the commit like an error, so that its transaction is rolled back and the command that
 // made it fails alone.
-func (t *tx) runSafely(ctx context.Context, commands []*command) (err error) {
+func (t *Tx) runSafely(ctx context.Context, commands []*command) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			t.store.logger.Error("store: a commit panicked", "panic", v, "stack", string(debug.Stack()))
@@ -217,7 +220,7 @@ func (s *Store) releaseJobs(jobs []*CallbackJob) {
 // run writes all commands, in the lock order of the house: new payments, operations, balances, heads of payments, counters.
 // What waits in the connection goes out where an answer is needed: PostgreSQL is asked three times at most where nothing is
 // out of the ordinary, and twice where there are new payments only.
-func (t *tx) run(ctx context.Context, commands []*command) error {
+func (t *Tx) run(ctx context.Context, commands []*command) error {
 	for _, c := range commands {
 		c.err = nil
 		if c.exec == nil {
@@ -246,7 +249,7 @@ func (t *tx) run(ctx context.Context, commands []*command) error {
 }
 
 // doneBefore notes in the transaction that an exec is done, and says whether a commit of unknown outcome had done so.
-func (t *tx) doneBefore(ctx context.Context, once string) (bool, error) {
+func (t *Tx) doneBefore(ctx context.Context, once string) (bool, error) {
 	if once == "" {
 		return false, nil
 	}
@@ -254,13 +257,26 @@ func (t *tx) doneBefore(ctx context.Context, once string) (bool, error) {
 	return n == 0, err
 }
 
-// doOnce runs an act of a person: it may be handed over again after a commit of unknown outcome, and happens once.
-func (s *Store) doOnce(ctx context.Context, act func(ctx context.Context, t *tx) error) error {
-	return s.doNamed(ctx, newNonce()+newNonce(), act)
+// Do runs an act in the next commit, once: key is its idempotency key, such as the token of the form that asks for it.
+// Whoever hands the act over again under its key, within a day, is answered nil, and it does not happen again; an act that
+// failed may be tried again. An empty key is for an act that nobody repeats but the writer itself, after a commit of unknown
+// outcome.
+func (s *Store) Do(ctx context.Context, key string, act func(ctx context.Context, t *Tx) error) error {
+	return s.do(ctx, &command{exec: act, once: cmp.Or(key, newNonce()+newNonce())})
 }
 
-// doNamed runs an act of a person that has a name, such as the token of the form that asks for it: whoever hands it
-// over again, within a day, is answered nil, and the act does not happen again. An act that failed may be tried again.
-func (s *Store) doNamed(ctx context.Context, name string, act func(ctx context.Context, t *tx) error) error {
-	return s.do(ctx, &command{exec: act, once: name})
+// Exec runs a statement that returns no rows and says how many it changed.
+func (t *Tx) Exec(ctx context.Context, text string, args ...any) (int64, error) {
+	return t.conn.Exec(ctx, text, args...)
 }
+
+// Query runs a statement and calls scan for each row.
+func (t *Tx) Query(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
+	return t.conn.Query(ctx, text, scan, args...)
+}
+
+// Now is the time of the commit, by the database's clock.
+func (t *Tx) Now() time.Time { return t.now }
+
+// RowID takes an id for a new row, of those that this process has reserved; ids of rows of one process rise.
+func (t *Tx) RowID() int64 { return t.store.rows.take() }
