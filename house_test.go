@@ -53,6 +53,9 @@ var rooms = map[string][]string{
 	"client":    {"signature"},
 	"openapi":   {},
 
+	// What a merchant's engineer would write: the public packages suffice.
+	"examples/pay": {"client"},
+
 	"internal/money":    nouns,
 	"internal/payout":   nouns,
 	"internal/method":   nouns,

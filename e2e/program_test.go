@@ -116,7 +116,7 @@ func (db database) project(t *testing.T, id int64, receiver *receiver, args ...s
 	t.Helper()
 	db.flashpay(t, append([]string{
 		"project", "create", "--id", strconv.FormatInt(id, 10), "--name", "shop", "--mode", "test", "--key", "secret",
-		"--callback-url", receiver.URL + "/callback", "--balance", "KGS=100000000",
+		"--callback-url", receiver.URL + "/callback", "--balance", "KGS=1000000.00",
 	}, args...)...)
 }
 

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 	"text/tabwriter"
 
 	"flashpay/internal/ledger"
@@ -62,7 +61,7 @@ func printBalances(a *app, s *store.Store, id int64, asJSON bool) error {
 		return a.printJSON(views)
 	}
 	if len(views) == 0 {
-		fmt.Fprintf(a.stdout, "Project %d has no balance: add funds with `flashpay balance topup --id %d KGS=100000`.\n", id, id)
+		fmt.Fprintf(a.stdout, "Project %d has no balance: add funds with `flashpay balance topup --id %d KGS=1000.00`.\n", id, id)
 		return nil
 	}
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -80,9 +79,9 @@ func printBalances(a *app, s *store.Store, id int64, asJSON bool) error {
 type balanceTopUpCmd struct {
 	databaseFlag
 	ID       int64    `required:"" placeholder:"N" help:"The project's number."`
-	Sums     []string `arg:"" optional:"" name:"CUR=AMOUNT" help:"Sums in minor units, such as KGS=100000 for 1,000.00 KGS."`
+	Sums     []string `arg:"" optional:"" name:"CUR=AMOUNT" help:"Sums with all decimals, such as KGS=1000.00."`
 	Currency string   `placeholder:"CUR" help:"Another way to give one sum: its currency …"`
-	Amount   int64    `placeholder:"N" help:"… and its amount in minor units."`
+	Amount   string   `placeholder:"1000.00" help:"… and its amount, with all decimals."`
 	Reason   string   `default:"top-up" placeholder:"TEXT" help:"Why; kept in the ledger and the audit log. Default: top-up."`
 	JSON     bool     `help:"Print the new balances as JSON."`
 }
@@ -91,26 +90,26 @@ type balanceTopUpCmd struct {
 func (c *balanceTopUpCmd) Help() string {
 	return `What the project owes (receivable) is paid first, the rest becomes available. Prints the balances afterwards.
 
-  flashpay balance topup --database sqlite:flashpay.db --id 210 KGS=100000 --reason "bank transfer 4711"
-  flashpay balance topup --database sqlite:flashpay.db --id 210 --currency KGS --amount 100000`
+  flashpay balance topup --database sqlite:flashpay.db --id 210 KGS=1000.00 --reason "bank transfer 4711"
+  flashpay balance topup --database sqlite:flashpay.db --id 210 --currency KGS --amount 1000.00`
 }
 
 // Run books the top-ups, one after the other.
 func (c *balanceTopUpCmd) Run(a *app) error {
 	texts := c.Sums
-	if c.Currency != "" || c.Amount != 0 {
-		texts = append(slices.Clone(texts), c.Currency+"="+strconv.FormatInt(c.Amount, 10))
+	if c.Currency != "" || c.Amount != "" {
+		texts = append(slices.Clone(texts), c.Currency+"="+c.Amount)
 	}
 	sums, err := parseSums(texts)
 	if err != nil {
 		return err
 	}
 	if len(sums) == 0 {
-		return usagef("no sum: give one or more, such as KGS=100000 for 1,000.00 KGS")
+		return usagef("no sum: give one or more, such as KGS=1000.00")
 	}
 	for currency, amount := range sums {
 		if amount == 0 {
-			return usagef("%s=0 adds nothing: give the sum to add, in minor units", currency)
+			return usagef("%s adds nothing: give the sum to add", money.Format(0, currency))
 		}
 	}
 	return c.with(a, func(s *store.Store) error {
@@ -120,7 +119,7 @@ func (c *balanceTopUpCmd) Run(a *app) error {
 			case errors.Is(err, store.ErrNotFound):
 				return unknownProject(c.ID)
 			case errors.Is(err, ledger.ErrTransfer):
-				return fmt.Errorf("%s=%d cannot be added: a balance holds at most %d minor units: %w", currency, sums[currency], math.MaxInt64, err)
+				return fmt.Errorf("%s cannot be added: a balance holds at most %s: %w", money.Format(sums[currency], currency), money.Format(math.MaxInt64, currency), err)
 			case err != nil:
 				return err
 			}

@@ -3,8 +3,8 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"slices"
-	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -97,8 +97,11 @@ func (c *callbackListCmd) print(a *app, found []store.Delivery) error {
 
 // attemptWords says in a few words how an attempt ended.
 func attemptWords(status int, fault string) string {
-	if status != 0 {
-		return "answered " + strconv.Itoa(status)
+	switch {
+	case status > http.StatusOK && status < http.StatusMultipleChoices:
+		return fmt.Sprintf("answered %d: no acknowledgement, only 200 is", status)
+	case status != 0:
+		return fmt.Sprintf("answered %d", status)
 	}
 	return cmp.Or(fault, "-")
 }

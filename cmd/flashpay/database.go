@@ -30,8 +30,18 @@ func (d *databaseFlag) config(a *app) (store.Config, error) {
 	return store.Config{URL: d.Database, Keyset: keyset, Logger: a.newLogger(a.stderr, slog.LevelWarn)}, err
 }
 
-// with opens the database for one command, beside whatever server works on it, and closes it.
+// with opens a database that is there for one command, beside whatever server works on it, and closes it.
 func (d *databaseFlag) with(a *app, do func(s *store.Store) error) error {
+	c, err := d.config(a)
+	if err != nil {
+		return err
+	}
+	c.Existing = true
+	return withStore(a.ctx, c, do)
+}
+
+// withNew does the same for a command that begins with nothing: where there is no database it makes one.
+func (d *databaseFlag) withNew(a *app, do func(s *store.Store) error) error {
 	c, err := d.config(a)
 	if err != nil {
 		return err
@@ -57,6 +67,9 @@ func openStore(ctx context.Context, c store.Config) (*store.Store, error) {
 		return s, nil
 	}
 	var system *fs.PathError
+	if errors.Is(err, store.ErrNoDatabase) {
+		return nil, err // it says what to do
+	}
 	switch text := err.Error(); {
 	case strings.HasPrefix(c.URL, "sqlite:") && (strings.Contains(text, "cannot be opened") || errors.As(err, &system)):
 		err = fmt.Errorf("%w: check that the folder exists, that you may write to it, and that the file is a SQLite database", err)

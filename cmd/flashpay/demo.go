@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"flashpay/internal/account"
@@ -115,9 +114,6 @@ func (c *demoCmd) makeSample(a *app, callbackURL string, logger *slog.Logger) er
 	_, _ = fmt.Fprintf(a.stdout, "Sample payouts cannot be made, so the demo starts without them: %s\n", oneLine(err))
 	return nil
 }
-
-// oneLine is an error's words without line breaks: joined errors have some.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func (c *demoCmd) store() store.Config {
 	return store.Config{URL: "sqlite:" + filepath.Join(c.Data, "flashpay.db")}

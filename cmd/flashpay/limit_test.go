@@ -23,7 +23,7 @@ func TestRequestsPerSecond(t *testing.T) {
 	for i := range bodies {
 		id := 210 + i
 		variables := map[string]string{"FLASHPAY_DATABASE": database, "FLASHPAY_KEY": "K"}
-		if code, _, errs := inProcess(t, t.Context(), variables, "", "project", "create", "--id", fmt.Sprint(id), "--key", "K", "--balance", "KGS=1000000"); code != exitOK {
+		if code, _, errs := inProcess(t, t.Context(), variables, "", "project", "create", "--id", fmt.Sprint(id), "--key", "K", "--balance", "KGS=10000.00"); code != exitOK {
 			t.Fatal(errs)
 		}
 		request := fmt.Sprintf(`{"general":{"project_id":%d,"payment_id":"p"},"customer":{"id":"c","ip_address":"192.0.2.0"},`+

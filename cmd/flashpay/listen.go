@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 
 type listenCmd struct {
 	keyFlag
-	Addr    string `default:"127.0.0.1:8082" placeholder:"ADDR" help:"Where to listen; port 0 takes a free one. Default: 127.0.0.1:8082."`
+	Addr    string `var:"FLASHPAY_LISTEN" default:"127.0.0.1:8082" placeholder:"ADDR" help:"Where to listen; port 0 takes a free one. Default: 127.0.0.1:8082."`
 	Forward string `placeholder:"URL" help:"Post each verified callback, byte for byte, to this address, and answer with its status."`
 	JSON    bool   `help:"Print one line of JSON for each callback, and one before when it listens."`
 }
@@ -19,7 +20,8 @@ type listenCmd struct {
 // Help is shown by --help.
 func (c *listenCmd) Help() string {
 	return `Answers 200 to a callback that verifies, or what the address of --forward answers (502 where it does not), and 400 to one
-that does not verify, which is not forwarded. Any path is taken. Ctrl-C ends it.
+that does not verify, which is not forwarded. Only 200 acknowledges: after any other answer, 204 too, the platform repeats the
+callback. Any path is taken. Ctrl-C ends it.
 
   flashpay listen --addr 127.0.0.1:8082 --key K
   flashpay listen --addr 127.0.0.1:8082 --key K --forward http://localhost:3000/flashpay/callback`
@@ -80,11 +82,12 @@ type callbackLine struct {
 	PaymentID     string          `json:"payment_id,omitempty"`
 	PaymentStatus client.Status   `json:"payment_status,omitempty"`
 	Code          string          `json:"code,omitempty"`
+	Acknowledged  bool            `json:"acknowledged"`   // the status is 200; after any other one the callback comes again
 	Body          json.RawMessage `json:"body,omitempty"` // as received, white space aside; absent where it is not JSON
 }
 
 func (p *callbackPrinter) print(d client.Delivery) {
-	line := callbackLine{At: time.Now().UTC(), Status: d.Status}
+	line := callbackLine{At: time.Now().UTC(), Status: d.Status, Acknowledged: d.Status == http.StatusOK}
 	if d.Err != nil {
 		line.Error = d.Err.Error()
 	}
@@ -117,6 +120,9 @@ func (p *callbackPrinter) printText(line callbackLine, body []byte) {
 	}
 	if line.Error != "" {
 		fmt.Fprintf(out, "  %s\n", line.Error)
+	}
+	if line.Valid && !line.Acknowledged {
+		fmt.Fprintln(out, "  not acknowledged: only 200 is, so the platform sends this callback again")
 	}
 	fmt.Fprintf(out, "  %s\n", printable(body))
 }

@@ -9,6 +9,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
+	"slices"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // users have zones, and some machines have no files of them
 
@@ -25,7 +28,8 @@ const (
 
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more does not end a server
-	os.Exit(run(interruptible(), os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+	a := &app{ctx: interruptible(), env: os.Getenv, environ: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	os.Exit(a.run(os.Args[1:]))
 }
 
 // interruptible ends its context at the first SIGINT or SIGTERM, and the process at the second.
@@ -43,12 +47,13 @@ func interruptible() context.Context {
 
 // app is what a command may touch of the world.
 type app struct {
-	ctx    context.Context // ends when the program is asked to stop
-	env    func(string) string
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
-	logs   []*lineBuffer
+	ctx     context.Context // ends when the program is asked to stop
+	env     func(string) string
+	environ []string // all variables, as NAME=VALUE; unknown ones of ours are named
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+	logs    []*lineBuffer
 }
 
 // commands is the command line: one field, and one struct with a Run method, for each command.
@@ -67,11 +72,15 @@ type commands struct {
 	Callback    callbackCmd    `cmd:"" group:"operate" help:"List a project's callbacks, send one again."`
 	Discrepancy discrepancyCmd `cmd:"" group:"operate" help:"List what the bank's word and ours do not agree on: it waits for a person."`
 	Audit       auditCmd       `cmd:"" group:"operate" help:"Check every invariant of a whole database."`
-	Payout      payoutCmd      `cmd:"" group:"merchant" help:"Request a payout, ask for its status."`
+	Backup      backupCmd      `cmd:"" group:"operate" help:"Copy a SQLite database beside a running server."`
+	Payout      payoutCmd      `cmd:"" group:"merchant" help:"Request a payout, ask for its status; list payouts of a database."`
 	Sign        signCmd        `cmd:"" group:"merchant" help:"Sign the JSON on stdin."`
 	Verify      verifyCmd      `cmd:"" group:"merchant" help:"Check the signature of the JSON on stdin."`
 	Listen      listenCmd      `cmd:"" group:"merchant" help:"Receive callbacks, print them, forward them to a web service under development."`
+	Help        helpCmd        `cmd:"" group:"other" help:"Show the help of a command."`
 	Version     versionCmd     `cmd:"" group:"other" help:"Print version and build."`
+	Completion  completionCmd  `cmd:"" group:"other" help:"Print what teaches a shell to complete flashpay's commands and flags."`
+	Complete    completeCmd    `cmd:"" hidden:"" help:"What a shell offers for the last word of a command line."`
 }
 
 var groups = kong.Groups{
@@ -83,13 +92,18 @@ var groups = kong.Groups{
 
 const description = `Flashpay payouts: signed payout requests in, money out through a bank, signed callbacks back.
 
-Sums are minor units (100000 is 1,000.00 KGS). A flag's environment variable is shown in brackets; those that hold a
+Sums are written with all their decimals, as in 1000.00; in JSON they are minor units, as on the wire. A flag's environment variable is shown in brackets; those that hold a
 secret can also be given as a file: FLASHPAY_KEY_FILE names a file with what FLASHPAY_KEY would hold. Help for a command
 with examples: flashpay COMMAND --help`
 
-// run is the program. It returns the exit code; the end of ctx asks servers to stop.
-func run(ctx context.Context, args []string, env func(string) string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+// run is the program as another one starts it, in its own process.
+func run(ctx context.Context, args []string, env func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{ctx: ctx, env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+	return a.run(args)
+}
+
+// run is the program. It returns the exit code; the end of a.ctx asks servers to stop.
+func (a *app) run(args []string) (code int) {
 	defer a.flushLogs()
 	defer func() { // kong prints help and exits; here that ends run only
 		if v := recover(); v != nil {
@@ -100,25 +114,40 @@ func run(ctx context.Context, args []string, env func(string) string, stdin io.R
 			code = int(asked)
 		}
 	}()
-	parser, err := kong.New(
-		&commands{}, kong.Name("flashpay"), kong.Description(description), groups,
-		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exitNow(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110, NoExpandSubcommands: true}),
-		kong.ValueFormatter(helpWithVariable), kong.Resolvers(variables(env)),
-	)
+	parser, err := a.parser()
 	if err != nil {
-		fmt.Fprintf(stderr, "flashpay: %v\n", err)
+		fmt.Fprintf(a.stderr, "flashpay: %v\n", err)
 		return exitFailed
 	}
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	chosen, err := parser.Parse(args)
+	chosen, err := parser.Parse(spelledOut(args))
 	if err != nil {
-		fmt.Fprintf(stderr, "flashpay: %v\nflashpay: see flashpay %s--help\n", err, chosenPath(err))
+		fmt.Fprintf(a.stderr, "flashpay: %v\nflashpay: see flashpay %s--help\n", err, chosenPath(err))
 		return exitUsage
 	}
+	a.nameUnknownVariables(parser.Model, chosen.Command())
 	return a.report(chosen.Run(a))
+}
+
+func (a *app) parser() (*kong.Kong, error) {
+	return kong.New(
+		&commands{}, kong.Name("flashpay"), kong.Description(description), groups,
+		kong.Writers(a.stdout, a.stderr), kong.Exit(func(code int) { panic(exitNow(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110, NoExpandSubcommands: true}),
+		kong.ValueFormatter(helpWithVariable), kong.Resolvers(variables(a.env)),
+	)
+}
+
+// spelledOut turns what people try first into commands: nothing at all, --version, and help COMMAND.
+func spelledOut(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case args[0] == "--version":
+		return append([]string{"version"}, args[1:]...)
+	}
+	return args
 }
 
 // exitNow carries an exit code out of kong's printing of help.
@@ -153,8 +182,21 @@ func (a *app) report(err error) int {
 	if cause := context.Cause(a.ctx); cause != nil && errors.Is(err, context.Canceled) {
 		err = cause
 	}
-	fmt.Fprintf(a.stderr, "flashpay: %v\n", err)
+	fmt.Fprintf(a.stderr, "flashpay: %s\n", oneLine(err))
 	return exitFailed
+}
+
+// lineBreak is where errors of several parts, and PostgreSQL's of several addresses, begin a new line.
+var lineBreak = regexp.MustCompile(`(:?)\s*\n\s*`)
+
+// oneLine is an error's text on one line, which a log or a person can take as one.
+func oneLine(err error) string {
+	return lineBreak.ReplaceAllStringFunc(strings.TrimSpace(err.Error()), func(found string) string {
+		if found[0] == ':' {
+			return ": "
+		}
+		return "; "
+	})
 }
 
 // usageError is a fault of the command line that only the command itself could find.

@@ -39,7 +39,7 @@ func (c *merchantCreateCmd) Run(a *app) error {
 	if err := checkLine("--name", c.Name); err != nil {
 		return err
 	}
-	return c.with(a, func(s *store.Store) error {
+	return c.withNew(a, func(s *store.Store) error {
 		id, err := s.CreateMerchant(a.ctx, c.ID, strings.TrimSpace(c.Name), store.By{Actor: actor()})
 		if errors.Is(err, store.ErrMerchantExists) {
 			return fmt.Errorf("merchant %d exists already: choose another --id, or see it with `flashpay merchant show --id %d`", c.ID, c.ID)

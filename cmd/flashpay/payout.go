@@ -17,21 +17,19 @@ import (
 type payoutCmd struct {
 	Create payoutCreateCmd `cmd:"" help:"Request a payout, as a merchant's web service does."`
 	Status payoutStatusCmd `cmd:"" help:"Ask what became of a payout."`
+	List   payoutListCmd   `cmd:"" help:"List payouts of a database, newest first."`
 }
 
 // gateFlags say which Gate is asked, and by whom.
 type gateFlags struct {
 	keyFlag
-	Gate    string        `var:"FLASHPAY_GATE_URL" placeholder:"URL" help:"Gate's address, such as http://127.0.0.1:8080."`
+	Gate    string        `var:"FLASHPAY_GATE_URL" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Gate's address. Default: http://127.0.0.1:8080, where serve has it."`
 	Project int64         `var:"FLASHPAY_PROJECT" placeholder:"N" help:"Your project's number."`
 	Timeout time.Duration `default:"30s" placeholder:"30s" help:"How long to try and to repeat where no answer comes. Default: 30s."`
 }
 
 func (g *gateFlags) client() (*client.Client, error) {
-	switch {
-	case g.Gate == "":
-		return nil, usagef("no Gate: give --gate URL, such as http://127.0.0.1:8080, or set FLASHPAY_GATE_URL")
-	case g.Project < 1:
+	if g.Project < 1 {
 		return nil, usagef("no project: give --project N, or set FLASHPAY_PROJECT")
 	}
 	if err := g.check(); err != nil {
@@ -52,7 +50,7 @@ type payoutCreateCmd struct {
 	gateFlags
 	PaymentID     string        `name:"payment-id" aliases:"payment" placeholder:"ID" help:"Your id of the payout: one id is paid once. Default: one is made and printed."`
 	Method        string        `default:"kyrgyzstan" placeholder:"NAME" help:"Payment method, as in the endpoint's address. Default: kyrgyzstan."`
-	Amount        int64         `required:"" placeholder:"N" help:"Sum in minor units: 100000 is 1,000.00 KGS."`
+	Amount        string        `required:"" placeholder:"1000.00" help:"Sum, with all decimals of its currency; the request carries it in minor units."`
 	Currency      string        `default:"KGS" placeholder:"CUR" help:"Its currency. Default: KGS."`
 	Account       string        `required:"" aliases:"account-number" placeholder:"NUMBER" help:"The customer's bank account; zeros in front count."`
 	CustomerID    string        `name:"customer-id" default:"customer-1" placeholder:"ID" help:"Your id of the customer. Default: customer-1."`
@@ -71,8 +69,8 @@ func (c *payoutCreateCmd) Help() string {
 	return `Where no answer comes, the same request is sent again, which is safe: one payment id is paid once. Ends with exit code 0
 when the platform has taken the request (with --wait: when its status is final, whatever that is).
 
-  flashpay payout create --gate http://127.0.0.1:8080 --project 210 --key K --payment-id salary-42 --amount 100000 --account 00004598
-  flashpay payout create --project 210 --amount 100000 --account 00004598 --set customer.first_name=Aida --wait 30s --json
+  flashpay payout create --gate http://127.0.0.1:8080 --project 210 --key K --payment-id salary-42 --amount 1000.00 --account 00004598
+  flashpay payout create --project 210 --amount 1000.00 --account 00004598 --set customer.first_name=Aida --wait 30s --json
 
 In test projects the last four digits of the account choose what the simulated bank does: 0001 to 0005 decline, 0007 loses
 the answer, 0009 never finishes, 0012 returns the money; anything else succeeds.`
@@ -108,7 +106,7 @@ func (c *payoutCreateCmd) Run(a *app) error {
 	defer cancel()
 	receipt, err := gate.Send(ctx, request)
 	if errors.Is(err, client.ErrUnknown) {
-		return fmt.Errorf("%w\nflashpay: ask with `flashpay payout status --payment-id %s`, or run the same command with --payment-id %s", err, c.PaymentID, c.PaymentID)
+		return fmt.Errorf("%w: ask with `flashpay payout status --payment-id %s`, or run the same command with --payment-id %s", err, c.PaymentID, c.PaymentID)
 	}
 	if err != nil {
 		return err
@@ -120,8 +118,12 @@ func (c *payoutCreateCmd) Run(a *app) error {
 }
 
 func (c *payoutCreateCmd) payout() (client.Payout, error) {
+	amount, err := parseSum(c.Amount, c.Currency)
+	if err != nil {
+		return client.Payout{}, usagef("--amount: %v", err)
+	}
 	p := client.Payout{
-		Method: c.Method, PaymentID: c.PaymentID, Amount: c.Amount, Currency: c.Currency, Description: c.Description,
+		Method: c.Method, PaymentID: c.PaymentID, Amount: amount, Currency: c.Currency, Description: c.Description,
 		Customer: client.Customer{ID: c.CustomerID, IPAddress: c.CustomerIP}, Account: client.Account{Number: c.Account},
 		CallbackURL: c.CallbackURL, CallbackDelay: c.CallbackDelay,
 	}

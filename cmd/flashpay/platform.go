@@ -84,6 +84,7 @@ type platform struct {
 	dashboard *server
 	ops       *server
 
+	started bool
 	failed  chan error // a part stopped by itself: the process should end; there is room for each part once
 	cancel  context.CancelFunc
 	workers sync.WaitGroup // engine, callbacks, and what Dashboard does while nobody looks
@@ -163,6 +164,7 @@ func (p *platform) start(ctx context.Context) (err error) {
 	if c.Ops != nil {
 		p.ops = startServer(c.Ops, p.console, c.Logger, p.failed)
 	}
+	p.started = true
 	at := p.addresses()
 	c.Logger.Info("started", "build", ops.ReadBuild().String(), "database", p.store.EngineName(), "takes_requests", c.TakeRequests, "processes", c.Process,
 		"gate", at.Gate, "dashboard", at.Dashboard, "ops", at.Ops, "bank", at.Bank)
@@ -368,7 +370,9 @@ func (p *platform) stop(ctx context.Context) error {
 		err = errors.Join(err, p.store.Close(ctx))
 	}
 	err = errors.Join(err, p.ops.stop(ctx))
-	p.config.Logger.Info("stopped", "took_us", time.Since(started).Microseconds(), "err", err)
+	if p.started { // else the error of the start is all that there is to say
+		p.config.Logger.Info("stopped", "took_us", time.Since(started).Microseconds(), "err", err)
+	}
 	return err
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"flashpay/internal/account"
 	"flashpay/internal/merchant"
-	"flashpay/internal/money"
 	"flashpay/internal/store"
 )
 
@@ -40,7 +39,7 @@ type projectCreateCmd struct {
 	Mode         string        `default:"test" placeholder:"test|live" help:"test pays through the simulated bank, live through real ones. Default: test."`
 	Key          string        `var:"FLASHPAY_PROJECT_KEY" secret:"" placeholder:"SECRET" help:"Its secret key. Default: one is made and printed once."`
 	CallbackURL  string        `name:"callback-url" placeholder:"URL" help:"Where results are posted; https in live mode."`
-	Balance      []string      `placeholder:"KGS=100000000" help:"Opening balances in minor units; may be repeated."`
+	Balance      []string      `placeholder:"KGS=1000000.00" help:"Opening balances; may be repeated."`
 	Threshold    time.Duration `placeholder:"24h" help:"How long the platform waits for a final result. Default: the method's own."`
 	AllowIP      []string      `name:"allow-ip" placeholder:"CIDR" help:"Addresses or networks that may send requests; may be repeated. Default: all."`
 	AccountCheck string        `name:"account-check" placeholder:"off|warn|strict" help:"What a wrong Kyrgyz account number (16 digits, the last two check the others) does: nothing, a remark kept with the payout, or a decline 20102 at once. Default: off in test mode, in live mode the method's own."`
@@ -51,11 +50,11 @@ type projectCreateCmd struct {
 func (c *projectCreateCmd) Help() string {
 	return `Examples:
 
-  flashpay project create --database sqlite:flashpay.db --id 210 --name Shop --mode test --callback-url http://localhost:8082/callback --balance KGS=100000000
+  flashpay project create --database sqlite:flashpay.db --id 210 --name Shop --mode test --callback-url http://localhost:8082/callback --balance KGS=1000000.00
 
-  flashpay project create --id 211 --balance KGS=5000000,USD=100000 --allow-ip 192.0.2.7 --allow-ip 2001:db8::/32 --json
+  flashpay project create --id 211 --balance KGS=50000.00,USD=1000.00 --allow-ip 192.0.2.7 --allow-ip 2001:db8::/32 --json
 
-  flashpay project create --id 212 --account-check strict --balance KGS=5000000
+  flashpay project create --id 212 --account-check strict --balance KGS=50000.00
 
 A server that runs on the same database knows the project within a second.`
 }
@@ -78,7 +77,7 @@ func (c *projectCreateCmd) Run(a *app) error {
 	if err := checkKey(c.Key); err != nil {
 		return err
 	}
-	return c.with(a, func(s *store.Store) error {
+	return c.withNew(a, func(s *store.Store) error {
 		err := s.CreateProject(a.ctx, p, c.Key, opening, actor())
 		if errors.Is(err, store.ErrProjectExists) {
 			return fmt.Errorf("project %d exists already: choose another --id, or see it with `flashpay project show --id %d`", c.ID, c.ID)
@@ -128,25 +127,6 @@ func (c *projectCreateCmd) project() (*merchant.Project, error) {
 		return nil, usagef("%s=%s: %v", flag, values[faults[0].Key], faults[0])
 	}
 	return made, nil
-}
-
-// parseSums reads sums such as KGS=100000, each currency once.
-func parseSums(texts []string) (map[string]int64, error) {
-	sums := make(map[string]int64)
-	for _, text := range texts {
-		currency, digits, ok := strings.Cut(text, "=")
-		amount, err := strconv.ParseInt(digits, 10, 64)
-		switch _, twice := sums[currency]; {
-		case !ok || err != nil || amount < 0:
-			return nil, usagef("%q is not a sum: want a currency and a whole number of minor units, such as KGS=100000 for 1,000.00 KGS", text)
-		case !money.Valid(currency):
-			return nil, usagef("%q: %q is no ISO 4217 currency code, such as KGS", text, currency)
-		case twice:
-			return nil, usagef("%s stands twice: give each currency once", currency)
-		}
-		sums[currency] = amount
-	}
-	return sums, nil
 }
 
 // newKey makes a secret key: 52 characters, 260 bits.

@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"flashpay/internal/merchant"
 	"flashpay/internal/method"
@@ -141,57 +139,6 @@ func printDifferences(a *app, differences []merchant.Difference) {
 	for _, d := range differences {
 		fmt.Fprintf(a.stdout, "%s: %s → %s\n", d.Key(), cmp.Or(d.Before, "(default)"), cmp.Or(d.After, "(default)"))
 	}
-}
-
-type projectHistoryCmd struct {
-	databaseFlag
-	ID    int64 `required:"" placeholder:"N" help:"The project's number."`
-	Limit int   `default:"20" placeholder:"N" help:"At most this many versions, newest first. Default: 20."`
-	JSON  bool  `help:"Print JSON."`
-}
-
-// versionView is a version as the command line shows it.
-type versionView struct {
-	Version int64               `json:"version"`
-	At      time.Time           `json:"at"`
-	Actor   string              `json:"actor,omitempty"` // absent: it was there before versions were kept
-	Changes map[string][]string `json:"changes"`         // before and after, by setting
-}
-
-// Run lists the versions.
-func (c *projectHistoryCmd) Run(a *app) error {
-	if c.Limit < 1 || c.Limit > 1000 {
-		return usagef("--limit=%d: want 1 to 1000", c.Limit)
-	}
-	return c.with(a, func(s *store.Store) error {
-		if _, ok := s.Project(c.ID); !ok {
-			return unknownProject(c.ID)
-		}
-		versions, err := s.ProjectVersions(a.ctx, c.ID, math.MaxInt64, c.Limit+1)
-		if err != nil {
-			return err
-		}
-		views := []versionView{}
-		for i, v := range versions[:min(len(versions), c.Limit)] {
-			before := &merchant.Project{}
-			if i+1 < len(versions) {
-				before = versions[i+1].Project
-			}
-			view := versionView{Version: v.Project.Version, At: v.At, Actor: v.Actor, Changes: map[string][]string{}}
-			for _, d := range merchant.Differences(before, v.Project) {
-				view.Changes[d.Key()] = []string{d.Before, d.After}
-			}
-			views = append(views, view)
-			if !c.JSON {
-				fmt.Fprintf(a.stdout, "Version %d, %s, by %s\n", v.Project.Version, v.At.Format(time.RFC3339), cmp.Or(v.Actor, "nobody known"))
-				printDifferences(a, merchant.Differences(before, v.Project))
-			}
-		}
-		if c.JSON {
-			return a.printJSON(views)
-		}
-		return nil
-	})
 }
 
 // checkLine checks a short text for people.

@@ -29,11 +29,11 @@ type dashboardFlag struct {
 }
 
 // withUsers opens the database and what sees to its users.
-func (d *databaseFlag) withUsers(a *app, address string, do func(s *store.Store, users *access.Service) error) error {
+func withUsers(a *app, open func(*app, func(*store.Store) error) error, address string, do func(s *store.Store, users *access.Service) error) error {
 	if err := checkAddress("--dashboard-url", address); err != nil {
 		return err
 	}
-	return d.with(a, func(s *store.Store) error {
+	return open(a, func(s *store.Store) error {
 		users, err := access.New(s, access.Config{URL: address})
 		if err != nil {
 			return err
@@ -82,7 +82,7 @@ func (c *userCreateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return c.withUsers(a, c.DashboardURL, func(s *store.Store, users *access.Service) error {
+	return withUsers(a, c.withNew, c.DashboardURL, func(s *store.Store, users *access.Service) error {
 		if _, ok := s.Merchant(c.Merchant); !ok && c.Merchant != 0 {
 			return unknownMerchant(c.Merchant)
 		}
@@ -308,7 +308,7 @@ func (c *userResetCmd) Run(a *app) error { return c.link(a, c.dashboardFlag, c.u
 
 // link gives a user a new link: to begin with, or to begin anew.
 func (d *databaseFlag) link(a *app, at dashboardFlag, who userFlag, reset bool) error {
-	return d.withUsers(a, at.DashboardURL, func(s *store.Store, users *access.Service) error {
+	return withUsers(a, d.with, at.DashboardURL, func(s *store.Store, users *access.Service) error {
 		account, err := s.UserByEmail(a.ctx, who.Email)
 		switch {
 		case err != nil:
@@ -349,7 +349,7 @@ func (d *databaseFlag) setActive(a *app, who userFlag, active bool) error {
 	if active {
 		done = "is active"
 	}
-	return d.withUsers(a, noAddress, func(s *store.Store, users *access.Service) error {
+	return withUsers(a, d.with, noAddress, func(s *store.Store, users *access.Service) error {
 		account, err := s.UserByEmail(a.ctx, who.Email)
 		if err != nil {
 			return explainUser(err, who.Email)

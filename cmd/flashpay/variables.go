@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -56,4 +58,75 @@ func helpWithVariable(value *kong.Value) string {
 		return value.Help
 	}
 	return strings.TrimSuffix(value.Help, ".") + " ($" + value.Tag.Get("var") + ")."
+}
+
+// outsideFlags are our variables that no flag names.
+var outsideFlags = []string{"FLASHPAY_KEYSET", "FLASHPAY_KEYSET_FILE", "FLASHPAY_PASSWORD", "FLASHPAY_PASSWORD_FILE"}
+
+// foreign are the beginnings of variables that others set beside ours: the tests of this repository, and Kubernetes for a
+// service named flashpay.
+var foreign = []string{"FLASHPAY_TEST_", "FLASHPAY_SOAK", "FLASHPAY_SCREENSHOTS", "FLASHPAY_SERVICE_", "FLASHPAY_PORT"}
+
+// nameUnknownVariables names the variables of ours that mean nothing: a value under a misspelt name would be missed in
+// silence. A server says so in its log.
+func (a *app) nameUnknownVariables(model *kong.Application, command string) {
+	known := slices.Clone(outsideFlags)
+	_ = kong.Visit(model, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok && flag.Tag.Get("var") != "" {
+			known = append(known, flag.Tag.Get("var"))
+			if flag.Tag.Has("secret") {
+				known = append(known, flag.Tag.Get("var")+"_FILE")
+			}
+		}
+		return next(nil)
+	})
+	for _, variable := range a.environ {
+		name, value, _ := strings.Cut(variable, "=")
+		isForeign := slices.ContainsFunc(foreign, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+		if !strings.HasPrefix(name, "FLASHPAY_") || value == "" || isForeign || slices.Contains(known, name) {
+			continue
+		}
+		hint := ""
+		if near := nearest(name, known); near != "" {
+			hint = ": did you mean " + near + "?"
+		}
+		text := "the variable " + name + " is set, but nothing reads it" + hint
+		if command == "serve" || command == "bank" {
+			a.newLogger(a.stderr, slog.LevelWarn).Warn(text)
+			continue
+		}
+		fmt.Fprintf(a.stderr, "flashpay: %s\n", text)
+	}
+}
+
+// nearest is the name that a few changed letters make of another one; empty where none is so near.
+func nearest(name string, names []string) string {
+	best, distance := "", 4
+	for _, candidate := range names {
+		if d := changes(name, candidate); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	return best
+}
+
+// changes counts the letters to insert, delete or replace between two names (Levenshtein's distance).
+func changes(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
 }

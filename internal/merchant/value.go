@@ -210,7 +210,7 @@ func sumsText(sums Sums) string {
 	return strings.Join(texts, ", ")
 }
 
-// readSums reads sums in major units. All decimals must be written: elsewhere the command line counts minor units, and
+// readSums reads sums in major units. All decimals must be written: the wire counts minor units, and
 // 15000 could be either.
 func readSums(f Field, text string) (Sums, *Fault) {
 	var sums Sums

@@ -16,6 +16,8 @@ import (
 
 // Errors of Open where program and database do not fit.
 var (
+	ErrNoDatabase = errors.New("store: there is no Flashpay database")
+
 	ErrOlder = errors.New("store: the database is older than this program: run flashpay migrate, or start flashpay serve")
 	ErrNewer = errors.New("store: the database is newer than this program: use the program that migrated it, or a newer one")
 )
@@ -29,6 +31,22 @@ var migrationFiles = []string{
 	"migrations/0004_settings.sql",
 	"migrations/0005_manual.sql",
 	"migrations/0006_local_indexes.sql",
+}
+
+// checkExisting looks for this program's tables without making any, as reading the version would.
+func (s *Store) checkExisting(ctx context.Context) error {
+	found := "SELECT COUNT(1) FROM sqlite_master WHERE type = 'table' AND name = $1"
+	if s.db.Dialect == &sqldb.Postgres {
+		found = "SELECT COUNT(to_regclass($1))"
+	}
+	var tables int
+	if err := s.db.Writes.QueryRowContext(ctx, found, goose.DefaultTablename).Scan(&tables); err != nil {
+		return fmt.Errorf("store: database %s cannot be read: %w", redacted(s.url), err)
+	}
+	if tables == 0 {
+		return fmt.Errorf("%w in %s: check the address, or make its tables with flashpay migrate", ErrNoDatabase, redacted(s.url))
+	}
+	return nil
 }
 
 // migrate brings an empty database up to date, and an older one where that is allowed. Several processes may do so at
@@ -65,7 +83,7 @@ func Migrate(ctx context.Context, address string) error {
 	}
 	s := &Store{db: &sqldb.DB{Dialect: d}, url: address}
 	defer s.release()
-	if err := s.connect(ctx, dsn, false); err != nil {
+	if err := s.connect(ctx, dsn, Config{}); err != nil {
 		return err
 	}
 	return s.migrate(ctx, true)

@@ -33,7 +33,7 @@ func MigrateTo(ctx context.Context, url string, version int64, statements ...str
 	}
 	s := &Store{db: &sqldb.DB{Dialect: d}, url: url}
 	defer s.release()
-	if err := s.connect(ctx, address, false); err != nil {
+	if err := s.connect(ctx, address, Config{}); err != nil {
 		return err
 	}
 	p, err := s.migrator()

@@ -32,9 +32,12 @@ type Config struct {
 	URL     string // sqlite:PATH or postgres://…
 	Keyset  string // value of FLASHPAY_KEYSET: JSON or path; empty: beside the file, or in the user's configuration folder
 	Migrate bool   // bring an older database up to date; an empty one always is
-	Serve   bool   // this process works on the road: it takes a shard, and the file's only server lock
-	Logger  *slog.Logger
-	Follow  time.Duration // how often changed settings are looked for, and at most the journal is followed; 0: twice a second, and each 5 s
+	// Existing refuses, with ErrNoDatabase, what holds no database of this program, and makes nothing there. Without it
+	// an address that holds nothing gets a new database.
+	Existing bool
+	Serve    bool // this process works on the road: it takes a shard, and the file's only server lock
+	Logger   *slog.Logger
+	Follow   time.Duration // how often changed settings are looked for, and at most the journal is followed; 0: twice a second, and each 5 s
 	// Clock tells the time of all that is stored; nil: this machine's clock does, on PostgreSQL corrected by the
 	// database's. Another one is for making a past, where no server works on the database.
 	Clock func() time.Time
@@ -100,11 +103,16 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 			return err
 		}
 	}
-	if err := s.connect(ctx, address, c.Serve); err != nil {
+	if err := s.connect(ctx, address, c); err != nil {
 		return err
 	}
 	if err := s.checkDurability(ctx); err != nil {
 		return err
+	}
+	if c.Existing {
+		if err := s.checkExisting(ctx); err != nil {
+			return err
+		}
 	}
 	if err := s.migrate(ctx, c.Migrate); err != nil {
 		return err
@@ -146,14 +154,14 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 }
 
 // connect opens the pools. SQLite has one writer and several readers; PostgreSQL's writer has a connection of its own.
-func (s *Store) connect(ctx context.Context, address string, serve bool) (err error) {
+func (s *Store) connect(ctx context.Context, address string, c Config) (err error) {
 	writeDSN, readDSN := address, address
 	if s.db.Dialect == &sqldb.SQLite {
-		if err := keepPrivate(address); err != nil {
+		if err := prepareFile(address, c.Existing); err != nil {
 			return err
 		}
 		patience := 10 * time.Second
-		if !serve { // a command waits its turn beside a busy server
+		if !c.Serve { // a command waits its turn beside a busy server
 			patience = time.Minute
 		}
 		writeDSN, readDSN = sqliteDSN(address, patience, false), sqliteDSN(address, patience, true)
@@ -178,9 +186,15 @@ func (s *Store) connect(ctx context.Context, address string, serve bool) (err er
 	return nil
 }
 
-// keepPrivate makes the database's file readable by its owner only, and files beside it that are there already;
-// those that SQLite makes take after it.
-func keepPrivate(path string) error {
+// prepareFile makes the database's file readable by its owner only, and files beside it that are there already; those
+// that SQLite makes take after it. Where the database must exist, it makes none.
+func prepareFile(path string, existing bool) error {
+	if existing {
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+			return fmt.Errorf("%w at %s: check the path, or make a new one with flashpay migrate", ErrNoDatabase, path)
+		}
+	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("store: database file: %w", err)

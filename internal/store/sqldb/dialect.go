@@ -88,5 +88,8 @@ func ParseURL(text string) (d *Dialect, address string, err error) {
 	case strings.HasPrefix(text, "postgres://"), strings.HasPrefix(text, "postgresql://"):
 		return &Postgres, text, nil
 	}
+	if !strings.Contains(text, ":") {
+		return nil, "", fmt.Errorf("store: database %q: want sqlite:PATH or postgres://user:password@host/database; did you mean sqlite:%s?", text, text)
+	}
 	return nil, "", fmt.Errorf("store: database %q: want sqlite:PATH or postgres://user:password@host/database", text)
 }
