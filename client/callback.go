@@ -27,8 +27,8 @@ type Callback struct {
 // Give more than one key while you change keys.
 //
 // The error is a *[signature.SyntaxError], [signature.ErrMissing],
-// [signature.ErrMalformed] or [signature.ErrMismatch], wrapped, or says which
-// member of a body that verified cannot be read. Without keys, or where one is
+// [signature.ErrMalformed], [signature.ErrMismatch] or [signature.ErrAmbiguous],
+// wrapped, or says which member of a body that verified cannot be read. Without keys, or where one is
 // empty, it is [signature.ErrNoKey].
 func ParseCallback(body []byte, keys ...string) (*Callback, error) {
 	v, order, err := verified(body, keys...)

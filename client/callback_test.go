@@ -76,6 +76,31 @@ func TestParseCallback(t *testing.T) {
 	}
 }
 
+// TestRecutCallbacksAreRefused: somebody who has seen a callback's signature hides members in a text of another body, or
+// makes members of a text. The signature fits; nothing is believed.
+func TestRecutCallbacksAreRefused(t *testing.T) {
+	sign := func(body string) []byte {
+		sig, err := signature.Sign([]byte(body), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []byte(strings.Replace(body, "{", `{"signature":"`+sig+`",`, 1))
+	}
+	for _, body := range []string{
+		`{"project_id":210,"payment":{"id":"p","description":"x;payment:status:success"}}`,
+		`{"project_id":210,"payment":{"id":"p","description:x":"y"}}`,
+		`{"project_id":210,"payment":{"id":"p","description":{"":"y"}}}`,
+		`{"project id":210,"payment":{"id":"p"}}`,
+	} {
+		if _, err := client.ParseCallback(sign(body), key); !errors.Is(err, signature.ErrAmbiguous) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	if _, err := client.ParseCallback(sign(`{"project_id":210,"payment":{"id":"p","description":"a; b:c"}}`), key); err != nil {
+		t.Error(err)
+	}
+}
+
 func keys() []string { return []string{key} }
 
 func TestCallbackHandler(t *testing.T) {

@@ -233,6 +233,37 @@ func TestBuildRefuses(t *testing.T) {
 	}
 }
 
+// TestAmbiguousRequestsAreNotSent: their signature would fit another request as well.
+func TestAmbiguousRequestsAreNotSent(t *testing.T) {
+	g := newGate(t, nil)
+	c := newClient(t, g.URL)
+	for field, change := range map[string]func(*client.Payout){
+		"customer.last_name":    func(p *client.Payout) { p.Customer.LastName = "Doe;general:payment_id:NEW;zzz:" },
+		"general.payment_id":    func(p *client.Payout) { p.PaymentID = "p;general:platform:7" },
+		"payment.description":   func(p *client.Payout) { p.Description = "x;operation:code:0" },
+		"note.0":                func(p *client.Payout) { p.Extra = map[string]any{"note": []string{"x;a:b"}} },
+		"account.customer_name": func(p *client.Payout) { p.Account.CustomerName = "A;account:number:5" },
+	} {
+		p := payout()
+		change(&p)
+		_, err := c.Create(t.Context(), p)
+		if !errors.Is(err, signature.ErrAmbiguous) || !strings.Contains(err.Error(), field+" must not hold") {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+	if _, err := c.Status(t.Context(), "p;a:b"); !errors.Is(err, signature.ErrAmbiguous) {
+		t.Errorf("status: %v", err)
+	}
+	p := payout()
+	p.Description = "Flat 5; floor: 2"
+	if _, err := c.Create(t.Context(), p); err != nil {
+		t.Error(err)
+	}
+	if bodies, _ := g.seen(); len(bodies) != 1 {
+		t.Errorf("%d requests were sent, want the last one only", len(bodies))
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	good := client.Config{GateURL: "https://gate.example", ProjectID: 210, Key: key}
 	for name, change := range map[string]func(*client.Config){

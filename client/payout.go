@@ -86,8 +86,10 @@ type Request struct {
 	Signature     string // base64, 88 characters
 }
 
-// Build makes the signed request of a payout without sending it. It fails only
-// where Extra or Method make it impossible.
+// Build makes the signed request of a payout without sending it. It fails where
+// Extra or Method make it impossible, and with [signature.ErrAmbiguous], naming
+// the member, where a text reads as several members in the signing string:
+// nothing is signed then, since the signature would fit another request, too.
 func (c *Client) Build(p Payout) (Request, error) {
 	if p.Method == "" {
 		return Request{}, errors.New("client: Payout.Method is empty; it is the last but one part of the endpoint's address, such as kyrgyzstan")
@@ -124,6 +126,9 @@ func (c *Client) Build(p Payout) (Request, error) {
 // sign signs root and puts the signature at the path.
 func (c *Client) sign(endpoint string, root *signature.Value, at ...string) (Request, error) {
 	form := signature.Canonical(root)
+	if found := form.Ambiguous(); len(found) > 0 {
+		return Request{}, fmt.Errorf("client: not signed: %w: %s %s", signature.ErrAmbiguous, strings.ReplaceAll(found[0].Path, ":", "."), found[0].Why)
+	}
 	sig := form.Sign(c.cfg.Key)
 	if err := set(root, at, signature.Str(sig)); err != nil {
 		return Request{}, fmt.Errorf("client: no place for the signature: %w", err)

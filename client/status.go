@@ -153,8 +153,8 @@ func (c *Client) ask(ctx context.Context, req Request) (*Payment, error) {
 
 const codeNoProject = "2442" // Project ID not found: also 404, but no word about the payment
 
-// verified parses a signed body and checks its signature under the keys, in
-// turn.
+// verified parses a signed body, checks its signature under the keys, in turn,
+// and that the signature fits no other body that would be taken.
 func verified(body []byte, keys ...string) (*signature.Value, signature.Order, error) {
 	if len(keys) == 0 || slices.Contains(keys, "") {
 		return nil, 0, signature.ErrNoKey
@@ -171,10 +171,24 @@ func verified(body []byte, keys ...string) (*signature.Value, signature.Order, e
 	for _, key := range keys {
 		var order signature.Order
 		if order, err = form.Verify(sig, key); err == nil {
-			return v, order, nil
+			return v, order, unambiguous(form)
 		}
 	}
 	return nil, 0, err
+}
+
+// unambiguous refuses a body that may be another one cut in another way. The
+// platform sends none, nor names with ":" in them or empty ones.
+func unambiguous(form *signature.Form) error {
+	for _, l := range form.Lines() {
+		if strings.Contains(l.Path, "::") || strings.HasSuffix(l.Path, ":") {
+			return fmt.Errorf("%w: a member's name is empty or holds a colon", signature.ErrAmbiguous)
+		}
+	}
+	if found := form.Ambiguous(); len(found) > 0 {
+		return fmt.Errorf("%w: %s %s", signature.ErrAmbiguous, strings.ReplaceAll(found[0].Path, ":", "."), found[0].Why)
+	}
+	return nil
 }
 
 func readPayment(v *signature.Value, raw []byte) (*Payment, error) {

@@ -37,7 +37,9 @@
 //   - members named "signature" and "frame_mode";
 //   - names that are empty or have ":" in them: {"a":{"":{"b":1}}} and
 //     {"a:b":1} have the same path, "a::b";
-//   - a ";" in a value, which looks like the end of a line.
+//   - a ";" in a value or name, which looks like the end of a line:
+//     [Form.Ambiguous] finds the bodies where that matters, so that they are
+//     neither sent nor taken.
 //
 // # Orders
 //

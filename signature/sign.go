@@ -27,6 +27,9 @@ var (
 	// ErrMismatch: the signature is another one than the body and the key give in
 	// any order. Either the key is wrong or the body was changed.
 	ErrMismatch = errors.New("signature: does not fit body and key")
+	// ErrAmbiguous: the signing string can be cut into lines in several ways, see
+	// [Form.Ambiguous]. Verify does not look for that; package client does.
+	ErrAmbiguous = errors.New("signature: the signing string can be read in several ways")
 )
 
 // Sign parses a body and returns its signature under key, in natural order. It

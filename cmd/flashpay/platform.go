@@ -232,7 +232,7 @@ func (p *platform) startEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.engine = process.New(process.Config{Store: p.store, Providers: []provider.Provider{p.metrics.Measure(adapter)}, Logger: c.Logger, Times: c.Times})
+	p.engine = process.New(process.Config{Store: p.store, Providers: []provider.Provider{p.metrics.Measure(adapter)}, Logger: c.Logger, Times: c.Times, Known: accept.Payout.Known})
 	p.callbacks = callback.New(callback.Config{
 		Store: p.store, AllowPrivate: c.AllowPrivateCallbacks, Logger: c.Logger, Observe: p.attempted,
 		StopTime: stopGrace - closeGrace - time.Second, // what came of the last attempts is saved before the store closes

@@ -58,7 +58,7 @@ type In struct {
 	Body      []byte          // the request as received, to be sealed
 	Interface int             // InterfaceGate or InterfaceDashboard
 	Actor     string          // the person who sends it, for the audit log; empty: a program does
-	Report    *Report         // what Payout.Check found in Tree; nil: not checked yet
+	Report    *Report         // what Payout.Check found in Tree and CheckLines in Form; nil: not checked yet
 }
 
 // Refusal is why a request did not become a payment: nothing was stored. The HTTP status is 422 for code 2003,
@@ -95,6 +95,7 @@ func (s *Service) Payout(ctx context.Context, in In) (store.Receipt, error) {
 func Examine(in *In) *Refusal {
 	if in.Report == nil {
 		r := Payout.Check(in.Tree)
+		r.CheckLines(in.Form)
 		in.Report = &r
 	}
 	if len(in.Report.Shape) > 0 {

@@ -94,7 +94,11 @@ func (r *Report) members(f *field, v *signature.Value, path string) {
 	for i := range v.Members {
 		m := &v.Members[i]
 		child := f.byName[m.Name]
-		if child == nil || m.Value.Kind == signature.Null {
+		if child == nil {
+			r.unknown(f, m, joined(f, path))
+			continue
+		}
+		if m.Value.Kind == signature.Null {
 			continue
 		}
 		if child.required && !child.codes.keepEmpty && m.Value.Kind == signature.String && m.Value.Text == "" {
@@ -161,9 +165,10 @@ func kindWord(k signature.Kind) string {
 	return k.String()
 }
 
-// isInteger tells whether v is a number that is written without fraction and exponent.
+// isInteger tells whether v is a number that is written as what it is signed as: without fraction, exponent and the sign
+// of zero.
 func isInteger(v *signature.Value) bool {
-	return v.Kind == signature.Number && !strings.ContainsAny(v.Text, ".eE")
+	return v.Kind == signature.Number && !strings.ContainsAny(v.Text, ".eE") && v.Text != "-0"
 }
 
 func isDigits(s string) bool {
@@ -195,6 +200,8 @@ func (r *Report) integer(f *field, v *signature.Value, path string) {
 // notInteger says what is wrong with a value that is no integer, without repeating it.
 func notInteger(f *field, v *signature.Value) string {
 	switch {
+	case v.Kind == signature.Number && v.Text == "-0":
+		return "must be an integer; write 0, not -0"
 	case v.Kind == signature.Number:
 		return "must be an integer; it is written with a decimal point or an exponent: write 100000, not 100000.0 or 1e5"
 	case f.digitsTaken && v.Kind == signature.String:

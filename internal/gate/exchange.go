@@ -81,6 +81,7 @@ func (x *exchange) authenticate(ctx context.Context) *failure {
 	if f != nil {
 		return f
 	}
+	x.report.CheckLines(x.form)
 	if x.gate.Limiter != nil {
 		if wait, ok := x.gate.Limiter.Allow(x.project.ID); !ok {
 			return tooManyRequests(wait)

@@ -90,7 +90,7 @@ func (e *Engine) submit(ctx context.Context, b *bank, w *store.Work) {
 	deadline := time.Now().Add(w.Operation.SubmitDeadline.Sub(e.store.Now()))
 	out := provider.Outcome{Kind: provider.NotSent, Message: "it waited for its turn until its deadline"}
 	if b.turn(ctx, deadline) {
-		out, _ = b.call("submit", func() provider.Outcome { return b.submit(ctx, transferOf(w), deadline) })
+		out, _ = b.call("submit", func() provider.Outcome { return b.submit(ctx, e.transferOf(w), deadline) })
 	}
 	if out.Kind == provider.Accepted && e.differs(w, out) == "" {
 		e.accepted(w)
@@ -139,12 +139,12 @@ func (e *Engine) inquire(ctx context.Context, b *bank, w *store.Work) {
 }
 
 // transferOf is what the provider is asked to execute.
-func transferOf(w *store.Work) provider.Transfer {
+func (e *Engine) transferOf(w *store.Work) provider.Transfer {
 	return provider.Transfer{
 		Key: w.Operation.Key, Reference: reference(w), ProjectID: w.Payment.ProjectID, PaymentID: w.Payment.PaymentID,
 		Amount: w.Operation.Amount, Currency: w.Operation.Currency, Account: w.Account, Description: w.Payment.Description,
 		Threshold: w.Operation.ThresholdAt,
-		Details:   func() map[string]string { return details(w.Request) },
+		Details:   func() map[string]string { return details(w.Request, e.config.Known) },
 	}
 }
 

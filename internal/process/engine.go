@@ -50,6 +50,9 @@ type Config struct {
 	Providers []provider.Provider
 	Logger    *slog.Logger
 	Times     Times
+	// Known tells whether the field table of payouts has a path, such as "customer.first_name". Of sender and customer,
+	// providers learn only what it knows; nil: nothing.
+	Known func(path string) bool
 }
 
 // Engine works on operations. It is the store's Engine.

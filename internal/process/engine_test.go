@@ -3,6 +3,7 @@ package process_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -132,7 +133,7 @@ func driveFor(t *testing.T, bank *scripted, poll time.Duration, test func(r *roa
 		}
 		times := process.DefaultTimes()
 		times.Poll = poll
-		engine := process.New(process.Config{Store: s, Providers: []provider.Provider{bank}, Times: times})
+		engine := process.New(process.Config{Store: s, Providers: []provider.Provider{bank}, Times: times, Known: known})
 		s.SetEngine(engine)
 		ctx, cancel := context.WithCancel(t.Context())
 		var done sync.WaitGroup
@@ -151,11 +152,16 @@ func driveFor(t *testing.T, bank *scripted, poll time.Duration, test func(r *roa
 	})
 }
 
+func known(path string) bool {
+	return slices.Contains([]string{"customer", "customer.first_name", "customer.identify", "customer.identify.doc_number"}, path)
+}
+
 func (r *road) accept(id string) {
 	r.t.Helper()
 	_, err := r.store.Accept(r.t.Context(), &store.NewPayout{
 		ProjectID: 210, PaymentID: id, Method: "m", MethodTitle: "M", Amount: 100, Currency: "KGS", Account: "123", AccountMask: "1", CustomerID: "c",
-		Request: []byte(`{"account":{"number":"123"},"customer":{"first_name":"A"}}`), Threshold: 24 * time.Hour, Provider: "scripted", ProviderID: 7,
+		Request: []byte(`{"account":{"number":"123"},"customer":{"first_name":"A","nick":"x:y","identify":{"doc_number":"1"},
+			"identify.doc_number":"2","signature":{"first_name":"B"}}}`), Threshold: 24 * time.Hour, Provider: "scripted", ProviderID: 7,
 		Check: rule.Item{Method: "m", Currencies: []string{"KGS"}, MinAmount: 1, MaxAmount: 1000, Amount: 100, Currency: "KGS"},
 	})
 	if err != nil {
@@ -570,7 +576,8 @@ func TestDetailsReachTheProvider(t *testing.T) {
 		r.accept("p")
 		time.Sleep(time.Second)
 		got := bank.transfers()[0]
-		if got.Details()["customer.first_name"] != "A" || got.Account != "123" || got.Reference != "210/p" || got.Amount != 100 || got.Currency != "KGS" {
+		details := map[string]string{"customer.first_name": "A", "customer.identify.doc_number": "1"} // nothing unknown
+		if !maps.Equal(got.Details(), details) || got.Account != "123" || got.Reference != "210/p" || got.Amount != 100 || got.Currency != "KGS" {
 			t.Errorf("transfer %+v, details %v", got, got.Details())
 		}
 	})

@@ -308,27 +308,30 @@ func reference(w *store.Work) string {
 	return strconv.FormatInt(w.Payment.ProjectID, 10) + "/" + w.Payment.PaymentID
 }
 
-// details are the texts about sender and customer in a request, by path.
-func details(body []byte) map[string]string {
+// details are the texts about sender and customer in a request, by path, of those fields that are known: where the path
+// of another member ends and its value begins is open in the signing string, and nothing that has an effect may be.
+func details(body []byte, known func(path string) bool) map[string]string {
 	tree, err := signature.Parse(body)
-	if err != nil {
+	if err != nil || known == nil {
 		return nil
 	}
 	out := make(map[string]string)
 	for _, name := range []string{"sender", "customer"} {
-		collect(out, name, tree.Get(name))
+		collect(out, name, tree.Get(name), known)
 	}
 	return out
 }
 
-func collect(out map[string]string, path string, v *signature.Value) {
+func collect(out map[string]string, path string, v *signature.Value, known func(path string) bool) {
 	switch {
-	case v == nil:
+	case v == nil || !known(path):
 	case v.Kind == signature.String:
 		out[path] = v.Text
 	case v.Kind == signature.Object:
 		for i := range v.Members {
-			collect(out, path+"."+v.Members[i].Name, &v.Members[i].Value)
+			if m := &v.Members[i]; !strings.Contains(m.Name, ".") {
+				collect(out, path+"."+m.Name, &m.Value, known)
+			}
 		}
 	}
 }

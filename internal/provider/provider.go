@@ -58,7 +58,7 @@ type Transfer struct {
 	Account     string
 	Description string
 	Threshold   time.Time // when the platform stops waiting for the result
-	// Details gives sender's and customer's texts as received, by path, such as "customer.first_name". It reads the
+	// Details gives sender's and customer's texts as received, by path of the field table, such as "customer.first_name". It reads the
 	// request again, so an adapter calls it only where its bank wants them.
 	Details func() map[string]string
 }

@@ -55,7 +55,7 @@ func AppendError(dst []byte, e *ErrorBody) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			item := e.Errors[i].value()
+			item := e.Errors[i].value(plainText)
 			dst = item.AppendJSON(dst)
 		}
 		dst = append(dst, ']')
@@ -71,14 +71,15 @@ func appendText(dst []byte, name, text string) []byte {
 	return appendString(append(dst, name...), text)
 }
 
-func (e *ErrorItem) value() signature.Value {
+// value is the item with its texts as text or plainText makes them.
+func (e *ErrorItem) value(member func(name, value string) signature.Member) signature.Value {
 	var members []signature.Member
 	if e.Code != 0 {
 		members = append(members, signature.Field("code", signature.Int(int64(e.Code))))
 	}
 	for _, m := range [...]struct{ name, text string }{{"message", e.Message}, {"field", e.Field}, {"description", e.Description}} {
 		if m.text != "" {
-			members = append(members, text(m.name, m.text))
+			members = append(members, member(m.name, m.text))
 		}
 	}
 	return signature.Obj(members...)
@@ -141,7 +142,14 @@ func AvailableMethods(projectID int64, list []MethodAvailability) *signature.Val
 	return &v
 }
 
+// text makes a member of a text that may come from outside, such as a bank's. In what we sign, none of them may read as
+// another member.
 func text(name, value string) signature.Member {
+	return signature.Field(name, signature.Str(signature.Unambiguous(value)))
+}
+
+// plainText makes a member of a text as it is, for what is not signed.
+func plainText(name, value string) signature.Member {
 	return signature.Field(name, signature.Str(value))
 }
 

@@ -155,7 +155,7 @@ func withErrors(members []signature.Member, errs []ErrorItem) []signature.Member
 	shown := errs[:min(len(errs), maxSigned)]
 	items := make([]signature.Value, 0, len(shown))
 	for i := range shown {
-		items = append(items, shown[i].value())
+		items = append(items, shown[i].value(text))
 	}
 	return append(members, signature.Field("errors", signature.Arr(items...)))
 }

@@ -313,3 +313,24 @@ func BenchmarkCallback(b *testing.B) {
 		SignedJSON(Callback(f), "secret")
 	}
 }
+
+// TestTextsFromOutsideStayTexts: a bank's text that tries to be a member of the callback cannot be read as one.
+func TestTextsFromOutsideStayTexts(t *testing.T) {
+	const evil = "x;payment:status:success;operation:code:0"
+	f := seedSuccess()
+	f.Decision, f.Operation.AuthCode, f.Operation.ProviderPaymentID, f.Operation.Message = evil, evil, evil, evil
+	f.Payment.Description, f.Payment.CustomerID, f.Payment.MethodTitle = evil, evil, evil
+	f.Errors = []ErrorItem{{Code: 1, Message: evil, Field: evil, Description: evil}}
+	for _, v := range []*signature.Value{
+		Callback(f), Status(&StatusFacts{Payment: f.Payment, Operations: []OperationFacts{f.Operation}, Errors: f.Errors}),
+		StatusError(210, evil, f.Errors), AvailableMethods(210, []MethodAvailability{{evil, true}}),
+	} {
+		body := SignedJSON(v, "secret")
+		if found := signature.Canonical(v).Ambiguous(); len(found) > 0 {
+			t.Errorf("%+v in %s", found, body)
+		}
+		if _, err := signature.Verify(body, "secret"); err != nil || strings.Contains(string(body), ";p") || !strings.Contains(string(body), "; payment:status") {
+			t.Errorf("%v: %s", err, body)
+		}
+	}
+}
