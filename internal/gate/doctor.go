@@ -55,9 +55,16 @@ func (x *exchange) signatureAdvice() string {
 			advice += "; its mistake was not searched for, because this project has sent many requests that do not verify"
 		}
 	}
+	if !strings.HasPrefix(advice, fitsBut) {
+		advice += "; if the string below is the one that you signed, your key is more likely another one than the body was changed on the way: " +
+			"compare the key, character by character, with the project's"
+	}
 	shown := cut(string(x.form.Head(signature.Natural, shownString+1)), shownString)
 	return advice + "; the server took the base64 of HMAC-SHA-512 under the project's key over this signing string: " + shown
 }
+
+// fitsBut begins the advice where the mistake is known.
+const fitsBut = "it fits, but for one mistake: "
 
 // searched is the advice with the mistake, where one is found.
 func (x *exchange) searched(advice string) string {
@@ -67,7 +74,7 @@ func (x *exchange) searched(advice string) string {
 	}
 	sent := x.identity().Get("signature").Text
 	if mistake := diagnose(x.tree, x.form, sent, x.project.Keys, other); mistake != "" {
-		return "it fits, but for one mistake: " + mistake
+		return fitsBut + mistake
 	}
 	return advice
 }
@@ -96,7 +103,7 @@ func diagnose(tree *signature.Value, form *signature.Form, sent string, live []m
 	}
 	digests := readDigests(sent)
 	right := candidate{text: form.SigningString(signature.Natural)}
-	for _, c := range append([]candidate{right}, wrongStrings(tree, form)...) {
+	for _, c := range slices.Concat([]candidate{right}, wrongStrings(tree, form), wrongLines(tree, form)) {
 		for _, k := range keys {
 			if m, ok := fits(digests, sha512.New, k.Secret, c.text); ok {
 				return firstOf(m, c.mistake, k.Name, "a space or line feed was added to it")

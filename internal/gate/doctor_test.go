@@ -6,6 +6,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -88,6 +89,55 @@ func TestSignatureDoctor(t *testing.T) {
 		if !named || strings.Contains(mistake, "one mistake") != (c.name != "") || !strings.Contains(mistake, c.name) {
 			t.Errorf("want the mistake %q named: %s", c.name, mistake)
 		}
+	}
+}
+
+// TestSignatureDoctorNamesWrongLines has what clients make of single lines, in natural order and in that of whole lines.
+func TestSignatureDoctorNamesWrongLines(t *testing.T) {
+	body := edited(t, "payment.amount", "1234500", "customer.save", "true", "box", `{"a:b":"c","rate":87.5,"x":null,"small":7}`)
+	right := string(signingString(t, body))
+	for _, c := range []struct {
+		replace []string
+		name    string
+	}{
+		{[]string{"box:a::b:c", "box:a:b:c"}, `":" in names`},
+		{[]string{"87.5", "87"}, "fractions"},
+		{[]string{"1234500", "1.2345e+06"}, "exponent"},
+		{[]string{"1234500", "1234500.0", "project_id:210", "project_id:210.0", "small:7", "small:7.0"}, "as floats"},
+		{[]string{"customer:save:1", "1"}, "without their path"},
+		{[]string{";box:x:", ""}, "null were left out"},
+	} {
+		natural := strings.NewReplacer(c.replace...).Replace(right)
+		lines := strings.Split(natural, ";")
+		slices.Sort(lines)
+		for _, text := range []string{natural, strings.Join(lines, ";")} {
+			g, _ := setup(t)
+			a := post(t, g, kyrgyzstan, edit2(t, body, "general.signature", strconv.Quote(mac(key, []byte(text)))))
+			mistake, _, _ := strings.Cut(a.descriptions(), "; the server took")
+			if text == right || a.status != 400 || !strings.Contains(mistake, "one mistake") || !strings.Contains(mistake, c.name) {
+				t.Errorf("want the mistake %q named: %d %s", c.name, a.status, mistake)
+			}
+		}
+	}
+	for number, want := range map[string]string{
+		"1000000": "1e+06", "-1000000": "-1e+06", "999999": "999999", "1234567.25": "1.23456725e+06", "12345678901": "1.2345678901e+10",
+	} {
+		if got := withExponent(number); got != want {
+			t.Errorf("%s: %s, want %s", number, got, want)
+		}
+	}
+}
+
+// TestSignatureDoctorSuspectsTheKey where no mistake is found.
+func TestSignatureDoctorSuspectsTheKey(t *testing.T) {
+	g, _ := setup(t)
+	a := post(t, g, kyrgyzstan, signed(t, seedBody, "other"))
+	if text := a.descriptions(); !strings.Contains(text, "your key is more likely another one") {
+		t.Error(text)
+	}
+	a = post(t, g, kyrgyzstan, edited(t, "general.signature", strconv.Quote(mac(key+"\n", signingString(t, seedBody)))))
+	if text := a.descriptions(); strings.Contains(text, "more likely") {
+		t.Error(text)
 	}
 }
 
