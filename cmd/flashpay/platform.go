@@ -154,7 +154,8 @@ func (p *platform) start(ctx context.Context) (err error) {
 	p.metrics.Gauge("discrepancies_open", "Discrepancies that wait for a person, of the whole database: every node shows the same; -1 where it could not be read.", p.openDiscrepancies)
 	p.console = ops.New(p.metrics, p.checks()...)
 	if c.Gate != nil {
-		p.gate = startServer(c.Gate, p.newGate().Handler(), c.Logger, p.failed)
+		door := p.newGate()
+		p.gate = startServer(door.Listen(c.Gate), door.Handler(), c.Logger, p.failed)
 	}
 	if c.Dashboard != nil {
 		if err := p.startDashboard(working); err != nil {

@@ -46,7 +46,7 @@ func startServer(ln net.Listener, handler http.Handler, logger *slog.Logger, fai
 	s := &server{url: localURL(ln.Addr())}
 	s.http = &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 60 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, DisableGeneralOptionsHandler: true, // each handler answers everything itself
 	}
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
