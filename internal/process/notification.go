@@ -73,10 +73,7 @@ func (e *Engine) applySeveral(ctx context.Context, b *bank, reports []provider.R
 		err := failed[i]
 		e.applied(w, &steps[i], stepped[i], err)
 		if errors.Is(err, store.ErrMoved) {
-			err = nil
-			if !onlyTime(&steps[i]) {
-				_, err = e.settleAnew(ctx, w, outcomes[i], from)
-			}
+			_, err = e.settleAnew(ctx, w, outcomes[i], from)
 		}
 		if err != nil {
 			errs = append(errs, err)

@@ -19,11 +19,12 @@ import (
 type source struct {
 	call         string // submit, inquire or notification
 	notification int64  // the stored notification's id
+	late         bool   // somebody else has moved the operation since the call began, and goes on with it
 }
 
-// settle turns an outcome into a step of its operation. A definite one is applied until it is first or says nothing
-// new; one that only lets time pass is dropped where somebody else has moved the operation. stored is true where a step
-// was committed. An error means that what was heard is not stored.
+// settle turns an outcome into a step of its operation. A final one is applied until it is first or says nothing new.
+// What else a call told is true of the state that was asked about: where somebody else has moved the operation, it is
+// dropped. stored is true where a step was committed. An error means that what was heard is not stored.
 func (e *Engine) settle(ctx context.Context, w *store.Work, out provider.Outcome, from source) (stored bool, err error) {
 	for range 8 {
 		step := e.decide(w, out, from)
@@ -34,23 +35,15 @@ func (e *Engine) settle(ctx context.Context, w *store.Work, out provider.Outcome
 		if !errors.Is(err, store.ErrMoved) {
 			return err == nil, err
 		}
-		if onlyTime(step) || from.call != "notification" && notPaidYet(out) {
+		if from.call != "notification" && !final(out) {
 			return false, nil // its lease has ended, or the result came first: who has it now goes on
 		}
 		if w, err = e.reload(ctx, w); err != nil {
 			return false, err
 		}
+		from.late = true
 	}
 	return false, fmt.Errorf("process: operation %d: %w eight times", w.Operation.ID, store.ErrMoved)
-}
-
-// onlyTime says that a step lets time pass and nothing else.
-func onlyTime(step *store.Step) bool { return step.Event == 0 && step.Kind == "" }
-
-// notPaidYet tells whether an outcome lets an operation be sent again. It is true of the state that was asked about, and
-// of no later one.
-func notPaidYet(out provider.Outcome) bool {
-	return out.Kind == provider.NotSent || out.Kind == provider.Declined && out.Code == payout.CodeProviderOutOfFunds
 }
 
 // settleAnew settles an outcome on what is there now, after somebody else has moved the operation.
@@ -78,16 +71,16 @@ func (e *Engine) decide(w *store.Work, out provider.Outcome, from source) *store
 		Detail: e.detail(w, out, from), ProviderPaymentID: out.PaymentID, AuthCode: out.AuthCode, Notification: from.notification,
 		NextAt: w.Operation.NextAt, Inquired: from.call == "inquire",
 	}
-	if w.Operation.Stage.Open() {
+	if w.Operation.Stage.Open() && from.call != "notification" && !from.late { // these must not put inquiries off
 		step.NextAt = e.nextInquiry(w, now)
-		if due := w.Operation.NextAt; from.call == "notification" && !due.IsZero() {
-			step.NextAt = earlier(step.NextAt, due) // played back, it would put inquiries off
-		}
 	}
 	if said := e.differs(w, out); said != "" {
 		step.Kind, step.Discrepancy = "mismatch", payout.Mismatch
 		step.Detail = step.Detail.Text("differs", said)
-		return e.atThreshold(w, &step, now)
+		return e.atThreshold(w, &step, from, now)
+	}
+	if from.call == "notification" && !final(out) {
+		return notedOnly(w, &step)
 	}
 	switch out.Kind {
 	case provider.Succeeded:
@@ -104,6 +97,27 @@ func (e *Engine) decide(w *store.Work, out provider.Outcome, from source) *store
 	return e.unknown(w, &step, from, now)
 }
 
+// final tells whether an outcome settles an operation, whoever tells it and whenever.
+func final(out provider.Outcome) bool {
+	switch out.Kind {
+	case provider.Succeeded, provider.Returned:
+		return true
+	case provider.Declined:
+		return out.Code != payout.CodeProviderOutOfFunds
+	}
+	return false
+}
+
+// notedOnly is what a notification does that settles nothing. It may be late, or an old copy that somebody plays back,
+// so it moves nothing and puts nothing off; where something is known already it is journalled.
+func notedOnly(w *store.Work, step *store.Step) *store.Step {
+	if w.Operation.Stage.Open() {
+		return nil
+	}
+	step.Kind = "repeated"
+	return step
+}
+
 // hear settles what a call told, and logs where that could not be stored: the lease ends, and it is asked again.
 func (e *Engine) hear(ctx context.Context, w *store.Work, out provider.Outcome, call string) {
 	if _, err := e.settle(ctx, w, out, source{call: call}); err != nil {
@@ -117,7 +131,6 @@ func (e *Engine) definite(w *store.Work, step *store.Step, event payout.Event, c
 	step.Event, step.Kind, step.Code = event, event.String(), code
 	if _, moves := (payout.State{Status: w.Payment.Status, Stage: w.Operation.Stage}).On(event); !moves {
 		step.Event, step.Kind = 0, "repeated"
-		return e.atThreshold(w, step, e.store.Now())
 	}
 	return step
 }
@@ -140,8 +153,6 @@ func (e *Engine) declined(w *store.Work, step *store.Step, out provider.Outcome,
 func (e *Engine) outOfFunds(w *store.Work, step *store.Step, from source) *store.Step {
 	now := e.store.Now()
 	switch {
-	case from.call == "notification":
-		return e.notFinished(w, step, from, now)
 	case !w.Operation.Stage.Open():
 		return nil
 	case from.call == "inquire" && !e.mayBeSentAgain(w, now):
@@ -192,13 +203,9 @@ func (e *Engine) notSent(w *store.Work, step *store.Step, from source, now time.
 // notFinished handles «accepted»: time passes.
 func (e *Engine) notFinished(w *store.Work, step *store.Step, from source, now time.Time) *store.Step {
 	if !w.Operation.Stage.Open() {
-		if from.call == "notification" {
-			step.Kind = "repeated"
-			return step
-		}
 		return nil
 	}
-	return e.atThreshold(w, step, now)
+	return e.atThreshold(w, step, from, now)
 }
 
 // unknown handles an answer that was lost or made no sense: only an inquiry can tell.
@@ -210,12 +217,13 @@ func (e *Engine) unknown(w *store.Work, step *store.Step, from source, now time.
 		step.Kind = "unknown"
 		return step
 	}
-	return e.atThreshold(w, step, now)
+	return e.atThreshold(w, step, from, now)
 }
 
-// atThreshold lets time pass, or declines where the threshold has come: the inquiry before was the last one.
-func (e *Engine) atThreshold(w *store.Work, step *store.Step, now time.Time) *store.Step {
-	if w.Payment.Status == payout.Processing && !now.Before(w.Operation.ThresholdAt) {
+// atThreshold lets time pass, or declines where the threshold has come and this was the last inquiry: no other word of
+// the provider stands for it.
+func (e *Engine) atThreshold(w *store.Work, step *store.Step, from source, now time.Time) *store.Step {
+	if from.call == "inquire" && w.Payment.Status == payout.Processing && !now.Before(w.Operation.ThresholdAt) {
 		step.Event, step.Kind, step.Code = payout.Threshold, payout.Threshold.String(), payout.CodeAutoDecline
 		step.NextAt = now.Add(jitter(e.times.Disputed))
 	}
