@@ -32,11 +32,17 @@ const (
 // by a schema knows that, provided that no name holds ":" or is empty.
 func (f *Form) Ambiguous() []Ambiguity {
 	var found []Ambiguity
+	begun := "" // a name that lines begin plainly with, and ":": most do as the line before
 	for i := range f.lines {
-		switch l := &f.lines[i]; {
-		case !beginsPlainly(l.Path):
-			found = append(found, Ambiguity{l.Path, oddStart})
-		case startInPath(l.Path) || startInValue(l.Value, 0) >= 0:
+		l := &f.lines[i]
+		if begun == "" || !strings.HasPrefix(l.Path, begun) {
+			var ok bool
+			if begun, ok = plainBeginning(l.Path); !ok {
+				found = append(found, Ambiguity{l.Path, oddStart})
+				continue
+			}
+		}
+		if startInPath(l.Path) || startInValue(l.Value, 0) >= 0 {
 			found = append(found, Ambiguity{l.Path, holdsStart})
 		}
 	}
@@ -62,11 +68,20 @@ func Unambiguous(value string) string {
 	return b.String()
 }
 
-// beginsPlainly reports whether a path begins with a name that a reader of the
-// signing string takes for the beginning of a line.
-func beginsPlainly(path string) bool {
+// plainBeginning reports whether a path begins with a name that a reader of the
+// signing string takes for the beginning of a line, and returns that name and the
+// ":" behind it, where the path goes on.
+func plainBeginning(path string) (begun string, ok bool) {
 	n := nameLength(path)
-	return n > 0 && (n == len(path) || path[n] == ':')
+	switch {
+	case n == 0:
+		return "", false
+	case n == len(path):
+		return "", true
+	case path[n] == ':':
+		return path[:n+1], true
+	}
+	return "", false
 }
 
 // startInPath reports whether a path, with the ":" behind it, holds what reads as
@@ -74,7 +89,7 @@ func beginsPlainly(path string) bool {
 func startInPath(path string) bool {
 	for i := strings.IndexByte(path, ';'); i >= 0; i = strings.IndexByte(path, ';') {
 		path = path[i+1:]
-		if beginsPlainly(path) {
+		if _, ok := plainBeginning(path); ok {
 			return true
 		}
 	}

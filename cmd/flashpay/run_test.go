@@ -204,6 +204,10 @@ func TestServeInProcess(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(line[:n]), `{"ready":true,"gate":"http://127.0.0.1:`) {
 		t.Fatalf("first line %q, %v, code %d, %s", line[:n], err, <-ended, errs.String())
 	}
+	address, _, _ := strings.Cut(strings.TrimPrefix(string(line[:n]), `{"ready":true,"gate":"http://`), `"`)
+	if answer := withoutHost(t, address); !strings.HasPrefix(answer, "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json") || !strings.Contains(answer, `"code":"702"`) {
+		t.Errorf("Gate answers a request without Host: %s", answer)
+	}
 	stop()
 	select {
 	case code := <-ended:
@@ -213,6 +217,25 @@ func TestServeInProcess(t *testing.T) {
 	case <-time.After(stopGrace + time.Minute):
 		t.Fatal("does not end")
 	}
+}
+
+// withoutHost sends what net/http refuses before there is a handler.
+func withoutHost(t *testing.T, address string) string {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(answer)
 }
 
 // A request that runs when the program is asked to stop gets its answer.
