@@ -8,6 +8,7 @@ import (
 
 	"flashpay/internal/accept"
 	"flashpay/internal/method"
+	"flashpay/signature"
 )
 
 // Kind says how a field is filled in.
@@ -179,6 +180,9 @@ func (f *Field) fault(value string) (fault Fault, ok bool) {
 			shape := ShapeOf(f.Patterns[i])
 			return newFault(f.Path, "shape_"+shape.Word, shape.Args...), false
 		}
+	}
+	if signature.Unambiguous(value) != value {
+		return newFault(f.Path, "semicolon"), false
 	}
 	return Fault{}, true
 }

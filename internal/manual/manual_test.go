@@ -162,6 +162,8 @@ func TestFaultsOfFields(t *testing.T) {
 		{manual.PaymentID, "", "required"},
 		{manual.PaymentID, strings.Repeat("я", 256), "length"},
 		{manual.Description, strings.Repeat("d", 256), "length"},
+		{manual.Description, "Doe;payment:amount:900000", "semicolon"},
+		{manual.CustomerID, "c;general:payment_id:NEW", "semicolon"},
 	} {
 		if _, faults := s.Check(draft(t, s, c.path, c.value)); len(faults) != 1 || faults[0].Path != c.path || faults[0].Word != c.word {
 			t.Errorf("%s = %q: %+v, want %s", c.path, c.value, faults, c.word)
