@@ -150,6 +150,7 @@ func (p *platform) start(ctx context.Context) (err error) {
 		p.metrics.Counter("log_lines_dropped_total", "Lines of the log that were dropped because nobody took them.", p.config.LogDropped)
 	}
 	p.metrics.Counter("store_commits_total", "Commits.", func() int64 { return p.store.Stats().Commits })
+	p.metrics.Counter("store_clock_jumps_total", "Times that the clock was found to have been set by a second or more.", func() int64 { return p.store.Stats().ClockJumps })
 	p.metrics.Counter("store_items_total", "Items in them: their quotient is the size of a batch.", func() int64 { return p.store.Stats().Items })
 	p.metrics.Gauge("discrepancies_open", "Discrepancies that wait for a person, of the whole database: every node shows the same; -1 where it could not be read.", p.openDiscrepancies)
 	p.console = ops.New(p.metrics, p.checks()...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"flashpay/internal/store/sqldb"
 )
@@ -60,4 +61,13 @@ func (s *Store) CheckRollups(ctx context.Context) (wrong string, err error) {
 		return err
 	})
 	return wrong, err
+}
+
+// ShiftClock sets the clock that the store reads.
+func (s *Store) ShiftClock(by time.Duration) { s.shifted.Store(int64(by)) }
+
+// AddNode enters a node whose lease on its shard ends at the given time.
+func (s *Store) AddNode(ctx context.Context, shard int64, until time.Time) error {
+	_, err := s.db.Writes.ExecContext(ctx, "INSERT INTO shards (shard, owner, lease_until, next_number, next_row) VALUES ($1, 'node', $2, 1, 1)", shard, until.UnixMicro())
+	return err
 }

@@ -64,7 +64,10 @@ type Store struct {
 	lock    *os.File
 
 	given     func() time.Time // Config.Clock
-	clock     atomic.Int64     // microseconds to add to this machine's time
+	steady    steadyClock
+	measured  atomic.Pointer[measured] // on PostgreSQL
+	offset    atomic.Int64             // of the database's clock from this machine's, in microseconds
+	shifted   atomic.Int64             // of tests: how far the clock was set, in nanoseconds
 	snapshot  atomic.Pointer[snapshot]
 	refreshMu sync.Mutex
 	used      sync.Map                     // *atomic.Int64, when a request was last signed with a key that is not saved yet, by keyRef
@@ -90,6 +93,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{db: &sqldb.DB{Dialect: d}, url: c.URL, logger: c.Logger, owner: newOwner(), given: c.Clock, follows: c.Serve}
+	s.steady.logger = c.Logger
 	if err := s.open(ctx, c, address); err != nil {
 		s.release()
 		return nil, err
@@ -120,7 +124,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if err := s.openVault(ctx, c.Keyset, address); err != nil {
 		return err
 	}
-	if err := s.measureClock(ctx); err != nil {
+	if err := s.startClock(ctx); err != nil {
 		return err
 	}
 	if s.conn, err = sqldb.Connect(ctx, s.db.Dialect, s.db.Writes); err != nil {
@@ -148,7 +152,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if c.Serve && s.db.Dialect == &sqldb.Postgres { // SQLite has one server and one clock
 		s.done.Go(func() { _ = s.keepShard(background) }) // a predecessor's leases are freed at once
 		s.every(background, shardBeat, s.keepShard)
-		s.every(background, 30*time.Second, s.measureClock)
+		s.every(background, clockBeat, s.measureClock)
 	}
 	return nil
 }
@@ -314,35 +318,9 @@ func (s *Store) every(ctx context.Context, interval time.Duration, f func(contex
 	})
 }
 
-// Now is the database's time, in whole microseconds: this machine's, corrected by the offset that was measured, or what
-// Config.Clock tells.
-func (s *Store) Now() time.Time {
-	if s.given != nil {
-		return s.given().UTC().Truncate(time.Microsecond)
-	}
-	return time.UnixMicro(time.Now().UnixMicro() + s.clock.Load()).UTC()
-}
-
-// maxClockOffset is how far a node's clock may be from the database's before the node is not ready.
-const maxClockOffset = 2 * time.Second
-
-func (s *Store) measureClock(ctx context.Context) error {
-	if s.db.Dialect == &sqldb.SQLite {
-		return nil // same machine, same clock
-	}
-	before := time.Now()
-	var micros int64
-	if err := s.db.Reads.QueryRowContext(ctx, "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)").Scan(&micros); err != nil {
-		return fmt.Errorf("store: reading the database's clock: %w", err)
-	}
-	trip := time.Since(before)
-	s.clock.Store(micros - before.Add(trip/2).UnixMicro())
-	return nil
-}
-
 // Ready says why this process should get no requests now; nil means that it should.
 func (s *Store) Ready(ctx context.Context) error {
-	if offset := time.Duration(s.clock.Load()) * time.Microsecond; offset.Abs() > maxClockOffset {
+	if offset := time.Duration(s.offset.Load()) * time.Microsecond; offset.Abs() > maxClockOffset {
 		return fmt.Errorf("store: this machine's clock is %s off the database's; at most %s is allowed", offset, maxClockOffset)
 	}
 	if trouble := s.trouble.Load(); trouble != nil {
@@ -360,11 +338,13 @@ type Stats struct {
 	Queued  int   // items that wait for a commit now
 	Commits int64 // made
 	Items   int64 // in them
+
+	ClockJumps int64 // how often the clock was found to have been set
 }
 
 // Stats returns the writer's figures.
 func (s *Store) Stats() Stats {
-	return Stats{Queued: s.batcher.Queued(), Commits: s.commits.Load(), Items: s.items.Load()}
+	return Stats{Queued: s.batcher.Queued(), Commits: s.commits.Load(), Items: s.items.Load(), ClockJumps: s.steady.jumped()}
 }
 
 // SetEngine tells the store what processes operations in this process. It must be called before the first request.
