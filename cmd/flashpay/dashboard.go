@@ -24,6 +24,7 @@ func (p *platform) startDashboard(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.tester = callback.NewTester(callback.Config{AllowPrivate: c.AllowPrivateCallbacks, Logger: c.Logger})
 	site, err := dashboard.New(dashboard.Config{
 		Store: p.store, Access: p.users, Accept: &accept.Service{Acceptor: p.store, Route: route, Banks: c.Banks}, Methods: p.methods,
 		URL: address, TrustedProxies: c.TrustedProxies, TestCallback: p.testCallback, Logger: c.Logger,
@@ -48,8 +49,7 @@ func (p *platform) testCallback(ctx context.Context, projectID int64) (dashboard
 		return dashboard.SampleAnswer{}, errors.New("no payout method is enabled: there is nothing to make a sample of")
 	}
 	m := all[i]
-	tester := callback.NewTester(callback.Config{AllowPrivate: p.config.AllowPrivateCallbacks, Logger: p.config.Logger})
-	sample, err := tester.Send(ctx, project, m.Path, m.Title, m.MainCurrency(), p.store.Now())
+	sample, err := p.tester.Send(ctx, project, m.Path, m.Title, m.MainCurrency(), p.store.Now())
 	answer := dashboard.SampleAnswer{URL: sample.URL, Body: sample.Body, HTTPStatus: sample.HTTPStatus, Answer: sample.Answer}
 	if err != nil {
 		answer.Error = err.Error()

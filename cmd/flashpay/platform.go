@@ -80,7 +80,8 @@ type platform struct {
 	engine    *process.Engine
 	callbacks *callback.Dispatcher
 	gate      *server
-	users     *access.Service // of Dashboard
+	users     *access.Service  // of Dashboard
+	tester    *callback.Tester // of sample callbacks
 	dashboard *server
 	ops       *server
 

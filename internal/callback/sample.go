@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
@@ -22,14 +25,51 @@ type Sample struct {
 	Answer     []byte // its first part
 }
 
-// Tester sends samples. It keeps no connection.
-type Tester struct{ sender *sender }
+// How many samples of one project a Tester sends: somebody has to read each answer.
+const (
+	samplesAtOnce    = 2
+	samplesPerMinute = 10
+)
+
+// Tester sends samples, of each project a bounded number at once and in a minute. It keeps no connection.
+type Tester struct {
+	sender *sender
+
+	mu       sync.Mutex
+	projects map[int64]*samples
+}
+
+// samples are what a project sends and may still send.
+type samples struct {
+	running int
+	rate    *rate.Limiter
+}
 
 // NewTester makes a Tester that goes only where the Dispatcher of this configuration would.
 func NewTester(c Config) *Tester {
-	t := &Tester{sender: newSender(&c)}
+	t := &Tester{sender: newSender(&c), projects: make(map[int64]*samples)}
 	t.sender.transport.DisableKeepAlives = true
 	return t
+}
+
+// begin takes one of a project's samples; end gives its place back.
+func (t *Tester) begin(projectID int64) (end func(), err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.projects[projectID]
+	if p == nil {
+		p = &samples{rate: rate.NewLimiter(rate.Every(time.Minute/samplesPerMinute), samplesPerMinute)}
+		t.projects[projectID] = p
+	}
+	if p.running >= samplesAtOnce || !p.rate.Allow() {
+		return nil, fmt.Errorf("this project's samples are limited to %d at once and %d a minute: try again in a minute", samplesAtOnce, samplesPerMinute)
+	}
+	p.running++
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		p.running--
+	}, nil
 }
 
 // Send posts the callback of a made-up successful payout to where the project's callbacks of such payouts go, signed as
@@ -48,6 +88,11 @@ func (t *Tester) Send(ctx context.Context, project *merchant.Project, method, ti
 	if !ok {
 		return s, errors.New("the project has no live key to sign with: add one")
 	}
+	end, err := t.begin(project.ID)
+	if err != nil {
+		return s, err
+	}
+	defer end()
 	s.Body = wire.SignedJSON(job.Body(), key.Secret)
 	s.HTTPStatus, s.Answer, err = t.sender.post(ctx, project.ID, to, s.Body)
 	if err == nil && s.HTTPStatus != http.StatusOK {

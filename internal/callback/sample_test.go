@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"flashpay/internal/merchant"
@@ -61,4 +62,43 @@ func TestSampleIsSignedAsCallbacksAre(t *testing.T) {
 	if _, err := open.Send(t.Context(), p, "bank-transfer/kyrgyzstan", "Bank transfer Kyrgyzstan", "KGS", now); err == nil || !strings.Contains(err.Error(), "https") {
 		t.Errorf("to plain http in live mode: %v", err)
 	}
+}
+
+// Of one project so many samples are sent at once, and so many in a minute; another's are not touched.
+func TestSamplesAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tester := NewTester(Config{})
+		var ends []func()
+		for range samplesAtOnce {
+			end, err := tester.begin(7)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ends = append(ends, end)
+		}
+		if _, err := tester.begin(7); err == nil {
+			t.Errorf("%d samples at once", samplesAtOnce+1)
+		}
+		if _, err := tester.begin(8); err != nil {
+			t.Errorf("another project: %v", err)
+		}
+		for _, end := range ends {
+			end()
+		}
+		sent := samplesAtOnce
+		for ; ; sent++ {
+			end, err := tester.begin(7)
+			if err != nil {
+				break
+			}
+			end()
+		}
+		if sent != samplesPerMinute {
+			t.Errorf("%d samples in a minute, want %d", sent, samplesPerMinute)
+		}
+		time.Sleep(time.Minute)
+		if _, err := tester.begin(7); err != nil {
+			t.Errorf("a minute later: %v", err)
+		}
+	})
 }
