@@ -30,6 +30,7 @@ type serveCmd struct {
 	TrustedProxy          []string `name:"trusted-proxy" var:"FLASHPAY_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed; may be repeated."`
 	AllowPrivateCallbacks bool     `name:"allow-private-callbacks" var:"FLASHPAY_ALLOW_PRIVATE_CALLBACKS" help:"Send callbacks to private and loopback addresses, too."`
 	RequestsPerSecond     int      `name:"requests-per-second" var:"FLASHPAY_REQUESTS_PER_SECOND" placeholder:"N" help:"How many requests of one project this node takes per second; more are answered 429 with Retry-After. Default: 0, no limit."`
+	New                   bool     `help:"Begin with an empty SQLite database although the keyset of another one stands beside it."`
 	LogLevel              string   `name:"log-level" var:"FLASHPAY_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: info."`
 }
 
@@ -95,6 +96,7 @@ func (c *serveCmd) platform(a *app) (*platformConfig, error) {
 	if err != nil {
 		return nil, err
 	}
+	database.New = c.New
 	p := &platformConfig{
 		Store: database, Methods: c.Methods, AllowPrivateCallbacks: c.AllowPrivateCallbacks, Logger: a.newLogger(a.stderr, level), LogDropped: a.logDropped,
 		BankURL: strings.TrimRight(c.BankURL, "/"), Bank: bank.Config{State: bankState(c.BankState)},

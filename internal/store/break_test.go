@@ -65,3 +65,6 @@ func (s *Store) MakeSessionReadOnly(ctx context.Context) error {
 
 // Lost says how often the database was lost.
 func (s *Store) Lost() int64 { return s.db.Losses() }
+
+// WatchFile looks after the database's files, as a server does every few seconds.
+func (s *Store) WatchFile(ctx context.Context) error { return s.watchFile(ctx) }

@@ -9,11 +9,8 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,6 +33,7 @@ type Config struct {
 	// an address that holds nothing gets a new database.
 	Existing bool
 	Serve    bool // this process works on the road: it takes a shard, and the file's only server lock
+	New      bool // make an empty SQLite database also where a keyset says that there was one
 	Logger   *slog.Logger
 	Follow   time.Duration // how often changed settings are looked for, and at most the journal is followed; 0: twice a second, and each 5 s
 	// Clock tells the time of all that is stored; nil: this machine's clock does, on PostgreSQL corrected by the
@@ -61,7 +59,7 @@ type Store struct {
 	owner   string
 	renewed time.Time             // when this node's lease on its shard was renewed last; used only inside commits
 	trouble atomic.Pointer[error] // why the writer cannot commit now
-	lock    *os.File
+	file    *databaseFile         // of SQLite
 
 	given     func() time.Time // Config.Clock
 	steady    steadyClock
@@ -102,8 +100,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, c Config, address string) (err error) {
-	if c.Serve && s.db.Dialect == &sqldb.SQLite {
-		if s.lock, err = lockFile(address); err != nil {
+	if s.db.Dialect == &sqldb.SQLite {
+		if s.file, err = openFile(address, c); err != nil {
 			return err
 		}
 	}
@@ -139,6 +137,9 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if err := s.Refresh(ctx); err != nil {
 		return err
 	}
+	if s.file != nil {
+		s.file.remember()
+	}
 	s.batcher = batch.New(batch.Config{MaxItems: 1024, QueueLength: 16384, Enough: 128}, s.commit)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
@@ -148,6 +149,9 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 		s.every(background, max(followBeat, c.Follow), s.FollowJournal)
 		s.every(background, time.Minute, s.saveKeyUse)
 		s.every(background, time.Hour, s.DropOld)
+	}
+	if c.Serve && s.file != nil {
+		s.every(background, fileBeat, s.watchFile)
 	}
 	if c.Serve && s.db.Dialect == &sqldb.Postgres { // SQLite has one server and one clock
 		s.done.Go(func() { _ = s.keepShard(background) }) // a predecessor's leases are freed at once
@@ -161,9 +165,6 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 func (s *Store) connect(ctx context.Context, address string, c Config) (err error) {
 	writeDSN, readDSN := address, address
 	if s.db.Dialect == &sqldb.SQLite {
-		if err := prepareFile(address, c.Existing); err != nil {
-			return err
-		}
 		patience := 10 * time.Second
 		if !c.Serve { // a command waits its turn beside a busy server
 			patience = time.Minute
@@ -186,34 +187,6 @@ func (s *Store) connect(ctx context.Context, address string, c Config) (err erro
 	}
 	if err := s.db.Writes.PingContext(ctx); err != nil {
 		return fmt.Errorf("store: database %s cannot be opened: %w", redacted(s.url), err)
-	}
-	return nil
-}
-
-// prepareFile makes the database's file readable by its owner only, and files beside it that are there already; those
-// that SQLite makes take after it. Where the database must exist, it makes none.
-func prepareFile(path string, existing bool) error {
-	if existing {
-		info, err := os.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-			return fmt.Errorf("%w at %s: check the path, or make a new one with flashpay migrate", ErrNoDatabase, path)
-		}
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("store: database file: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("store: database file: %w", err)
-	}
-	for _, name := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
-		info, err := os.Stat(name)
-		if err == nil && info.Mode().Perm()&0o077 != 0 {
-			err = os.Chmod(name, 0o600)
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("store: %s must be readable by its owner only: %w", name, err)
-		}
 	}
 	return nil
 }
@@ -323,6 +296,9 @@ func (s *Store) Ready(ctx context.Context) error {
 	if offset := time.Duration(s.offset.Load()) * time.Microsecond; offset.Abs() > maxClockOffset {
 		return fmt.Errorf("store: this machine's clock is %s off the database's; at most %s is allowed", offset, maxClockOffset)
 	}
+	if err := s.inPlace(); err != nil {
+		return err
+	}
 	if trouble := s.trouble.Load(); trouble != nil {
 		return fmt.Errorf("store: nothing can be committed: %w", *trouble)
 	}
@@ -386,23 +362,7 @@ func (s *Store) release() {
 			_ = db.Close()
 		}
 	}
-	if s.lock != nil {
-		_ = s.lock.Close()
+	if s.file != nil {
+		s.file.close()
 	}
-}
-
-// lockFile takes the lock that keeps a second server off a SQLite file. The kernel frees it when the process ends,
-// however it ends.
-func lockFile(path string) (*os.File, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return nil, fmt.Errorf("store: folder of the database: %w", err)
-	}
-	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("store: lock file: %w", err)
-	}
-	if err := tryLock(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("store: another server already works on %s: stop it first, or use another file (%w)", path, err), f.Close())
-	}
-	return f, nil
 }

@@ -89,6 +89,10 @@ func (s *Store) commitAll(ctx context.Context, commands []*command) {
 			}
 			return
 		}
+		if errors.Is(err, errStrayed) { // trying again would write more into files that nobody will read
+			s.giveUp(commands, err)
+			return
+		}
 		what := sqldb.Classify(err)
 		if what == sqldb.FaultItem {
 			s.commitApart(ctx, commands, err)
@@ -96,10 +100,7 @@ func (s *Store) commitAll(ctx context.Context, commands []*command) {
 		}
 		s.trouble.Store(&err)
 		if time.Now().After(deadline) || ctx.Err() != nil {
-			s.logger.Error("store: commit given up", "items", len(commands), "err", err)
-			for _, c := range commands {
-				c.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
-			}
+			s.giveUp(commands, err)
 			return
 		}
 		if what == sqldb.FaultLost {
@@ -107,6 +108,14 @@ func (s *Store) commitAll(ctx context.Context, commands []*command) {
 			s.reconnect(ctx)
 		}
 		time.Sleep(pause)
+	}
+}
+
+// giveUp tells all commands that nothing is known of them.
+func (s *Store) giveUp(commands []*command, err error) {
+	s.logger.Error("store: commit given up", "items", len(commands), "err", err)
+	for _, c := range commands {
+		c.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 }
 
@@ -142,6 +151,9 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, lockPatience)
 		defer cancel()
+	}
+	if err := s.inPlace(); err != nil {
+		return nil, err
 	}
 	if err := s.ownShard(ctx); err != nil {
 		return nil, err
@@ -182,6 +194,9 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 // commitNow commits. Tests lose its answer.
 func (s *Store) commitNow(ctx context.Context) error {
 	err := s.conn.Commit(ctx)
+	if err == nil {
+		err = s.inPlace() // before anybody is told that it is stored
+	}
 	if answer := s.committed.Load(); err == nil && answer != nil {
 		err = (*answer)()
 	}
