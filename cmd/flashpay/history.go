@@ -123,12 +123,11 @@ func (v *historyView) print(a *app) {
 		what = strings.ToUpper(v.Act[:1]) + v.Act[1:]
 	}
 	fmt.Fprintf(a.stdout, "%s, %s, by %s\n", what, v.At.Format(time.RFC3339), cmp.Or(v.Actor, "nobody known"))
-	switch {
-	case v.Act == "":
+	if v.Act == "" {
 		printDifferences(a, v.differences)
-	default:
-		fmt.Fprint(a.stdout, detailText(v.Detail))
+		return
 	}
+	fmt.Fprint(a.stdout, detailText(v.Detail))
 }
 
 // detailText are an act's particulars, a line each; what is empty is left out.

@@ -254,6 +254,7 @@ func FuzzStatusLine(f *testing.F) {
 			if err != nil {
 				return
 			}
+			_ = answer.Body.Close()
 			if interim(answer.StatusCode) {
 				continue
 			}

@@ -34,8 +34,17 @@ func overTCP(t *testing.T, g *Gate) string {
 	return ln.Addr().String()
 }
 
-// raw sends bytes and reads one answer, and whether the server then hangs up.
-func raw(t *testing.T, address, request string) (*http.Response, []byte, bool) {
+// rawAnswer is an answer that was read from a connection, to its end.
+type rawAnswer struct {
+	Status     string
+	StatusCode int
+	Header     http.Header
+	body       []byte
+	closed     bool // the server hung up behind it
+}
+
+// raw sends bytes and reads one answer.
+func raw(t *testing.T, address, request string) rawAnswer {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
 	if err != nil {
@@ -51,6 +60,7 @@ func raw(t *testing.T, address, request string) (*http.Response, []byte, bool) {
 	if err != nil {
 		t.Fatalf("%.60q: %v", request, err)
 	}
+	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		t.Fatalf("%.60q: %v", request, err)
@@ -60,7 +70,7 @@ func raw(t *testing.T, address, request string) (*http.Response, []byte, bool) {
 		_, err = in.ReadByte()
 		closed = err != nil
 	}
-	return answer, body, closed
+	return rawAnswer{answer.Status, answer.StatusCode, answer.Header, body, closed}
 }
 
 // locked is a log that several goroutines write.
@@ -115,18 +125,18 @@ func TestErrorsBeforeTheHandlerAreJSON(t *testing.T) {
 		{"OPTIONS *", "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404, "nothing under this path"},
 	}
 	for _, c := range cases {
-		answer, body, closed := raw(t, address, c.request)
+		answer := raw(t, address, c.request)
 		var got struct {
 			Status, Code string
 			RequestID    string `json:"request_id"`
 			Errors       []struct{ Description string }
 		}
-		err := json.Unmarshal(body, &got)
+		err := json.Unmarshal(answer.body, &got)
 		if err != nil || answer.StatusCode != c.status || answer.Header.Get("Content-Type") != "application/json; charset=UTF-8" || got.Status != "error" ||
 			got.Code != "702" || got.RequestID == "" || len(got.Errors) != 1 || !strings.Contains(got.Errors[0].Description, c.words) {
-			t.Errorf("%s: %d %v %s", c.name, answer.StatusCode, answer.Header, body)
+			t.Errorf("%s: %d %v %s", c.name, answer.StatusCode, answer.Header, answer.body)
 		}
-		if !closed {
+		if !answer.closed {
 			t.Errorf("%s: the connection stays open", c.name)
 		}
 		if answer.Status != http.StatusText(c.status) && !strings.HasSuffix(answer.Status, " "+http.StatusText(c.status)) {
@@ -152,14 +162,14 @@ func TestAnswersOfTheHandlerPassTheListener(t *testing.T) {
 		}
 		body, _ := io.ReadAll(answer.Body)
 		_ = answer.Body.Close()
-		if answer.StatusCode != 200 || !strings.HasPrefix(string(body), `{"status":"success"`) {
+		if answer.StatusCode != http.StatusOK || !strings.HasPrefix(string(body), `{"status":"success"`) {
 			t.Errorf("%d %s", answer.StatusCode, body)
 		}
 	}
 	r, _ := http.NewRequest(http.MethodPost, "http://"+address+"/nowhere", strings.NewReader("{}"))
 	r.Header.Set("Expect", "100-continue")
 	answer, err := client.Do(r)
-	if err != nil || answer.StatusCode != 404 {
+	if err != nil || answer.StatusCode != http.StatusNotFound {
 		t.Fatalf("%v %v", answer, err)
 	}
 	_ = answer.Body.Close()

@@ -61,11 +61,7 @@ func (s *Store) auditSnapshot(ctx context.Context, read func(*AuditSnapshot) err
 
 // each runs a query and calls scan for each row.
 func (v *AuditSnapshot) each(ctx context.Context, query string, scan func(*sql.Rows) error, args ...any) error {
-	rows, err := v.conn.QueryContext(ctx, query, args...)
-	if err != nil {
-		return fmt.Errorf("store: audit: %s: %w", sqldb.FirstWords(query), err)
-	}
-	if err := sqldb.EachRow(rows, scan); err != nil {
+	if err := sqldb.Query(ctx, v.conn, query, args...).Each(scan); err != nil {
 		return fmt.Errorf("store: audit: %s: %w", sqldb.FirstWords(query), err)
 	}
 	return nil

@@ -97,12 +97,8 @@ func (t *Tx) bookApproved(ctx context.Context, a *Approval, actor string) error 
 
 // Balances returns a project's balances by currency.
 func (s *Store) Balances(ctx context.Context, projectID int64) (map[string]ledger.Balance, error) {
-	rows, err := s.db.Reads.QueryContext(ctx, "SELECT "+balanceColumns+" FROM balances WHERE project_id = $1 ORDER BY currency", projectID)
-	if err != nil {
-		return nil, fmt.Errorf("store: reading balances: %w", err)
-	}
 	out := make(map[string]ledger.Balance)
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Reads, "SELECT "+balanceColumns+" FROM balances WHERE project_id = $1 ORDER BY currency", projectID).Each(func(r *sql.Rows) error {
 		b, err := scanBalance(r)
 		out[b.Currency] = b
 		return err
@@ -117,12 +113,8 @@ func (s *Store) AllBalances(ctx context.Context, projects []int64) ([]ledger.Bal
 	}
 	q := &sqldb.Statement{}
 	q.Text("SELECT "+balanceColumns+" FROM balances WHERE ").In("project_id", sqldb.IntArgs(projects)).Text(" ORDER BY project_id, currency")
-	rows, err := s.db.Reads.QueryContext(ctx, q.String(), q.Args...)
-	if err != nil {
-		return nil, s.db.Unavailable(fmt.Errorf("store: reading balances: %w", err))
-	}
 	var out []ledger.Balance
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Reads, q.String(), q.Args...).Each(func(r *sql.Rows) error {
 		b, err := scanBalance(r)
 		out = append(out, b)
 		return err

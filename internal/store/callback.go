@@ -27,12 +27,8 @@ func (s *Store) CallbackLanes(ctx context.Context) ([]CallbackLane, error) {
 		SELECT MIN(lane) FROM callbacks WHERE next_at IS NOT NULL
 		UNION ALL SELECT (SELECT MIN(lane) FROM callbacks WHERE next_at IS NOT NULL AND lane > l.lane) FROM l WHERE l.lane IS NOT NULL)
 		SELECT l.lane, (SELECT MIN(c.next_at) FROM callbacks c WHERE c.next_at IS NOT NULL AND c.lane = l.lane) FROM l WHERE l.lane IS NOT NULL`
-	rows, err := s.db.Reads.QueryContext(ctx, find)
-	if err != nil {
-		return nil, fmt.Errorf("store: lanes of callbacks: %w", err)
-	}
 	var lanes []CallbackLane
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Reads, find).Each(func(r *sql.Rows) error {
 		var lane, due int64
 		err := r.Scan(&lane, &due)
 		lanes = append(lanes, CallbackLane{Lane: lane, DueAt: sqldb.FromMicros(due)})

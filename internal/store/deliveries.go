@@ -60,17 +60,13 @@ func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, e
 	}
 	args = append(args, f.Limit)
 	query += fmt.Sprintf(" ORDER BY c.number DESC LIMIT $%d", len(args))
-	rows, err := s.db.Reads.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("store: callbacks: %w", err)
-	}
 	var out []Delivery
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Reads, query, args...).Each(func(r *sql.Rows) error {
 		d, err := scanDelivery(r)
 		out = append(out, d)
 		return err
 	})
-	return out, err
+	return out, s.db.Unavailable(err)
 }
 
 func scanDelivery(r *sql.Rows) (Delivery, error) {
@@ -91,12 +87,8 @@ func (s *Store) DeliveryAttempts(ctx context.Context, projectID, number int64) (
 		UNION ALL SELECT attempts, url, last_at, duration, http_status, error, answer FROM callbacks c
 		WHERE project_id = $3 AND number = $4 AND last_at IS NOT NULL AND NOT EXISTS
 		(SELECT 1 FROM attempts a WHERE a.project_id = c.project_id AND a.number = c.number AND a.attempt = c.attempts) ORDER BY 1`
-	rows, err := s.db.Reads.QueryContext(ctx, find, projectID, number, projectID, number)
-	if err != nil {
-		return nil, fmt.Errorf("store: attempts of a callback: %w", err)
-	}
 	var out []Attempt
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Reads, find, projectID, number, projectID, number).Each(func(r *sql.Rows) error {
 		a := Attempt{ProjectID: projectID, Number: number}
 		var at, duration int64
 		err := r.Scan(&a.Attempt, &a.URL, &at, &duration, &a.HTTPStatus, &a.Error, &a.Answer)
@@ -104,5 +96,5 @@ func (s *Store) DeliveryAttempts(ctx context.Context, projectID, number int64) (
 		out = append(out, a)
 		return err
 	})
-	return out, err
+	return out, s.db.Unavailable(err)
 }

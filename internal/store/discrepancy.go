@@ -27,12 +27,8 @@ type Discrepancy struct {
 func (s *Store) Discrepancies(ctx context.Context, projectID int64) ([]Discrepancy, error) {
 	const find = `SELECT id, project_id, payment, operation, kind, detail, opened_at, settled_at, reason FROM discrepancies
 		WHERE project_id = $1 ORDER BY opened_at DESC, id DESC LIMIT 1000`
-	rows, err := s.db.Reads.QueryContext(ctx, find, projectID)
-	if err != nil {
-		return nil, err
-	}
 	var out []Discrepancy
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Reads, find, projectID).Each(func(r *sql.Rows) error {
 		var d Discrepancy
 		var opened int64
 		var settled sql.NullInt64
@@ -41,7 +37,7 @@ func (s *Store) Discrepancies(ctx context.Context, projectID int64) ([]Discrepan
 		out = append(out, d)
 		return err
 	})
-	return out, err
+	return out, s.db.Unavailable(err)
 }
 
 // OpenDiscrepancy is a discrepancy that nobody has settled, with the merchant's name for its payment.
@@ -62,12 +58,8 @@ func (s *Store) OpenDiscrepancies(ctx context.Context, project *int64, limit int
 	}
 	args = append(args, limit)
 	query += fmt.Sprintf(" ORDER BY d.opened_at DESC, d.id DESC LIMIT $%d", len(args))
-	rows, err := s.db.Reads.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("store: discrepancies: %w", err)
-	}
 	var out []OpenDiscrepancy
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Reads, query, args...).Each(func(r *sql.Rows) error {
 		var d OpenDiscrepancy
 		var opened int64
 		err := r.Scan(&d.ID, &d.ProjectID, &d.Payment, &d.PaymentID, &d.Operation, &d.Kind, &d.Detail, &opened)
@@ -75,7 +67,7 @@ func (s *Store) OpenDiscrepancies(ctx context.Context, project *int64, limit int
 		out = append(out, d)
 		return err
 	})
-	return out, err
+	return out, s.db.Unavailable(err)
 }
 
 // CountOpenDiscrepancies counts what nobody has settled, of all projects and of none. It reads one small table.

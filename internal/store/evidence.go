@@ -77,11 +77,7 @@ func (s *Store) PaymentTransfers(ctx context.Context, lines []Line) (out []ledge
 func (s *Store) PaymentDiscrepancies(ctx context.Context, projectID, payment int64) (out []Discrepancy, err error) {
 	const find = `SELECT id, operation, kind, detail, opened_at, settled_at, reason FROM discrepancies
 		WHERE project_id = $1 AND payment = $2 ORDER BY opened_at, id`
-	rows, err := s.db.Reads.QueryContext(ctx, find, projectID, payment)
-	if err != nil {
-		return nil, s.db.Unavailable(fmt.Errorf("store: discrepancies: %w", err))
-	}
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.Query(ctx, s.db.Reads, find, projectID, payment).Each(func(r *sql.Rows) error {
 		d := Discrepancy{ProjectID: projectID, Payment: payment}
 		var opened int64
 		var settled sql.NullInt64

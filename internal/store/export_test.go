@@ -49,11 +49,7 @@ func (s *Store) CheckRollups(ctx context.Context) (wrong string, err error) {
 			AND r.hours = c.hours AND r.start = c.start AND r.method = c.method AND r.currency = c.currency AND r.status = c.status AND r.payments = c.n AND r.amount = c.amount)
 		UNION ALL SELECT 'too many', project_id, hours, start, status, 0, payments FROM rollups r WHERE (payments <> 0 OR amount <> 0) AND NOT EXISTS (SELECT 1 FROM recount c
 			WHERE r.project_id = c.project_id AND r.hours = c.hours AND r.start = c.start AND r.method = c.method AND r.currency = c.currency AND r.status = c.status)`
-	rows, err := s.db.Reads.QueryContext(ctx, compare)
-	if err != nil {
-		return "", err
-	}
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.Query(ctx, s.db.Reads, compare).Each(func(r *sql.Rows) error {
 		var what, status string
 		var project, hours, start, want, have int64
 		err := r.Scan(&what, &project, &hours, &start, &status, &want, &have)

@@ -39,12 +39,8 @@ func (s *Store) ActsOf(ctx context.Context, actors []string, behind Act, limit i
 	args = append(args, at, at, behind.ID, limit)
 	query := fmt.Sprintf(`SELECT id, at, actor, action, object, detail FROM audit_log WHERE actor IN (%s)
 		AND at <= $%d AND (at < $%d OR id < $%d) ORDER BY at DESC, id DESC LIMIT $%d`, strings.Join(marks, ", "), n+1, n+2, n+3, n+4)
-	rows, err := s.db.Reads.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, s.db.Unavailable(fmt.Errorf("store: audit log: %w", err))
-	}
 	var out []Act
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Reads, query, args...).Each(func(r *sql.Rows) error {
 		var a Act
 		var at int64
 		err := r.Scan(&a.ID, &at, &a.Actor, &a.Action, &a.Object, &a.Detail)

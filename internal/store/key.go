@@ -21,11 +21,7 @@ var (
 )
 
 func (s *Store) loadKeys(ctx context.Context, fresh *snapshot) error {
-	rows, err := s.db.Reads.QueryContext(ctx, "SELECT project_id, id, sealed, label, created_at FROM project_keys WHERE revoked_at IS NULL ORDER BY project_id, id")
-	if err != nil {
-		return fmt.Errorf("store: reading keys: %w", err)
-	}
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Reads, "SELECT project_id, id, sealed, label, created_at FROM project_keys WHERE revoked_at IS NULL ORDER BY project_id, id").Each(func(r *sql.Rows) error {
 		var project, created int64
 		var k merchant.Key
 		var sealed []byte

@@ -33,11 +33,7 @@ func (s *Store) Merchants() []*merchant.Merchant {
 }
 
 func (s *Store) loadMerchants(ctx context.Context, fresh *snapshot) error {
-	rows, err := s.db.Reads.QueryContext(ctx, "SELECT id, name, blocked, paused, created_at FROM merchants")
-	if err != nil {
-		return fmt.Errorf("store: reading merchants: %w", err)
-	}
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Reads, "SELECT id, name, blocked, paused, created_at FROM merchants").Each(func(r *sql.Rows) error {
 		m := &merchant.Merchant{}
 		var blocked, paused, created int64
 		err := r.Scan(&m.ID, &m.Name, &blocked, &paused, &created)

@@ -92,21 +92,17 @@ func (s *Store) explain(ctx context.Context, c *sql.Conn, text string) (string, 
 			explain += "(NULL" + strings.Repeat(", NULL", places-1) + ")"
 		}
 	}
-	rows, err := c.QueryContext(ctx, explain, args...)
-	if err != nil {
-		return "", err
-	}
-	columns, err := rows.Columns()
-	if err != nil {
-		return "", err
-	}
 	var plan strings.Builder
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, c, explain, args...).Each(func(r *sql.Rows) error {
+		columns, err := r.Columns()
+		if err != nil {
+			return err
+		}
 		row := make([]any, len(columns))
 		for i := range row {
 			row[i] = new(any)
 		}
-		err := r.Scan(row...)
+		err = r.Scan(row...)
 		fmt.Fprintln(&plan, *row[len(row)-1].(*any))
 		return err
 	})

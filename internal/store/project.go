@@ -73,11 +73,7 @@ func (s *Store) load(ctx context.Context, version int64) error {
 	if err := s.loadMerchants(ctx, fresh); err != nil {
 		return err
 	}
-	rows, err := s.db.Reads.QueryContext(ctx, "SELECT id, merchant_id, name, mode, blocked, paused, settings, version, created_at FROM projects")
-	if err != nil {
-		return fmt.Errorf("store: reading projects: %w", err)
-	}
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Reads, "SELECT id, merchant_id, name, mode, blocked, paused, settings, version, created_at FROM projects").Each(func(r *sql.Rows) error {
 		p := &merchant.Project{}
 		var settings string
 		var created, blocked, paused int64

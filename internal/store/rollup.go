@@ -122,12 +122,8 @@ func (s *Store) readFollowed(ctx context.Context, shard, after int64) ([]followe
 	if shard == commandShard {
 		settled = s.Now().Add(-followSettled)
 	}
-	rows, err := s.db.Lists.QueryContext(ctx, readFollowed, after, (shard+1)*shardSpan, settled.UnixMicro(), followPiece)
-	if err != nil {
-		return nil, err
-	}
 	var lines []followedLine
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Lists, readFollowed, after, (shard+1)*shardSpan, settled.UnixMicro(), followPiece).Each(func(r *sql.Rows) error {
 		var l followedLine
 		var at, eventAt int64
 		var status payout.Status

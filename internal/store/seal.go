@@ -137,11 +137,7 @@ func (s *Store) insertSeal(ctx context.Context, seal Seal) error {
 
 // addLines adds the next lines after from, up to last, and says how many and which was the newest.
 func (s *Store) addLines(ctx context.Context, tree *Merkle, from, last int64) (n, newest int64, err error) {
-	rows, err := s.db.Reads.QueryContext(ctx, "SELECT id, hash FROM journal WHERE id > $1 AND id <= $2 ORDER BY id LIMIT 10000", from, last)
-	if err != nil {
-		return 0, 0, err
-	}
-	err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+	err = sqldb.Query(ctx, s.db.Reads, "SELECT id, hash FROM journal WHERE id > $1 AND id <= $2 ORDER BY id LIMIT 10000", from, last).Each(func(r *sql.Rows) error {
 		var hash sql.RawBytes
 		if err := r.Scan(&newest, &hash); err != nil {
 			return err

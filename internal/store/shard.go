@@ -120,12 +120,8 @@ func (s *Store) ownShard(ctx context.Context) error {
 // buryDead frees what dead nodes had leased. The owner is emptied so that each death is handled once.
 func (s *Store) buryDead(ctx context.Context, now time.Time) error {
 	const bury = "UPDATE shards SET owner = '' WHERE lease_until < $1 AND owner <> '' AND owner <> 'commands' RETURNING shard"
-	rows, err := s.db.Writes.QueryContext(ctx, bury, now.UnixMicro())
-	if err != nil {
-		return fmt.Errorf("store: looking for dead nodes: %w", err)
-	}
 	var dead []int64
-	if err := sqldb.EachRow(rows, func(r *sql.Rows) error {
+	if err := sqldb.Query(ctx, s.db.Writes, bury, now.UnixMicro()).Each(func(r *sql.Rows) error {
 		var shard int64
 		err := r.Scan(&shard)
 		dead = append(dead, shard)

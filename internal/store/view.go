@@ -97,11 +97,7 @@ func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {
 	const first = "SELECT " + operationColumns + " FROM operations WHERE project_id = $1 AND id = $2"
 	const later = "SELECT " + operationColumns + " FROM operations WHERE project_id = $1 AND payment = $2 AND number > 1 ORDER BY number"
 	for _, query := range []string{first, later} {
-		rows, err := s.db.Reads.QueryContext(ctx, query, p.ProjectID, p.ID)
-		if err != nil {
-			return nil, s.db.Unavailable(fmt.Errorf("store: operations: %w", err))
-		}
-		err = sqldb.EachRow(rows, func(r *sql.Rows) error {
+		err := sqldb.Query(ctx, s.db.Reads, query, p.ProjectID, p.ID).Each(func(r *sql.Rows) error {
 			o, err := scanOperation(r.Scan)
 			v.Operations = append(v.Operations, o)
 			return err

@@ -72,6 +72,32 @@ func (db *DB) Read(ctx context.Context, text string, scan func(*sql.Rows) error,
 	return EachRow(rows, scan)
 }
 
+// Result is what a query answers: Each runs it.
+type Result struct {
+	query func() (*sql.Rows, error)
+	words string
+}
+
+// Query is a query on a pool or a connection of its own; it runs with Each.
+func Query(ctx context.Context, on interface {
+	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+}, text string, args ...any,
+) Result {
+	return Result{func() (*sql.Rows, error) { return on.QueryContext(ctx, text, args...) }, FirstWords(text)}
+}
+
+// Each calls scan for each row of the answer. Its error is the query's or the first of scan's.
+func (r Result) Each(scan func(*sql.Rows) error) error {
+	rows, err := r.query()
+	if err == nil {
+		err = EachRow(rows, scan)
+	}
+	if err != nil {
+		return fmt.Errorf("store: %s: %w", r.words, err)
+	}
+	return nil
+}
+
 // Prepared lists the texts that Read has met, for tests of their plans.
 func (db *DB) Prepared() iter.Seq[string] {
 	return func(yield func(string) bool) {
