@@ -27,7 +27,7 @@ deps: ## Install what the tests need beside Go, through apt where allowed
 
 .PHONY: test
 test: deps ## All tests, on SQLite and PostgreSQL (flags: GOTESTFLAGS=-v)
-	scripts/test.sh $(GOTESTFLAGS) ./...
+	scripts/test.sh -timeout=30m $(GOTESTFLAGS) ./...
 
 .PHONY: race
 race: ## The same with the race detector, as CI runs them

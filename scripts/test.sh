@@ -15,7 +15,7 @@ if [ -z "${TMPDIR:-}" ] && [ -d "$memory" ] && [ -w "$memory" ] &&
 	trap 'rm -rf "$dir" 2>/dev/null || { sleep 2; rm -rf "$dir"; } || :' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
-	chmod 755 "$dir" # a PostgreSQL of another user works below it
+	chmod 1777 "$dir" # as /tmp: a PostgreSQL of another user makes its folder there, and removes it
 	export TMPDIR="$dir" GOTMPDIR="${GOTMPDIR:-/tmp}"
 fi
 go test "$@"
