@@ -19,6 +19,7 @@ type userCmd struct {
 	Show       userShowCmd       `cmd:"" help:"Show a user's roles, rights and second factors."`
 	Invite     userInviteCmd     `cmd:"" help:"Print a new link for a user who has not begun yet. The one before ends."`
 	Reset      userResetCmd      `cmd:"" help:"Print a link with which a user begins anew, with another password and other second factors."`
+	Confirm    userConfirmCmd    `cmd:"" help:"Confirm who uses an account, so that it counts as another person's than the one who invited or reset it."`
 	Deactivate userDeactivateCmd `cmd:"" help:"Deactivate a user. Their sessions end at once."`
 	Reactivate userReactivateCmd `cmd:"" help:"Take a deactivation back."`
 }
@@ -325,6 +326,32 @@ func (d *databaseFlag) link(a *app, at dashboardFlag, who userFlag, reset bool) 
 			return explainUser(err, who.Email)
 		}
 		return a.printUser(account, users.Link(path), who.JSON, "has a new link")
+	})
+}
+
+type userConfirmCmd struct {
+	databaseFlag
+	userFlag
+}
+
+// Help is shown by --help.
+func (c *userConfirmCmd) Help() string {
+	return `Whoever invites or resets an account sees its link, and might use the account. So until somebody else confirms whose it is, the two
+count as one person where two must agree: on payouts by hand, top-ups and corrections. Another admin or operator can
+confirm it in Dashboard, on the account's page; where there is none, this command does.`
+}
+
+// Run confirms it.
+func (c *userConfirmCmd) Run(a *app) error {
+	return withUsers(a, c.with, noAddress, func(s *store.Store, users *access.Service) error {
+		account, err := s.UserByEmail(a.ctx, c.Email)
+		if err != nil {
+			return explainUser(err, c.Email)
+		}
+		if err := users.Confirm(a.ctx, access.ByCommand(actor()), account.ID); err != nil {
+			return explainUser(err, c.Email)
+		}
+		return a.printUser(account, "", c.JSON, "is confirmed")
 	})
 }
 

@@ -40,7 +40,7 @@ func (s *Service) Password(ctx context.Context, email, password string, from Cli
 		return "", err
 	}
 	if !ok {
-		return "", ErrWrong
+		return "", s.failed(ctx, account, "password", from)
 	}
 	if stale {
 		if err := s.rehash(ctx, account, password); err != nil {
@@ -51,6 +51,15 @@ func (s *Service) Password(ctx context.Context, email, password string, from Cli
 		return "", err
 	}
 	return s.beginPending(ctx, account.ID, from)
+}
+
+// failed keeps in the audit log that somebody could not sign in, and returns ErrWrong. Of an address that nobody has the
+// line says no more: it can be a password that was typed into the wrong field.
+func (s *Service) failed(ctx context.Context, account *store.Account, what string, from Client) error {
+	if err := s.store.LogFailedSignIn(ctx, account.ID, what, from.ip()); err != nil {
+		return err
+	}
+	return ErrWrong
 }
 
 // rehash replaces a hash that was made with older parameters.
@@ -153,6 +162,9 @@ func (s *Service) prove(ctx context.Context, session *Session, from Client, try 
 	err = try(account)
 	if errors.Is(err, store.ErrCodeUsed) {
 		err = ErrCodeUsed
+	}
+	if errors.Is(err, ErrWrong) {
+		err = s.failed(ctx, account, "second factor", from)
 	}
 	if errors.Is(err, ErrWrong) && session.pending { // somebody knows the password
 		s.log.Warn("access: a second factor was wrong behind a right password", "user", account.ID, "ip", from.ip())

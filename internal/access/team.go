@@ -69,6 +69,19 @@ func (s *Service) SetActive(ctx context.Context, once string, by By, userID int6
 	return s.store.SetActive(ctx, "user active "+account.Object()+" "+once, userID, active, operator, by.actor)
 }
 
+// Confirm takes the word of who asks that an account is used by the person whom its name says, so that it counts as
+// another person's than the one who invited or reset it. store.ErrNotAnother where who asks may be that one.
+func (s *Service) Confirm(ctx context.Context, by By, userID int64) error {
+	if _, err := s.seeTo(ctx, by, userID); err != nil {
+		return err
+	}
+	var id int64 // of the command line 0
+	if by.user != nil {
+		id = by.user.ID
+	}
+	return s.store.ConfirmUser(ctx, userID, id, by.actor)
+}
+
 // EndSessionsOf ends all sessions of another user.
 func (s *Service) EndSessionsOf(ctx context.Context, by By, userID int64) error {
 	if _, err := s.seeTo(ctx, by, userID); err != nil {

@@ -199,6 +199,10 @@ func (v *visit) decided(d store.Decision, err error) error {
 	switch {
 	case errors.Is(err, store.ErrSamePerson):
 		return &userError{ID: "manual.same_person", Status: http.StatusForbidden}
+	case errors.Is(err, store.ErrNotAnother):
+		return &userError{ID: "manual.not_another", Status: http.StatusForbidden}
+	case errors.Is(err, store.ErrRequesterGone):
+		return &userError{ID: "manual.requester_gone", Status: http.StatusConflict}
 	case errors.Is(err, store.ErrNotRequester):
 		return &userError{ID: "manual.not_requester", Status: http.StatusForbidden}
 	case errors.Is(err, store.ErrMoved), errors.Is(err, store.ErrLapsed): // the page says what

@@ -19,6 +19,8 @@ type memberPage struct {
 	Sessions  int
 	Acts      []actView
 	Seen      []string // the projects that it sees
+	Origins   []store.Origin
+	Confirms  bool // this user may confirm whose it is
 	Now       time.Time
 }
 
@@ -57,6 +59,15 @@ func (v *visit) showMember(status int, f *Form, a *store.Account) error {
 			page.Seen = append(page.Seen, projectLabel(p))
 		}
 	}
+	var err error
+	if page.Origins, err = v.d.Store.Origins(v.ctx(), a.ID); err != nil {
+		return err
+	}
+	another, err := v.d.Store.Another(v.ctx(), a.ID, v.user.ID)
+	if err != nil {
+		return err
+	}
+	page.Confirms = page.MayChange && another
 	sessions, err := v.d.Access.Sessions(v.ctx(), &a.User)
 	if err != nil {
 		return err
@@ -148,6 +159,10 @@ func serveNewLink(_ *Dashboard, v *visit) error {
 		return v.actOnMember("", func(*Form, int64) error { return err })
 	}
 	return v.showLink(path, &a.User, a.Password != "")
+}
+
+func serveConfirmMember(_ *Dashboard, v *visit) error {
+	return v.actOnMember("access.confirmed", func(_ *Form, id int64) error { return v.d.Access.Confirm(v.ctx(), access.ByUser(v.user), id) })
 }
 
 func serveWithdrawInvitation(_ *Dashboard, v *visit) error {

@@ -150,6 +150,8 @@ var fundsFaults = []struct {
 	id  string
 }{
 	{store.ErrSamePerson, "operate.same_person"},
+	{store.ErrNotAnother, "manual.not_another"},
+	{store.ErrRequesterGone, "manual.requester_gone"},
 	{store.ErrNotRequester, "operate.not_requester"},
 	{store.ErrLapsed, "operate.lapsed"},
 	{store.ErrMoved, "operate.decided_already"},

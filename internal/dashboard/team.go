@@ -24,6 +24,7 @@ var teamRoutes = []route{
 	{pattern: "GET /team/{id}", right: staff.ViewTeam, serve: serveMember},
 	{pattern: "POST /team/{id}/rights", right: staff.ManageTeam, fresh: true, serve: serveRights},
 	{pattern: "POST /team/{id}/link", right: staff.ManageTeam, fresh: true, serve: serveNewLink},
+	{pattern: "POST /team/{id}/confirm", right: staff.ManageTeam, fresh: true, serve: serveConfirmMember},
 	{pattern: "POST /team/{id}/withdraw", right: staff.ManageTeam, fresh: true, serve: serveWithdrawInvitation},
 	{pattern: "POST /team/{id}/active", right: staff.ManageTeam, fresh: true, serve: serveActive},
 	{pattern: "POST /team/{id}/sign-out", right: staff.ManageTeam, fresh: true, serve: serveEndSessionsOf},
@@ -215,6 +216,7 @@ func (v *visit) refused(f *Form, err error) bool {
 		{access.ErrForbidden, "", "access.may_not_give"},
 		{store.ErrUserExists, "email", "access.email_taken"},
 		{store.ErrLastAdmin, "", "access.last_admin"},
+		{store.ErrNotAnother, "", "access.not_another"},
 		{store.ErrMoved, "", "access.moved"},
 	}
 	for _, fault := range faults {

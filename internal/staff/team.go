@@ -9,6 +9,12 @@ import (
 // Actor is how the audit log names the user who acts: "user 17 <aida@example.kg>".
 func (u *User) Actor() string { return fmt.Sprintf("%s <%s>", u.Object(), u.Email) }
 
+// ActorID is the number of the user whom the audit log names so; ok is false for others, such as the command line.
+func ActorID(actor string) (id int64, ok bool) {
+	n, err := fmt.Sscanf(actor, "user %d <", &id)
+	return id, err == nil && n == 1
+}
+
 // Object is how the audit log names the user who is acted upon: "user 17".
 func (u *User) Object() string { return fmt.Sprintf("user %d", u.ID) }
 
@@ -65,6 +71,12 @@ func (u *User) Consistent() bool {
 		}
 	}
 	return len(u.Roles) > 0 && !slices.ContainsFunc(u.Withheld, func(r Right) bool { return !r.Valid() })
+}
+
+// Gains tells whether the user may do or see anything that the same user could not before.
+func (u *User) Gains(before *User) bool {
+	return slices.ContainsFunc(Rights, func(r Right) bool { return u.has(r) && !before.has(r) }) || u.seesAll() && !before.seesAll() ||
+		slices.ContainsFunc(u.Projects, func(id int64) bool { return !before.seesAll() && !slices.Contains(before.Projects, id) })
 }
 
 // has is Can, also for the deactivated: what they would have.

@@ -112,7 +112,8 @@ func approvalPlace(projectID int64, once string) string {
 }
 
 // DecideApproval decides once; the same once again answers as the first did. ErrSamePerson where the decider is who
-// asked, ErrNotRequester where somebody else withdraws, ErrLapsed where it is too late, ErrMoved where it is decided
+// asked, ErrNotAnother where they may be one person behind two accounts, ErrRequesterGone where who asked has been
+// deactivated (both may still be rejected), ErrNotRequester where somebody else withdraws, ErrLapsed where it is too late, ErrMoved where it is decided
 // already, ErrNotFound where there is none. What was approved is then to be done, and FinishApproval says so.
 func (s *Store) DecideApproval(ctx context.Context, once string, d Decision, actor string) error {
 	return s.decideApproval(ctx, once, d, actor, nil)
@@ -137,6 +138,11 @@ func (s *Store) decideApproval(ctx context.Context, once string, d Decision, act
 		}
 		if n == 0 {
 			return refusedDecision(a, d)
+		}
+		if d.State == ApprovalApproved {
+			if err := errors.Join(t.checkAnother(ctx, a.RequestedBy, d.By), t.checkRequester(ctx, a.RequestedBy)); err != nil {
+				return err
+			}
 		}
 		if act != nil {
 			if err := act(ctx, t, a); err != nil {

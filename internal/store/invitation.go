@@ -109,10 +109,10 @@ type Acceptance struct {
 // expired.
 func (s *Store) AcceptInvitation(ctx context.Context, a *Acceptance) error {
 	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
-		const take = "DELETE FROM invitations WHERE token = $1 AND expires_at > $2 RETURNING user_id, kind"
+		const take = "DELETE FROM invitations WHERE token = $1 AND expires_at > $2 RETURNING user_id, kind, made_by"
 		var userID int64
-		var kind string
-		err := t.Query(ctx, take, func(r *sql.Rows) error { return r.Scan(&userID, &kind) }, a.Token[:], t.now.UnixMicro())
+		var kind, madeBy string
+		err := t.Query(ctx, take, func(r *sql.Rows) error { return r.Scan(&userID, &kind, &madeBy) }, a.Token[:], t.now.UnixMicro())
 		if err != nil {
 			return err
 		}
@@ -123,6 +123,9 @@ func (s *Store) AcceptInvitation(ctx context.Context, a *Acceptance) error {
 			return err
 		}
 		if _, err := t.Exec(ctx, "UPDATE users SET name = $1 WHERE id = $2", a.Name, userID); err != nil {
+			return err
+		}
+		if err := t.comeFrom(ctx, userID, madeBy, originLink); err != nil { // links are shown to whoever makes them
 			return err
 		}
 		for _, forget := range []string{

@@ -31,6 +31,7 @@ var migrationFiles = []string{
 	"migrations/0004_settings.sql",
 	"migrations/0005_manual.sql",
 	"migrations/0006_local_indexes.sql",
+	"migrations/0007_second_person.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

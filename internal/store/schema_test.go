@@ -53,6 +53,7 @@ var tableWords = map[string]string{
 	"rollups":          "How many payments there are, and their sums: by project, UTC hour or day of their making, method, currency and status.",
 	"saved_filters":    "Filters of the register that users have saved.",
 	"register_columns": "The columns of the register that a user has chosen.",
+	"user_origins":     "From whom a user has sign-in or rights, until another person has confirmed whose the account is.",
 	"users":            "People who work in Dashboard. A user keeps the row when deactivated.",
 	"user_factors":     "Second factors of users: TOTP secrets and passkeys, sealed.",
 	"recovery_codes":   "Codes that stand in for a second factor, once each, as keyed digests.",

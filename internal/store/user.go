@@ -150,6 +150,9 @@ func (s *Store) CreateUser(ctx context.Context, once string, a *Account, i *Invi
 				return err
 			}
 		}
+		if err := t.comeFrom(ctx, a.ID, actor, originRights); err != nil {
+			return err
+		}
 		return t.Audit(ctx, actor, "user create", a.Object(), userDetail(&a.User).Text("email", a.Email))
 	})
 	if err != nil {
@@ -262,6 +265,11 @@ func (s *Store) ChangeRights(ctx context.Context, once string, u *staff.User, ac
 		if _, err := t.Exec(ctx, "UPDATE user_sessions SET factor_at = 0 WHERE user_id = $1", u.ID); err != nil {
 			return err
 		}
+		if after.Gains(&before.User) {
+			if err := t.comeFrom(ctx, u.ID, actor, originRights); err != nil {
+				return err
+			}
+		}
 		detail := Detail{}.Text("before", userDetail(&before.User).String()).Text("after", userDetail(&after).String())
 		return t.Audit(ctx, actor, "user rights", u.Object(), detail)
 	})
@@ -300,6 +308,12 @@ func (s *Store) SetActive(ctx context.Context, once string, id int64, active, by
 			return ErrLastAdmin
 		}
 		if _, err := t.Exec(ctx, "UPDATE users SET deactivated_at = $1, version = version + 1 WHERE id = $2", at, id); err != nil {
+			return err
+		}
+		if active {
+			err = t.comeFrom(ctx, id, actor, originRights)
+		}
+		if err != nil {
 			return err
 		}
 		if !active {

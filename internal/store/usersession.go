@@ -78,6 +78,18 @@ func (s *Store) UserSessions(ctx context.Context, userID int64, at time.Time) ([
 	return out, s.db.Unavailable(err)
 }
 
+// LogFailedSignIn keeps in the audit log that a password or second factor was wrong. userID is 0 where no account has the
+// address. How many lines there can be is bounded by the tries that are counted before.
+func (s *Store) LogFailedSignIn(ctx context.Context, userID int64, what, ip string) error {
+	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
+		object := "user unknown"
+		if userID != 0 {
+			object = userObject(userID)
+		}
+		return t.Audit(ctx, "visitor", "sign-in failed", object, Detail{}.Text("wrong", what).Text("ip", ip))
+	})
+}
+
 // StartSession makes a session, by its members but for ID and CreatedAt, which are set; SeenAt is now.
 func (s *Store) StartSession(ctx context.Context, u *UserSession) error {
 	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error { return t.startSession(ctx, u) })

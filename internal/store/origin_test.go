@@ -1,0 +1,228 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"flashpay/internal/merchant"
+	"flashpay/internal/staff"
+	"flashpay/internal/store"
+	"flashpay/internal/storetest"
+)
+
+// people makes users of one merchant, who came from the command line: nobody stands behind them.
+func people(t *testing.T, s *store.Store, names ...string) map[string]*staff.User {
+	t.Helper()
+	out := make(map[string]*staff.User)
+	for _, name := range names {
+		a := &store.Account{User: staff.User{MerchantID: 7, Email: name + "@example.kg", Name: name, Roles: []staff.Role{staff.MerchantAdmin}}, Password: "hash"}
+		if err := s.CreateUser(t.Context(), "make "+name, a, nil, "cli:root"); err != nil {
+			t.Fatal(err)
+		}
+		out[name] = &a.User
+	}
+	return out
+}
+
+// invited makes a user whose link was shown to by, and followed.
+func invited(t *testing.T, s *store.Store, by *staff.User, name string) *staff.User {
+	t.Helper()
+	token := [32]byte{byte(len(name))}
+	copy(token[1:], name)
+	a := &store.Account{User: staff.User{MerchantID: 7, Email: name + "@example.kg", Roles: []staff.Role{staff.Operations}}}
+	i := &store.Invitation{Token: token, Kind: store.Invite, ExpiresAt: s.Now().Add(time.Hour)}
+	if err := s.CreateUser(t.Context(), "invite "+name, a, i, by.Actor()); err != nil {
+		t.Fatal(err)
+	}
+	follow(t, s, token, &a.User)
+	return &a.User
+}
+
+func follow(t *testing.T, s *store.Store, token [32]byte, u *staff.User) {
+	t.Helper()
+	session := &store.UserSession{Token: [32]byte{token[0], token[1], 1}, ExpiresAt: s.Now().Add(time.Hour)}
+	acceptance := &store.Acceptance{Token: token, Name: u.Email, Password: "hash", Actor: u.Actor(), Session: session}
+	if err := s.AcceptInvitation(t.Context(), acceptance); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reset gives a user another link, which by follows.
+func reset(t *testing.T, s *store.Store, by, u *staff.User) {
+	t.Helper()
+	token := [32]byte{200, byte(by.ID), byte(u.ID)}
+	i := &store.Invitation{UserID: u.ID, Token: token, Kind: store.Reset, ExpiresAt: s.Now().Add(time.Hour)}
+	if err := s.Invite(t.Context(), fmt.Sprint("reset ", by.ID, u.ID), i, by.Actor()); err != nil {
+		t.Fatal(err)
+	}
+	follow(t, s, token, u)
+}
+
+func fundedProject(t *testing.T, s *store.Store) {
+	t.Helper()
+	p := &merchant.Project{ID: 210, MerchantID: 7, Name: "Shop", Mode: merchant.Test}
+	if err := s.CreateProject(t.Context(), p, "key", map[string]int64{"KGS": 100}, "test"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var acts atomic.Int64
+
+// approves asks for a payout as one user, and for a top-up, and approves both as another one.
+func approves(t *testing.T, s *store.Store, requester, decider *staff.User) error {
+	t.Helper()
+	var errs []error
+	for _, kind := range []string{store.ApprovalPayout, store.ApprovalTopUp} {
+		once := fmt.Sprint("act-", acts.Add(1))
+		a := asked(210, once)
+		a.Kind, a.RequestedBy, a.Requester = kind, requester.ID, requester.Name
+		id, err := s.RequestApproval(t.Context(), once, a, requester.Actor())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := store.Decision{ID: id, State: store.ApprovalApproved, By: decider.ID, Decider: decider.Name}
+		if kind == store.ApprovalPayout {
+			err = s.DecideApproval(t.Context(), "decide "+once, d, decider.Actor())
+		} else {
+			err = s.DecideFunds(t.Context(), d, store.By{Actor: decider.Actor(), Once: "decide " + once})
+		}
+		another, err2 := s.Another(t.Context(), requester.ID, decider.ID)
+		if err2 != nil || another != (err == nil || errors.Is(err, store.ErrRequesterGone)) {
+			t.Errorf("%s by %s: %v, but Another says %v, %v", requester.Email, decider.Email, err, another, err2)
+		}
+		if now, err2 := s.Approval(t.Context(), id); err2 != nil || (now.State == store.ApprovalApproved) != (err == nil) {
+			t.Errorf("%+v, %v", now, err2)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func onePerson(t *testing.T, s *store.Store, story string, requester, decider *staff.User) {
+	t.Helper()
+	if err := approves(t, s, requester, decider); !errors.Is(err, store.ErrNotAnother) {
+		t.Errorf("%s: %v", story, err)
+	}
+}
+
+func twoPeople(t *testing.T, s *store.Store, story string, requester, decider *staff.User) {
+	t.Helper()
+	if err := approves(t, s, requester, decider); err != nil {
+		t.Errorf("%s: %v", story, err)
+	}
+}
+
+// One person with two accounts is not two people, whichever of them asks.
+func TestAnAccountOfOnesOwnMakingDoesNotDecide(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		fundedProject(t, s)
+		p := people(t, s, "aida", "bakyt", "chynara")
+		aida, bakyt := p["aida"], p["bakyt"]
+		twoPeople(t, s, "colleagues", aida, bakyt)
+		second := invited(t, s, aida, "second")
+		third := invited(t, s, aida, "third")
+		fourth := invited(t, s, second, "fourth")
+		onePerson(t, s, "asks, and approves as the second account", aida, second)
+		onePerson(t, s, "asks as the second account, and approves", second, aida)
+		onePerson(t, s, "asks as one of two accounts, and approves as the other", second, third)
+		onePerson(t, s, "by a chain of accounts", aida, fourth)
+		onePerson(t, s, "by a chain of accounts, the other way", fourth, aida)
+		onePerson(t, s, "by a chain, and by its side", fourth, third)
+		twoPeople(t, s, "a colleague asks", bakyt, second)
+		twoPeople(t, s, "a colleague decides", fourth, bakyt)
+
+		reset(t, s, aida, bakyt)
+		onePerson(t, s, "resets a colleague's password, and approves as them", aida, bakyt)
+		onePerson(t, s, "resets a colleague's password, and asks as them", bakyt, aida)
+		onePerson(t, s, "and as their own second account", bakyt, second)
+		twoPeople(t, s, "somebody else", aida, p["chynara"])
+	})
+}
+
+func TestWhoGaveTheRightToDecideDoesNotAsk(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		fundedProject(t, s)
+		p := people(t, s, "aida", "bakyt")
+		aida, bakyt := p["aida"], p["bakyt"]
+		less := *bakyt
+		less.Roles = []staff.Role{staff.Support}
+		if err := s.ChangeRights(t.Context(), "less", &less, aida.Actor()); err != nil {
+			t.Fatal(err)
+		}
+		twoPeople(t, s, "what was taken away is no gift", aida, bakyt)
+		more := less
+		more.Version++
+		more.Roles = []staff.Role{staff.Operations}
+		if err := s.ChangeRights(t.Context(), "more", &more, aida.Actor()); err != nil {
+			t.Fatal(err)
+		}
+		onePerson(t, s, "gave the right to approve", aida, bakyt)
+		twoPeople(t, s, "asks with rights that the decider gave: two people", bakyt, aida)
+		for _, active := range []bool{false, true} {
+			if err := s.SetActive(t.Context(), fmt.Sprint("active ", active), aida.ID, active, true, bakyt.Actor()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		onePerson(t, s, "brought the decider back", bakyt, aida)
+	})
+}
+
+// Another person's word makes an account one of its own; nobody gives it for themselves.
+func TestAnotherPersonConfirmsWhoseAnAccountIs(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		fundedProject(t, s)
+		p := people(t, s, "aida", "bakyt")
+		aida, bakyt := p["aida"], p["bakyt"]
+		second, third := invited(t, s, aida, "second"), invited(t, s, aida, "third")
+		for _, by := range []*staff.User{aida, second, third} {
+			if err := s.ConfirmUser(t.Context(), second.ID, by.ID, by.Actor()); !errors.Is(err, store.ErrNotAnother) {
+				t.Errorf("confirmed by %s: %v", by.Email, err)
+			}
+		}
+		if origins, err := s.Origins(t.Context(), second.ID); err != nil || len(origins) != 2 || origins[0].Name != "aida" {
+			t.Errorf("%+v, %v", origins, err)
+		}
+		if err := s.ConfirmUser(t.Context(), second.ID, bakyt.ID, bakyt.Actor()); err != nil {
+			t.Fatal(err)
+		}
+		twoPeople(t, s, "confirmed", aida, second)
+		twoPeople(t, s, "confirmed, the other way", second, aida)
+		onePerson(t, s, "the other one is not", third, aida)
+		if err := s.ConfirmUser(t.Context(), third.ID, 0, "cli:root"); err != nil {
+			t.Fatal(err)
+		}
+		twoPeople(t, s, "confirmed by the command line", third, aida)
+		reset(t, s, aida, second)
+		onePerson(t, s, "and reset after that", aida, second)
+		lines, err := s.AuditLog(t.Context(), store.LogFilter{Action: "user confirm", Limit: 10})
+		if err != nil || len(lines) != 2 || lines[1].Actor != bakyt.Actor() {
+			t.Errorf("%+v, %v", lines, err)
+		}
+	})
+}
+
+// What a person who has left asked for is not done in silence.
+func TestARequesterWhoHasLeftIsNotApproved(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		p := people(t, s, "aida", "bakyt")
+		a := asked(210, "left")
+		a.RequestedBy = p["aida"].ID
+		id := ask(t, s, "left", a)
+		if err := s.SetActive(t.Context(), "off", p["aida"].ID, false, true, "cli:root"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DecideApproval(t.Context(), "yes", decision(id, store.ApprovalApproved, p["bakyt"].ID), "test"); !errors.Is(err, store.ErrRequesterGone) {
+			t.Errorf("approved: %v", err)
+		}
+		if err := s.DecideApproval(t.Context(), "no", decision(id, store.ApprovalRejected, p["bakyt"].ID), "test"); err != nil {
+			t.Errorf("rejected: %v", err)
+		}
+	})
+}
