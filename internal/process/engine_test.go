@@ -26,6 +26,7 @@ type scripted struct {
 	traits  provider.Traits
 	submit  func(n int, t provider.Transfer) provider.Outcome
 	inquire func(n int) provider.Outcome
+	reports provider.Outcome // what the notifications «reports» and «reports twice» say of the first transfer
 
 	mu        sync.Mutex
 	submits   []provider.Transfer
@@ -85,6 +86,14 @@ func (p *scripted) ReadNotification(_ context.Context, n provider.Notification) 
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		return []provider.Report{{Key: p.submits[0].Key, Outcome: answer(provider.Accepted)}}, nil
+	case "reports":
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return []provider.Report{{Key: p.submits[0].Key, Outcome: p.reports}}, nil
+	case "reports twice":
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return []provider.Report{{Key: p.submits[0].Key, Outcome: p.reports}, {Key: p.submits[0].Key, Outcome: p.reports}}, nil
 	case "foreign":
 		return []provider.Report{{Key: "NOTOURS", Outcome: provider.Outcome{Kind: provider.Succeeded}}}, nil
 	}
@@ -162,13 +171,28 @@ func known(path string) bool {
 
 func (r *road) accept(id string) {
 	r.t.Helper()
+	r.acceptFor(id, 24*time.Hour)
+}
+
+// acceptFor accepts a payout with a threshold.
+func (r *road) acceptFor(id string, threshold time.Duration) {
+	r.t.Helper()
 	_, err := r.store.Accept(r.t.Context(), &store.NewPayout{
 		ProjectID: 210, PaymentID: id, Method: "m", MethodTitle: "M", Amount: 100, Currency: "KGS", Account: "123", AccountMask: "1", CustomerID: "c",
 		Request: []byte(`{"account":{"number":"123"},"customer":{"first_name":"A","nick":"x:y","identify":{"doc_number":"1"},
-			"identify.doc_number":"2","signature":{"first_name":"B"}}}`), Threshold: 24 * time.Hour, Provider: "scripted", ProviderID: 7,
+			"identify.doc_number":"2","signature":{"first_name":"B"}}}`), Threshold: threshold, Provider: "scripted", ProviderID: 7,
 		Check: rule.Item{Method: "m", Currencies: []string{"KGS"}, MinAmount: 1, MaxAmount: 1000, Amount: 100, Currency: "KGS"},
 	})
 	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// notify has the bank send a notification once the payouts so far are with it.
+func (r *road) notify(body string) {
+	r.t.Helper()
+	time.Sleep(time.Second)
+	if err := r.store.SaveNotification(r.t.Context(), "scripted", provider.Notification{Body: []byte(body)}); err != nil {
 		r.t.Fatal(err)
 	}
 }
