@@ -78,6 +78,7 @@ func newRoad(tb testing.TB, databaseURL string, toEnd bool, projects int) *road 
 
 // pay sends payouts, all at once, and returns when everything that they lead to is committed.
 func (r *road) pay(payouts int) {
+	toEnd := r.toEnd // a request may outlive what it led to, and with it this call
 	for range payouts {
 		number := r.next
 		r.next++
@@ -94,7 +95,7 @@ func (r *road) pay(payouts int) {
 			if w.status != http.StatusOK {
 				r.fail(fmt.Errorf("answered %d", w.status))
 			}
-			if !r.toEnd || w.status != http.StatusOK {
+			if !toEnd || w.status != http.StatusOK {
 				r.open.Done()
 			}
 		}()
