@@ -46,6 +46,9 @@ func says(text string) func(net.Conn) {
 // withoutEnd writes the same bytes again and again.
 func withoutEnd(first, again string, every time.Duration) func(net.Conn) {
 	return func(c net.Conn) {
+		if _, err := http.ReadRequest(bufio.NewReader(c)); err != nil { // what comes before it is no answer to it
+			return
+		}
 		go swallow(c)
 		_, err := io.WriteString(c, first)
 		for ; err == nil; _, err = io.WriteString(c, again) {
