@@ -48,7 +48,7 @@ func TestHostileRequestsCostLittle(t *testing.T) {
 		for range doctorBurst { // what the doctor has to spend is spent
 			g.searches.Allow(210)
 		}
-		if n := cost(g, body, 20); n > 128<<10+64*uint64(len(body)) {
+		if n := cost(g, body, 20); n > raceFactor*(128<<10+64*uint64(len(body))) {
 			t.Errorf("%s: a body of %d bytes takes %d bytes of memory", name, len(body), n)
 		}
 	}
@@ -63,7 +63,7 @@ func TestUnsignedCostsNoMoreThanVerified(t *testing.T) {
 	const many = 20 * doctorBurst
 	verified, refused := cost(g, good, many), cost(g, wrong, many)
 	// A refusal is a longer answer, whose rendering is not the doctor's.
-	if refused > verified+verified/2+8<<10 {
+	if refused > raceFactor*(verified+verified/2+8<<10) {
 		t.Errorf("a request that does not verify takes %d bytes of memory, one that does %d", refused, verified)
 	}
 }
