@@ -155,10 +155,10 @@ func (t *Tx) signedIn(ctx context.Context, u *UserSession, device *Device, actor
 
 // SeenSession notes that a session is in use. It is worth a commit once a minute, not at each request.
 func (s *Store) SeenSession(ctx context.Context, id int64) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
+	return s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error { // the same twice: no key need be kept
 		_, err := t.Exec(ctx, "UPDATE user_sessions SET seen_at = $1 WHERE id = $2", t.now.UnixMicro(), id)
 		return err
-	})
+	}})
 }
 
 // EndSession ends one session of a user. One that has ended already is no error.

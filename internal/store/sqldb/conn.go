@@ -48,8 +48,8 @@ func Connect(ctx context.Context, d *Dialect, db *sql.DB) (*Conn, error) {
 	return &Conn{Dialect: d, conn: conn, statements: make(map[string]*sql.Stmt)}, nil
 }
 
-// Close ends the session and its connection, whatever state it is in: a pool must not hand it out again. Where no other
-// session takes its place, its next statement fails as on a connection that broke.
+// Close ends the connection, whatever state it is in: a pool must not hand it out again. Where no other
+// takes its place, its next statement fails as on a connection that broke.
 func (s *Conn) Close() {
 	for _, stmt := range s.statements {
 		_ = stmt.Close()
@@ -184,14 +184,14 @@ func (s *Conn) Query(ctx context.Context, text string, scan func(*sql.Rows) erro
 	if err != nil {
 		return fmt.Errorf("store: %s: %w", FirstWords(text), err)
 	}
-	if err := EachRow(rows, scan); err != nil {
+	if err := eachRow(rows, scan); err != nil {
 		return fmt.Errorf("store: %s: %w", FirstWords(text), err)
 	}
 	return nil
 }
 
-// EachRow calls scan for each row and closes them.
-func EachRow(rows *sql.Rows, scan func(*sql.Rows) error) error {
+// eachRow calls scan for each row and closes them.
+func eachRow(rows *sql.Rows, scan func(*sql.Rows) error) error {
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			return errors.Join(err, rows.Close())

@@ -69,7 +69,7 @@ func (db *DB) Read(ctx context.Context, text string, scan func(*sql.Rows) error,
 	if err != nil {
 		return fmt.Errorf("store: %s: %w", FirstWords(text), err)
 	}
-	return EachRow(rows, scan)
+	return eachRow(rows, scan)
 }
 
 // Result is what a query answers: Each runs it.
@@ -90,7 +90,7 @@ func Query(ctx context.Context, on interface {
 func (r Result) Each(scan func(*sql.Rows) error) error {
 	rows, err := r.query()
 	if err == nil {
-		err = EachRow(rows, scan)
+		err = eachRow(rows, scan)
 	}
 	if err != nil {
 		return fmt.Errorf("store: %s: %w", r.words, err)
@@ -108,14 +108,7 @@ func (db *DB) Prepared() iter.Seq[string] {
 // List runs a query whose text differs from call to call, so that it is not kept prepared; on PostgreSQL by keys and
 // indexes only.
 func (db *DB) List(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
-	rows, err := db.Lists.QueryContext(ctx, text, args...)
-	if err != nil {
-		return fmt.Errorf("store: list: %w", err)
-	}
-	if err := EachRow(rows, scan); err != nil {
-		return fmt.Errorf("store: list: %w", err)
-	}
-	return nil
+	return Query(ctx, db.Lists, text, args...).Each(scan)
 }
 
 // DropConnections sees to it that no connection is used again that was made before now: the database was lost.
