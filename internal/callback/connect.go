@@ -13,8 +13,10 @@ import (
 )
 
 // keptConnections is how many open connections a project may have for its attempts to leave theirs open for the next
-// one. So a project has as many at most as attempts under way, and these.
-const keptConnections = 64
+// one. So a project has as many at most as attempts under way, and these. A busy endpoint has 64 attempts under way
+// (pools[quick].LaneRunning), each on a connection, and some that are on their way back: with room for those only, every
+// attempt would close its own, and the next one make another.
+const keptConnections = 128
 
 // How far an attempt came.
 const (
