@@ -105,7 +105,7 @@ var everyPage = []shown{
 	{name: "team-invite-faulty", path: "/team/invite", as: staff.MerchantAdmin, act: func(p *browsertest.Page) { submit(p, "input[name=email]") }},
 	{name: "team-invited", path: "/team/invite", as: staff.MerchantAdmin, act: inviteSomebody},
 	{name: "confirm", path: "/team/invite", as: staff.MerchantAdmin, empty: true, act: inviteSomebody},
-	{name: "team-member", path: "/team/{member}", as: staff.MerchantAdmin},
+	{name: "team-member", path: "/team/{member}", as: staff.MerchantAdmin, faces: true},
 	{name: "team-history", path: "/team/history", as: staff.MerchantAdmin},
 	{name: "team-of-all", path: "/team", as: staff.Operator},
 	{name: "profile", path: "/profile", as: staff.Finance},
@@ -239,9 +239,9 @@ func (g *gallery) findPayouts() {
 
 func (g *gallery) addPeople() {
 	g.t.Helper()
-	g.signedInAs(&staff.User{MerchantID: 1, Email: "factor@example.kg", Name: "Айпери Токтогулова", Roles: []staff.Role{staff.Risks}, AllProjects: true})
+	giver := g.signedInAs(&staff.User{MerchantID: 1, Email: "factor@example.kg", Name: "Айпери Токтогулова", Roles: []staff.Role{staff.Risks}, AllProjects: true})
 	newcomer := &staff.User{MerchantID: 1, Email: "newcomer@example.kg", Name: "Нурлан Касымов", Roles: []staff.Role{staff.Finance}, Projects: []int64{211}}
-	if err := g.Access.CreateWithPassword(g.t.Context(), newcomer, sitePassword, "test"); err != nil {
+	if err := g.Access.CreateWithPassword(g.t.Context(), newcomer, sitePassword, giver.user.Actor()); err != nil {
 		g.t.Fatal(err)
 	}
 	invited := &staff.User{MerchantID: 1, Email: "invited@example.kg", Name: "Айбек Асанов", Roles: []staff.Role{staff.Operations}, AllProjects: true}
