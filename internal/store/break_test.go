@@ -4,12 +4,51 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
+	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Exec runs f inside a commit.
 func (s *Store) Exec(ctx context.Context, f func()) error {
 	return s.do(ctx, &command{exec: func(context.Context, *Tx) error { f(); return nil }})
+}
+
+// Together makes calls whose commands share a commit, in their order: the writer is held until all of them wait. It counts
+// what waits, so the store must be a command's: a server commits by itself as well.
+func (s *Store) Together(ctx context.Context, calls ...func()) error {
+	if s.follows {
+		return errors.New("store: the commands of a server's own work would be counted")
+	}
+	held, free := make(chan struct{}, 1), make(chan struct{})
+	var all sync.WaitGroup
+	var err error
+	all.Go(func() {
+		err = s.Exec(ctx, func() {
+			select {
+			case held <- struct{}{}:
+			default: // the commit runs again
+			}
+			<-free
+		})
+	})
+	<-held
+	for _, call := range calls {
+		before := s.batcher.Queued()
+		all.Go(call)
+		for s.batcher.Queued() == before {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	close(free)
+	all.Wait()
+	return err
+}
+
+// AgeShard makes this node's lease on its shard as old as if it had been renewed so long ago.
+func (s *Store) AgeShard(ctx context.Context, by time.Duration) error {
+	return s.Exec(ctx, func() { s.renewed = time.Now().Add(-by) })
 }
 
 // LoseNextCommitsAnswer lets the next commit go through, and its answer get lost.

@@ -16,9 +16,15 @@ import (
 	"flashpay/internal/storetest"
 )
 
+// open opens a database as a server does.
 func open(t *testing.T, url string) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true})
+	return openAs(t, store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true})
+}
+
+func openAs(t *testing.T, c store.Config) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

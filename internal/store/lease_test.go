@@ -1,0 +1,75 @@
+package store_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"flashpay/internal/payout"
+	"flashpay/internal/store"
+	"flashpay/internal/storetest"
+)
+
+// leaseOne leases the only operation that is due.
+func leaseOne(t *testing.T, s *store.Store, l store.Lease) *store.Work {
+	t.Helper()
+	l.ProjectID, l.Provider, l.N = 210, "sandbox", 10
+	work, err := s.LeaseOperations(t.Context(), l)
+	if err != nil || len(work) != 1 {
+		t.Fatalf("leased %+v, %v; want one operation", work, err)
+	}
+	return work[0]
+}
+
+// Whoever lost a lease has nothing to say any more: each lease raises the version that a step compares.
+func TestAnExpiredHolderDoesNotCommit(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		createProject(t, s, 210, 1000)
+		if _, err := s.Accept(t.Context(), newPayout(210, "p", 100)); err != nil {
+			t.Fatal(err)
+		}
+		accepted, err := s.PaymentView(t.Context(), 210, "p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		paid := func(o payout.Operation) error {
+			_, err := s.Apply(t.Context(), store.Step{Payment: accepted.Payment, Operation: o, Event: payout.Succeeded, Kind: "succeeded"})
+			return err
+		}
+		first := leaseOne(t, s, store.Lease{Submit: true, SubmitDeadline: time.Minute}) // its lease ends at once
+		second := leaseOne(t, s, store.Lease{Submit: true, SubmitDeadline: time.Minute, Duration: time.Hour})
+		for name, o := range map[string]payout.Operation{"before the lease": accepted.Operations[0], "of the first lease": first.Operation} {
+			if err := paid(o); !errors.Is(err, store.ErrMoved) {
+				t.Errorf("a step %s: %v, want %v", name, err, store.ErrMoved)
+			}
+		}
+		if a, h, _ := balance(t, s, 210); a != 900 || h != 100 {
+			t.Errorf("available %d, held %d: an expired holder moved funds", a, h)
+		}
+		if err := paid(second.Operation); err != nil {
+			t.Errorf("a step of the lease that lives: %v", err)
+		}
+	})
+}
+
+// Past its threshold an operation is leased as it is, to be declined.
+func TestALeasePastTheThresholdIsNoIntent(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		createProject(t, s, 210, 1000)
+		p := newPayout(210, "p", 100)
+		p.Threshold = time.Microsecond
+		if _, err := s.Accept(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		for _, submit := range []bool{true, false} {
+			w := leaseOne(t, s, store.Lease{Submit: submit, SubmitDeadline: time.Minute})
+			if o := w.Operation; w.Submit || o.Stage != payout.New || o.Submits != 0 || !o.SubmitDeadline.IsZero() {
+				t.Errorf("leased with submit %t: %+v; want it unsent, not to be submitted", submit, w)
+			}
+		}
+	})
+}
