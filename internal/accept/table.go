@@ -229,6 +229,15 @@ func (f *field) readPattern(pattern string) error {
 	return err
 }
 
+// Row finds a line of the table by its path; ok is false where there is none.
+func (t *Table) Row(path string) (row Row, ok bool) {
+	i, ok := t.index[path]
+	if !ok {
+		return Row{}, false
+	}
+	return t.rows[i], true
+}
+
 // Known tells whether the table has the path, for those who read method files.
 func (t *Table) Known(path string) bool {
 	_, ok := t.index[path]

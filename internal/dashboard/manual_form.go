@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"flashpay/internal/accept"
 	"flashpay/internal/account"
 	"flashpay/internal/ledger"
 	"flashpay/internal/manual"
@@ -185,7 +186,7 @@ func (v *visit) fieldInputs(f *Form, page *payoutForm) (err error) {
 	if err != nil {
 		return err
 	}
-	fields := manual.Fields(page.Method, page.Currency)
+	fields := accept.Inputs(page.Method, page.Currency)
 	for i := range fields {
 		shown, err := v.fieldInput(f, &fields[i])
 		if err != nil {
@@ -196,7 +197,7 @@ func (v *visit) fieldInputs(f *Form, page *payoutForm) (err error) {
 	return nil
 }
 
-func (v *visit) fieldInput(f *Form, field *manual.Field) (fieldInput, error) {
+func (v *visit) fieldInput(f *Form, field *accept.Input) (fieldInput, error) {
 	attrs := []any{"autocomplete", "off", "help", v.fieldHelp(field)}
 	if field.Required {
 		attrs = append(attrs, "required", "yes")
@@ -204,19 +205,19 @@ func (v *visit) fieldInput(f *Form, field *manual.Field) (fieldInput, error) {
 	part := "select"
 	options := []option{{Value: "", Label: v.t("manual.choose")}}
 	switch field.Kind {
-	case manual.Choice:
+	case accept.ChoiceInput:
 		for _, value := range field.Values {
 			options = append(options, option{Value: value, Label: value})
 		}
-	case manual.Bank:
+	case accept.BankInput:
 		for _, b := range field.Banks {
 			options = append(options, option{Value: strconv.FormatInt(b.ID, 10), Label: b.Name})
 		}
-	case manual.Boolean:
+	case accept.BooleanInput:
 		options = append(options, option{Value: "true", Label: v.t("manual.yes")}, option{Value: "false", Label: v.t("manual.no")})
 	default:
 		part, options = "input", nil
-		if field.Kind == manual.Integer {
+		if field.Kind == accept.IntegerInput {
 			attrs = append(attrs, "inputmode", "numeric")
 		}
 		if field.Format == "email" {
@@ -239,12 +240,12 @@ func (v *visit) fieldLabel(path string) string {
 }
 
 // fieldHelp says what a field wants.
-func (v *visit) fieldHelp(field *manual.Field) string {
+func (v *visit) fieldHelp(field *accept.Input) string {
 	help := ""
 	if id := "manual.hint." + field.Path; v.d.pages[v.lang].words.has(id) {
 		help = v.t(id)
 	}
-	for _, shape := range field.Shapes() {
+	for _, shape := range manual.Shapes(field) {
 		if help != "" {
 			help += " "
 		}

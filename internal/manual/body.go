@@ -2,45 +2,24 @@ package manual
 
 import (
 	"strconv"
-	"strings"
 
+	"flashpay/internal/accept"
 	"flashpay/signature"
 )
 
 // buildBody makes the request that Gate would have got. Its members stand in the form's order; what is empty is left out.
-func buildBody(d Draft, fields []Field, amount int64) []byte {
+func buildBody(d Draft, inputs []accept.Input, amount int64) []byte {
 	root := signature.Obj()
-	set(&root, "general.project_id", signature.Int(d.Project.ID))
-	for i := range fields {
-		f := &fields[i]
-		value := Clean(f.Path, d.Values[f.Path])
-		switch {
-		case value == "":
-		case (f.Kind == Integer || f.Kind == Bank) && isInteger(value):
-			n, _ := strconv.ParseInt(value, 10, 64) // at most 18 digits
-			set(&root, f.Path, signature.Int(n))
-		case f.Kind == Boolean:
-			set(&root, f.Path, signature.Boolean(value == "true"))
-		default:
-			set(&root, f.Path, signature.Str(value))
+	accept.SetMember(&root, accept.PathProjectID, signature.Int(d.Project.ID))
+	for i := range inputs {
+		in := &inputs[i]
+		if value := Clean(in.Path, d.Values[in.Path]); value != "" {
+			accept.SetMember(&root, in.Path, in.Kind.Value(value))
 		}
 	}
-	set(&root, Amount, signature.Int(amount))
-	set(&root, Currency, signature.Str(d.Currency))
+	accept.SetMember(&root, Amount, signature.Int(amount))
+	accept.SetMember(&root, Currency, signature.Str(d.Currency))
 	return root.AppendJSON(nil)
-}
-
-// set puts a value at a path with dots, making the objects on the way.
-func set(v *signature.Value, path string, to signature.Value) {
-	name, rest, deeper := strings.Cut(path, ".")
-	if !deeper {
-		v.Members = append(v.Members, signature.Field(name, to))
-		return
-	}
-	if v.Get(name) == nil {
-		v.Members = append(v.Members, signature.Field(name, signature.Obj()))
-	}
-	set(v.Get(name), rest, to)
 }
 
 func text(v *signature.Value, path ...string) string {
@@ -67,7 +46,7 @@ func (o *Order) Entries() []Entry { return entries(nil, "", o.tree) }
 func entries(list []Entry, path string, v *signature.Value) []Entry {
 	if v.Kind != signature.Object {
 		switch path {
-		case "general.project_id", PaymentID, Amount, Currency:
+		case accept.PathProjectID, PaymentID, Amount, Currency:
 			return list
 		}
 		return append(list, Entry{path, v.Text})

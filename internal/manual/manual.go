@@ -132,13 +132,13 @@ func (s *Service) Check(d Draft) (*Order, []Fault) {
 	if fault != nil {
 		faults = append(faults, *fault)
 	}
-	fields := Fields(d.Method, d.Currency)
-	for i := range fields {
-		if f, ok := fields[i].fault(Clean(fields[i].Path, d.Values[fields[i].Path])); !ok {
+	inputs := accept.Inputs(d.Method, d.Currency)
+	for i := range inputs {
+		if f, ok := inputFault(&inputs[i], Clean(inputs[i].Path, d.Values[inputs[i].Path])); !ok {
 			faults = append(faults, f)
 		}
 	}
-	body := buildBody(d, fields, amount)
+	body := buildBody(d, inputs, amount)
 	order, err := s.order(d.Project, d.Method, body)
 	if err != nil {
 		return nil, append(faults, newFault("", "unreadable"))
@@ -178,7 +178,7 @@ func addRefusal(faults []Fault, refusal *accept.Refusal) []Fault {
 		return add(faults, newFault("", "code", "code", refusal.Code, "message", payout.Message(refusal.Code)))
 	}
 	for _, f := range refusal.Faults {
-		if table[f.Field].Type == "object" { // what it would have to hold is told beside each field
+		if rowOf(f.Field).Type == "object" { // what it would have to hold is told beside each field
 			continue
 		}
 		word := newFault(f.Field, "refused", "code", f.Code, "text", f.Description)
@@ -187,9 +187,9 @@ func addRefusal(faults []Fault, refusal *accept.Refusal) []Fault {
 			word = newFault(f.Field, "exists")
 		case f.Missing:
 			word = newFault(f.Field, "required")
-		case table[f.Field].Pattern == "format:email":
+		case rowOf(f.Field).Pattern == "format:email":
 			word = newFault(f.Field, "email")
-		case table[f.Field].Pattern == "format:ip-address":
+		case rowOf(f.Field).Pattern == "format:ip-address":
 			word = newFault(f.Field, "ip")
 		}
 		faults = add(faults, word)

@@ -205,7 +205,7 @@ func TestTheAccountDoctor(t *testing.T) {
 	}
 }
 
-func paths(fields []manual.Field, required bool) []string {
+func paths(fields []accept.Input, required bool) []string {
 	var all []string
 	for _, f := range fields {
 		if f.Required == required {
@@ -232,7 +232,7 @@ func TestFieldsFollowTheMethodsFile(t *testing.T) {
 		},
 	} {
 		m, _ := s.Methods.Get(c.method)
-		fields := manual.Fields(m, c.currency)
+		fields := accept.Inputs(m, c.currency)
 		if got := strings.Join(paths(fields, true), " "); got != c.required {
 			t.Errorf("%s %s requires %s", c.method, c.currency, got)
 		}
