@@ -72,13 +72,15 @@ var rooms = map[string][]string{
 	"internal/provider/providertest": nouns,
 	"internal/bank":                  {"internal/money", "internal/batch", "signature"},
 
-	"internal/batch":       {},
-	"internal/csvfile":     {}, // all exports
-	"internal/vault":       nouns,
-	"internal/store/sqldb": {},
-	"internal/store":       with(nouns, "internal/store/sqldb", "internal/batch", "internal/vault", "signature"),
-	"internal/work":        with(nouns, "internal/store"),
-	"internal/accept":      with(nouns, "internal/store", "internal/work", "internal/vault", "signature"),
+	"internal/batch":        {},
+	"internal/csvfile":      {}, // all exports
+	"internal/vault":        nouns,
+	"internal/store/sqldb":  {},
+	"internal/store":        with(nouns, "internal/store/sqldb", "internal/batch", "internal/vault", "signature"),
+	"internal/record":       nouns, // what lists show: of reports and the Data API
+	"internal/store/export": with(nouns, "internal/store", "internal/store/sqldb", "internal/record", "signature"),
+	"internal/work":         with(nouns, "internal/store"),
+	"internal/accept":       with(nouns, "internal/store", "internal/work", "internal/vault", "signature"),
 
 	"internal/gate":     with(nouns, "internal/store", "internal/work", "internal/accept", "signature", "openapi"),
 	"internal/process":  with(nouns, "internal/store", "internal/work", "signature"),

@@ -132,6 +132,9 @@ func ShardOf(id int64) int64 {
 // RowOf is an id's number within its shard.
 func RowOf(id int64) int64 { return id % shardSpan }
 
+// CommandShard is the shard that the programs of the command line share: what they commit becomes visible in any order.
+const CommandShard = commandShard
+
 // ShardRange is the ids that a shard can give: those above after, up to last.
 func ShardRange(shard int64) (after, last int64) { return shard * shardSpan, (shard+1)*shardSpan - 1 }
 

@@ -175,3 +175,8 @@ func accountOf(body []byte) (string, error) {
 	}
 	return number.Text, nil
 }
+
+// UnsealRequest opens the sealed request of a payment, whose folded id is given.
+func (s *Store) UnsealRequest(projectID int64, paymentKey string, sealed []byte) ([]byte, error) {
+	return s.vault.Unseal(sealed, requestPlace(projectID, paymentKey))
+}

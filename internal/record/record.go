@@ -1,0 +1,102 @@
+// Package record holds what is known of an operation, of a movement of a balance and of a callback, and the tables of
+// columns that reports, the Data API and lists show of them: each column's name, its type on the wire and how it is taken
+// from a record. The columns of operations are those of data-api-columns.csv.
+package record
+
+import (
+	"time"
+
+	"flashpay/internal/ledger"
+	"flashpay/internal/payout"
+)
+
+// Project is what records say of their project. Records share it.
+type Project struct {
+	ID           int64
+	Name         string
+	MerchantID   int64
+	MerchantName string
+}
+
+// Operation is what is known of an operation and of its payment at one moment.
+type Operation struct {
+	Project *Project
+
+	Payment          int64 // payout.Payment.ID
+	PaymentID        string
+	PaymentKey       string // PaymentID folded
+	RequestID        string
+	PaymentStatus    payout.Status
+	Method           string // path
+	MethodTitle      string
+	Amount           int64 // minor units, as requested
+	Currency         string
+	Description      string
+	AccountMask      string
+	CustomerID       string
+	Interface        int // interface_type: 1 Gate, 5 Dashboard
+	PaymentCreatedAt time.Time
+	PaymentUpdatedAt time.Time // last change of the payment's status
+
+	ID                int64
+	Number            int // 1 for the first of its payment
+	Status            payout.Status
+	ConvertedAmount   int64 // minor units, as the provider is asked to pay
+	ConvertedCurrency string
+	Code              int  // of the registry
+	Reached           bool // its result is a provider's: false while there is none, and where it was never handed to one
+	ProviderPaymentID string
+	AuthCode          string
+	CreatedAt         time.Time
+	UpdatedAt         time.Time // last change of the operation's status
+
+	CustomerIP    string // these two stand in the sealed request: empty unless it was asked for (Needs)
+	CustomerEmail string
+}
+
+// Completed is when the operation got its final status; zero while it has none.
+func (o *Operation) Completed() time.Time {
+	if !o.Status.Final() {
+		return time.Time{}
+	}
+	return o.UpdatedAt
+}
+
+// Movement is a transfer of the ledger: it debits one account of a project and credits another.
+type Movement struct {
+	ledger.Transfer
+	Project   *Project
+	PaymentID string // the merchant's; empty where the transfer belongs to no payment
+}
+
+// Available is by how much the movement changes what payouts may spend, in minor units.
+func (m *Movement) Available() int64 {
+	switch {
+	case m.Credit == ledger.Available:
+		return m.Amount
+	case m.Debit == ledger.Available:
+		return -m.Amount
+	}
+	return 0
+}
+
+// Callback is an event that a merchant was told of, and where its delivery stands.
+type Callback struct {
+	Project         *Project
+	Number          int64 // without gaps within the project
+	PaymentID       string
+	Operation       int64
+	PaymentStatus   payout.Status
+	OperationStatus payout.Status
+	Code            int
+	Amount          int64 // of the payment, minor units
+	Currency        string
+	Method          string // path
+	At              time.Time
+	State           string
+	URL             string
+	Attempts        int
+	LastAt          time.Time // of the newest attempt, as are the fields below; zero: none was made
+	HTTPStatus      int       // 0: no answer
+	Error           string
+}
