@@ -329,6 +329,9 @@ func (s *Store) SetEngine(e Engine) { s.engine = e }
 // SetDispatcher tells the store what sends callbacks in this process. It must be called before the first request.
 func (s *Store) SetDispatcher(d Dispatcher) { s.callbacks = d }
 
+// DB is the database, for the packages below this one that read it.
+func (s *Store) DB() *sqldb.DB { return s.db }
+
 // Vault is the vault of this database's keyset.
 func (s *Store) Vault() *vault.Vault { return s.vault }
 
