@@ -52,7 +52,8 @@ type platformConfig struct {
 	Methods               string // folder of method files; empty: none but those that ship with the program
 	Banks                 account.Banks
 	TrustedProxies        []netip.Prefix
-	RequestsPerSecond     int // of one project, which may also send as many at once; 0: no limit
+	NotificationsFrom     []netip.Prefix // networks of the simulated bank; none: everywhere
+	RequestsPerSecond     int            // of one project, which may also send as many at once; 0: no limit
 	AllowPrivateCallbacks bool
 	Times                 process.Times // zero: the product's own
 	Logger                *slog.Logger
@@ -154,6 +155,7 @@ func (p *platform) start(ctx context.Context) (err error) {
 	p.metrics.Counter("store_clock_jumps_total", "Times that the clock was found to have been set by a second or more.", func() int64 { return p.store.Stats().ClockJumps })
 	p.metrics.Counter("store_items_total", "Items in them: their quotient is the size of a batch.", func() int64 { return p.store.Stats().Items })
 	p.metrics.Gauge("discrepancies_open", "Discrepancies that wait for a person, of the whole database: every node shows the same; -1 where it could not be read.", p.openDiscrepancies)
+	p.metrics.Gauge("notifications_waiting", "Notifications of providers that nobody has read, of the whole database, up to 100,000; -1 where they could not be counted.", p.waitingNotifications)
 	p.console = ops.New(p.metrics, p.checks()...)
 	if c.Gate != nil {
 		door := p.newGate()
@@ -181,6 +183,18 @@ func (p *platform) openDiscrepancies() int64 {
 	n, err := p.store.CountOpenDiscrepancies(ctx)
 	if err != nil {
 		p.config.Logger.Warn("open discrepancies could not be counted for the metrics", "err", err)
+		return -1
+	}
+	return n
+}
+
+// waitingNotifications counts them for a scrape, which must not wait long.
+func (p *platform) waitingNotifications() int64 {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	n, err := p.store.WaitingNotifications(ctx, 100_000)
+	if err != nil {
+		p.config.Logger.Warn("waiting notifications could not be counted for the metrics", "err", err)
 		return -1
 	}
 	return n
@@ -287,7 +301,7 @@ func (p *platform) newGate() *gate.Gate {
 	}
 	return gate.New(gate.Config{
 		Projects: p.store, Acceptor: p.store, Payments: p.store, Rejections: p.store, Notifications: p.store, Methods: p.methods, Banks: p.config.Banks,
-		Route: route, Providers: []string{sandbox.Name}, TrustedProxies: p.config.TrustedProxies, OtherKeys: p.otherKeys, KeyUsed: p.store.KeyUsed,
+		Route: route, Doors: p.doors(), Notified: p.notified, TrustedProxies: p.config.TrustedProxies, OtherKeys: p.otherKeys, KeyUsed: p.store.KeyUsed,
 		Logger: p.config.Logger, Answered: p.answered, Limiter: limiter,
 	})
 }
@@ -323,6 +337,10 @@ func (p *platform) answered(a gate.Answer) {
 	if a.Status == http.StatusOK && strings.HasSuffix(a.Endpoint, "/payout") {
 		p.metrics.Accepted(a.Repeat)
 	}
+}
+
+func (p *platform) notified(n gate.Notified) {
+	p.metrics.Notified(n.Provider, string(n.Result), n.Bytes)
 }
 
 func (p *platform) attempted(a store.Attempt, became store.CallbackState) {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"net/url"
 
+	"flashpay/internal/provider"
 	"flashpay/internal/provider/sandbox"
 )
 
@@ -17,9 +18,17 @@ func (p *platform) newSandbox() (*sandbox.Adapter, error) {
 		p.config.Logger.Warn("this node has no Gate, so results of test payouts come by inquiry, later: give --notification-url, Gate's address as the bank reaches it")
 	} else {
 		// Every node of the installation reads what was notified to any of them, also after a restart.
-		c.NotifySecret = p.store.Vault().Secret("sandbox notification")
+		c.NotifySecret = p.notificationSecret()
 	}
 	return sandbox.New(c)
+}
+
+// notificationSecret is what the simulated bank signs notifications with, the same on every node.
+func (p *platform) notificationSecret() string { return p.store.Vault().Secret("sandbox notification") }
+
+// doors are the doors of all providers whose notifications a Gate takes, whether or not this node calls them.
+func (p *platform) doors() map[string]provider.Door {
+	return map[string]provider.Door{sandbox.Name: sandbox.Door(p.notificationSecret(), p.config.NotificationsFrom)}
 }
 
 // notificationURL is where the simulated bank posts results; empty where this node knows no Gate.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -28,6 +29,7 @@ type serveCmd struct {
 	Methods               string   `var:"FLASHPAY_METHODS" type:"existingdir" placeholder:"DIR" help:"A folder of method files, beside those that ship with the program."`
 	Banks                 string   `var:"FLASHPAY_BANKS" type:"existingfile" placeholder:"FILE" help:"Names of banks for the account doctor: CSV with the first row digits,bank, then the first three digits of a bank's accounts and its name."`
 	TrustedProxy          []string `name:"trusted-proxy" var:"FLASHPAY_TRUSTED_PROXY" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed; may be repeated."`
+	NotificationsFrom     []string `name:"notifications-from" var:"FLASHPAY_NOTIFICATIONS_FROM" placeholder:"CIDR" help:"Networks from which the simulated bank posts results; may be repeated. Default: anywhere, the signature decides."`
 	AllowPrivateCallbacks bool     `name:"allow-private-callbacks" var:"FLASHPAY_ALLOW_PRIVATE_CALLBACKS" help:"Send callbacks to private and loopback addresses, too."`
 	RequestsPerSecond     int      `name:"requests-per-second" var:"FLASHPAY_REQUESTS_PER_SECOND" placeholder:"N" help:"How many requests of one project this node takes per second; more are answered 429 with Retry-After. Default: 0, no limit."`
 	New                   bool     `help:"Begin with an empty SQLite database although the keyset of another one stands beside it."`
@@ -107,12 +109,11 @@ func (c *serveCmd) platform(a *app) (*platformConfig, error) {
 	if err := c.readRoles(p); err != nil {
 		return nil, err
 	}
-	for _, text := range c.TrustedProxy {
-		network, err := merchant.ParseNetwork(text)
-		if err != nil {
-			return nil, usagef("--trusted-proxy=%s: %v", text, err)
-		}
-		p.TrustedProxies = append(p.TrustedProxies, network)
+	if p.TrustedProxies, err = parseNetworks("--trusted-proxy", c.TrustedProxy); err != nil {
+		return nil, err
+	}
+	if p.NotificationsFrom, err = parseNetworks("--notifications-from", c.NotificationsFrom); err != nil {
+		return nil, err
 	}
 	if c.RequestsPerSecond < 0 || c.RequestsPerSecond > maxRequestsPerSecond {
 		return nil, usagef("--requests-per-second=%d: want a number from 1 to %d, or 0 for no limit", c.RequestsPerSecond, maxRequestsPerSecond)
@@ -132,6 +133,18 @@ func (c *serveCmd) platform(a *app) (*platformConfig, error) {
 		p.NotificationURL += notificationPath
 	}
 	return p, nil
+}
+
+// parseNetworks reads the values of a flag that names networks.
+func parseNetworks(flag string, texts []string) (networks []netip.Prefix, err error) {
+	for _, text := range texts {
+		network, err := merchant.ParseNetwork(text)
+		if err != nil {
+			return nil, usagef("%s=%s: %v", flag, text, err)
+		}
+		networks = append(networks, network)
+	}
+	return networks, nil
 }
 
 // readBanks reads the operator's list of banks; without a file, there is none.

@@ -49,6 +49,7 @@ type exchange struct {
 	repeat      bool
 	contentType string
 	allow       string
+	challenge   string
 	retryAfter  time.Duration
 	cause       error // why it failed, for the log
 	saveErr     error // why the rejection could not be kept
@@ -100,13 +101,13 @@ func (x *exchange) inTurn(ctx context.Context, work func() *failure) *failure {
 	return work()
 }
 
-// readBody reads at most maxBody bytes. The body stays in memory as long as the payout is worked on, so it is not
-// taken from a pool.
-func (x *exchange) readBody() *failure {
+// readBody reads at most limit bytes. The body stays in memory as long as the payout is worked on, so it is not taken from
+// a pool.
+func (x *exchange) readBody(limit int) *failure {
 	tooLarge := func() *failure {
-		return fail(http.StatusRequestEntityTooLarge, payout.CodeMalformed, "", "the body may have "+strconv.Itoa(maxBody)+" bytes at most")
+		return fail(http.StatusRequestEntityTooLarge, payout.CodeMalformed, "", "the body may have "+strconv.Itoa(limit)+" bytes at most")
 	}
-	if x.r.ContentLength > maxBody {
+	if x.r.ContentLength > int64(limit) {
 		return tooLarge()
 	}
 	var err error
@@ -116,9 +117,9 @@ func (x *exchange) readBody() *failure {
 		got, err = io.ReadFull(x.r.Body, x.body)
 		x.body = x.body[:got]
 	} else {
-		x.body, err = io.ReadAll(io.LimitReader(x.r.Body, maxBody+1))
+		x.body, err = io.ReadAll(io.LimitReader(x.r.Body, int64(limit)+1))
 	}
-	if len(x.body) > maxBody {
+	if len(x.body) > limit {
 		return tooLarge()
 	}
 	if err != nil {
@@ -130,7 +131,7 @@ func (x *exchange) readBody() *failure {
 }
 
 func (x *exchange) read() *failure {
-	if f := x.readBody(); f != nil {
+	if f := x.readBody(maxBody); f != nil {
 		return f
 	}
 	if ct := x.r.Header["Content-Type"]; len(ct) > 0 && ct[0] != "" && !isJSON(ct[0], x.body) {
@@ -284,6 +285,7 @@ func (x *exchange) from() netip.Addr {
 // refuse renders a refusal.
 func (x *exchange) refuse(dst []byte, f *failure) []byte {
 	x.status, x.code, x.allow, x.retryAfter, x.contentType, x.cause = f.status, f.code, f.allow, f.retryAfter, "", f.cause
+	x.challenge = f.challenge
 	if x.requestID == "" {
 		x.requestID = x.gate.Rejections.NewRequestID()
 	}
@@ -304,6 +306,9 @@ func (x *exchange) write(w http.ResponseWriter, body []byte) {
 	}
 	if x.allow != "" {
 		h.Set("Allow", x.allow)
+	}
+	if x.challenge != "" {
+		h.Set("WWW-Authenticate", x.challenge)
 	}
 	if x.retryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64((x.retryAfter+time.Second-1)/time.Second), 10))

@@ -26,6 +26,7 @@ type failure struct {
 	code       int // of the body
 	items      []wire.ErrorItem
 	allow      string        // 405
+	challenge  string        // 401: what kind of proof is missing
 	retryAfter time.Duration // 429, 503
 	cause      error         // for the log
 	final      bool          // no change of a project would lift it

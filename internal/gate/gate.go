@@ -1,16 +1,16 @@
 // Package gate is station 1 of the road: the HTTP interface that merchants' web services talk to. A request is parsed,
 // its sender known by project, address and signature, its fields checked; what is good goes to the store, and the
-// answer leaves when the payment is durable. Nothing is stored here. The package is also the providers' door: it has
-// their notifications stored as they came.
+// answer leaves when the payment is durable. Nothing is stored here. The package is also the providers' door: it turns away
+// what is not theirs, and has their notifications stored as they came.
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +48,8 @@ type Rejections interface {
 // Notifications stores what providers send, as it came.
 type Notifications interface {
 	SaveNotification(ctx context.Context, provider string, n provider.Notification) error
+	// WaitingNotifications counts those of the whole database that nobody has read, up to most.
+	WaitingNotifications(ctx context.Context, most int64) (int64, error)
 }
 
 // Limiter limits the requests of one project. It is asked only about requests whose signature is good.
@@ -75,8 +77,16 @@ type Config struct {
 	Methods       *method.Registry
 	// Route chooses the provider for a project's mode and a method; ok is false where none is live.
 	Route func(p *merchant.Project, m *method.Method) (name string, id int64, ok bool)
-	// Providers are the names whose notifications are taken.
-	Providers []string
+	// Doors say, by provider, whose notifications are taken.
+	Doors map[string]provider.Door
+	// NotificationsPerSecond is how many notifications of one provider this process stores each second, and at once; 0 is
+	// 2,000.
+	NotificationsPerSecond int
+	// NotificationBacklog is how many notifications of the database may wait to be read before no more are stored; 0 is
+	// 50,000.
+	NotificationBacklog int64
+	// Notified, where set, is told of each message at a provider's door, by many goroutines at once.
+	Notified func(Notified)
 	// Banks names banks for the account doctor; nil knows none.
 	Banks account.Banks
 	// TrustedProxies are the proxies whose X-Forwarded-For is believed.
@@ -105,6 +115,8 @@ type Gate struct {
 	payouts accept.Service
 	fresh   refresher
 	turns   *turns
+	doors   map[string]*door
+	backlog backlog
 	// searches limits, by test project, how often the mistake in a signature is searched for.
 	searches Limiter
 	buffers  sync.Pool
@@ -118,10 +130,13 @@ func New(c Config) *Gate {
 	if c.RefreshEvery == 0 {
 		c.RefreshEvery = 100 * time.Millisecond
 	}
-	c.Providers = slices.Clone(c.Providers)
 	g := &Gate{
 		Config: c, payouts: accept.Service{Acceptor: c.Acceptor, Route: c.Route, Banks: c.Banks},
-		turns: newTurns(processors()), searches: PerProject(doctorEvery, doctorBurst),
+		turns: newTurns(processors()), searches: PerProject(doctorEvery, doctorBurst), doors: make(map[string]*door, len(c.Doors)),
+		backlog: backlog{most: cmp.Or(c.NotificationBacklog, notificationBacklog), count: c.Notifications.WaitingNotifications},
+	}
+	for name, d := range c.Doors {
+		g.doors[name] = newDoor(d, cmp.Or(c.NotificationsPerSecond, notificationsPerSecond))
 	}
 	g.fresh = refresher{every: c.RefreshEvery, refresh: c.Projects.Refresh}
 	g.buffers.New = func() any { b := make([]byte, 0, 1024); return &b }

@@ -3,7 +3,6 @@ package gate
 import (
 	"fmt"
 	"net"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -239,31 +238,6 @@ func TestAvailableMethods(t *testing.T) {
 	wantRefused(t, ask(`[{"payment_method":""},{"payment_method":"x","amount":0}]`), 400, "2004", "2004 payment_method_list.0.payment_method", "702 payment_method_list.1.amount")
 	wantRefused(t, ask("["+strings.Repeat(`{"payment_method":"x"},`, 10)+`{"payment_method":"x"}]`), 400, "702", "702 payment_method_list")
 	wantRefused(t, ask(`{}`), 422, "2003", "2003 payment_method_list")
-}
-
-func TestNotifications(t *testing.T) {
-	g, m := setup(t)
-	const path = "/provider/sandbox/notification"
-	raw := "\x00\xffnot JSON at all"
-	a := post(t, g, path, raw, header("X-Bank-Signature", "abc"), header("X-Bank-Signature", "second"), func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") })
-	if a.status != 200 || len(m.notifications) != 1 {
-		t.Fatalf("answered %d %s", a.status, a.raw)
-	}
-	if n := m.notifications[0]; string(n.Body) != raw || n.Header["X-Bank-Signature"] != "abc" || n.Header["Content-Type"] != "text/plain" {
-		t.Errorf("stored %q %v", n.Body, n.Header)
-	}
-	if a := post(t, g, path, strings.Repeat("x", maxBody)); a.status != 200 {
-		t.Errorf("65,536 bytes: %d", a.status)
-	}
-	wantRefused(t, post(t, g, path, strings.Repeat("x", maxBody+1)), 413, "702")
-	wantRefused(t, post(t, g, "/provider/unknown/notification", raw), 404, "702")
-	m.notifyErr = errDatabase
-	wantRefused(t, post(t, g, path, raw), 503, "601")
-	m.notifyErr = store.ErrQueueFull
-	wantRefused(t, post(t, g, path, raw), 503, "601")
-	if len(m.notifications) != 2 {
-		t.Errorf("%d stored, want 2", len(m.notifications))
-	}
 }
 
 func TestOpenAPIIsServed(t *testing.T) {

@@ -26,6 +26,9 @@ type Metrics struct {
 	declined  *prometheus.CounterVec   // provider, code
 	callbacks *prometheus.CounterVec   // result
 	delivery  prometheus.Histogram
+
+	notifications     *prometheus.CounterVec // provider, result
+	notificationBytes *prometheus.CounterVec // provider, result
 }
 
 // NewMetrics makes a registry of its own, with the runtime's, the process's and the build's metrics in it.
@@ -45,6 +48,8 @@ func NewMetrics() *Metrics {
 			Namespace: "flashpay", Name: "callback_attempt_seconds", Help: "Time that attempts to deliver a callback take.",
 			Buckets: secondBuckets,
 		}),
+		notifications:     counters("notifications_total", "Messages at providers' doors by what became of them: only those that are stored go on.", "provider", "result"),
+		notificationBytes: counters("notification_bytes_total", "Bytes of their bodies, as far as they were read.", "provider", "result"),
 	}
 	build := ReadBuild()
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -53,7 +58,7 @@ func NewMetrics() *Metrics {
 	})
 	info.Set(1)
 	m.registry.MustRegister(
-		m.requests, m.seconds, m.accepted, m.refused, m.outcomes, m.calls, m.declined, m.callbacks, m.delivery, info,
+		m.requests, m.seconds, m.accepted, m.refused, m.outcomes, m.calls, m.declined, m.callbacks, m.delivery, info, m.notifications, m.notificationBytes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -82,6 +87,12 @@ func (m *Metrics) Answered(endpoint string, status, code int, took time.Duration
 // Accepted counts a payout request that was answered with success.
 func (m *Metrics) Accepted(repeat bool) {
 	m.accepted.WithLabelValues(strconv.FormatBool(repeat)).Inc()
+}
+
+// Notified counts a message at a provider's door. The results are few and fixed, such as "stored".
+func (m *Metrics) Notified(provider, result string, bytes int) {
+	m.notifications.WithLabelValues(provider, result).Inc()
+	m.notificationBytes.WithLabelValues(provider, result).Add(float64(bytes))
 }
 
 // CallbackAttempted counts an attempt to deliver a callback. The results are few and fixed, such as "delivered".

@@ -50,3 +50,39 @@ func TestDropOldClearsWhatIsDue(t *testing.T) {
 		}
 	})
 }
+
+// TestDropOldKeepsUp: rows that come for a week beyond their longest life, more of them between two clean-ups than one
+// commit deletes, stay as many as their lives are long. It is 100 rows a second, each of them standing for 216,000: a node
+// cleans up every hour, here every twelve.
+func TestDropOldKeepsUp(t *testing.T) {
+	const (
+		step = 12 * time.Hour
+		rows = 20 // of each kind in a step
+		days = 37
+	)
+	defer store.SetDropPiece(6)()
+	most := map[string]int{"rejections": rows * (2 + 1), "commands": rows * (2 + 1), "refused": rows * (7*2 + 1), "read": rows * (30*2 + 1)}
+	storetest.Each(t, func(t *testing.T, url string) {
+		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Clock: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close(t.Context()) })
+		for i := range days * int(24*time.Hour/step) {
+			kept, err := s.AddPassing(t.Context(), fmt.Sprint(i), rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for kind, n := range kept {
+				if n > most[kind] {
+					t.Fatalf("day %d: %d %s are kept, want %d at most", i/2, n, kind, most[kind])
+				}
+			}
+			now = now.Add(step)
+			if err := s.DropOld(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

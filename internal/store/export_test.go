@@ -33,6 +33,53 @@ func (s *Store) ApproveTopUp(ctx context.Context, once string, d Decision, fail 
 	})
 }
 
+// SetDropPiece has a commit of DropOld delete fewer rows, and returns what undoes it.
+func SetDropPiece(n int64) (undo func()) {
+	before := dropPiece
+	dropPiece = n
+	return func() { dropPiece = before }
+}
+
+// AddPassing enters rows of all kinds that are deleted after a while, n of each, dated now, and returns how many of each
+// are kept.
+func (s *Store) AddPassing(ctx context.Context, name string, n int) (kept map[string]int, err error) {
+	kept = make(map[string]int)
+	now := s.Now().UnixMicro()
+	err = s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
+		for i := range n {
+			id := fmt.Sprint(name, "-", i)
+			const reject = "INSERT INTO rejections (request_id, project_id, status, body, at) VALUES ($1, 210, 400, $2, $3)"
+			if _, err := t.Exec(ctx, reject, id, []byte("{}"), now); err != nil {
+				return err
+			}
+			if _, err := t.Exec(ctx, "INSERT INTO commands_done (name, at) VALUES ($1, $2)", id, now); err != nil {
+				return err
+			}
+			for _, state := range []string{"done", "refused"} {
+				const insert = "INSERT INTO notifications (id, shard, provider, sealed, received_at, state, error, tries) VALUES ($1, 0, 'bank', $2, $3, $4, '', 1)"
+				if _, err := t.Exec(ctx, insert, t.RowID(), []byte("{}"), now, state); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}})
+	if err != nil {
+		return nil, err
+	}
+	for kind, count := range map[string]string{
+		"rejections": "SELECT COUNT(*) FROM rejections", "commands": "SELECT COUNT(*) FROM commands_done",
+		"read": "SELECT COUNT(*) FROM notifications WHERE state = 'done'", "refused": "SELECT COUNT(*) FROM notifications WHERE state = 'refused'",
+	} {
+		var n int
+		if err := s.db.Reads.QueryRowContext(ctx, count).Scan(&n); err != nil {
+			return nil, err
+		}
+		kept[kind] = n
+	}
+	return kept, nil
+}
+
 // SetRegisterBounds makes pages of the register give up earlier, and returns what undoes it.
 func SetRegisterBounds(candidates, found int) (undo func()) {
 	before := bounds

@@ -53,6 +53,13 @@ func (s *Store) SaveNotification(ctx context.Context, name string, n provider.No
 	return nil
 }
 
+// WaitingNotifications counts the notifications that nobody has read, up to most.
+func (s *Store) WaitingNotifications(ctx context.Context, most int64) (n int64, err error) {
+	const count = "SELECT COUNT(*) FROM (SELECT 1 FROM notifications WHERE next_at IS NOT NULL LIMIT $1) AS waiting"
+	err = s.db.Reads.QueryRowContext(ctx, count, most).Scan(&n)
+	return n, s.db.Unavailable(err)
+}
+
 // FinishNotification marks a notification as done, or, with an error's text, as refused: it is kept, and never believed.
 func (s *Store) FinishNotification(ctx context.Context, id int64, refusal string) error {
 	item := &notificationItem{id: id, state: "done", err: refusal}
@@ -183,8 +190,8 @@ const (
 	commandLife      = 24 * time.Hour
 )
 
-// dropPiece is how many rows one commit of DropOld deletes at most: the writer has other work.
-const dropPiece = 1000
+// dropPiece is how many rows one commit of DropOld deletes at most: the writer has other work. Tests make it smaller.
+var dropPiece int64 = 1000
 
 // DropOld deletes what nobody can ask for any more: old rejections, handled notifications, and the names of acts that are
 // done. It deletes a piece to a commit, between which others have their turn, until nothing is due.
@@ -202,7 +209,7 @@ func (s *Store) DropOld(ctx context.Context) error {
 		{"DELETE FROM user_devices WHERE (user_id, token) IN (SELECT user_id, token FROM user_devices WHERE seen_at < $1 LIMIT $2)", deviceLife},
 	} {
 		before := s.Now().Add(-d.life).UnixMicro() // once, or what becomes due meanwhile would keep it here
-		for gone := int64(dropPiece); gone == dropPiece; {
+		for gone := dropPiece; gone == dropPiece; {
 			err := s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) (err error) {
 				gone, err = t.Exec(ctx, d.text, before, dropPiece)
 				return err

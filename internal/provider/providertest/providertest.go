@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"regexp"
 	"strings"
 	"sync"
@@ -21,6 +22,8 @@ import (
 type Harness struct {
 	// Provider is under test. Its deadlines should be a second or less, because the suite waits for them.
 	Provider provider.Provider
+	// Door is where its notifications come in.
+	Door provider.Door
 	// Line is where all of the adapter's requests pass.
 	Line *Line
 	// Paid is a transfer that the bank executes; the suite changes its key.
@@ -351,10 +354,29 @@ func notifications(t *testing.T, h Harness) {
 	if !found {
 		t.Errorf("the reports %+v do not speak of %s", reports, tr.Key)
 	}
+	throughDoor(t, h.Door, genuine)
 	for name, forged := range forgeries(genuine) {
+		if h.Door.Verify(forged, time.Now()) == nil {
+			t.Errorf("%s: passes the door", name)
+		}
 		if reports, err := h.Provider.ReadNotification(t.Context(), forged); err == nil {
 			t.Errorf("%s: believed: %+v", name, reports)
 		}
+	}
+}
+
+// throughDoor has a notification pass the door with no more than the door keeps of it.
+func throughDoor(t *testing.T, d provider.Door, genuine provider.Notification) {
+	t.Helper()
+	kept := provider.Notification{Header: make(map[string]string), Body: genuine.Body}
+	for _, name := range d.Headers {
+		if name != http.CanonicalHeaderKey(name) {
+			t.Errorf("the door names the header %s, whose canonical name is %s", name, http.CanonicalHeaderKey(name))
+		}
+		kept.Header[name] = genuine.Header[name]
+	}
+	if err := d.Verify(kept, time.Now()); err != nil || len(genuine.Body) > d.MaxBody {
+		t.Errorf("the bank's own notification of %d bytes does not pass the door: %v", len(genuine.Body), err)
 	}
 }
 

@@ -154,6 +154,7 @@ func TestConformance(t *testing.T) {
 				Client: &http.Client{Transport: line}, NotIdempotent: cfg.NoDedup,
 				SubmitDeadline: time.Second, InquireDeadline: time.Second,
 			}),
+			Door:         sandbox.Door(secret, nil),
 			Line:         line,
 			Paid:         transfer("", "1234567890"),
 			Refused:      transfer("", "1234560003"),
@@ -453,8 +454,27 @@ func TestNotificationsThatAreRefused(t *testing.T) {
 	if _, err := a.ReadNotification(t.Context(), signed("other", `{"notifications":[`+notice+`]}`)); err == nil {
 		t.Error("a notification under another secret was believed")
 	}
+	if sandbox.Door("", nil).Verify(signed("", `{}`), signedAt) == nil {
+		t.Error("a door without a secret lets something in")
+	}
 	if _, err := deaf.ReadNotification(t.Context(), signed("", `{"notifications":[`+notice+`]}`)); err == nil {
 		t.Error("an adapter without a secret believed a notification")
+	}
+}
+
+// TestPlayedBack: the door takes what was signed by now, give or take the difference of two clocks. What is stored is
+// read however old it is.
+func TestPlayedBack(t *testing.T) {
+	door := sandbox.Door(secret, nil)
+	n := signed(secret, `{"notifications":[{"key":"K","status":"ACSC"}]}`)
+	for late, passes := range map[time.Duration]bool{0: true, 14 * time.Minute: true, -14 * time.Minute: true, 16 * time.Minute: false, -16 * time.Minute: false, 24 * time.Hour: false} {
+		if err := door.Verify(n, signedAt.Add(late)); (err == nil) != passes {
+			t.Errorf("%s after it was signed: %v", late, err)
+		}
+	}
+	a := newAdapter(t, sandbox.Config{BankURL: "http://bank", NotifyURL: "http://door", NotifySecret: secret})
+	if reports, err := a.ReadNotification(t.Context(), n); err != nil || len(reports) != 1 {
+		t.Errorf("read years later: %v", err)
 	}
 }
 
@@ -473,6 +493,9 @@ func TestNewErrors(t *testing.T) {
 		}
 	}
 }
+
+// signedAt is when signed's notifications were signed.
+var signedAt = time.Unix(1700000000, 0)
 
 // signed is a notification as the bank's interface describes it.
 func signed(secret, body string) provider.Notification {
