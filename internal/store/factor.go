@@ -55,14 +55,14 @@ func (s *Store) scanFactor(r *sql.Rows) (Factor, error) {
 	copy(f.Credential[:], credential)
 	f.CreatedAt, f.UsedAt = sqldb.FromMicros(created), sqldb.FromMicros(used)
 	var err error
-	f.Secret, err = s.vault.Unseal(sealed, factorPlace(f.UserID, f.ID))
+	f.Secret, err = s.Vault().Unseal(sealed, factorPlace(f.UserID, f.ID))
 	return f, err
 }
 
 // factors reads a user's factors, oldest first.
 func (s *Store) factors(ctx context.Context, userID int64) (out []Factor, err error) {
 	const find = "SELECT " + factorColumns + " FROM user_factors f WHERE f.user_id = $1 ORDER BY f.created_at, f.id"
-	err = s.db.Read(ctx, find, func(r *sql.Rows) error {
+	err = s.DB().Read(ctx, find, func(r *sql.Rows) error {
 		f, err := s.scanFactor(r)
 		out = append(out, f)
 		return err
@@ -74,7 +74,7 @@ func (s *Store) factors(ctx context.Context, userID int64) (out []Factor, err er
 func (s *Store) FactorByCredential(ctx context.Context, credential [32]byte) (f Factor, err error) {
 	const find = "SELECT " + factorColumns + " FROM user_factors f WHERE f.credential = $1"
 	found := false
-	err = s.db.Read(ctx, find, func(r *sql.Rows) (err error) {
+	err = s.DB().Read(ctx, find, func(r *sql.Rows) (err error) {
 		found = true
 		f, err = s.scanFactor(r)
 		return err
@@ -82,7 +82,7 @@ func (s *Store) FactorByCredential(ctx context.Context, credential [32]byte) (f 
 	if err == nil && !found {
 		err = ErrNotFound
 	}
-	return f, s.db.Unavailable(err)
+	return f, s.DB().Unavailable(err)
 }
 
 // AddFactor adds a second factor; ID and CreatedAt are set. step is the time step of the TOTP code that proved it, which
@@ -93,8 +93,8 @@ func (s *Store) AddFactor(ctx context.Context, once string, f *Factor, step int6
 }
 
 func (t *Tx) addFactor(ctx context.Context, f *Factor, step int64, codes [][32]byte, actor string) error {
-	f.ID, f.CreatedAt = t.RowID(), t.now
-	sealed, err := t.store.vault.Seal(f.Secret, factorPlace(f.UserID, f.ID))
+	f.ID, f.CreatedAt = t.RowID(), t.Now()
+	sealed, err := t.Vault().Seal(f.Secret, factorPlace(f.UserID, f.ID))
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (t *Tx) addFactor(ctx context.Context, f *Factor, step int64, codes [][32]b
 	}
 	const insert = `INSERT INTO user_factors (id, user_id, kind, name, sealed, credential, last_step, created_at, used_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
-	n, err := t.Exec(ctx, insert, f.ID, f.UserID, string(f.Kind), f.Name, sealed, credential, step, t.now.UnixMicro(), t.now.UnixMicro())
+	n, err := t.Exec(ctx, insert, f.ID, f.UserID, string(f.Kind), f.Name, sealed, credential, step, t.Now().UnixMicro(), t.Now().UnixMicro())
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (s *Store) RemoveFactor(ctx context.Context, userID, id int64, actor string
 func (s *Store) UseCode(ctx context.Context, id, step int64) error {
 	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		const update = "UPDATE user_factors SET last_step = $1, used_at = $2 WHERE id = $3 AND last_step < $4"
-		n, err := t.Exec(ctx, update, step, t.now.UnixMicro(), id, step)
+		n, err := t.Exec(ctx, update, step, t.Now().UnixMicro(), id, step)
 		if err == nil && n == 0 {
 			err = ErrCodeUsed
 		}
@@ -167,19 +167,19 @@ func (s *Store) UseCode(ctx context.Context, id, step int64) error {
 // UsePasskey takes an answer to a challenge, which is taken once (ErrCodeUsed), and keeps the credential record, whose
 // counter has risen.
 func (s *Store) UsePasskey(ctx context.Context, f *Factor, challenge string) error {
-	sealed, err := s.vault.Seal(f.Secret, factorPlace(f.UserID, f.ID))
+	sealed, err := s.Vault().Seal(f.Secret, factorPlace(f.UserID, f.ID))
 	if err != nil {
 		return err
 	}
 	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
-		done, err := t.doneBefore(ctx, "passkey "+challenge)
+		done, err := t.DoneBefore(ctx, "passkey "+challenge)
 		if err != nil {
 			return err
 		}
 		if done {
 			return ErrCodeUsed
 		}
-		n, err := t.Exec(ctx, "UPDATE user_factors SET sealed = $1, used_at = $2 WHERE id = $3", sealed, t.now.UnixMicro(), f.ID)
+		n, err := t.Exec(ctx, "UPDATE user_factors SET sealed = $1, used_at = $2 WHERE id = $3", sealed, t.Now().UnixMicro(), f.ID)
 		if err == nil && n == 0 {
 			err = ErrNotFound
 		}
@@ -217,7 +217,7 @@ func (t *Tx) setRecoveryCodes(ctx context.Context, userID int64, codes [][32]byt
 func (s *Store) UseRecoveryCode(ctx context.Context, userID int64, code [32]byte, actor string) error {
 	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		const use = "UPDATE recovery_codes SET used_at = $1 WHERE user_id = $2 AND digest = $3 AND used_at = 0"
-		n, err := t.Exec(ctx, use, t.now.UnixMicro(), userID, code[:])
+		n, err := t.Exec(ctx, use, t.Now().UnixMicro(), userID, code[:])
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ const invitationColumns = "i.user_id, i.token, i.kind, i.made_by, i.created_at, 
 
 func (s *Store) invitation(ctx context.Context, where string, key any) (*Invitation, error) {
 	var found *Invitation
-	err := s.db.Read(ctx, "SELECT "+invitationColumns+" FROM invitations i WHERE "+where, func(r *sql.Rows) error {
+	err := s.DB().Read(ctx, "SELECT "+invitationColumns+" FROM invitations i WHERE "+where, func(r *sql.Rows) error {
 		i := &Invitation{}
 		var token []byte
 		var created, expires int64
@@ -54,7 +54,7 @@ func (s *Store) Invitation(ctx context.Context, token [32]byte) (*Invitation, er
 	if err == nil && i == nil {
 		err = ErrNotFound
 	}
-	return i, s.db.Unavailable(err)
+	return i, s.DB().Unavailable(err)
 }
 
 // Invite gives a user a link; an older one ends with it. once names the act. ErrNotFound where there is no such user, or
@@ -69,7 +69,7 @@ func (s *Store) Invite(ctx context.Context, once string, i *Invitation, actor st
 }
 
 func (t *Tx) invite(ctx context.Context, i *Invitation, actor string) error {
-	i.By, i.CreatedAt = actor, t.now
+	i.By, i.CreatedAt = actor, t.Now()
 	const insert = `INSERT INTO invitations (user_id, token, kind, made_by, created_at, expires_at)
 		SELECT u.id, $1, $2, $3, $4, $5 FROM users u WHERE u.id = $6 AND u.deactivated_at = 0
 		ON CONFLICT (user_id) DO UPDATE SET token = excluded.token, kind = excluded.kind, made_by = excluded.made_by,
@@ -112,7 +112,7 @@ func (s *Store) AcceptInvitation(ctx context.Context, a *Acceptance) error {
 		const take = "DELETE FROM invitations WHERE token = $1 AND expires_at > $2 RETURNING user_id, kind, made_by"
 		var userID int64
 		var kind, madeBy string
-		err := t.Query(ctx, take, func(r *sql.Rows) error { return r.Scan(&userID, &kind, &madeBy) }, a.Token[:], t.now.UnixMicro())
+		err := t.Query(ctx, take, func(r *sql.Rows) error { return r.Scan(&userID, &kind, &madeBy) }, a.Token[:], t.Now().UnixMicro())
 		if err != nil {
 			return err
 		}

@@ -24,13 +24,13 @@ type SavedFilter struct {
 
 // SavedFilters lists a user's saved filters by name.
 func (s *Store) SavedFilters(ctx context.Context, user int64) (out []SavedFilter, err error) {
-	err = s.db.List(ctx, "SELECT name, query FROM saved_filters WHERE user_id = $1 ORDER BY name", func(r *sql.Rows) error {
+	err = s.DB().List(ctx, "SELECT name, query FROM saved_filters WHERE user_id = $1 ORDER BY name", func(r *sql.Rows) error {
 		var f SavedFilter
 		err := r.Scan(&f.Name, &f.Query)
 		out = append(out, f)
 		return err
 	}, user)
-	return out, s.db.Unavailable(err)
+	return out, s.DB().Unavailable(err)
 }
 
 // SaveFilter saves a filter for a user; one of the same name is replaced. ErrTooManyFilters where there is no room.
@@ -39,7 +39,7 @@ func (s *Store) SaveFilter(ctx context.Context, once string, user *staff.User, f
 		const save = `INSERT INTO saved_filters (user_id, name, query, created_at) SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT)
 			WHERE (SELECT COUNT(*) FROM saved_filters WHERE user_id = $5 AND name <> $6) < $7
 			ON CONFLICT (user_id, name) DO UPDATE SET query = excluded.query`
-		n, err := t.Exec(ctx, save, user.ID, f.Name, f.Query, t.now.UnixMicro(), user.ID, f.Name, maxSavedFilters)
+		n, err := t.Exec(ctx, save, user.ID, f.Name, f.Query, t.Now().UnixMicro(), user.ID, f.Name, maxSavedFilters)
 		if err != nil {
 			return err
 		}
@@ -63,11 +63,11 @@ func (s *Store) DropFilter(ctx context.Context, once string, user *staff.User, n
 // RegisterColumns are the columns that a user has chosen, in their order; none: the default.
 func (s *Store) RegisterColumns(ctx context.Context, user int64) ([]string, error) {
 	var text string
-	err := s.db.Lists.QueryRowContext(ctx, "SELECT columns FROM register_columns WHERE user_id = $1", user).Scan(&text)
+	err := s.DB().Lists.QueryRowContext(ctx, "SELECT columns FROM register_columns WHERE user_id = $1", user).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && text == "" {
 		return nil, nil
 	}
-	return strings.Split(text, ","), s.db.Unavailable(err)
+	return strings.Split(text, ","), s.DB().Unavailable(err)
 }
 
 // SaveRegisterColumns keeps the columns that a user has chosen; none: the default again.

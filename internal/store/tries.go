@@ -19,8 +19,6 @@ type Try struct {
 	Forget time.Duration // without a failure, after which the count begins anew
 }
 
-// tryLife is how long a count is kept behind its newest try: longer than any is remembered.
-const tryLife = 48 * time.Hour
 
 // delay is how long after its failures the next try has to wait: Base behind the free ones, then twice as long each, up
 // to Most.
@@ -42,7 +40,7 @@ func (t *Try) delay(failures int) time.Duration {
 func (s *Store) NextTry(ctx context.Context, tries []Try) (next time.Time, err error) {
 	for _, c := range tries {
 		const find = "SELECT next_at FROM sign_in_tries WHERE digest = $1"
-		err := s.db.Read(ctx, find, func(r *sql.Rows) error {
+		err := s.DB().Read(ctx, find, func(r *sql.Rows) error {
 			var at int64
 			err := r.Scan(&at)
 			if at := sqldb.FromMicros(at); at.After(next) {
@@ -51,7 +49,7 @@ func (s *Store) NextTry(ctx context.Context, tries []Try) (next time.Time, err e
 			return err
 		}, c.Digest[:])
 		if err != nil {
-			return next, s.db.Unavailable(err)
+			return next, s.DB().Unavailable(err)
 		}
 	}
 	return next, nil
@@ -70,7 +68,7 @@ func (s *Store) TakeTry(ctx context.Context, tries []Try) (next time.Time, err e
 			if err != nil {
 				return err
 			}
-			if found[i] = failures; at.After(t.now) && at.After(next) {
+			if found[i] = failures; at.After(t.Now()) && at.After(next) {
 				next = at
 			}
 		}
@@ -80,7 +78,7 @@ func (s *Store) TakeTry(ctx context.Context, tries []Try) (next time.Time, err e
 		for i, c := range tries {
 			const update = "UPDATE sign_in_tries SET failures = $1, next_at = $2, at = $3 WHERE digest = $4"
 			n := found[i] + 1
-			if _, err := t.Exec(ctx, update, n, t.now.Add(c.delay(n)).UnixMicro(), t.now.UnixMicro(), c.Digest[:]); err != nil {
+			if _, err := t.Exec(ctx, update, n, t.Now().Add(c.delay(n)).UnixMicro(), t.Now().UnixMicro(), c.Digest[:]); err != nil {
 				return err
 			}
 		}
@@ -92,14 +90,14 @@ func (s *Store) TakeTry(ctx context.Context, tries []Try) (next time.Time, err e
 // lockTry makes and locks the row of a count, and returns its failures that are not forgotten.
 func (t *Tx) lockTry(ctx context.Context, c *Try) (failures int, next time.Time, err error) {
 	const insert = "INSERT INTO sign_in_tries (digest, failures, next_at, at) VALUES ($1, 0, 0, $2) ON CONFLICT (digest) DO NOTHING"
-	if _, err := t.Exec(ctx, insert, c.Digest[:], t.now.UnixMicro()); err != nil {
+	if _, err := t.Exec(ctx, insert, c.Digest[:], t.Now().UnixMicro()); err != nil {
 		return 0, next, err
 	}
 	const find = "SELECT failures, next_at, at FROM sign_in_tries WHERE digest = $1{{for_update}}"
 	err = t.Query(ctx, find, func(r *sql.Rows) error {
 		var nextAt, at int64
 		err := r.Scan(&failures, &nextAt, &at)
-		if next = sqldb.FromMicros(nextAt); t.now.Sub(sqldb.FromMicros(at)) > c.Forget {
+		if next = sqldb.FromMicros(nextAt); t.Now().Sub(sqldb.FromMicros(at)) > c.Forget {
 			failures = 0
 		}
 		return err

@@ -81,19 +81,19 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (*Account, error)
 func emailKey(email string) string { return vault.Normalise("email", email) }
 
 func (s *Store) account(ctx context.Context, query string, key any) (*Account, error) {
-	a, err := scanAccount(s.db.Reads.QueryRowContext(ctx, query, key).Scan)
+	a, err := scanAccount(s.DB().Reads.QueryRowContext(ctx, query, key).Scan)
 	if err != nil {
-		return nil, s.db.Unavailable(err)
+		return nil, s.DB().Unavailable(err)
 	}
 	if a.Factors, err = s.factors(ctx, a.ID); err != nil {
-		return nil, s.db.Unavailable(err)
+		return nil, s.DB().Unavailable(err)
 	}
 	const left = "SELECT COUNT(*) FROM recovery_codes WHERE user_id = $1 AND used_at = 0"
-	if err := s.db.Reads.QueryRowContext(ctx, left, a.ID).Scan(&a.CodesLeft); err != nil {
-		return nil, s.db.Unavailable(err)
+	if err := s.DB().Reads.QueryRowContext(ctx, left, a.ID).Scan(&a.CodesLeft); err != nil {
+		return nil, s.DB().Unavailable(err)
 	}
 	if a.Invitation, err = s.invitationOf(ctx, a.ID); err != nil {
-		return nil, s.db.Unavailable(err)
+		return nil, s.DB().Unavailable(err)
 	}
 	return a, nil
 }
@@ -119,7 +119,7 @@ func (s *Store) Users(ctx context.Context, f UserFilter) ([]*Account, error) {
 		"FROM users u LEFT JOIN invitations i ON i.user_id = u.id WHERE " + strings.Join(where, " AND ") +
 		fmt.Sprintf(" ORDER BY u.id LIMIT $%d", len(args))
 	var out []*Account
-	err := s.db.Read(ctx, query, func(r *sql.Rows) error {
+	err := s.DB().Read(ctx, query, func(r *sql.Rows) error {
 		var i Invitation
 		var created, expires int64
 		a, err := scanAccount(func(into ...any) error { return r.Scan(append(into, &i.Kind, &i.By, &created, &expires)...) })
@@ -133,7 +133,7 @@ func (s *Store) Users(ctx context.Context, f UserFilter) ([]*Account, error) {
 		out = append(out, a)
 		return nil
 	}, args...)
-	return out, s.db.Unavailable(err)
+	return out, s.DB().Unavailable(err)
 }
 
 // CreateUser makes an account, by its members but for ID, CreatedAt and Version, which are set. Where i is given, its
@@ -175,13 +175,13 @@ func (t *Tx) insertUser(ctx context.Context, a *Account) error {
 		ON CONFLICT DO NOTHING RETURNING id`
 	passwordAt := int64(0)
 	if a.Password != "" {
-		passwordAt = t.now.UnixMicro()
+		passwordAt = t.Now().UnixMicro()
 	}
 	for range 100 {
 		a.ID = 0
 		err := t.Query(ctx, insert, func(r *sql.Rows) error { return r.Scan(&a.ID) }, a.MerchantID, a.Email, emailKey(a.Email), a.Name,
 			list(a.Roles), list(a.Added), list(a.Withheld), list(a.Projects), number(a.AllProjects), a.Language, a.Zone, a.Theme,
-			a.Password, passwordAt, t.now.UnixMicro())
+			a.Password, passwordAt, t.Now().UnixMicro())
 		if err != nil || a.ID != 0 {
 			return err
 		}
@@ -302,7 +302,7 @@ func (s *Store) SetActive(ctx context.Context, once string, id int64, active, by
 		}
 		after, at, action := user.User, int64(0), "user reactivate"
 		if after.Deactivated = (time.Time{}); !active {
-			after.Deactivated, at, action = t.now, t.now.UnixMicro(), "user deactivate"
+			after.Deactivated, at, action = t.Now(), t.Now().UnixMicro(), "user deactivate"
 		}
 		if !adminLeft(side, &after) && (after.MerchantID == 0 || !byOperator) {
 			return ErrLastAdmin
@@ -360,7 +360,7 @@ func (s *Store) SetPassword(ctx context.Context, id int64, hash string, keep int
 
 func (t *Tx) setPassword(ctx context.Context, id int64, hash string, keep int64) error {
 	const update = "UPDATE users SET password = $1, password_at = $2, version = version + 1 WHERE id = $3 AND deactivated_at = 0"
-	n, err := t.Exec(ctx, update, hash, t.now.UnixMicro(), id)
+	n, err := t.Exec(ctx, update, hash, t.Now().UnixMicro(), id)
 	if err != nil {
 		return err
 	}

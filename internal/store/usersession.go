@@ -53,7 +53,7 @@ func (s *Store) UserSession(ctx context.Context, token [32]byte) (*UserSession, 
 	const find = "SELECT " + userColumns + ", " + sessionColumns + " FROM user_sessions s JOIN users u ON u.id = s.user_id WHERE s.token = $1"
 	var session *UserSession
 	var user *Account
-	err := s.db.Read(ctx, find, func(r *sql.Rows) (err error) {
+	err := s.DB().Read(ctx, find, func(r *sql.Rows) (err error) {
 		user, err = scanAccount(func(head ...any) (err error) {
 			session, err = scanUserSession(func(tail ...any) error { return r.Scan(append(head, tail...)...) })
 			return err
@@ -63,19 +63,19 @@ func (s *Store) UserSession(ctx context.Context, token [32]byte) (*UserSession, 
 	if err == nil && user == nil {
 		err = ErrNotFound
 	}
-	return session, user, s.db.Unavailable(err)
+	return session, user, s.DB().Unavailable(err)
 }
 
 // UserSessions lists a user's sessions that are signed in and have not expired at a time, newest first.
 func (s *Store) UserSessions(ctx context.Context, userID int64, at time.Time) ([]*UserSession, error) {
 	const find = "SELECT " + sessionColumns + " FROM user_sessions s WHERE s.user_id = $1 AND s.stage = 'full' AND s.expires_at > $2 ORDER BY s.id DESC LIMIT 100"
 	var out []*UserSession
-	err := s.db.Read(ctx, find, func(r *sql.Rows) error {
+	err := s.DB().Read(ctx, find, func(r *sql.Rows) error {
 		u, err := scanUserSession(r.Scan)
 		out = append(out, u)
 		return err
 	}, userID, at.UnixMicro())
-	return out, s.db.Unavailable(err)
+	return out, s.DB().Unavailable(err)
 }
 
 // LogFailedSignIn keeps in the audit log that a password or second factor was wrong. userID is 0 where no account has the
@@ -96,7 +96,7 @@ func (s *Store) StartSession(ctx context.Context, u *UserSession) error {
 }
 
 func (t *Tx) startSession(ctx context.Context, u *UserSession) error {
-	u.ID, u.CreatedAt, u.SeenAt = t.RowID(), t.now, t.now
+	u.ID, u.CreatedAt, u.SeenAt = t.RowID(), t.Now(), t.Now()
 	const insert = `INSERT INTO user_sessions (id, user_id, token, stage, created_at, expires_at, seen_at, factor_at, ip, agent)
 		SELECT $1, u.id, $2, $3, $4, $5, $6, $7, $8, $9 FROM users u WHERE u.id = $10 AND u.deactivated_at = 0`
 	n, err := t.Exec(ctx, insert, u.ID, u.Token[:], string(u.Stage), u.CreatedAt.UnixMicro(), u.ExpiresAt.UnixMicro(), u.SeenAt.UnixMicro(),
@@ -113,7 +113,7 @@ func (t *Tx) startSession(ctx context.Context, u *UserSession) error {
 func (s *Store) RenewSession(ctx context.Context, old [32]byte, u *UserSession, device *Device, actor string) error {
 	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		const update = "UPDATE user_sessions SET token = $1, stage = $2, expires_at = $3, seen_at = $4, factor_at = $5 WHERE id = $6 AND token = $7"
-		now := t.now.UnixMicro()
+		now := t.Now().UnixMicro()
 		n, err := t.Exec(ctx, update, u.Token[:], string(u.Stage), u.ExpiresAt.UnixMicro(), now, now, u.ID, old[:])
 		if err != nil {
 			return err
@@ -121,7 +121,7 @@ func (s *Store) RenewSession(ctx context.Context, old [32]byte, u *UserSession, 
 		if n == 0 {
 			return ErrMoved
 		}
-		u.FactorAt, u.SeenAt = t.now, t.now
+		u.FactorAt, u.SeenAt = t.Now(), t.Now()
 		return t.signedIn(ctx, u, device, actor)
 	})
 }
@@ -129,7 +129,7 @@ func (s *Store) RenewSession(ctx context.Context, old [32]byte, u *UserSession, 
 // SignIn makes a session that is signed in at once, with a factor that was given now, such as a passkey.
 func (s *Store) SignIn(ctx context.Context, u *UserSession, device *Device, actor string) error {
 	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
-		u.FactorAt = t.now
+		u.FactorAt = t.Now()
 		if err := t.startSession(ctx, u); err != nil {
 			return err
 		}
@@ -142,12 +142,12 @@ func (t *Tx) signedIn(ctx context.Context, u *UserSession, device *Device, actor
 	if device == nil {
 		return nil
 	}
-	if _, err := t.Exec(ctx, "UPDATE users SET signed_in_at = $1 WHERE id = $2", t.now.UnixMicro(), u.UserID); err != nil {
+	if _, err := t.Exec(ctx, "UPDATE users SET signed_in_at = $1 WHERE id = $2", t.Now().UnixMicro(), u.UserID); err != nil {
 		return err
 	}
 	const remember = `INSERT INTO user_devices (user_id, token, network, seen_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (user_id, token) DO UPDATE SET network = excluded.network, seen_at = excluded.seen_at`
-	if _, err := t.Exec(ctx, remember, u.UserID, device.Token[:], device.Network, t.now.UnixMicro()); err != nil {
+	if _, err := t.Exec(ctx, remember, u.UserID, device.Token[:], device.Network, t.Now().UnixMicro()); err != nil {
 		return err
 	}
 	return t.Audit(ctx, actor, "sign-in", userObject(u.UserID), Detail{}.Text("ip", u.IP))
@@ -155,10 +155,10 @@ func (t *Tx) signedIn(ctx context.Context, u *UserSession, device *Device, actor
 
 // SeenSession notes that a session is in use. It is worth a commit once a minute, not at each request.
 func (s *Store) SeenSession(ctx context.Context, id int64) error {
-	return s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error { // the same twice: no key need be kept
-		_, err := t.Exec(ctx, "UPDATE user_sessions SET seen_at = $1 WHERE id = $2", t.now.UnixMicro(), id)
+	return s.DoRepeatable(ctx, func(ctx context.Context, t *Tx) error {
+		_, err := t.Exec(ctx, "UPDATE user_sessions SET seen_at = $1 WHERE id = $2", t.Now().UnixMicro(), id)
 		return err
-	}})
+	})
 }
 
 // EndSession ends one session of a user. One that has ended already is no error.
@@ -193,15 +193,13 @@ type Device struct {
 	Network string   // of the address that it signed in from last
 }
 
-// deviceLife is how long a device is known after its newest sign-in.
-const deviceLife = 180 * 24 * time.Hour
 
 // KnownDevice tells whether a user has signed in with this device, and whether from this network, within half a year.
 func (s *Store) KnownDevice(ctx context.Context, userID int64, d Device) (device, network bool, err error) {
 	const find = `SELECT COALESCE(SUM(CASE WHEN token = $1 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN network = $2 THEN 1 ELSE 0 END), 0)
 		FROM user_devices WHERE user_id = $3 AND seen_at > $4`
 	var devices, networks int64
-	err = s.db.Read(ctx, find, func(r *sql.Rows) error { return r.Scan(&devices, &networks) },
-		d.Token[:], d.Network, userID, s.Now().Add(-deviceLife).UnixMicro())
-	return devices > 0, networks > 0, s.db.Unavailable(err)
+	err = s.DB().Read(ctx, find, func(r *sql.Rows) error { return r.Scan(&devices, &networks) },
+		d.Token[:], d.Network, userID, s.Now().Add(-DeviceLife).UnixMicro())
+	return devices > 0, networks > 0, s.DB().Unavailable(err)
 }

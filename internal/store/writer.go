@@ -11,6 +11,7 @@ import (
 
 	"flashpay/internal/batch"
 	"flashpay/internal/store/sqldb"
+	"flashpay/internal/vault"
 )
 
 // command is one item of a commit: exactly one of its members is set.
@@ -241,7 +242,7 @@ func (t *Tx) run(ctx context.Context, commands []*command) error {
 		if c.exec == nil {
 			continue
 		}
-		done, err := t.doneBefore(ctx, c.once)
+		done, err := t.DoneBefore(ctx, c.once)
 		if err != nil {
 			return err
 		}
@@ -263,8 +264,9 @@ func (t *Tx) run(ctx context.Context, commands []*command) error {
 	return nil
 }
 
-// doneBefore notes in the transaction that an exec is done, and says whether a commit of unknown outcome had done so.
-func (t *Tx) doneBefore(ctx context.Context, once string) (bool, error) {
+// DoneBefore takes an idempotency key in this transaction and says whether an earlier one had taken it. An empty key is never
+// taken.
+func (t *Tx) DoneBefore(ctx context.Context, once string) (bool, error) {
 	if once == "" {
 		return false, nil
 	}
@@ -280,6 +282,12 @@ func (s *Store) Do(ctx context.Context, key string, act func(ctx context.Context
 	return s.do(ctx, &command{exec: act, once: cmp.Or(key, newNonce()+newNonce())})
 }
 
+// DoRepeatable runs an act in the next commit that does no harm when it happens twice, which it may after a commit of unknown
+// outcome. No idempotency key is kept for it.
+func (s *Store) DoRepeatable(ctx context.Context, act func(ctx context.Context, t *Tx) error) error {
+	return s.do(ctx, &command{exec: act})
+}
+
 // Exec runs a statement that returns no rows and says how many it changed.
 func (t *Tx) Exec(ctx context.Context, text string, args ...any) (int64, error) {
 	return t.conn.Exec(ctx, text, args...)
@@ -289,6 +297,9 @@ func (t *Tx) Exec(ctx context.Context, text string, args ...any) (int64, error) 
 func (t *Tx) Query(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error {
 	return t.conn.Query(ctx, text, scan, args...)
 }
+
+// Vault is the vault of this database's keyset.
+func (t *Tx) Vault() *vault.Vault { return t.store.vault }
 
 // Now is the time of the commit, by the database's clock.
 func (t *Tx) Now() time.Time { return t.now }
