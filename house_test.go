@@ -79,7 +79,8 @@ var rooms = map[string][]string{
 	"internal/store":        with(nouns, "internal/store/sqldb", "internal/batch", "internal/vault", "signature"),
 	"internal/record":       nouns, // what lists show: of reports and the Data API
 	"internal/store/export": with(nouns, "internal/store", "internal/store/sqldb", "internal/record", "signature"),
-	"internal/work":         with(nouns, "internal/store"),
+	"internal/store/jobs":   with(nouns, "internal/store", "internal/store/sqldb"),
+	"internal/work":         with(nouns, "internal/store", "internal/store/jobs"),
 	"internal/accept":       with(nouns, "internal/store", "internal/work", "internal/vault", "signature"),
 
 	"internal/gate":     with(nouns, "internal/store", "internal/work", "internal/accept", "signature", "openapi"),
@@ -87,12 +88,12 @@ var rooms = map[string][]string{
 	"internal/callback": with(nouns, "internal/store", "internal/work", "signature"),
 
 	"internal/access": with(nouns, "internal/store", "internal/vault"),
-	"internal/manual": with(nouns, "internal/store", "internal/accept", "signature"),
+	"internal/manual": with(nouns, "internal/store", "internal/store/jobs", "internal/work", "internal/accept", "signature"),
 	"internal/dashboard": with(nouns, "internal/store", "internal/accept", "internal/manual", "internal/access", "internal/csvfile", "internal/vault",
 		"signature"),
 
 	"internal/ops":       with(nouns, "internal/store", "internal/work"),
-	"internal/audit":     with(nouns, "internal/store", "internal/vault"),
+	"internal/audit":     with(nouns, "internal/store", "internal/store/jobs", "internal/vault"),
 	"internal/bench":     with(nouns, "internal/store", "internal/accept", "internal/gate", "internal/audit", "signature", "client"),
 	"internal/crashtest": with(nouns, "internal/store", "internal/audit", "signature", "client"),
 

@@ -5,15 +5,14 @@ import (
 	"errors"
 	"slices"
 
-	"flashpay/internal/accept"
 	"flashpay/internal/access"
 	"flashpay/internal/callback"
 	"flashpay/internal/dashboard"
 	"flashpay/internal/method"
 )
 
-// startDashboard starts the web site of staff, and what it does while nobody looks, which ends with ctx.
-func (p *platform) startDashboard(ctx context.Context) error {
+// startDashboard starts the web site of staff.
+func (p *platform) startDashboard() error {
 	c := p.config
 	address := c.DashboardURL
 	if address == "" {
@@ -26,14 +25,13 @@ func (p *platform) startDashboard(ctx context.Context) error {
 	}
 	p.tester = callback.NewTester(callback.Config{AllowPrivate: c.AllowPrivateCallbacks, Logger: c.Logger})
 	site, err := dashboard.New(dashboard.Config{
-		Store: p.store, Access: p.users, Accept: &accept.Service{Acceptor: p.store, Route: route, Banks: c.Banks}, Methods: p.methods,
+		Store: p.store, Access: p.users, Accept: p.acceptor(), Methods: p.methods,
 		URL: address, TrustedProxies: c.TrustedProxies, TestCallback: p.testCallback, Logger: c.Logger,
 	})
 	if err != nil {
 		return err
 	}
 	p.dashboard = startServer(c.Dashboard, site.Handler(), c.Logger, p.failed)
-	p.workers.Go(func() { site.Run(ctx) })
 	return nil
 }
 

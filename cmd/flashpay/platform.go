@@ -89,7 +89,7 @@ type platform struct {
 	started bool
 	failed  chan error // a part stopped by itself: the process should end; there is room for each part once
 	cancel  context.CancelFunc
-	workers sync.WaitGroup // engine, callbacks, and what Dashboard does while nobody looks
+	workers sync.WaitGroup // engine, callbacks and jobs
 	working atomic.Int32   // of them, those that run
 }
 
@@ -162,7 +162,7 @@ func (p *platform) start(ctx context.Context) (err error) {
 		p.gate = startServer(door.Listen(c.Gate), door.Handler(), c.Logger, p.failed)
 	}
 	if c.Dashboard != nil {
-		if err := p.startDashboard(working); err != nil {
+		if err := p.startDashboard(); err != nil {
 			return err
 		}
 	}
@@ -264,6 +264,7 @@ func (p *platform) startEngine(ctx context.Context) error {
 	p.store.SetDispatcher(p.callbacks)
 	p.work(ctx, "processing", p.engine.Run)
 	p.work(ctx, "callbacks", p.callbacks.Run)
+	p.work(ctx, "jobs", p.newRunner().Run)
 	return nil
 }
 
@@ -286,7 +287,7 @@ func (p *platform) checks() []ops.Check {
 		started := p.working.Load()
 		list = append(list, ops.Check{Name: "engine", Ready: func(context.Context) error {
 			if p.working.Load() < started {
-				return errors.New("processing or callbacks have stopped")
+				return errors.New("processing, callbacks or jobs have stopped")
 			}
 			return nil
 		}})

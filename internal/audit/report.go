@@ -21,6 +21,8 @@ const (
 	KindAttempt      = "attempt"
 	KindDiscrepancy  = "discrepancy"
 	KindNotification = "notification"
+	KindJob          = "job"
+	KindApproval     = "approval"
 	KindShard        = "shard"
 	KindBank         = "bank"
 )

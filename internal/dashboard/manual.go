@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -32,14 +31,6 @@ var manualRoutes = []route{
 // manual makes payouts by hand.
 func (d *Dashboard) manual() *manual.Service {
 	return &manual.Service{Store: d.Store, Payouts: d.Accept, Methods: d.Methods, Banks: d.Banks}
-}
-
-// Run does what has to go on while nobody looks, until the context ends: payouts that were approved by a process that
-// ended before it could send them are sent.
-func (d *Dashboard) Run(ctx context.Context) {
-	d.manual().Run(ctx, func(err error) {
-		d.Logger.Error("dashboard: an approved payout could not be sent; it is tried again", "err", err)
-	})
 }
 
 // manualTabs are the tabs above the lists of this section.

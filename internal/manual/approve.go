@@ -6,11 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"flashpay/internal/accept"
 	"flashpay/internal/store"
+	"flashpay/internal/store/jobs"
 	"flashpay/internal/wire"
+	"flashpay/internal/work"
 )
 
 // content is what is sealed of an order that waits. The body is kept as it is, so that it says the same when it is sent.
@@ -59,7 +62,7 @@ func (s *Service) Waiting(a *store.Approval) (o *Order, refusal *accept.Refusal,
 }
 
 // Approve sends the order of an approval in another person's name. The decision is committed first, so that an order that
-// was rejected or withdrawn is never sent; what a crash leaves unsent, FinishLeft sends. The error is a *accept.Refusal
+// was rejected or withdrawn is never sent; what a crash leaves unsent, the job sends that is committed with the decision. The error is a *accept.Refusal
 // where the order cannot be sent as things stand, and then nothing was decided; or the store's.
 func (s *Service) Approve(ctx context.Context, once string, d store.Decision, actor string) error {
 	a, err := s.Store.Approval(ctx, d.ID)
@@ -76,7 +79,7 @@ func (s *Service) Approve(ctx context.Context, once string, d store.Decision, ac
 		}
 	}
 	d.State = store.ApprovalApproved
-	if err := s.Store.DecideApproval(ctx, once, d, actor); err != nil {
+	if err := s.Store.DecideApproval(ctx, once, d, actor, addJob); err != nil {
 		return err
 	}
 	return s.Finish(ctx, d.ID)
@@ -114,36 +117,27 @@ func (s *Service) Finish(ctx context.Context, id int64) error {
 	return s.Store.FinishApproval(ctx, id, outcome)
 }
 
-// finishAfter is how long who approved has to send, before somebody else does.
+// finishAfter is how long who approved has to send, before the job does.
 const finishAfter = 10 * time.Second
 
-// FinishLeft sends what was approved by processes that ended before they could send it.
-func (s *Service) FinishLeft(ctx context.Context) error {
-	left, err := s.Store.UnfinishedApprovals(ctx, store.ApprovalPayout, s.Store.Now().Add(-finishAfter))
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for i := range left {
-		errs = append(errs, s.Finish(ctx, left[i].ID))
-	}
-	return errors.Join(errs...)
+// addJob makes sure, in the commit of a decision, that what is approved is sent: its key is the approval.
+func addJob(ctx context.Context, t *store.Tx, a *store.Approval) error {
+	_, _, err := jobs.Add(ctx, t, jobs.New{
+		Kind: jobs.ApprovedPayout, Key: strconv.FormatInt(a.ID, 10), ProjectID: a.ProjectID, MerchantID: a.MerchantID, UserID: a.RequestedBy,
+		DueAt: t.Now().Add(finishAfter),
+	})
+	return err
 }
 
-// Run calls FinishLeft from time to time until the context ends. Every process that serves Dashboard does so.
-func (s *Service) Run(ctx context.Context, failed func(error)) {
-	ticker := time.NewTicker(finishAfter)
-	defer ticker.Stop()
-	for {
-		if err := s.FinishLeft(ctx); err != nil && ctx.Err() == nil {
-			failed(err)
+// Job sends what was approved by processes that ended before they could send it.
+func (s *Service) Job() work.JobKind {
+	return work.JobKind{Name: jobs.ApprovedPayout, AtOnce: 4, Run: func(ctx context.Context, r *jobs.Run) error {
+		id, err := strconv.ParseInt(r.Key, 10, 64)
+		if err != nil {
+			return fmt.Errorf("manual: job %q names no approval: %w", r.Key, err)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+		return s.Finish(ctx, id)
+	}}
 }
 
 // RefusedOutcome is an outcome's code; ok is false where it is none of a refusal.

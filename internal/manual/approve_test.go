@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +14,8 @@ import (
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
+	"flashpay/internal/store/jobs"
+	"flashpay/internal/work"
 )
 
 const (
@@ -91,7 +94,7 @@ func TestWhatIsRejectedOrWithdrawnIsNeverSent(t *testing.T) {
 		if err := approve(s, t.Context(), fmt.Sprint("late-", i), d.ID, second); !errors.Is(err, store.ErrMoved) {
 			t.Errorf("approved after it was %s: %v", d.State, err)
 		}
-		if err := errors.Join(s.Finish(t.Context(), d.ID), s.FinishLeft(t.Context())); err != nil {
+		if err := s.Finish(t.Context(), d.ID); err != nil {
 			t.Error(err)
 		}
 	}
@@ -146,27 +149,50 @@ func TestCrashesOfAnApproval(t *testing.T) {
 	payments(t, s, 2)
 }
 
-func TestRunFinishesWhatWasLeft(t *testing.T) {
+// TestTheJobSendsWhatIsLeft approves in a process that ends before it has sent anything: the job that was committed with
+// the decision does so, by whichever runner there is, and once.
+func TestTheJobSendsWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	id := ask(t, s, "once-1")
-	d := store.Decision{ID: id, State: store.ApprovalApproved, By: second}
-	if err := s.Store.DecideApproval(t.Context(), "d-1", d, "test"); err != nil {
-		t.Fatal(err)
+	ended, end := context.WithCancel(t.Context())
+	s.Payouts.Acceptor = acceptorFunc(func(context.Context, *store.NewPayout) (store.Receipt, error) {
+		end()
+		return store.Receipt{}, context.Canceled
+	})
+	if err := approve(s, ended, "d-1", id, second); !errors.Is(err, context.Canceled) {
+		t.Fatalf("the process did not end: %v", err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		s.Run(ctx, func(err error) { t.Error(err) })
-		close(done)
-	}()
-	deadline := time.Now().Add(2 * time.Minute)
-	for approval(t, s, id).DoneAt.IsZero() && time.Now().Before(deadline) {
-		time.Sleep(100 * time.Millisecond)
+	payments(t, s, 0)
+	s.Payouts.Acceptor = s.Store
+	j, err := jobs.Find(t.Context(), s.Store, jobs.ApprovedPayout, strconv.FormatInt(id, 10))
+	if err != nil || j.State != jobs.Queued || !j.NextAt.After(s.Store.Now()) || j.ProjectID != 210 || j.UserID != clerk {
+		t.Fatalf("job: %+v, %v", j, err)
 	}
-	cancel()
-	<-done
+	running, stop := context.WithCancel(t.Context())
+	var runners sync.WaitGroup
+	for range 2 {
+		runner := work.NewRunner(work.RunnerConfig{Store: s.Store, Kinds: []work.JobKind{s.Job()}, Poll: 50 * time.Millisecond})
+		runners.Go(func() { _ = runner.Run(running) })
+	}
+	for deadline := time.Now().Add(2 * time.Minute); j.State != jobs.Done && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if j, err = jobs.Get(t.Context(), s.Store, j.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	runners.Wait()
 	payments(t, s, 1)
+	if a := approval(t, s, id); j.State != jobs.Done || a.Outcome != manual.OutcomeAccepted || a.DoneAt.IsZero() {
+		t.Errorf("job %+v, approval %+v", j, a)
+	}
+}
+
+// acceptorFunc is an Acceptor that is one function.
+type acceptorFunc func(context.Context, *store.NewPayout) (store.Receipt, error)
+
+func (f acceptorFunc) Accept(ctx context.Context, p *store.NewPayout) (store.Receipt, error) {
+	return f(ctx, p)
 }
 
 func TestSettingsOfNowCountAtTheApproval(t *testing.T) {

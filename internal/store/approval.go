@@ -114,13 +114,17 @@ func approvalPlace(projectID int64, once string) string {
 // DecideApproval decides once; the same once again answers as the first did. ErrSamePerson where the decider is who
 // asked, ErrNotAnother where they may be one person behind two accounts, ErrRequesterGone where who asked has been
 // deactivated (both may still be rejected), ErrNotRequester where somebody else withdraws, ErrLapsed where it is too late, ErrMoved where it is decided
-// already, ErrNotFound where there is none. What was approved is then to be done, and FinishApproval says so.
-func (s *Store) DecideApproval(ctx context.Context, once string, d Decision, actor string) error {
-	return s.decideApproval(ctx, once, d, actor, nil)
+// already, ErrNotFound where there is none. What was approved is then to be done, and FinishApproval says so; follow, in the
+// same commit, sees to it that it will be.
+func (s *Store) DecideApproval(ctx context.Context, once string, d Decision, actor string, follow ...FollowUp) error {
+	return s.decideApproval(ctx, once, d, actor, nil, follow...)
 }
 
+// FollowUp is what a commit makes due that decides an approval.
+type FollowUp func(ctx context.Context, t *Tx, a *Approval) error
+
 // decideApproval runs act in the commit of the decision: both happen, or neither. Without one the act is still to be done.
-func (s *Store) decideApproval(ctx context.Context, once string, d Decision, actor string, act func(ctx context.Context, t *Tx, a *Approval) error) error {
+func (s *Store) decideApproval(ctx context.Context, once string, d Decision, actor string, act func(ctx context.Context, t *Tx, a *Approval) error, follow ...FollowUp) error {
 	return s.Do(ctx, fmt.Sprintf("approval %d decide %s", d.ID, once), func(ctx context.Context, t *Tx) error {
 		var doneAt any
 		if act != nil || d.State != ApprovalApproved {
@@ -146,6 +150,11 @@ func (s *Store) decideApproval(ctx context.Context, once string, d Decision, act
 		}
 		if act != nil {
 			if err := act(ctx, t, a); err != nil {
+				return err
+			}
+		}
+		for _, f := range follow {
+			if err := f(ctx, t, a); err != nil {
 				return err
 			}
 		}

@@ -75,6 +75,7 @@ type Store struct {
 	sealed    atomic.Int64 // newest journal row of this shard that is committed
 	engine    Engine
 	callbacks Dispatcher
+	listeners sync.Map // func(), by topic
 
 	stop context.CancelFunc
 	done sync.WaitGroup

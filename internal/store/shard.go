@@ -144,7 +144,7 @@ func (s *Store) buryDead(ctx context.Context, now time.Time) error {
 // freeLeases makes everything that a shard had leased due now.
 func (s *Store) freeLeases(ctx context.Context, shard int64) error {
 	now := s.Now().UnixMicro()
-	for _, table := range []string{"operations", "callbacks", "notifications"} {
+	for _, table := range []string{"operations", "callbacks", "notifications", "jobs"} {
 		free := "UPDATE " + table + " SET next_at = $1, lease = NULL WHERE lease = $2 AND next_at IS NOT NULL"
 		if _, err := s.db.Writes.ExecContext(ctx, free, now, shard); err != nil {
 			return fmt.Errorf("store: freeing the leases of shard %d: %w", shard, err)

@@ -19,7 +19,6 @@ type Try struct {
 	Forget time.Duration // without a failure, after which the count begins anew
 }
 
-
 // delay is how long after its failures the next try has to wait: Base behind the free ones, then twice as long each, up
 // to Most.
 func (t *Try) delay(failures int) time.Duration {

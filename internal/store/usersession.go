@@ -193,7 +193,6 @@ type Device struct {
 	Network string   // of the address that it signed in from last
 }
 
-
 // KnownDevice tells whether a user has signed in with this device, and whether from this network, within half a year.
 func (s *Store) KnownDevice(ctx context.Context, userID int64, d Device) (device, network bool, err error) {
 	const find = `SELECT COALESCE(SUM(CASE WHEN token = $1 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN network = $2 THEN 1 ELSE 0 END), 0)

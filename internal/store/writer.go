@@ -44,6 +44,7 @@ type Tx struct {
 	steps []*command      // of each operation the first, in the order of their ids
 	jobs  []*CallbackJob  // callbacks that this process sends itself, once committed
 	heard []followedLine  // the journal rows, for who follows it
+	wakes []string        // topics whose listeners are called once it is committed
 }
 
 const (
@@ -189,6 +190,7 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 	if s.follows {
 		s.heard.add(t.heard)
 	}
+	s.wake(t.wakes)
 	return t.jobs, nil
 }
 
@@ -304,5 +306,23 @@ func (t *Tx) Vault() *vault.Vault { return t.store.vault }
 // Now is the time of the commit, by the database's clock.
 func (t *Tx) Now() time.Time { return t.now }
 
+// Shard is the shard of this process: what it leases is leased to it.
+func (t *Tx) Shard() int64 { return t.store.shard.Load() }
+
+// Wake has the listeners of a topic in this process called once the transaction is committed.
+func (t *Tx) Wake(topic string) { t.wakes = append(t.wakes, topic) }
+
 // RowID takes an id for a new row, of those that this process has reserved; ids of rows of one process rise.
 func (t *Tx) RowID() int64 { return t.store.rows.take() }
+
+// Listen has f called after each commit of this process that wakes the topic; it must not block. A topic has one listener,
+// the newest. What other processes commit is found by looking.
+func (s *Store) Listen(topic string, f func()) { s.listeners.Store(topic, f) }
+
+func (s *Store) wake(topics []string) {
+	for _, topic := range topics {
+		if f, ok := s.listeners.Load(topic); ok {
+			f.(func())()
+		}
+	}
+}
