@@ -4,9 +4,9 @@
 package csvfile
 
 import (
-	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,9 +14,15 @@ import (
 
 // Writer writes rows, one after the other: it holds no more than a buffer of the file. All exports are written by it.
 type Writer struct {
-	out       *bufio.Writer
+	out       io.Writer
 	separator rune
+	buffer    []byte
+	begun     bool  // the row has a cell
+	err       error // the first one: nothing is written after it
 }
+
+// full is the size of the buffer that is written.
+const full = 64 << 10
 
 // NewWriter writes to w, with cells separated by a comma, a semicolon or a tab. Another separator is an error: Write does
 // not know what is safe behind it.
@@ -24,30 +30,77 @@ func NewWriter(w io.Writer, separator rune) (*Writer, error) {
 	if !strings.ContainsRune(",;\t", separator) {
 		return nil, fmt.Errorf("csvfile: separator %q: want a comma, a semicolon or a tab", separator)
 	}
-	return &Writer{out: bufio.NewWriter(w), separator: separator}, nil
+	return &Writer{out: w, separator: separator}, nil
 }
 
+// Mark writes the mark at the beginning of a file by which some spreadsheets know that it is UTF-8.
+func (w *Writer) Mark() { w.buffer = append(w.buffer, "\ufeff"...) }
+
 // Write writes a row of cells, each in quotes. A cell that could begin a formula gets an apostrophe before it, at its head
-// and behind each separator and line break inside it, which mark it as text; a plain number such as -5.00 stays one.
+// and behind each separator and line break inside it, which mark it as text; a plain number such as -5.00 or -5,00 stays one,
+// but at the head of the row: a spreadsheet that cuts the row elsewhere would go on reading behind the minus.
 func (w *Writer) Write(cells ...string) error {
-	for i, cell := range cells {
-		if i > 0 {
-			_, _ = w.out.WriteRune(w.separator) // the buffer keeps its error for the row's end
-		}
-		_, _ = w.out.WriteString(`"` + strings.ReplaceAll(defused(cell), `"`, `""`) + `"`)
+	for _, cell := range cells {
+		w.Cell(cell)
 	}
-	if _, err := w.out.WriteString("\n"); err != nil {
-		return fmt.Errorf("csvfile: %w", err)
+	return w.End()
+}
+
+// Cell writes one cell of a row, as Write does. End ends the row, and has its errors.
+func (w *Writer) Cell(cell string) {
+	first := w.open()
+	switch {
+	case harmless(cell):
+		w.buffer = append(w.buffer, cell...)
+	case first && strings.HasPrefix(cell, "-") && isNumber(cell):
+		w.buffer = append(w.buffer, '\'')
+		fallthrough
+	default:
+		w.buffer = append(w.buffer, strings.ReplaceAll(defused(cell), `"`, `""`)...)
 	}
-	return nil
+	w.buffer = append(w.buffer, '"')
+}
+
+// Append writes a cell that add appends to what it is given: a number or a time that the program has put into text itself.
+// It has no quotes, and nothing in it is defused.
+func (w *Writer) Append(add func([]byte) []byte) {
+	first, head := w.open(), len(w.buffer)
+	w.buffer = append(add(w.buffer), '"')
+	if first && w.buffer[head] == '-' {
+		w.buffer = slices.Insert(w.buffer, head, '\'')
+	}
+}
+
+// open begins a cell, and says whether it is the first of its row.
+func (w *Writer) open() (first bool) {
+	first = !w.begun
+	if w.begun {
+		w.buffer = utf8.AppendRune(w.buffer, w.separator)
+	}
+	w.begun = true
+	w.buffer = append(w.buffer, '"')
+	return first
+}
+
+// End ends the row. Its error is the first of what was written so far.
+func (w *Writer) End() error {
+	w.buffer = append(w.buffer, '\n')
+	w.begun = false
+	if len(w.buffer) < full {
+		return w.err
+	}
+	return w.Flush()
 }
 
 // Flush sends on what is buffered.
 func (w *Writer) Flush() error {
-	if err := w.out.Flush(); err != nil {
-		return fmt.Errorf("csvfile: %w", err)
+	if w.err == nil && len(w.buffer) > 0 {
+		if _, err := w.out.Write(w.buffer); err != nil {
+			w.err = fmt.Errorf("csvfile: %w", err)
+		}
 	}
-	return nil
+	w.buffer = w.buffer[:0]
+	return w.err
 }
 
 const (
@@ -55,6 +108,20 @@ const (
 	formulas = "=+-@＝＋－＠"  // with which a formula begins
 	ignored  = "\"'\ufeff" // what a spreadsheet may take away before it looks for one, beside white space
 )
+
+// harmless tells of most cells at a glance that they are written as they are: nothing in them ends a cell, and they begin
+// with a letter or a digit.
+func harmless(cell string) bool {
+	for i := range len(cell) {
+		switch c := cell[i]; {
+		case c == '"', c == ';', c == ',', c < ' ':
+			return false
+		case i == 0 && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z'):
+			return false
+		}
+	}
+	return true
+}
 
 // defused puts an apostrophe wherever a formula could begin.
 func defused(cell string) string {
@@ -82,11 +149,15 @@ func beginsFormula(text string) bool {
 	return size > 0 && strings.ContainsRune(formulas, first)
 }
 
-// isNumber tells whether a cell is a number and nothing else: an optional minus, digits, optional decimals.
+// isNumber tells whether a cell is a number and nothing else: an optional minus, digits, optional decimals behind a point
+// or a comma. Whoever cuts it at the comma has two numbers.
 func isNumber(cell string) bool {
-	whole, decimals, point := strings.Cut(strings.TrimPrefix(cell, "-"), ".")
+	whole, decimals := strings.TrimPrefix(cell, "-"), "0"
+	if i := strings.IndexAny(whole, ".,"); i >= 0 {
+		whole, decimals = whole[:i], whole[i+1:]
+	}
 	digits := func(s string) bool {
 		return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 	}
-	return digits(whole) && (!point || digits(decimals))
+	return digits(whole) && digits(decimals)
 }

@@ -39,7 +39,7 @@ func TestEveryCellIsQuoted(t *testing.T) {
 // What is no formula is read as it was.
 func TestTextsAndNumbersStayAsTheyAre(t *testing.T) {
 	t.Parallel()
-	row := []string{"", "-5.00", "12", "0.1", "salary, May", "a=b", "Doe-Smith", `say "yes"`, "Иванов; Пётр", "a\nb", "2026-11-28T02:10:20Z", "'quoted'"}
+	row := []string{"", "-5.00", "-5,00", "1,25", "12", "0.1", "salary, May", "a=b", "Doe-Smith", `say "yes"`, "Иванов; Пётр", "a\nb", "2026-11-28T02:10:20Z", "'quoted'"}
 	for _, separator := range ",;\t" {
 		r := csv.NewReader(strings.NewReader(written(t, separator, row)))
 		r.Comma = separator
@@ -52,6 +52,41 @@ func TestTextsAndNumbersStayAsTheyAre(t *testing.T) {
 				t.Errorf("with %q: got %q, want %q", separator, got[i], row[i])
 			}
 		}
+	}
+}
+
+// A spreadsheet that cuts elsewhere takes the whole row for one cell, which the first one begins.
+func TestNegativeNumberAtTheHeadOfARow(t *testing.T) {
+	t.Parallel()
+	got := written(t, ',', []string{"-5", "0+cmd|' /C calc'!A0", "-5"}, []string{"5", "-5"})
+	if want := "\"'-5\",\"0+cmd|' /C calc'!A0\",\"-5\"\n\"5\",\"-5\"\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestCellByCell(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	w, err := csvfile.NewWriter(&out, ';')
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Mark()
+	w.Cell("=1+1")
+	w.Append(func(b []byte) []byte { return append(b, "-5,00"...) })
+	_ = w.End()
+	w.Append(func(b []byte) []byte { return append(b, "-5,00"...) })
+	if err := w.End(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write("a"); err != nil || out.Len() > 0 {
+		t.Errorf("%q is written before it is flushed: %v", out.String(), err)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if want := "\ufeff\"'=1+1\";\"-5,00\"\n\"'-5,00\"\n\"a\"\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }
 
@@ -77,7 +112,7 @@ func TestWriterSaysThatTheFileIsBroken(t *testing.T) {
 	if err := w.Write("a"); err != nil { // it is still buffered
 		t.Fatal(err)
 	}
-	if w.Flush() == nil || w.Write(strings.Repeat("a", 10000)) == nil {
+	if w.Flush() == nil || w.Write("a") == nil || w.Write(strings.Repeat("a", 100_000)) == nil || w.Flush() == nil {
 		t.Error("the error is lost")
 	}
 }
@@ -118,13 +153,13 @@ func cutByQuotes(text string, separator rune) (cells []string) {
 	return append(cells, cell.String())
 }
 
-// isFormula tells whether a spreadsheet would run a cell: white space before it does not help.
+// isFormula tells whether a spreadsheet would run a cell: white space before it does not help, and a number alone is none.
 func isFormula(cell string) bool {
 	cell = strings.TrimSpace(cell)
 	if cell == "" || !strings.ContainsRune("=+-@＝＋－＠", []rune(cell)[0]) {
 		return false
 	}
-	return strings.Trim(cell, "-0123456789.\"") != ""
+	return strings.Trim(cell, "-0123456789.,\"") != ""
 }
 
 func checkFile(t *testing.T, text string) {
