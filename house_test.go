@@ -37,7 +37,7 @@ var exceptions []exception
 // read no clock: time comes to them as a value.
 var nouns = []string{
 	"internal/money", "internal/payout", "internal/method", "internal/merchant", "internal/account",
-	"internal/ledger", "internal/rule", "internal/wire", "internal/provider", "internal/staff",
+	"internal/ledger", "internal/rule", "internal/wire", "internal/provider", "internal/staff", "internal/rates",
 }
 
 // anything is what cmd may import: it alone knows everybody.
@@ -65,6 +65,7 @@ var rooms = map[string][]string{
 	"internal/rule":     nouns,
 	"internal/provider": nouns,
 	"internal/staff":    nouns,
+	"internal/rates":    nouns,
 	"internal/wire":     with(nouns, "signature"),
 
 	// Adapters and the simulated bank meet on the wire, never in Go.

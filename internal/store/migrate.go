@@ -33,6 +33,7 @@ var migrationFiles = []string{
 	"migrations/0006_local_indexes.sql",
 	"migrations/0007_second_person.sql",
 	"migrations/0008_jobs.sql",
+	"migrations/0009_rates.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

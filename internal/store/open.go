@@ -67,6 +67,7 @@ type Store struct {
 	offset    atomic.Int64             // of the database's clock from this machine's, in microseconds
 	shifted   atomic.Int64             // of tests: how far the clock was set, in nanoseconds
 	snapshot  atomic.Pointer[snapshot]
+	rates     atomic.Pointer[knownRates]
 	refreshMu sync.Mutex
 	used      sync.Map                     // *atomic.Int64, when a request was last signed with a key that is not saved yet, by keyRef
 	committed atomic.Pointer[func() error] // of tests: what a commit that went through answers; nil: that

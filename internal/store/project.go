@@ -50,11 +50,14 @@ func (s *Store) Projects() []*merchant.Project {
 	return out
 }
 
-// follow reads the settings again where somebody has changed them.
+// follow reads settings and rates again where somebody has changed them.
 func (s *Store) follow(ctx context.Context) error {
-	var version int64
-	if err := s.db.Reads.QueryRowContext(ctx, "SELECT version FROM settings_version WHERE one = 1").Scan(&version); err != nil {
+	var version, ratesVersion int64
+	if err := s.db.Reads.QueryRowContext(ctx, "SELECT version, rates FROM settings_version WHERE one = 1").Scan(&version, &ratesVersion); err != nil {
 		return fmt.Errorf("store: reading the settings' version: %w", err)
+	}
+	if err := s.loadRates(ctx, ratesVersion); err != nil {
+		return err
 	}
 	if known := s.snapshot.Load(); known != nil && known.version == version {
 		return nil
