@@ -68,6 +68,8 @@ var rooms = map[string][]string{
 	"internal/rates":    nouns,
 	"internal/wire":     with(nouns, "signature"),
 
+	"internal/ratefeed": nouns,
+
 	// Adapters and the simulated bank meet on the wire, never in Go.
 	"internal/provider/sandbox":      with(nouns, "signature"),
 	"internal/provider/providertest": nouns,

@@ -69,6 +69,7 @@ type commands struct {
 	Merchant    merchantCmd    `cmd:"" group:"operate" help:"Create and list merchants, block and pause all of a merchant's projects."`
 	Project     projectCmd     `cmd:"" group:"operate" help:"Create and show projects, change their settings, block and pause them, add and revoke their keys."`
 	Balance     balanceCmd     `cmd:"" group:"operate" help:"Show and top up a project's balances."`
+	Rates       ratesCmd       `cmd:"" group:"operate" help:"Import, set, list and show exchange rates."`
 	Callback    callbackCmd    `cmd:"" group:"operate" help:"List a project's callbacks, send one again."`
 	Discrepancy discrepancyCmd `cmd:"" group:"operate" help:"List what the bank's word and ours do not agree on: it waits for a person."`
 	Audit       auditCmd       `cmd:"" group:"operate" help:"Check every invariant of a whole database."`
