@@ -34,7 +34,7 @@ type ratesImportCmd struct {
 func (c *ratesImportCmd) Help() string {
 	return `A file is imported as a whole or not at all. What is known already changes nothing; what says otherwise of the same day
 corrects it from now on. Rates of the National Bank hold from the begin of their day in Bishkek, those of the European
-Central Bank from 15:00 UTC of theirs. Redirects are not followed. See flashpay serve --rates for imports by themselves.
+Central Bank from 15:00 UTC of theirs. Redirects are not followed.
 
   flashpay rates import --database sqlite:flashpay.db --source nbkr daily.xml
   flashpay rates import --source nbkr https://www.nbkr.kg/XML/daily.xml
