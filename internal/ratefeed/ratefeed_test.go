@@ -19,7 +19,9 @@ func TestFetch(t *testing.T) {
 	mux.HandleFunc("/daily.xml", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, daily) })
 	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) })
 	mux.HandleFunc("/elsewhere", func(http.ResponseWriter, *http.Request) { elsewhere++ })
-	mux.HandleFunc("/maintenance", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "<!DOCTYPE html><html>later</html>") })
+	mux.HandleFunc("/maintenance", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, "<!DOCTYPE html><html>later</html>")
+	})
 	mux.HandleFunc("/large", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprint(w, strings.Repeat(" ", rates.MaxFile+1)+daily)
 	})
@@ -40,7 +42,7 @@ func TestFetch(t *testing.T) {
 		server.URL + "/large":       "more than any file",
 		server.URL + "/short":       "breaks off",
 		server.URL + "/none":        "404",
-		strings.Replace(server.URL, "https", "http", 1) + "/daily.xml":               "https://",
+		strings.Replace(server.URL, "https", "http", 1) + "/daily.xml":                "https://",
 		strings.Replace(server.URL, "https://", "https://user:secret@", 1) + "/daily": "without user",
 		"file:///etc/passwd": "https://",
 	} {
