@@ -83,6 +83,7 @@ var rooms = map[string][]string{
 	"internal/record":       nouns, // what lists show: of reports and the Data API
 	"internal/store/export": with(nouns, "internal/store", "internal/store/sqldb", "internal/record", "signature"),
 	"internal/store/jobs":   with(nouns, "internal/store", "internal/store/sqldb"),
+	"internal/store/files":  with(nouns, "internal/store", "internal/store/sqldb"),
 	"internal/work":         with(nouns, "internal/store", "internal/store/jobs"),
 	"internal/accept":       with(nouns, "internal/store", "internal/work", "internal/vault", "signature"),
 
@@ -96,7 +97,7 @@ var rooms = map[string][]string{
 		"signature"),
 
 	"internal/ops":       with(nouns, "internal/store", "internal/work"),
-	"internal/audit":     with(nouns, "internal/store", "internal/store/jobs", "internal/vault"),
+	"internal/audit":     with(nouns, "internal/store", "internal/store/jobs", "internal/store/files", "internal/vault"),
 	"internal/bench":     with(nouns, "internal/store", "internal/accept", "internal/gate", "internal/audit", "signature", "client"),
 	"internal/crashtest": with(nouns, "internal/store", "internal/audit", "signature", "client"),
 

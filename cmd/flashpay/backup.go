@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"flashpay/internal/store"
+	"flashpay/internal/store/files"
 )
 
 type backupCmd struct {
@@ -19,7 +20,8 @@ type backupCmd struct {
 func (c *backupCmd) Help() string {
 	return `Copies a SQLite database as it is at one moment, beside a running server. Copying the file of a running server by other
 means loses what stands in its -wal file. The keyset is not in the backup: keep it elsewhere, for one is of no use without
-the other. docs/operate.md says how to restore. PostgreSQL has pg_dump; for its databases the command to use is printed.
+the other. Uploads, reports and results stand in a folder beside the database; they are copied into a folder beside the backup,
+FILE.files, sealed as they are. docs/operate.md says how to restore. PostgreSQL has pg_dump; for its databases the command to use is printed.
 
   flashpay backup --database sqlite:flashpay.db --to flashpay-backup.db`
 }
@@ -36,6 +38,10 @@ func (c *backupCmd) Run(a *app) error {
 		case err != nil:
 			return err
 		}
+		count, err := files.Backup(a.ctx, s, c.To)
+		if err != nil {
+			return fmt.Errorf("the database is in %s, but not all of its files are beside it: %w", c.To, err)
+		}
 		info, err := os.Stat(c.To)
 		if err != nil {
 			return fmt.Errorf("--to=%s: %w", c.To, err)
@@ -44,9 +50,13 @@ func (c *backupCmd) Run(a *app) error {
 			return a.printJSON(struct {
 				File  string `json:"file"`
 				Bytes int64  `json:"bytes"`
-			}{c.To, info.Size()})
+				Files int    `json:"files"` // copied into a folder beside it
+			}{c.To, info.Size(), count})
 		}
 		fmt.Fprintf(a.stdout, "Backed up to %s (%d bytes). It opens with this database's keyset only: back that up apart from it.\n", c.To, info.Size())
+		if count > 0 {
+			fmt.Fprintf(a.stdout, "Its %d files (uploads, reports, results) are in %s.\n", count, files.Folder(c.To))
+		}
 		return nil
 	})
 }

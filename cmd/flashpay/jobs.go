@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
+	"time"
+
 	"flashpay/internal/accept"
 	"flashpay/internal/manual"
+	"flashpay/internal/store/files"
 	"flashpay/internal/work"
 )
 
@@ -15,4 +19,14 @@ func (p *platform) acceptor() *accept.Service {
 func (p *platform) newRunner() *work.Runner {
 	payouts := &manual.Service{Store: p.store, Payouts: p.acceptor(), Methods: p.methods, Banks: p.config.Banks}
 	return work.NewRunner(work.RunnerConfig{Store: p.store, Logger: p.config.Logger, Kinds: []work.JobKind{payouts.Job()}})
+}
+
+// newFileKeeper deletes files whose time is over, and what crashes left half written.
+func (p *platform) newFileKeeper() *work.Loop {
+	return work.NewLoop(10*time.Minute, func(ctx context.Context) (more bool) {
+		if err := files.DropOld(ctx, p.store); err != nil && ctx.Err() == nil {
+			p.config.Logger.Error("old files could not be deleted", "err", err)
+		}
+		return false
+	})
 }

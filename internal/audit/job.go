@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"flashpay/internal/store"
+	"flashpay/internal/store/files"
 	"flashpay/internal/store/jobs"
 )
 
@@ -53,4 +54,15 @@ func (r *run) checkApprovals(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// checkFiles reads each file as its reader would.
+func (r *run) checkFiles(ctx context.Context) error {
+	n, err := files.Audit(ctx, r.store, func(f *files.File, what string) {
+		r.fail(KindFile, f.ProjectID, "", "file %d (%s): %s", f.ID, f.Kind, what)
+	})
+	if n > 0 {
+		r.checked("files", n)
+	}
+	return err
 }

@@ -23,6 +23,7 @@ const (
 	KindNotification = "notification"
 	KindJob          = "job"
 	KindApproval     = "approval"
+	KindFile         = "file"
 	KindShard        = "shard"
 	KindBank         = "bank"
 )

@@ -34,6 +34,7 @@ var migrationFiles = []string{
 	"migrations/0007_second_person.sql",
 	"migrations/0008_jobs.sql",
 	"migrations/0009_rates.sql",
+	"migrations/0010_files.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

@@ -60,6 +60,8 @@ var tableWords = map[string]string{
 	"recovery_codes":   "Codes that stand in for a second factor, once each, as keyed digests.",
 	"user_sessions":    "Browsers in which users are signed in, or about to be. A session that has ended has no row.",
 	"user_devices":     "Browsers that a user has signed in with, so that what others try elsewhere does not slow these down.",
+	"files":            "Uploads, reports and results: what is known of them. A file is there once its row says that it is whole.",
+	"file_chunks":      "The content of files, sealed, on PostgreSQL; beside a SQLite database it stands in a folder.",
 	"jobs":             "Rare work, such as a report: what is to be done, how far it is, who works on it until when.",
 	"invitations":      "Links for new users to begin with, and for others to begin anew: one a user, and only its hash.",
 	"sign_in_tries":    "How often passwords and codes were tried, by account and network, and when the next try may be made. Kept for two days.",
