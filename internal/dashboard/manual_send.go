@@ -20,8 +20,9 @@ type orderView struct {
 	Balance  *balanceNote
 	Doctor   *doctorNote
 	Twins    []twinView
-	Approves bool          // it waits for a second person
-	Waits    time.Duration // at most
+	Approves bool            // it waits for a second person
+	Sent     store.SentAlone // what who sends it has sent alone
+	Waits    time.Duration   // at most
 	Hidden   []hiddenValue
 	Trouble  string
 }
@@ -37,7 +38,7 @@ type twinView struct {
 type hiddenValue struct{ Name, Value string }
 
 func (v *visit) orderView(o *manual.Order) (*orderView, error) {
-	view := &orderView{Order: o, Sum: manual.Sum{Amount: o.Amount, Currency: o.Currency}, Approves: o.NeedsApproval(), Waits: store.ApprovalLife}
+	view := &orderView{Order: o, Sum: manual.Sum{Amount: o.Amount, Currency: o.Currency}, Waits: store.ApprovalLife}
 	for _, e := range o.Entries() {
 		value := e.Value
 		if e.Path == "account.bank_id" {
@@ -114,6 +115,9 @@ func (v *visit) showConfirmation(status int, f *Form, order *manual.Order, troub
 		return err
 	}
 	view.Trouble = trouble
+	if view.Sent, view.Approves, err = v.d.manual().NeedsApproval(v.ctx(), order, v.user.ID); err != nil {
+		return err
+	}
 	for name, values := range f.Values {
 		if name == "once" || name == "kept" || len(values) == 0 {
 			continue
@@ -131,7 +135,11 @@ func serveManualSend(d *Dashboard, v *visit) error {
 	if order == nil || err != nil {
 		return err
 	}
-	if order.NeedsApproval() {
+	_, needs, err := d.manual().NeedsApproval(v.ctx(), order, v.user.ID)
+	if err != nil {
+		return err
+	}
+	if needs {
 		return v.ask(f, order)
 	}
 	if id, err := d.Store.WaitingApproval(v.ctx(), order.Project.ID, order.PaymentID); err == nil {
@@ -140,6 +148,9 @@ func serveManualSend(d *Dashboard, v *visit) error {
 		return err
 	}
 	receipt, err := d.manual().Send(v.ctx(), order, v.actor())
+	if errors.Is(err, store.ErrNeedsSecond) { // another payout of the same person was sent meanwhile
+		return v.ask(f, order)
+	}
 	if err != nil {
 		return v.notSent(f, order, err)
 	}

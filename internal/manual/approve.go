@@ -22,8 +22,14 @@ type content struct {
 	Body   []byte `json:"body"`
 }
 
-// NeedsApproval tells whether the order waits for a second person before it is sent.
-func (o *Order) NeedsApproval() bool { return o.Project.Settings.NeedsApproval(o.Amount, o.Currency) }
+// NeedsApproval tells whether the order of a user waits for a second person before it is sent, and what that user has
+// sent alone within 24 hours, which counts. The commit that sends it judges again, with store.ErrNeedsSecond.
+func (s *Service) NeedsApproval(ctx context.Context, o *Order, userID int64) (sent store.SentAlone, needs bool, err error) {
+	sent, err = s.Store.SentAlone(ctx, store.Sending{
+		UserID: userID, ProjectID: o.Project.ID, Amount: o.Amount, Currency: o.Currency, Account: o.Account,
+	})
+	return sent, sent.NeedsSecond(&o.Project.Settings, o.Amount, o.Currency), err
+}
 
 // Ask lets an order wait for a second person, and returns the approval's id; the same order under the same once again
 // returns the first one. store.ErrApprovalWaits: another order of this payment id waits already.

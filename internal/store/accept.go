@@ -62,6 +62,7 @@ type acceptItem struct {
 	intent      time.Duration // above zero: commit the intent; the submit may take this long
 
 	id        int64 // payment's and first operation's; given once, kept when the commit runs again
+	counted   int64 // the row of what its sender sends alone; 0: there is none
 	leader    *acceptItem
 	inserted  bool
 	code      int
@@ -73,7 +74,8 @@ type acceptItem struct {
 
 // Accept makes a payment of a checked request, durable when it returns: payment, operation, consistency check, hold of
 // funds and journal in one commit. The same content again gives the first receipt, other content ErrOtherData.
-// ErrQueueFull: nothing was stored. ErrUnavailable: it is not known; the same request may be sent again.
+// ErrNeedsSecond where its Actor is a user who may not send it alone, and ErrQueueFull: nothing was stored.
+// ErrUnavailable: it is not known; the same request may be sent again.
 func (s *Store) Accept(ctx context.Context, p *NewPayout) (Receipt, error) {
 	item, err := s.newAcceptItem(p)
 	if err != nil {
@@ -214,6 +216,9 @@ func (t *Tx) leaders(commands []*command) []*acceptItem {
 			continue
 		}
 		it.leader, it.inserted, it.receipt = nil, false, Receipt{}
+		if c.err != nil { // its sender needs a second person
+			continue
+		}
 		k := key{it.ProjectID, it.key}
 		if it.leader = first[k]; it.leader != nil {
 			continue
@@ -312,7 +317,7 @@ func (t *Tx) meetExisting(ctx context.Context, it *acceptItem) error {
 func (t *Tx) answerRepeats(commands []*command) error {
 	for _, c := range commands {
 		it := c.accept
-		if it == nil {
+		if it == nil || c.err != nil {
 			continue
 		}
 		if it.inserted {

@@ -35,6 +35,7 @@ var migrationFiles = []string{
 	"migrations/0008_jobs.sql",
 	"migrations/0009_rates.sql",
 	"migrations/0010_files.sql",
+	"migrations/0011_control.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

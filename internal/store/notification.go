@@ -209,6 +209,7 @@ func (s *Store) DropOld(ctx context.Context) error {
 		{"DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE received_at < $1 AND state = 'refused' LIMIT $2)", refusedLife},
 		{"DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE received_at < $1 AND state = 'done' LIMIT $2)", notificationLife},
 		{"DELETE FROM commands_done WHERE name IN (SELECT name FROM commands_done WHERE at < $1 LIMIT $2)", commandLife},
+		{"DELETE FROM sent_alone WHERE id IN (SELECT id FROM sent_alone WHERE at < $1 LIMIT $2)", aloneWithin},
 		{"DELETE FROM sign_in_tries WHERE digest IN (SELECT digest FROM sign_in_tries WHERE at < $1 LIMIT $2)", TryLife},
 		{"DELETE FROM user_sessions WHERE id IN (SELECT id FROM user_sessions WHERE expires_at < $1 LIMIT $2)", 0},
 		{"DELETE FROM user_devices WHERE (user_id, token) IN (SELECT user_id, token FROM user_devices WHERE seen_at < $1 LIMIT $2)", DeviceLife},

@@ -26,7 +26,8 @@ const schemaPage = "../../docs/SCHEMA.md"
 var tableWords = map[string]string{
 	"installation":     "One row: which keyset seals this database.",
 	"shards":           "One row for each node: its lease, and the numbers that it may give out next. Shard 9000 is shared by commands.",
-	"approvals":        "What one person asks for and another one decides: payouts by hand, top-ups, corrections.",
+	"approvals":        "What one person asks for and another one decides: payouts by hand, top-ups, corrections, and what weakens control.",
+	"sent_alone":       "Sums that users have sent by hand without a second person. Kept for a day.",
 	"commands_done":    "Acts of people that are done, so that a commit of unknown outcome, run again, does them once. Kept for a day.",
 	"settings_version": "One row: its numbers rise with each change of a project, and with each import of rates, so that nodes know when to read them again.",
 	"rates":            "Exchange rates by source, pair and the moment from which they hold.",

@@ -42,7 +42,7 @@ type NewPayout struct {
 	Options     payout.Options
 	Request     []byte // the body as received: sealed
 	Interface   int    // interface_type: 1 Gate, 5 Dashboard
-	Actor       string // the person who sends it, for the audit log; empty: nobody, a program did
+	Actor       string // who sends it, for the audit log; a user sends alone, see ErrNeedsSecond; empty: nobody, a program did
 	Check       rule.Item
 	Threshold   time.Duration // how long the platform waits for a final result
 	Provider    string        // chosen provider; empty: none is live for this method and mode

@@ -235,7 +235,7 @@ func (s *Store) releaseJobs(jobs []*CallbackJob) {
 	}
 }
 
-// run writes all commands, in the lock order of the house: new payments, operations, balances, heads of payments, counters.
+// run writes all commands, in the lock order of the house: senders, new payments, operations, balances, heads of payments, counters.
 // What waits in the connection goes out where an answer is needed: PostgreSQL is asked three times at most where nothing is
 // out of the ordinary, and twice where there are new payments only.
 func (t *Tx) run(ctx context.Context, commands []*command) error {
@@ -256,8 +256,8 @@ func (t *Tx) run(ctx context.Context, commands []*command) error {
 		}
 	}
 	for _, phase := range []func(context.Context, []*command) error{
-		t.insertPayments, t.moveOperations, t.lockFunds, t.meetPayments, t.meetMoves, t.lockNumbers, t.checkHeads, t.decide, t.insertOperations,
-		t.writeFunds, t.writeJournal, t.writeAttempts, t.writeNotifications, t.writeRejections, t.writeDiscrepancies, t.writeEvents,
+		t.checkSenders, t.insertPayments, t.moveOperations, t.lockFunds, t.meetPayments, t.meetMoves, t.lockNumbers, t.checkHeads, t.decide, t.forgetSenders,
+		t.insertOperations, t.writeFunds, t.writeJournal, t.writeAttempts, t.writeNotifications, t.writeRejections, t.writeDiscrepancies, t.writeEvents,
 	} {
 		if err := phase(ctx, commands); err != nil {
 			return err
