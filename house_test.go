@@ -84,6 +84,7 @@ var rooms = map[string][]string{
 	"internal/store/export": with(nouns, "internal/store", "internal/store/sqldb", "internal/record", "signature"),
 	"internal/store/jobs":   with(nouns, "internal/store", "internal/store/sqldb"),
 	"internal/store/files":  with(nouns, "internal/store", "internal/store/sqldb"),
+	"internal/store/people": with(nouns, "internal/store", "internal/store/sqldb", "internal/vault"),
 	"internal/work":         with(nouns, "internal/store", "internal/store/jobs"),
 	"internal/accept":       with(nouns, "internal/store", "internal/work", "internal/vault", "signature"),
 
@@ -91,9 +92,9 @@ var rooms = map[string][]string{
 	"internal/process":  with(nouns, "internal/store", "internal/work", "signature"),
 	"internal/callback": with(nouns, "internal/store", "internal/work", "signature"),
 
-	"internal/access": with(nouns, "internal/store", "internal/vault"),
+	"internal/access": with(nouns, "internal/store", "internal/store/people", "internal/vault"),
 	"internal/manual": with(nouns, "internal/store", "internal/store/jobs", "internal/work", "internal/accept", "signature"),
-	"internal/dashboard": with(nouns, "internal/store", "internal/accept", "internal/manual", "internal/access", "internal/csvfile", "internal/vault",
+	"internal/dashboard": with(nouns, "internal/store", "internal/store/people", "internal/accept", "internal/manual", "internal/access", "internal/csvfile", "internal/vault",
 		"signature"),
 
 	"internal/ops":       with(nouns, "internal/store", "internal/work"),
@@ -119,7 +120,7 @@ var rooms = map[string][]string{
 // what needs several of them is a test of e2e.
 var inTests = []string{
 	"internal/pgtest", "internal/storetest", "internal/browsertest", "internal/provider/providertest", "internal/provider/sandbox", "internal/bank",
-	"internal/store", "internal/audit", "internal/vault", "internal/sample", "signature", "client", "openapi",
+	"internal/store", "internal/store/people", "internal/audit", "internal/vault", "internal/sample", "signature", "client", "openapi",
 }
 
 // onlyInTests must not get into the program.

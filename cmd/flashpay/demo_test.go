@@ -14,6 +14,7 @@ import (
 	"flashpay/internal/account"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // TestDemoStartsWithoutItsSample takes the ports that the demo would like to have and asks for a sample that cannot be
@@ -42,7 +43,7 @@ func TestDemoStartsWithoutItsSample(t *testing.T) {
 	if p, ok := s.Project(demoProject); !ok || p.Settings.AccountCheck != account.Warn {
 		t.Errorf("the first project's account doctor: %+v", p)
 	}
-	users, err := s.Users(t.Context(), store.UserFilter{})
+	users, err := people.New(s).Users(t.Context(), people.UserFilter{})
 	if err != nil {
 		t.Fatal(err)
 	}

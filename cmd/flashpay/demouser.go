@@ -10,7 +10,7 @@ import (
 
 	"flashpay/internal/access"
 	"flashpay/internal/staff"
-	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // How the demo's people sign in to Dashboard. Nothing hangs on it: the demo listens on loopback and moves no money.
@@ -33,7 +33,7 @@ func demoUsers() []staff.User {
 func ensureDemoUsers(ctx context.Context, users *access.Service) error {
 	for _, u := range demoUsers() {
 		err := users.CreateReady(ctx, &u, demoPassword, demoSecret, "demo")
-		if err != nil && !errors.Is(err, store.ErrUserExists) {
+		if err != nil && !errors.Is(err, people.ErrUserExists) {
 			return err
 		}
 	}

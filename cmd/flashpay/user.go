@@ -11,6 +11,7 @@ import (
 	"flashpay/internal/access"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 type userCmd struct {
@@ -102,7 +103,7 @@ func (c *userCreateCmd) Run(a *app) error {
 		if err != nil {
 			return explainUser(err, c.Email)
 		}
-		account, err := s.User(a.ctx, u.ID)
+		account, err := people.New(s).User(a.ctx, u.ID)
 		if err != nil {
 			return err
 		}
@@ -113,7 +114,7 @@ func (c *userCreateCmd) Run(a *app) error {
 // explainUser says of an error what to do.
 func explainUser(err error, email string) error {
 	switch {
-	case errors.Is(err, store.ErrUserExists):
+	case errors.Is(err, people.ErrUserExists):
 		return fmt.Errorf("there is a user %s already: see `flashpay user show --email %s`, or give them a new link with `flashpay user invite` or `flashpay user reset`", email, email)
 	case errors.Is(err, store.ErrNotFound):
 		return fmt.Errorf("there is no user %s in this database: see `flashpay user list`, or make one with `flashpay user create --email %s`", email, email)
@@ -123,7 +124,7 @@ func explainUser(err error, email string) error {
 		return usagef("--name: want 1 to 100 characters without white space at the ends")
 	case errors.Is(err, access.ErrRights):
 		return usagef("--role: operator is a role of the platform, without --merchant; all others are a merchant's, with --merchant N")
-	case errors.Is(err, store.ErrLastAdmin):
+	case errors.Is(err, people.ErrLastAdmin):
 		return fmt.Errorf("%s is the last operator: nobody would be left to manage the accounts; create another one first", email)
 	}
 	return err
@@ -148,7 +149,7 @@ type userView struct {
 	Link        string        `json:"link,omitempty"` // shown once
 }
 
-func showUser(account *store.Account, now time.Time) *userView {
+func showUser(account *people.UserRecord, now time.Time) *userView {
 	v := &userView{
 		ID: account.ID, Email: account.Email, Name: account.Name, MerchantID: account.MerchantID, Roles: account.Roles, Added: account.Added,
 		Withheld: account.Withheld, AllProjects: account.AllProjects, Projects: append([]int64{}, account.Projects...), State: "active",
@@ -172,7 +173,7 @@ func showUser(account *store.Account, now time.Time) *userView {
 }
 
 // printUser says what was done to a user, with the link that came of it.
-func (a *app) printUser(account *store.Account, link string, asJSON bool, done string) error {
+func (a *app) printUser(account *people.UserRecord, link string, asJSON bool, done string) error {
 	if asJSON {
 		v := showUser(account, time.Now())
 		v.Link = link
@@ -198,8 +199,8 @@ func (c *userListCmd) Run(a *app) error {
 		if !c.JSON {
 			fmt.Fprintln(w, "ID\tE-MAIL\tNAME\tMERCHANT\tROLES\tSTATE\tLAST SIGN-IN")
 		}
-		for filter := (store.UserFilter{Merchant: c.Merchant}); ; {
-			found, err := s.Users(a.ctx, filter)
+		for filter := (people.UserFilter{Merchant: c.Merchant}); ; {
+			found, err := people.New(s).Users(a.ctx, filter)
 			if err != nil {
 				return err
 			}
@@ -216,7 +217,7 @@ func (c *userListCmd) Run(a *app) error {
 	})
 }
 
-func (c *userListCmd) print(a *app, w *tabwriter.Writer, account *store.Account) error {
+func (c *userListCmd) print(a *app, w *tabwriter.Writer, account *people.UserRecord) error {
 	v := showUser(account, time.Now())
 	if c.JSON {
 		return a.printJSON(v)
@@ -264,7 +265,7 @@ type userShowCmd struct {
 // Run shows one user.
 func (c *userShowCmd) Run(a *app) error {
 	return c.with(a, func(s *store.Store) error {
-		account, err := s.UserByEmail(a.ctx, c.Email)
+		account, err := people.New(s).UserByEmail(a.ctx, c.Email)
 		if err != nil {
 			return explainUser(err, c.Email)
 		}
@@ -310,7 +311,7 @@ func (c *userResetCmd) Run(a *app) error { return c.link(a, c.dashboardFlag, c.u
 // link gives a user a new link: to begin with, or to begin anew.
 func (d *databaseFlag) link(a *app, at dashboardFlag, who userFlag, reset bool) error {
 	return withUsers(a, d.with, at.DashboardURL, func(s *store.Store, users *access.Service) error {
-		account, err := s.UserByEmail(a.ctx, who.Email)
+		account, err := people.New(s).UserByEmail(a.ctx, who.Email)
 		switch {
 		case err != nil:
 			return explainUser(err, who.Email)
@@ -344,7 +345,7 @@ confirm it in Dashboard, on the account's page; where there is none, this comman
 // Run confirms it.
 func (c *userConfirmCmd) Run(a *app) error {
 	return withUsers(a, c.with, noAddress, func(s *store.Store, users *access.Service) error {
-		account, err := s.UserByEmail(a.ctx, c.Email)
+		account, err := people.New(s).UserByEmail(a.ctx, c.Email)
 		if err != nil {
 			return explainUser(err, c.Email)
 		}
@@ -377,14 +378,14 @@ func (d *databaseFlag) setActive(a *app, who userFlag, active bool) error {
 		done = "is active"
 	}
 	return withUsers(a, d.with, noAddress, func(s *store.Store, users *access.Service) error {
-		account, err := s.UserByEmail(a.ctx, who.Email)
+		account, err := people.New(s).UserByEmail(a.ctx, who.Email)
 		if err != nil {
 			return explainUser(err, who.Email)
 		}
 		if err := users.SetActive(a.ctx, newKey(), access.ByCommand(actor()), account.ID, active); err != nil {
 			return explainUser(err, who.Email)
 		}
-		if account, err = s.User(a.ctx, account.ID); err != nil {
+		if account, err = people.New(s).User(a.ctx, account.ID); err != nil {
 			return err
 		}
 		return a.printUser(account, "", who.JSON, done)

@@ -14,6 +14,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // Errors that callers act upon.
@@ -46,6 +47,7 @@ const pendingLife = 15 * time.Minute
 // Service signs people in. It is safe for concurrent use.
 type Service struct {
 	store    *store.Store
+	people   *people.Directory
 	config   Config
 	log      *slog.Logger
 	hashes   *hasher
@@ -69,7 +71,7 @@ func New(s *store.Store, c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{store: s, config: c, log: c.Logger, hashes: newHasher(c.HashMemory), passkeys: passkeys}, nil
+	return &Service{store: s, people: people.New(s), config: c, log: c.Logger, hashes: newHasher(c.HashMemory), passkeys: passkeys}, nil
 }
 
 // Client is the browser that a request came from.

@@ -11,6 +11,7 @@ import (
 	"flashpay/internal/access"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 	"flashpay/internal/storetest"
 )
 
@@ -161,7 +162,7 @@ func TestResumeRefuses(t *testing.T) {
 		t.Error("the token opens a session that was ended")
 	}
 	token = w.begin(u)
-	if err := w.store.SetActive(t.Context(), "off", u.ID, false, true, "test"); err != nil {
+	if err := people.New(w.store).SetActive(t.Context(), "off", u.ID, false, true, "test"); err != nil {
 		t.Fatal(err)
 	}
 	if w.resumes(token) {
@@ -177,12 +178,12 @@ func TestRightsAreThoseOfNow(t *testing.T) {
 	w := newWorld(t)
 	u := w.user("aida@example.kg", 1, staff.Operations)
 	token := w.begin(u)
-	account, err := w.store.User(t.Context(), u.ID)
+	account, err := people.New(w.store).User(t.Context(), u.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	account.Roles = []staff.Role{staff.Support}
-	if err := w.store.ChangeRights(t.Context(), "change", &account.User, "test"); err != nil {
+	if err := people.New(w.store).ChangeRights(t.Context(), "change", &account.User, "test"); err != nil {
 		t.Fatal(err)
 	}
 	session, err := w.Resume(t.Context(), token)

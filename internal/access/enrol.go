@@ -11,7 +11,7 @@ import (
 
 	"github.com/pquerna/otp"
 
-	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // issuer is what authenticators show beside the account.
@@ -88,13 +88,13 @@ func (s *Service) AddTOTP(ctx context.Context, session *Session, sealed, code, n
 	if !ok {
 		return nil, ErrWrong
 	}
-	return s.addFactor(ctx, session, &store.Factor{Kind: store.TOTP, Name: name, Secret: []byte(secret)}, step, secret, from)
+	return s.addFactor(ctx, session, &people.Factor{Kind: people.TOTP, Name: name, Secret: []byte(secret)}, step, secret, from)
 }
 
 // addFactor adds a proved factor, with recovery codes where the user has none, and gives the session another token. seed
 // names the act, and is secret.
-func (s *Service) addFactor(ctx context.Context, session *Session, f *store.Factor, step int64, seed string, from Client) (*Added, error) {
-	account, err := s.store.User(ctx, session.User.ID)
+func (s *Service) addFactor(ctx context.Context, session *Session, f *people.Factor, step int64, seed string, from Client) (*Added, error) {
+	account, err := s.people.User(ctx, session.User.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -113,8 +113,8 @@ func (s *Service) addFactor(ctx context.Context, session *Session, f *store.Fact
 		added.Codes, digests = s.makeRecoveryCodes(account.ID, seed)
 	}
 	once := s.store.Vault().Digest("factor", fmt.Appendf(nil, "%d %s", account.ID, seed))
-	err = s.store.AddFactor(ctx, fmt.Sprintf("factor add %x", once), f, step, digests, session.User.Actor())
-	if errors.Is(err, store.ErrFactorExists) {
+	err = s.people.AddFactor(ctx, fmt.Sprintf("factor add %x", once), f, step, digests, session.User.Actor())
+	if errors.Is(err, people.ErrFactorExists) {
 		return nil, ErrFactorExists
 	}
 	if err != nil {
@@ -129,5 +129,5 @@ const maxFactors = 20
 
 // RemoveFactor removes one of the user's own factors. store.ErrLastFactor where it is the only one.
 func (s *Service) RemoveFactor(ctx context.Context, session *Session, id int64) error {
-	return s.store.RemoveFactor(ctx, session.User.ID, id, session.User.Actor())
+	return s.people.RemoveFactor(ctx, session.User.ID, id, session.User.Actor())
 }

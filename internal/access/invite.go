@@ -9,6 +9,7 @@ import (
 
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // InvitationLife is how long the link of an invitation, or of a reset, can be followed.
@@ -38,9 +39,9 @@ func (s *Service) Invite(ctx context.Context, once string, by By, u *staff.User)
 		return "", ErrForbidden
 	}
 	token := s.linkToken("invite " + once + " " + u.Email)
-	account := &store.Account{User: *u}
-	invitation := s.newInvitation(token, store.Invite)
-	if err := s.store.CreateUser(ctx, "user invite "+u.Email+" "+once, account, invitation, by.actor); err != nil {
+	account := &people.UserRecord{User: *u}
+	invitation := s.newInvitation(token, people.Invite)
+	if err := s.people.CreateUser(ctx, "user invite "+u.Email+" "+once, account, invitation, by.actor); err != nil {
 		return "", err
 	}
 	*u = account.User
@@ -64,8 +65,8 @@ func (s *Service) linkToken(act string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-func (s *Service) newInvitation(token string, kind store.InvitationKind) *store.Invitation {
-	return &store.Invitation{Token: hashToken(token), Kind: kind, ExpiresAt: s.store.Now().Add(InvitationLife)}
+func (s *Service) newInvitation(token string, kind people.InvitationKind) *people.Invitation {
+	return &people.Invitation{Token: hashToken(token), Kind: kind, ExpiresAt: s.store.Now().Add(InvitationLife)}
 }
 
 const linkPrefix = "/invitation/"
@@ -83,14 +84,14 @@ func (s *Service) NewLink(ctx context.Context, once string, by By, userID int64)
 	if err != nil {
 		return "", err
 	}
-	kind := store.Reset
+	kind := people.Reset
 	if account.Password == "" {
-		kind = store.Invite
+		kind = people.Invite
 	}
 	token := s.linkToken("link " + once + " " + account.Object())
 	invitation := s.newInvitation(token, kind)
 	invitation.UserID = userID
-	return linkPath(token), s.store.Invite(ctx, "user link "+account.Object()+" "+once, invitation, by.actor)
+	return linkPath(token), s.people.Invite(ctx, "user link "+account.Object()+" "+once, invitation, by.actor)
 }
 
 // WithdrawLink ends a user's link. store.ErrNotFound where there is none.
@@ -98,7 +99,7 @@ func (s *Service) WithdrawLink(ctx context.Context, by By, userID int64) error {
 	if _, err := s.seeTo(ctx, by, userID); err != nil {
 		return err
 	}
-	return s.store.WithdrawInvitation(ctx, userID, by.actor)
+	return s.people.WithdrawInvitation(ctx, userID, by.actor)
 }
 
 // Invited is what a link leads to.
@@ -109,21 +110,21 @@ type Invited struct {
 
 // Invitation finds who a link is for. ErrLink where it is used, withdrawn, replaced or expired.
 func (s *Service) Invitation(ctx context.Context, token string) (*Invited, error) {
-	i, err := s.store.Invitation(ctx, hashToken(token))
+	i, err := s.people.Invitation(ctx, hashToken(token))
 	if errors.Is(err, store.ErrNotFound) || err == nil && !s.store.Now().Before(i.ExpiresAt) {
 		return nil, ErrLink
 	}
 	if err != nil {
 		return nil, err
 	}
-	account, err := s.store.User(ctx, i.UserID)
+	account, err := s.people.User(ctx, i.UserID)
 	if err != nil {
 		return nil, err
 	}
 	if !account.Deactivated.IsZero() {
 		return nil, ErrLink
 	}
-	return &Invited{User: &account.User, Reset: i.Kind == store.Reset}, nil
+	return &Invited{User: &account.User, Reset: i.Kind == people.Reset}, nil
 }
 
 // Accept takes a link, once, with the name and the password that its user chooses, and returns the token of a session in
@@ -146,8 +147,8 @@ func (s *Service) Accept(ctx context.Context, token, name, password string, from
 		return "", err
 	}
 	session, pending := s.newSession(user.ID, from)
-	pending.Stage, pending.ExpiresAt = store.Pending, s.store.Now().Add(pendingLife)
-	err = s.store.AcceptInvitation(ctx, &store.Acceptance{Token: hashToken(token), Name: name, Password: hash, Actor: user.Actor(), Session: pending})
+	pending.Stage, pending.ExpiresAt = people.Pending, s.store.Now().Add(pendingLife)
+	err = s.people.AcceptInvitation(ctx, &people.Acceptance{Token: hashToken(token), Name: name, Password: hash, Actor: user.Actor(), Session: pending})
 	if errors.Is(err, store.ErrNotFound) {
 		err = ErrLink
 	}

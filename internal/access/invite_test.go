@@ -10,6 +10,7 @@ import (
 	"flashpay/internal/merchant"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // project makes a project of a merchant.
@@ -38,7 +39,7 @@ func TestInvitation(t *testing.T) {
 		if again, err := w.Invite(t.Context(), "once", by, &twice); err != nil || again != path || twice.ID != u.ID {
 			t.Errorf("the same form again: %q, %v", again, err)
 		}
-		if _, err := w.Invite(t.Context(), "other", by, &twice); !errors.Is(err, store.ErrUserExists) {
+		if _, err := w.Invite(t.Context(), "other", by, &twice); !errors.Is(err, people.ErrUserExists) {
 			t.Errorf("the same address: %v", err)
 		}
 		if w.Link(path) != "http://localhost:8083"+path {
@@ -176,7 +177,7 @@ func TestRightsCannotBeRaised(t *testing.T) {
 		u.Added, u.Projects = []staff.Right{staff.ViewTeam, staff.ManageTeam}, []int64{210}
 	})
 	change := func(by *staff.User, whom *staff.User, f func(*staff.User)) error {
-		account, err := w.store.User(t.Context(), whom.ID)
+		account, err := people.New(w.store).User(t.Context(), whom.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -253,14 +254,14 @@ func TestRightsCannotBeRaised(t *testing.T) {
 	if err := w.SetActive(t.Context(), "second", access.ByUser(operator), second.ID, false); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.SetActive(t.Context(), "last", access.ByCommand("cli"), operator.ID, false); !errors.Is(err, store.ErrLastAdmin) {
+	if err := w.SetActive(t.Context(), "last", access.ByCommand("cli"), operator.ID, false); !errors.Is(err, people.ErrLastAdmin) {
 		t.Errorf("the last operator: %v", err)
 	}
 }
 
 func now(t *testing.T, w *world, u *staff.User) *staff.User {
 	t.Helper()
-	account, err := w.store.User(t.Context(), u.ID)
+	account, err := people.New(w.store).User(t.Context(), u.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // newPasskeys reads which host passkeys are bound to. Browsers make none for a bare IP address: nil there.
@@ -45,11 +46,11 @@ type Ceremony struct {
 
 // holder is a user as passkeys see it.
 type holder struct {
-	account *store.Account
+	account *people.UserRecord
 	handle  [32]byte
 }
 
-func (s *Service) holder(a *store.Account) *holder {
+func (s *Service) holder(a *people.UserRecord) *holder {
 	return &holder{a, s.store.Vault().Digest("passkey user", fmt.Append(nil, a.ID))}
 }
 
@@ -67,7 +68,7 @@ func (h *holder) WebAuthnCredentials() []webauthn.Credential {
 	var all []webauthn.Credential
 	for _, f := range h.account.Factors {
 		var c webauthn.Credential
-		if f.Kind == store.Passkey && json.Unmarshal(f.Secret, &c) == nil {
+		if f.Kind == people.Passkey && json.Unmarshal(f.Secret, &c) == nil {
 			all = append(all, c)
 		}
 	}
@@ -96,7 +97,7 @@ func (s *Service) BeginPasskey(ctx context.Context, session *Session) (*Ceremony
 	if s.passkeys == nil {
 		return nil, ErrNoPasskeys
 	}
-	account, err := s.store.User(ctx, session.User.ID)
+	account, err := s.people.User(ctx, session.User.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +119,7 @@ func (s *Service) AddPasskey(ctx context.Context, session *Session, sealed, answ
 	if err := s.unseal(passkeyPurpose("add", session), sealed, &data); err != nil {
 		return nil, err
 	}
-	account, err := s.store.User(ctx, session.User.ID)
+	account, err := s.people.User(ctx, session.User.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +135,7 @@ func (s *Service) AddPasskey(ctx context.Context, session *Session, sealed, answ
 	if err != nil {
 		return nil, fmt.Errorf("access: a passkey's record: %w", err)
 	}
-	f := &store.Factor{Kind: store.Passkey, Name: name, Secret: record, Credential: sha256.Sum256(credential.ID)}
+	f := &people.Factor{Kind: people.Passkey, Name: name, Secret: record, Credential: sha256.Sum256(credential.ID)}
 	return s.addFactor(ctx, session, f, 0, "passkey "+data.Challenge, from)
 }
 
@@ -143,7 +144,7 @@ func (s *Service) BeginProof(ctx context.Context, session *Session) (*Ceremony, 
 	if s.passkeys == nil {
 		return nil, ErrNoPasskeys
 	}
-	account, err := s.store.User(ctx, session.User.ID)
+	account, err := s.people.User(ctx, session.User.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +164,7 @@ func (s *Service) ProveByPasskey(ctx context.Context, session *Session, sealed, 
 	if err := s.unseal(passkeyPurpose("prove", session), sealed, &data); err != nil {
 		return Tokens{}, err
 	}
-	return s.prove(ctx, session, from, func(account *store.Account) error {
+	return s.prove(ctx, session, from, func(account *people.UserRecord) error {
 		parsed, err := protocol.ParseCredentialRequestResponseBytes([]byte(answer))
 		if err != nil {
 			return fmt.Errorf("%w (%w)", ErrWrong, err)
@@ -177,7 +178,7 @@ func (s *Service) ProveByPasskey(ctx context.Context, session *Session, sealed, 
 }
 
 // usePasskey notes that a passkey has answered a challenge. One whose counter went back was copied: it is refused.
-func (s *Service) usePasskey(ctx context.Context, account *store.Account, credential *webauthn.Credential, challenge string) error {
+func (s *Service) usePasskey(ctx context.Context, account *people.UserRecord, credential *webauthn.Credential, challenge string) error {
 	if credential.Authenticator.CloneWarning {
 		s.log.Warn("access: a passkey's counter went back: there may be a copy of it", "user", account.ID)
 		return ErrWrong
@@ -188,9 +189,9 @@ func (s *Service) usePasskey(ctx context.Context, account *store.Account, creden
 	}
 	known := sha256.Sum256(credential.ID)
 	for _, f := range account.Factors {
-		if f.Kind == store.Passkey && f.Credential == known {
+		if f.Kind == people.Passkey && f.Credential == known {
 			f.Secret = record
-			return s.store.UsePasskey(ctx, &f, challenge)
+			return s.people.UsePasskey(ctx, &f, challenge)
 		}
 	}
 	return ErrWrong
@@ -233,7 +234,7 @@ func (s *Service) SignInByPasskey(ctx context.Context, sealed, answer string, fr
 		return Tokens{}, fmt.Errorf("%w (%w)", ErrWrong, err)
 	}
 	err = s.usePasskey(ctx, account, credential, data.Challenge)
-	if errors.Is(err, store.ErrCodeUsed) {
+	if errors.Is(err, people.ErrCodeUsed) {
 		err = ErrCodeUsed
 	}
 	if err != nil {
@@ -243,15 +244,15 @@ func (s *Service) SignInByPasskey(ctx context.Context, sealed, answer string, fr
 }
 
 // passkeyOwner finds the active user of a credential.
-func (s *Service) passkeyOwner(ctx context.Context, credential, handle []byte) (*store.Account, error) {
-	f, err := s.store.FactorByCredential(ctx, sha256.Sum256(credential))
+func (s *Service) passkeyOwner(ctx context.Context, credential, handle []byte) (*people.UserRecord, error) {
+	f, err := s.people.FactorByCredential(ctx, sha256.Sum256(credential))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrWrong
 	}
 	if err != nil {
 		return nil, err
 	}
-	account, err := s.store.User(ctx, f.UserID)
+	account, err := s.people.User(ctx, f.UserID)
 	if err != nil {
 		return nil, err
 	}

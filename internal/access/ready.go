@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"flashpay/internal/staff"
-	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // CreateReady makes a user who can sign in at once, with a given password and TOTP secret (base32): for demonstrations,
@@ -17,8 +17,8 @@ func (s *Service) CreateReady(ctx context.Context, u *staff.User, password, secr
 	if err := s.CreateWithPassword(ctx, u, password, actor); err != nil {
 		return err
 	}
-	factor := &store.Factor{UserID: u.ID, Kind: store.TOTP, Name: "TOTP", Secret: []byte(secret)}
-	return s.store.AddFactor(ctx, "ready factor "+u.Email, factor, 0, nil, actor)
+	factor := &people.Factor{UserID: u.ID, Kind: people.TOTP, Name: "TOTP", Secret: []byte(secret)}
+	return s.people.AddFactor(ctx, "ready factor "+u.Email, factor, 0, nil, actor)
 }
 
 // CreateWithPassword makes a user with a password, who is led to a second factor at the first sign-in.
@@ -33,8 +33,8 @@ func (s *Service) CreateWithPassword(ctx context.Context, u *staff.User, passwor
 	if err != nil {
 		return err
 	}
-	account := &store.Account{User: *u, Password: hash}
-	if err := s.store.CreateUser(ctx, newToken(), account, nil, actor); err != nil {
+	account := &people.UserRecord{User: *u, Password: hash}
+	if err := s.people.CreateUser(ctx, newToken(), account, nil, actor); err != nil {
 		return err
 	}
 	*u = account.User

@@ -36,5 +36,5 @@ func (s *Service) recoveryDigest(userID int64, code string) [32]byte {
 func (s *Service) RenewRecoveryCodes(ctx context.Context, session *Session, once string) ([]string, error) {
 	codes, digests := s.makeRecoveryCodes(session.User.ID, "renew "+once)
 	act := "recovery codes " + session.User.Object() + " " + once
-	return codes, s.store.SetRecoveryCodes(ctx, act, session.User.ID, digests, session.User.Actor())
+	return codes, s.people.SetRecoveryCodes(ctx, act, session.User.ID, digests, session.User.Actor())
 }

@@ -7,6 +7,7 @@ import (
 
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // Session is one browser in which a user is signed in, as known at one moment.
@@ -22,7 +23,7 @@ type Session struct {
 
 	pending bool
 	token   [32]byte // hash
-	account *store.Account
+	account *people.UserRecord
 }
 
 // Fresh tells whether the second factor counts as fresh at a time.
@@ -31,7 +32,7 @@ func (s *Session) Fresh(now time.Time) bool { return now.Before(s.FreshUntil) }
 // Begin signs a user in who has proved who they are, and returns the token for the session's cookie. Tests and
 // demonstrations call it by itself. store.ErrNotFound where there is no such user, or a deactivated one.
 func (s *Service) Begin(ctx context.Context, userID int64, from Client) (token string, err error) {
-	account, err := s.store.User(ctx, userID)
+	account, err := s.people.User(ctx, userID)
 	if err != nil {
 		return "", err
 	}
@@ -39,7 +40,7 @@ func (s *Service) Begin(ctx context.Context, userID int64, from Client) (token s
 	return tokens.Session, err
 }
 
-func (s *Service) begin(ctx context.Context, account *store.Account, from Client) (Tokens, error) {
+func (s *Service) begin(ctx context.Context, account *people.UserRecord, from Client) (Tokens, error) {
 	tokens := Tokens{Device: from.Device}
 	if !isToken(tokens.Device) {
 		tokens.Device = newToken()
@@ -47,20 +48,20 @@ func (s *Service) begin(ctx context.Context, account *store.Account, from Client
 	from.Device = tokens.Device
 	token, session := s.newSession(account.ID, from)
 	tokens.Session = token
-	return tokens, s.store.SignIn(ctx, session, s.device(from), account.Actor())
+	return tokens, s.people.SignIn(ctx, session, s.device(from), account.Actor())
 }
 
 // newSession is a session that is signed in, with its token; it is not stored yet.
-func (s *Service) newSession(userID int64, from Client) (token string, session *store.UserSession) {
+func (s *Service) newSession(userID int64, from Client) (token string, session *people.UserSession) {
 	token = newToken()
-	return token, &store.UserSession{
-		UserID: userID, Token: hashToken(token), Stage: store.Full, ExpiresAt: s.store.Now().Add(s.config.Lifetime), IP: from.ip(), Agent: from.agent(),
+	return token, &people.UserSession{
+		UserID: userID, Token: hashToken(token), Stage: people.Full, ExpiresAt: s.store.Now().Add(s.config.Lifetime), IP: from.ip(), Agent: from.agent(),
 	}
 }
 
 // device is what is remembered of a browser that a user signs in with.
-func (s *Service) device(from Client) *store.Device {
-	return &store.Device{Token: hashToken(from.Device), Network: from.network()}
+func (s *Service) device(from Client) *people.Device {
+	return &people.Device{Token: hashToken(from.Device), Network: from.network()}
 }
 
 // Resume finds the session of a cookie's token, with its user's rights as of now. ErrNoSession where there is none that
@@ -71,7 +72,7 @@ func (s *Service) Resume(ctx context.Context, token string) (*Session, error) {
 		return nil, err
 	}
 	if s.store.Now().Sub(session.SeenAt) >= time.Minute {
-		if err := s.store.SeenSession(ctx, session.ID); err != nil {
+		if err := s.people.SeenSession(ctx, session.ID); err != nil {
 			return nil, err
 		}
 	}
@@ -95,7 +96,7 @@ func (s *Service) resume(ctx context.Context, token string) (*Session, error) {
 	if token == "" {
 		return nil, ErrNoSession
 	}
-	found, account, err := s.store.UserSession(ctx, hashToken(token))
+	found, account, err := s.people.UserSession(ctx, hashToken(token))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrNoSession
 	}
@@ -109,10 +110,10 @@ func (s *Service) resume(ctx context.Context, token string) (*Session, error) {
 	return s.view(found, account), nil
 }
 
-func (s *Service) view(u *store.UserSession, account *store.Account) *Session {
+func (s *Service) view(u *people.UserSession, account *people.UserRecord) *Session {
 	view := &Session{
 		ID: u.ID, User: &account.User, CreatedAt: u.CreatedAt, SeenAt: u.SeenAt, ExpiresAt: u.ExpiresAt, IP: u.IP, Agent: u.Agent,
-		pending: u.Stage != store.Full, token: u.Token, account: account,
+		pending: u.Stage != people.Full, token: u.Token, account: account,
 	}
 	if !u.FactorAt.IsZero() && !view.pending {
 		view.FreshUntil = u.FactorAt.Add(s.config.Fresh)
@@ -123,14 +124,14 @@ func (s *Service) view(u *store.UserSession, account *store.Account) *Session {
 // Sessions lists the sessions in which a user is signed in, newest first.
 func (s *Service) Sessions(ctx context.Context, user *staff.User) ([]*Session, error) {
 	now := s.store.Now()
-	found, err := s.store.UserSessions(ctx, user.ID, now)
+	found, err := s.people.UserSessions(ctx, user.ID, now)
 	if err != nil {
 		return nil, err
 	}
 	var out []*Session
 	for _, u := range found {
 		if now.Sub(u.SeenAt) < s.config.Idle {
-			out = append(out, s.view(u, &store.Account{User: *user}))
+			out = append(out, s.view(u, &people.UserRecord{User: *user}))
 		}
 	}
 	return out, nil
@@ -138,15 +139,15 @@ func (s *Service) Sessions(ctx context.Context, user *staff.User) ([]*Session, e
 
 // SignOut ends a session. Its token opens nothing from then on.
 func (s *Service) SignOut(ctx context.Context, session *Session) error {
-	return s.store.EndSession(ctx, session.User.ID, session.ID, session.User.Actor())
+	return s.people.EndSession(ctx, session.User.ID, session.ID, session.User.Actor())
 }
 
 // EndSession ends one of the user's own sessions, by its ID.
 func (s *Service) EndSession(ctx context.Context, user *staff.User, id int64) error {
-	return s.store.EndSession(ctx, user.ID, id, user.Actor())
+	return s.people.EndSession(ctx, user.ID, id, user.Actor())
 }
 
 // EndOtherSessions ends all of the user's own sessions but this one.
 func (s *Service) EndOtherSessions(ctx context.Context, session *Session) error {
-	return s.store.EndSessions(ctx, session.User.ID, session.ID, session.User.Actor())
+	return s.people.EndSessions(ctx, session.User.ID, session.ID, session.User.Actor())
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // Tokens are what a browser gets when a second factor was right: each belongs into a cookie of its own.
@@ -17,9 +18,9 @@ type Tokens struct {
 // ErrWrong where they do not fit an active user: whether it is the address or the password, neither answer nor time
 // says. A *WaitError where too much was tried, ErrBusy where too many do.
 func (s *Service) Password(ctx context.Context, email, password string, from Client) (token string, err error) {
-	account, err := s.store.UserByEmail(ctx, email)
+	account, err := s.people.UserByEmail(ctx, email)
 	if errors.Is(err, store.ErrNotFound) {
-		account, err = &store.Account{}, nil
+		account, err = &people.UserRecord{}, nil
 	}
 	if err != nil {
 		return "", err
@@ -55,27 +56,27 @@ func (s *Service) Password(ctx context.Context, email, password string, from Cli
 
 // failed keeps in the audit log that somebody could not sign in, and returns ErrWrong. Of an address that nobody has the
 // line says no more: it can be a password that was typed into the wrong field.
-func (s *Service) failed(ctx context.Context, account *store.Account, what string, from Client) error {
-	if err := s.store.LogFailedSignIn(ctx, account.ID, what, from.ip()); err != nil {
+func (s *Service) failed(ctx context.Context, account *people.UserRecord, what string, from Client) error {
+	if err := s.people.LogFailedSignIn(ctx, account.ID, what, from.ip()); err != nil {
 		return err
 	}
 	return ErrWrong
 }
 
 // rehash replaces a hash that was made with older parameters.
-func (s *Service) rehash(ctx context.Context, account *store.Account, password string) error {
+func (s *Service) rehash(ctx context.Context, account *people.UserRecord, password string) error {
 	fresh, err := s.hashes.hash(ctx, password)
 	if err != nil {
 		return err
 	}
-	return s.store.RehashPassword(ctx, account.ID, account.Password, fresh)
+	return s.people.RehashPassword(ctx, account.ID, account.Password, fresh)
 }
 
 // beginPending starts a session in which the second factor is due.
 func (s *Service) beginPending(ctx context.Context, userID int64, from Client) (token string, err error) {
 	token, session := s.newSession(userID, from)
-	session.Stage, session.ExpiresAt = store.Pending, s.store.Now().Add(pendingLife)
-	return token, s.store.StartSession(ctx, session)
+	session.Stage, session.ExpiresAt = people.Pending, s.store.Now().Add(pendingLife)
+	return token, s.people.StartSession(ctx, session)
 }
 
 // Pending finds the session of a sign-in whose second factor is due. ErrNoSession where there is none, or one that is
@@ -88,7 +89,7 @@ func (s *Service) Pending(ctx context.Context, token string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if session.account, err = s.store.User(ctx, session.User.ID); err != nil {
+	if session.account, err = s.people.User(ctx, session.User.ID); err != nil {
 		return nil, err
 	}
 	return session, nil
@@ -102,13 +103,13 @@ func (f Factors) Any() bool { return f.TOTP || f.Passkey }
 
 // Factors tells which second factors a session's user has now.
 func (s *Service) Factors(ctx context.Context, session *Session) (f Factors, err error) {
-	account, err := s.store.User(ctx, session.User.ID)
+	account, err := s.people.User(ctx, session.User.ID)
 	if err != nil {
 		return f, err
 	}
 	for _, factor := range account.Factors {
-		f.TOTP = f.TOTP || factor.Kind == store.TOTP
-		f.Passkey = f.Passkey || factor.Kind == store.Passkey && s.passkeys != nil
+		f.TOTP = f.TOTP || factor.Kind == people.TOTP
+		f.Passkey = f.Passkey || factor.Kind == people.Passkey && s.passkeys != nil
 	}
 	f.Recovery = account.CodesLeft > 0
 	return f, nil
@@ -117,14 +118,14 @@ func (s *Service) Factors(ctx context.Context, session *Session) (f Factors, err
 // ProveByCode takes a TOTP code as the session's second factor: a sign-in is complete with it, and a session that is
 // signed in has a fresh one. ErrWrong where no authenticator of the user shows it, ErrCodeUsed where it was taken before.
 func (s *Service) ProveByCode(ctx context.Context, session *Session, code string, from Client) (Tokens, error) {
-	return s.prove(ctx, session, from, func(account *store.Account) error {
+	return s.prove(ctx, session, from, func(account *people.UserRecord) error {
 		now := s.store.Now()
 		for _, f := range account.Factors {
-			if f.Kind != store.TOTP {
+			if f.Kind != people.TOTP {
 				continue
 			}
 			if step, ok := matchCode(code, string(f.Secret), now); ok {
-				return s.store.UseCode(ctx, f.ID, step)
+				return s.people.UseCode(ctx, f.ID, step)
 			}
 		}
 		return ErrWrong
@@ -133,8 +134,8 @@ func (s *Service) ProveByCode(ctx context.Context, session *Session, code string
 
 // ProveByRecoveryCode takes a recovery code in the place of the second factor. ErrWrong, ErrCodeUsed like ProveByCode.
 func (s *Service) ProveByRecoveryCode(ctx context.Context, session *Session, code string, from Client) (Tokens, error) {
-	return s.prove(ctx, session, from, func(account *store.Account) error {
-		err := s.store.UseRecoveryCode(ctx, account.ID, s.recoveryDigest(account.ID, code), account.Actor())
+	return s.prove(ctx, session, from, func(account *people.UserRecord) error {
+		err := s.people.UseRecoveryCode(ctx, account.ID, s.recoveryDigest(account.ID, code), account.Actor())
 		if errors.Is(err, store.ErrNotFound) {
 			err = ErrWrong
 		}
@@ -144,8 +145,8 @@ func (s *Service) ProveByRecoveryCode(ctx context.Context, session *Session, cod
 
 // prove counts a try, makes it, and gives the session another token where it was right. ErrNoFactor where the user has
 // none, so that there is nothing to prove by: a first one is added, not proved.
-func (s *Service) prove(ctx context.Context, session *Session, from Client, try func(*store.Account) error) (Tokens, error) {
-	account, err := s.store.User(ctx, session.User.ID)
+func (s *Service) prove(ctx context.Context, session *Session, from Client, try func(*people.UserRecord) error) (Tokens, error) {
+	account, err := s.people.User(ctx, session.User.ID)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -160,7 +161,7 @@ func (s *Service) prove(ctx context.Context, session *Session, from Client, try 
 		return Tokens{}, err
 	}
 	err = try(account)
-	if errors.Is(err, store.ErrCodeUsed) {
+	if errors.Is(err, people.ErrCodeUsed) {
 		err = ErrCodeUsed
 	}
 	if errors.Is(err, ErrWrong) {
@@ -182,10 +183,10 @@ func (s *Service) prove(ctx context.Context, session *Session, from Client, try 
 // planted it, or read it before, gains nothing.
 func (s *Service) promote(ctx context.Context, session *Session, from Client) (Tokens, error) {
 	tokens := Tokens{Session: newToken(), Device: from.Device}
-	renewed := &store.UserSession{
-		ID: session.ID, UserID: session.User.ID, Token: hashToken(tokens.Session), Stage: store.Full, ExpiresAt: session.ExpiresAt, IP: from.ip(),
+	renewed := &people.UserSession{
+		ID: session.ID, UserID: session.User.ID, Token: hashToken(tokens.Session), Stage: people.Full, ExpiresAt: session.ExpiresAt, IP: from.ip(),
 	}
-	var device *store.Device
+	var device *people.Device
 	if session.pending {
 		renewed.ExpiresAt = s.store.Now().Add(s.config.Lifetime)
 		if !isToken(tokens.Device) {
@@ -194,7 +195,7 @@ func (s *Service) promote(ctx context.Context, session *Session, from Client) (T
 		from.Device = tokens.Device
 		device = s.device(from)
 	}
-	err := s.store.RenewSession(ctx, session.token, renewed, device, session.User.Actor())
+	err := s.people.RenewSession(ctx, session.token, renewed, device, session.User.Actor())
 	if errors.Is(err, store.ErrMoved) {
 		err = ErrNoSession
 	}

@@ -13,6 +13,7 @@ import (
 
 	"flashpay/internal/access"
 	"flashpay/internal/staff"
+	"flashpay/internal/store/people"
 )
 
 const email = "aida@example.kg"
@@ -154,7 +155,7 @@ func TestUnknownAddressAndWrongPasswordAreTheSame(t *testing.T) {
 	w := newWorld(t)
 	w.user(email, 1, staff.Operations)
 	gone := w.user("gone@example.kg", 1, staff.Support)
-	if err := w.store.SetActive(t.Context(), "off", gone.ID, false, true, "test"); err != nil {
+	if err := people.New(w.store).SetActive(t.Context(), "off", gone.ID, false, true, "test"); err != nil {
 		t.Fatal(err)
 	}
 	invited := &staff.User{MerchantID: 1, Email: "new@example.kg", Roles: []staff.Role{staff.Support}}

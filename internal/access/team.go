@@ -7,12 +7,13 @@ import (
 
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // Member finds an account that a user may know of: of their own merchant, or, for operators, any. store.ErrNotFound for
 // all others, whether they exist or not.
-func (s *Service) Member(ctx context.Context, viewer *staff.User, userID int64) (*store.Account, error) {
-	account, err := s.store.User(ctx, userID)
+func (s *Service) Member(ctx context.Context, viewer *staff.User, userID int64) (*people.UserRecord, error) {
+	account, err := s.people.User(ctx, userID)
 	if err != nil {
 		return nil, err
 	}
@@ -24,9 +25,9 @@ func (s *Service) Member(ctx context.Context, viewer *staff.User, userID int64) 
 
 // seeTo finds an account that somebody may change. store.ErrNotFound where they may not know of it, ErrForbidden where
 // it is their own, or can do more than they can.
-func (s *Service) seeTo(ctx context.Context, by By, userID int64) (*store.Account, error) {
+func (s *Service) seeTo(ctx context.Context, by By, userID int64) (*people.UserRecord, error) {
 	if by.user == nil {
-		return s.store.User(ctx, userID)
+		return s.people.User(ctx, userID)
 	}
 	account, err := s.Member(ctx, by.user, userID)
 	if err != nil {
@@ -55,7 +56,7 @@ func (s *Service) ChangeRights(ctx context.Context, once string, by By, after *s
 	if by.user != nil && !by.user.MayGive(&before.User, &changed) || !s.ownProjects(&changed) {
 		return ErrForbidden
 	}
-	return s.store.ChangeRights(ctx, "user rights "+before.Object()+" "+once, &changed, by.actor)
+	return s.people.ChangeRights(ctx, "user rights "+before.Object()+" "+once, &changed, by.actor)
 }
 
 // SetActive deactivates a user, whose sessions end at once, or takes that back. ErrForbidden and store.ErrLastAdmin like
@@ -66,7 +67,7 @@ func (s *Service) SetActive(ctx context.Context, once string, by By, userID int6
 		return err
 	}
 	operator := by.user == nil || by.user.Operator()
-	return s.store.SetActive(ctx, "user active "+account.Object()+" "+once, userID, active, operator, by.actor)
+	return s.people.SetActive(ctx, "user active "+account.Object()+" "+once, userID, active, operator, by.actor)
 }
 
 // Confirm takes the word of who asks that an account is used by the person whom its name says, so that it counts as
@@ -87,7 +88,7 @@ func (s *Service) EndSessionsOf(ctx context.Context, by By, userID int64) error 
 	if _, err := s.seeTo(ctx, by, userID); err != nil {
 		return err
 	}
-	return s.store.EndSessions(ctx, userID, 0, by.actor)
+	return s.people.EndSessions(ctx, userID, 0, by.actor)
 }
 
 // ChangePassword gives a session's user another password, and ends all their other sessions. The old password is tried
@@ -96,7 +97,7 @@ func (s *Service) ChangePassword(ctx context.Context, session *Session, old, fre
 	if err := CheckPassword(fresh, session.User); err != nil {
 		return err
 	}
-	account, err := s.store.User(ctx, session.User.ID)
+	account, err := s.people.User(ctx, session.User.ID)
 	if err != nil {
 		return err
 	}
@@ -121,7 +122,7 @@ func (s *Service) ChangePassword(ctx context.Context, session *Session, old, fre
 	if err := s.right(ctx, counts); err != nil {
 		return err
 	}
-	return s.store.SetPassword(ctx, account.ID, hash, session.ID, session.User.Actor())
+	return s.people.SetPassword(ctx, account.ID, hash, session.ID, session.User.Actor())
 }
 
 // SaveProfile stores a session's user's own name, language ("en", "ru", "ky", or empty), zone (an IANA name, or empty)
@@ -135,7 +136,7 @@ func (s *Service) SaveProfile(ctx context.Context, session *Session, after staff
 	}
 	changed := *session.User
 	changed.Name, changed.Language, changed.Zone, changed.Theme = after.Name, after.Language, after.Zone, after.Theme
-	return s.store.SaveProfile(ctx, &changed, session.User.Actor())
+	return s.people.SaveProfile(ctx, &changed, session.User.Actor())
 }
 
 // Errors of the calls on accounts.
@@ -159,7 +160,7 @@ func (s *Service) History(ctx context.Context, viewer *staff.User, userID int64,
 		}
 		return s.store.ActsOf(ctx, []string{account.Actor()}, behind, HistoryPage)
 	}
-	side, err := s.store.Users(ctx, store.UserFilter{Merchant: &viewer.MerchantID})
+	side, err := s.people.Users(ctx, people.UserFilter{Merchant: &viewer.MerchantID})
 	if err != nil {
 		return nil, err
 	}

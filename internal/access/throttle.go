@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 	"flashpay/internal/vault"
 )
 
@@ -18,20 +18,20 @@ func (e *WaitError) Error() string {
 
 // tries are the counts that one try counts in. Those of its own it forgets when it was right; to the shared ones it is
 // only given back, because others count in them, too.
-type tries struct{ own, shared []store.Try }
+type tries struct{ own, shared []people.Try }
 
-func (t tries) all() []store.Try { return append(append([]store.Try(nil), t.own...), t.shared...) }
+func (t tries) all() []people.Try { return append(append([]people.Try(nil), t.own...), t.shared...) }
 
 // What a password may be tried, and a code. Somebody who guesses from one network is slowed down there. Somebody who
 // guesses from many is slowed down by the account's own budget, and so is, alas, the owner at a computer and a network
 // that are new: but never at those known from an earlier sign-in, which have a count of their own. Guesses at many
 // accounts from one network count together.
 var (
-	passwordAtPlace = store.Try{Free: 5, Base: 5 * time.Second, Most: 15 * time.Minute, Forget: time.Hour}
-	passwordBudget  = store.Try{Free: 30, Base: 10 * time.Second, Most: 5 * time.Minute, Forget: time.Hour}
-	networkBudget   = store.Try{Free: 100, Base: 5 * time.Second, Most: time.Minute, Forget: time.Hour}
-	codeAtPlace     = store.Try{Free: 5, Base: 30 * time.Second, Most: 15 * time.Minute, Forget: 24 * time.Hour}
-	codeBudget      = store.Try{Free: 10, Base: time.Minute, Most: 15 * time.Minute, Forget: 24 * time.Hour}
+	passwordAtPlace = people.Try{Free: 5, Base: 5 * time.Second, Most: 15 * time.Minute, Forget: time.Hour}
+	passwordBudget  = people.Try{Free: 30, Base: 10 * time.Second, Most: 5 * time.Minute, Forget: time.Hour}
+	networkBudget   = people.Try{Free: 100, Base: 5 * time.Second, Most: time.Minute, Forget: time.Hour}
+	codeAtPlace     = people.Try{Free: 5, Base: 30 * time.Second, Most: 15 * time.Minute, Forget: 24 * time.Hour}
+	codeBudget      = people.Try{Free: 10, Base: time.Minute, Most: 15 * time.Minute, Forget: 24 * time.Hour}
 )
 
 // passwordTries are the counts for a password of the account of an e-mail address; user is 0 where there is none.
@@ -41,9 +41,9 @@ func (s *Service) passwordTries(ctx context.Context, email string, user int64, f
 	if err != nil {
 		return tries{}, err
 	}
-	t := tries{own: []store.Try{s.count(passwordAtPlace, account+" "+place)}}
+	t := tries{own: []people.Try{s.count(passwordAtPlace, account+" "+place)}}
 	if !known {
-		t.shared = []store.Try{s.count(passwordBudget, account), s.count(networkBudget, "network "+from.network())}
+		t.shared = []people.Try{s.count(passwordBudget, account), s.count(networkBudget, "network "+from.network())}
 	}
 	return t, nil
 }
@@ -55,9 +55,9 @@ func (s *Service) codeTries(ctx context.Context, user int64, from Client) (tries
 	if err != nil {
 		return tries{}, err
 	}
-	t := tries{own: []store.Try{s.count(codeAtPlace, account+" "+place)}}
+	t := tries{own: []people.Try{s.count(codeAtPlace, account+" "+place)}}
 	if !known {
-		t.shared = []store.Try{s.count(codeBudget, account)}
+		t.shared = []people.Try{s.count(codeBudget, account)}
 	}
 	return t, nil
 }
@@ -65,7 +65,7 @@ func (s *Service) codeTries(ctx context.Context, user int64, from Client) (tries
 // place is where a user tries from: a device or a network that is known from an earlier sign-in, or a network that is
 // not.
 func (s *Service) place(ctx context.Context, user int64, from Client) (place string, known bool, err error) {
-	device, network, err := s.store.KnownDevice(ctx, user, *s.device(from))
+	device, network, err := s.people.KnownDevice(ctx, user, *s.device(from))
 	switch {
 	case err != nil:
 		return "", false, err
@@ -75,19 +75,19 @@ func (s *Service) place(ctx context.Context, user int64, from Client) (place str
 	return "network " + from.network(), network && from.network() != "", nil
 }
 
-func (s *Service) count(t store.Try, what string) store.Try {
+func (s *Service) count(t people.Try, what string) people.Try {
 	t.Digest = s.store.Vault().Digest("tries", []byte(what))
 	return t
 }
 
 // take counts a try before it is made. A *WaitError says that it must not be made now. Nothing is written then.
 func (s *Service) take(ctx context.Context, t tries) error {
-	next, err := s.store.NextTry(ctx, t.all())
+	next, err := s.people.NextTry(ctx, t.all())
 	if err != nil {
 		return err
 	}
 	if !next.After(s.store.Now()) {
-		if next, err = s.store.TakeTry(ctx, t.all()); err != nil {
+		if next, err = s.people.TakeTry(ctx, t.all()); err != nil {
 			return err
 		}
 	}
@@ -99,5 +99,5 @@ func (s *Service) take(ctx context.Context, t tries) error {
 
 // right takes back what take counted.
 func (s *Service) right(ctx context.Context, t tries) error {
-	return s.store.GiveBackTry(ctx, t.own, t.shared)
+	return s.people.GiveBackTry(ctx, t.own, t.shared)
 }

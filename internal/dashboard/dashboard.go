@@ -16,6 +16,7 @@ import (
 	"flashpay/internal/account"
 	"flashpay/internal/method"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // Config is what a Dashboard is made of.
@@ -48,6 +49,7 @@ type SampleAnswer struct {
 // Dashboard serves the pages. It is safe for concurrent use.
 type Dashboard struct {
 	Config
+	people *people.Directory
 	pages  map[string]*pageSet // by language
 	mux    *http.ServeMux
 	secure bool // cookies travel over TLS only
@@ -62,7 +64,7 @@ func New(c Config) (*Dashboard, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	d := &Dashboard{Config: c, secure: base.Scheme == "https", pages: make(map[string]*pageSet)}
+	d := &Dashboard{Config: c, people: people.New(c.Store), secure: base.Scheme == "https", pages: make(map[string]*pageSet)}
 	for _, lang := range languages {
 		if d.pages[lang], err = newPageSet(lang); err != nil {
 			return nil, err

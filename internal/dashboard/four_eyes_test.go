@@ -10,6 +10,7 @@ import (
 	"flashpay/internal/access"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 var linkInPage = regexp.MustCompile(`/invitation/([A-Za-z0-9_-]+)`)
@@ -31,7 +32,7 @@ func (s *site) followed(shown *answer, email string) *browser {
 	if _, err := s.Access.Accept(s.t.Context(), found[1], "Second", "another-very-long-phrase-1", access.Client{}); err != nil {
 		s.t.Fatal(err)
 	}
-	account, err := s.Store.UserByEmail(s.t.Context(), email)
+	account, err := people.New(s.Store).UserByEmail(s.t.Context(), email)
 	if err != nil {
 		s.t.Fatal(err)
 	}

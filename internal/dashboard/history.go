@@ -14,6 +14,7 @@ import (
 	"flashpay/internal/access"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // actView is a line of the audit log as people read it.
@@ -73,7 +74,7 @@ func serveHistory(_ *Dashboard, v *visit) error {
 func (v *visit) actViews(acts []store.Act) ([]actView, error) {
 	addresses := make(map[string]string)
 	if v.user.Can(staff.ViewTeam) && len(acts) > 0 {
-		side, err := v.d.Store.Users(v.ctx(), store.UserFilter{Merchant: &v.user.MerchantID})
+		side, err := v.d.people.Users(v.ctx(), people.UserFilter{Merchant: &v.user.MerchantID})
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"flashpay/internal/browsertest"
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // inBrowsers serves a site to browsers: /as/NAME signs somebody in and leads to the path behind it.
@@ -241,13 +242,13 @@ func TestManualPagesInAllLanguages(t *testing.T) {
 	address := m.inBrowsers()
 	for lang, words := range map[string][]string{"ru": {"Номер счёта", "Проверьте перед отправкой"}, "ky": {"Эсептин номери", "Жөнөтүүдөн мурун текшериңиз"}} {
 		u := *m.people["aida"].user
-		now, err := m.store.User(t.Context(), u.ID)
+		now, err := people.New(m.store).User(t.Context(), u.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
 		u = now.User
 		u.Language = lang
-		if err := m.store.SaveProfile(t.Context(), &u, "test"); err != nil {
+		if err := people.New(m.store).SaveProfile(t.Context(), &u, "test"); err != nil {
 			t.Fatal(err)
 		}
 		p := browser.Open(t, browsertest.View{Width: 360, Height: 800})

@@ -9,6 +9,7 @@ import (
 	"flashpay/internal/access"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // memberPage is one account.
@@ -25,7 +26,7 @@ type memberPage struct {
 }
 
 // member finds the account that the address names.
-func (v *visit) member() (*store.Account, error) {
+func (v *visit) member() (*people.UserRecord, error) {
 	id, err := strconv.ParseInt(v.r.PathValue("id"), 10, 64)
 	if err != nil {
 		return nil, errNotFound
@@ -34,7 +35,7 @@ func (v *visit) member() (*store.Account, error) {
 }
 
 // memberForm finds the account that the address names, and reads what is posted about it.
-func (v *visit) memberForm() (a *store.Account, f *Form, err error) {
+func (v *visit) memberForm() (a *people.UserRecord, f *Form, err error) {
 	if a, err = v.member(); err == nil {
 		f, err = v.form()
 	}
@@ -51,7 +52,7 @@ func serveMember(_ *Dashboard, v *visit) error {
 	return v.showMember(http.StatusOK, f, a)
 }
 
-func (v *visit) showMember(status int, f *Form, a *store.Account) error {
+func (v *visit) showMember(status int, f *Form, a *people.UserRecord) error {
 	page := memberPage{memberView: v.memberView(a), Offer: v.offer(a.MerchantID, &a.User), Now: v.d.Store.Now()}
 	page.MayChange = v.user.ID != a.ID && v.user.Covers(&a.User)
 	for _, p := range v.projects() {

@@ -45,7 +45,7 @@ func (v *visit) evidence(full bool) error {
 	if full {
 		what = "evidence in full"
 	}
-	if err := v.d.Store.LogDownload(v.ctx(), v.actor(), what, object, store.Detail{}.Text("payment_id", p.PaymentID)); err != nil {
+	if err := v.d.people.LogDownload(v.ctx(), v.actor(), what, object, store.Detail{}.Text("payment_id", p.PaymentID)); err != nil {
 		return err
 	}
 	var out bytes.Buffer

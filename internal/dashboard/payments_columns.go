@@ -113,7 +113,7 @@ func (v *visit) columns() ([]column, error) {
 	if chosen := columnsOf(names); len(chosen) > 0 {
 		return chosen, nil
 	}
-	names, err := v.d.Store.RegisterColumns(v.ctx(), v.user.ID)
+	names, err := v.d.people.RegisterColumns(v.ctx(), v.user.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func serveSaveColumns(d *Dashboard, v *visit) error {
 	for _, c := range columnsOf(names) {
 		kept = append(kept, c.Name)
 	}
-	if err := d.Store.SaveRegisterColumns(v.ctx(), f.Once, v.user, kept); err != nil {
+	if err := d.people.SaveRegisterColumns(v.ctx(), f.Once, v.user, kept); err != nil {
 		return err
 	}
 	q, _ := url.ParseQuery(f.Get("query")) // what can be read of it

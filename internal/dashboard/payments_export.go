@@ -31,7 +31,7 @@ func serveExport(d *Dashboard, v *visit) error {
 	if !l.Form.OK() {
 		return v.redirect(l.address(nil), "")
 	}
-	err := d.Store.LogDownload(v.ctx(), v.actor(), "csv", v.user.Object(), store.Detail{}.Text("filter", strings.Join(l.described(), " ")))
+	err := d.people.LogDownload(v.ctx(), v.actor(), "csv", v.user.Object(), store.Detail{}.Text("filter", strings.Join(l.described(), " ")))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"flashpay/internal/money"
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 const (
@@ -215,7 +216,7 @@ func situationWord(s store.Situation) string {
 
 // saved are the user's saved filters.
 func (l *listing) saved(v *visit) ([]savedFilter, error) {
-	all, err := v.d.Store.SavedFilters(v.ctx(), v.user.ID)
+	all, err := v.d.people.SavedFilters(v.ctx(), v.user.ID)
 	var out []savedFilter
 	here := l.query().Encode()
 	for _, f := range all {
@@ -292,8 +293,8 @@ func serveSaveFilter(d *Dashboard, v *visit) error {
 			kept[n] = values[n]
 		}
 	}
-	if err := d.Store.SaveFilter(v.ctx(), f.Once, v.user, store.SavedFilter{Name: name, Query: kept.Encode()}); err != nil {
-		if isAny(err, store.ErrTooManyFilters) {
+	if err := d.people.SaveFilter(v.ctx(), f.Once, v.user, people.SavedFilter{Name: name, Query: kept.Encode()}); err != nil {
+		if isAny(err, people.ErrTooManyFilters) {
 			return &userError{ID: "payments.fault_many"}
 		}
 		return err
@@ -307,7 +308,7 @@ func serveDropFilter(d *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Store.DropFilter(v.ctx(), f.Once, v.user, f.Get("name")); err != nil {
+	if err := d.people.DropFilter(v.ctx(), f.Once, v.user, f.Get("name")); err != nil {
 		return err
 	}
 	return v.redirect(localPath("/payments"+withQuery(f.Get("query"))), "payments.filter_deleted", "name", f.Get("name"))

@@ -11,6 +11,7 @@ import (
 	"flashpay/internal/access"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // profileRoutes are «My profile»: what users see to themselves.
@@ -28,7 +29,7 @@ var profileRoutes = []route{
 
 // profilePage is a user's own page.
 type profilePage struct {
-	*store.Account
+	*people.UserRecord
 	PasswordForm *Form
 	Sessions     []sessionView
 	Acts         []actView
@@ -49,7 +50,7 @@ type sessionView struct {
 var zones = []string{"Asia/Bishkek", "Asia/Almaty", "Asia/Tashkent", "Asia/Dushanbe", "Europe/Moscow", "Asia/Tbilisi", "Europe/Berlin", "Europe/London", "UTC"}
 
 func (v *visit) showProfile(status int, f, password *Form) error {
-	account, err := v.d.Store.User(v.ctx(), v.user.ID)
+	account, err := v.d.people.User(v.ctx(), v.user.ID)
 	if err != nil {
 		return err
 	}
@@ -59,7 +60,7 @@ func (v *visit) showProfile(status int, f, password *Form) error {
 	if password == nil {
 		password = newForm()
 	}
-	page := profilePage{Account: account, PasswordForm: password, Zones: zones, Least: access.MinPassword}
+	page := profilePage{UserRecord: account, PasswordForm: password, Zones: zones, Least: access.MinPassword}
 	sessions, err := v.d.Access.Sessions(v.ctx(), v.user)
 	if err != nil {
 		return err
@@ -182,7 +183,7 @@ func serveRemoveFactor(_ *Dashboard, v *visit) error {
 		return errNotFound
 	}
 	switch err := v.d.Access.RemoveFactor(v.ctx(), v.session, id); {
-	case errors.Is(err, store.ErrLastFactor):
+	case errors.Is(err, people.ErrLastFactor):
 		return &userError{ID: "access.factor_last", Status: http.StatusConflict}
 	case err != nil && !errors.Is(err, store.ErrNotFound): // a second click
 		return err

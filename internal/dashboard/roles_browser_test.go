@@ -16,6 +16,7 @@ import (
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
 	"flashpay/internal/staff"
+	"flashpay/internal/store/people"
 )
 
 // person is somebody at the site in a real browser.
@@ -285,7 +286,7 @@ func TestTeamInABrowser(t *testing.T) {
 	p.Click(`input[name="role"][value="support"]`)
 	p.follow(`form[action$="/rights"] .btn-primary`)
 	p.Wait("Support", "Finance")
-	u, err := s.Store.UserByEmail(t.Context(), "aibek@example.kg")
+	u, err := people.New(s.Store).UserByEmail(t.Context(), "aibek@example.kg")
 	if err != nil || len(u.Roles) != 2 {
 		t.Fatalf("%+v, %v", u, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"flashpay/internal/merchant"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // teamRoutes are «My team»: the accounts of one's side, and, for operators, all.
@@ -32,15 +33,15 @@ var teamRoutes = []route{
 
 // memberView is an account as the list shows it.
 type memberView struct {
-	*store.Account
+	*people.UserRecord
 	Side  string // whose it is
 	State string // a word: access.state_…
 	Badge string // its colour
 	You   bool
 }
 
-func (v *visit) memberView(a *store.Account) memberView {
-	m := memberView{Account: a, Side: v.side(a.MerchantID), State: "access.state_active", Badge: "green", You: a.ID == v.user.ID}
+func (v *visit) memberView(a *people.UserRecord) memberView {
+	m := memberView{UserRecord: a, Side: v.side(a.MerchantID), State: "access.state_active", Badge: "green", You: a.ID == v.user.ID}
 	switch {
 	case !a.Deactivated.IsZero():
 		m.State, m.Badge = "access.state_off", "grey"
@@ -70,11 +71,11 @@ const teamPageSize = 200
 func serveTeam(_ *Dashboard, v *visit) error {
 	query := v.r.URL.Query()
 	after, _ := strconv.ParseInt(query.Get("after"), 10, 64) // nonsense is the beginning
-	filter := store.UserFilter{After: after, Limit: teamPageSize + 1}
+	filter := people.UserFilter{After: after, Limit: teamPageSize + 1}
 	if !v.user.Operator() {
 		filter.Merchant = &v.user.MerchantID
 	}
-	found, err := v.d.Store.Users(v.ctx(), filter)
+	found, err := v.d.people.Users(v.ctx(), filter)
 	if err != nil {
 		return err
 	}
@@ -214,8 +215,8 @@ func (v *visit) refused(f *Form, err error) bool {
 		{access.ErrName, "name", "access.name_help"},
 		{access.ErrRights, "role", "access.rights_wrong"},
 		{access.ErrForbidden, "", "access.may_not_give"},
-		{store.ErrUserExists, "email", "access.email_taken"},
-		{store.ErrLastAdmin, "", "access.last_admin"},
+		{people.ErrUserExists, "email", "access.email_taken"},
+		{people.ErrLastAdmin, "", "access.last_admin"},
 		{store.ErrNotAnother, "", "access.not_another"},
 		{store.ErrMoved, "", "access.moved"},
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"flashpay/internal/staff"
+	"flashpay/internal/store/people"
 )
 
 func TestTeamIsOnesOwn(t *testing.T) {
@@ -161,7 +162,7 @@ func TestFactorsOnThePage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	b := s.signedIn(staff.Finance)
-	a, err := s.Store.User(t.Context(), b.user.ID)
+	a, err := people.New(s.Store).User(t.Context(), b.user.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,11 +177,11 @@ func TestFactorsOnThePage(t *testing.T) {
 	b.post(first).wants(http.StatusSeeOther) // a second click
 	b.get("/profile").says("removed a second factor")
 	stranger := s.signedIn(staff.Support)
-	if a, err = s.Store.User(t.Context(), b.user.ID); err != nil {
+	if a, err = people.New(s.Store).User(t.Context(), b.user.ID); err != nil {
 		t.Fatal(err)
 	}
 	stranger.post(fmt.Sprintf("/profile/factor/%d/remove", a.Factors[0].ID)).wants(http.StatusSeeOther)
-	if a, err = s.Store.User(t.Context(), b.user.ID); err != nil || len(a.Factors) != 1 {
+	if a, err = people.New(s.Store).User(t.Context(), b.user.ID); err != nil || len(a.Factors) != 1 {
 		t.Errorf("somebody else removed a factor: %+v, %v", a, err)
 	}
 	stranger.post("/profile/sessions/1/end").wants(http.StatusSeeOther)

@@ -16,13 +16,13 @@ var (
 
 // What one user has from another.
 const (
-	originLink   = "link"   // the link by which password and factors were set was shown to that user
-	originRights = "rights" // roles, rights, projects, or being active again
+	OriginLink   = "link"   // the link by which password and factors were set was shown to that user
+	OriginRights = "rights" // roles, rights, projects, or being active again
 )
 
 // comeFrom notes from whom an account has its sign-in or its rights. The actor is as the audit log names it: what the
 // command line gives comes from nobody, for whoever runs it holds the database.
-func (t *Tx) comeFrom(ctx context.Context, userID int64, actor, what string) error {
+func (t *Tx) ComeFrom(ctx context.Context, userID int64, actor, what string) error {
 	giver, ok := staff.ActorID(actor)
 	if !ok || giver == userID {
 		return nil
@@ -88,7 +88,7 @@ func (s *Store) Origins(ctx context.Context, userID int64) (out []Origin, err er
 		var o Origin
 		var what string
 		err := r.Scan(&o.Giver, &o.Name, &what)
-		o.Link = what == originLink
+		o.Link = what == OriginLink
 		out = append(out, o)
 		return err
 	}, userID)
@@ -109,6 +109,6 @@ func (s *Store) ConfirmUser(ctx context.Context, userID, by int64, actor string)
 		if err != nil || n == 0 {
 			return err
 		}
-		return t.Audit(ctx, actor, "user confirm", userObject(userID), nil)
+		return t.Audit(ctx, actor, "user confirm", (&staff.User{ID: userID}).Object(), nil)
 	})
 }

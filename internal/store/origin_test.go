@@ -10,16 +10,17 @@ import (
 	"flashpay/internal/merchant"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 	"flashpay/internal/storetest"
 )
 
-// people makes users of one merchant, who came from the command line: nobody stands behind them.
-func people(t *testing.T, s *store.Store, names ...string) map[string]*staff.User {
+// colleagues makes users of one merchant, who came from the command line: nobody stands behind them.
+func colleagues(t *testing.T, s *store.Store, names ...string) map[string]*staff.User {
 	t.Helper()
 	out := make(map[string]*staff.User)
 	for _, name := range names {
-		a := &store.Account{User: staff.User{MerchantID: 7, Email: name + "@example.kg", Name: name, Roles: []staff.Role{staff.MerchantAdmin}}, Password: "hash"}
-		if err := s.CreateUser(t.Context(), "make "+name, a, nil, "cli:root"); err != nil {
+		a := &people.UserRecord{User: staff.User{MerchantID: 7, Email: name + "@example.kg", Name: name, Roles: []staff.Role{staff.MerchantAdmin}}, Password: "hash"}
+		if err := people.New(s).CreateUser(t.Context(), "make "+name, a, nil, "cli:root"); err != nil {
 			t.Fatal(err)
 		}
 		out[name] = &a.User
@@ -32,9 +33,9 @@ func invited(t *testing.T, s *store.Store, by *staff.User, name string) *staff.U
 	t.Helper()
 	token := [32]byte{byte(len(name))}
 	copy(token[1:], name)
-	a := &store.Account{User: staff.User{MerchantID: 7, Email: name + "@example.kg", Roles: []staff.Role{staff.Operations}}}
-	i := &store.Invitation{Token: token, Kind: store.Invite, ExpiresAt: s.Now().Add(time.Hour)}
-	if err := s.CreateUser(t.Context(), "invite "+name, a, i, by.Actor()); err != nil {
+	a := &people.UserRecord{User: staff.User{MerchantID: 7, Email: name + "@example.kg", Roles: []staff.Role{staff.Operations}}}
+	i := &people.Invitation{Token: token, Kind: people.Invite, ExpiresAt: s.Now().Add(time.Hour)}
+	if err := people.New(s).CreateUser(t.Context(), "invite "+name, a, i, by.Actor()); err != nil {
 		t.Fatal(err)
 	}
 	follow(t, s, token, &a.User)
@@ -43,9 +44,9 @@ func invited(t *testing.T, s *store.Store, by *staff.User, name string) *staff.U
 
 func follow(t *testing.T, s *store.Store, token [32]byte, u *staff.User) {
 	t.Helper()
-	session := &store.UserSession{Token: [32]byte{token[0], token[1], 1}, ExpiresAt: s.Now().Add(time.Hour)}
-	acceptance := &store.Acceptance{Token: token, Name: u.Email, Password: "hash", Actor: u.Actor(), Session: session}
-	if err := s.AcceptInvitation(t.Context(), acceptance); err != nil {
+	session := &people.UserSession{Token: [32]byte{token[0], token[1], 1}, ExpiresAt: s.Now().Add(time.Hour)}
+	acceptance := &people.Acceptance{Token: token, Name: u.Email, Password: "hash", Actor: u.Actor(), Session: session}
+	if err := people.New(s).AcceptInvitation(t.Context(), acceptance); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -54,8 +55,8 @@ func follow(t *testing.T, s *store.Store, token [32]byte, u *staff.User) {
 func reset(t *testing.T, s *store.Store, by, u *staff.User) {
 	t.Helper()
 	token := [32]byte{200, byte(by.ID), byte(u.ID)}
-	i := &store.Invitation{UserID: u.ID, Token: token, Kind: store.Reset, ExpiresAt: s.Now().Add(time.Hour)}
-	if err := s.Invite(t.Context(), fmt.Sprint("reset ", by.ID, u.ID), i, by.Actor()); err != nil {
+	i := &people.Invitation{UserID: u.ID, Token: token, Kind: people.Reset, ExpiresAt: s.Now().Add(time.Hour)}
+	if err := people.New(s).Invite(t.Context(), fmt.Sprint("reset ", by.ID, u.ID), i, by.Actor()); err != nil {
 		t.Fatal(err)
 	}
 	follow(t, s, token, u)
@@ -120,7 +121,7 @@ func TestAnAccountOfOnesOwnMakingDoesNotDecide(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		fundedProject(t, s)
-		p := people(t, s, "aida", "bakyt", "chynara")
+		p := colleagues(t, s, "aida", "bakyt", "chynara")
 		aida, bakyt := p["aida"], p["bakyt"]
 		twoPeople(t, s, "colleagues", aida, bakyt)
 		second := invited(t, s, aida, "second")
@@ -147,24 +148,24 @@ func TestWhoGaveTheRightToDecideDoesNotAsk(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		fundedProject(t, s)
-		p := people(t, s, "aida", "bakyt")
+		p := colleagues(t, s, "aida", "bakyt")
 		aida, bakyt := p["aida"], p["bakyt"]
 		less := *bakyt
 		less.Roles = []staff.Role{staff.Support}
-		if err := s.ChangeRights(t.Context(), "less", &less, aida.Actor()); err != nil {
+		if err := people.New(s).ChangeRights(t.Context(), "less", &less, aida.Actor()); err != nil {
 			t.Fatal(err)
 		}
 		twoPeople(t, s, "what was taken away is no gift", aida, bakyt)
 		more := less
 		more.Version++
 		more.Roles = []staff.Role{staff.Operations}
-		if err := s.ChangeRights(t.Context(), "more", &more, aida.Actor()); err != nil {
+		if err := people.New(s).ChangeRights(t.Context(), "more", &more, aida.Actor()); err != nil {
 			t.Fatal(err)
 		}
 		onePerson(t, s, "gave the right to approve", aida, bakyt)
 		twoPeople(t, s, "asks with rights that the decider gave: two people", bakyt, aida)
 		for _, active := range []bool{false, true} {
-			if err := s.SetActive(t.Context(), fmt.Sprint("active ", active), aida.ID, active, true, bakyt.Actor()); err != nil {
+			if err := people.New(s).SetActive(t.Context(), fmt.Sprint("active ", active), aida.ID, active, true, bakyt.Actor()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -177,7 +178,7 @@ func TestAnotherPersonConfirmsWhoseAnAccountIs(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		fundedProject(t, s)
-		p := people(t, s, "aida", "bakyt")
+		p := colleagues(t, s, "aida", "bakyt")
 		aida, bakyt := p["aida"], p["bakyt"]
 		second, third := invited(t, s, aida, "second"), invited(t, s, aida, "third")
 		for _, by := range []*staff.User{aida, second, third} {
@@ -211,11 +212,11 @@ func TestAnotherPersonConfirmsWhoseAnAccountIs(t *testing.T) {
 func TestARequesterWhoHasLeftIsNotApproved(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
-		p := people(t, s, "aida", "bakyt")
+		p := colleagues(t, s, "aida", "bakyt")
 		a := asked(210, "left")
 		a.RequestedBy = p["aida"].ID
 		id := ask(t, s, "left", a)
-		if err := s.SetActive(t.Context(), "off", p["aida"].ID, false, true, "cli:root"); err != nil {
+		if err := people.New(s).SetActive(t.Context(), "off", p["aida"].ID, false, true, "cli:root"); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.DecideApproval(t.Context(), "yes", decision(id, store.ApprovalApproved, p["bakyt"].ID), "test"); !errors.Is(err, store.ErrRequesterGone) {

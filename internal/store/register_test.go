@@ -14,6 +14,7 @@ import (
 	"flashpay/internal/payout"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 	"flashpay/internal/storetest"
 )
 
@@ -360,31 +361,31 @@ func TestSavedFilters(t *testing.T) {
 		s := open(t, url)
 		ann, bob := &staff.User{ID: 1, Email: "ann@example.kg"}, &staff.User{ID: 2, Email: "bob@example.kg"}
 		for i := range 50 {
-			if err := s.SaveFilter(t.Context(), fmt.Sprint("once-", i), ann, store.SavedFilter{Name: fmt.Sprint("f", i), Query: "status=decline"}); err != nil {
+			if err := people.New(s).SaveFilter(t.Context(), fmt.Sprint("once-", i), ann, people.SavedFilter{Name: fmt.Sprint("f", i), Query: "status=decline"}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := s.SaveFilter(t.Context(), "more", ann, store.SavedFilter{Name: "one more"}); !errors.Is(err, store.ErrTooManyFilters) {
+		if err := people.New(s).SaveFilter(t.Context(), "more", ann, people.SavedFilter{Name: "one more"}); !errors.Is(err, people.ErrTooManyFilters) {
 			t.Errorf("the 51st: %v", err)
 		}
-		if err := s.SaveFilter(t.Context(), "again", ann, store.SavedFilter{Name: "f7", Query: "status=success"}); err != nil {
+		if err := people.New(s).SaveFilter(t.Context(), "again", ann, people.SavedFilter{Name: "f7", Query: "status=success"}); err != nil {
 			t.Errorf("replacing one: %v", err)
 		}
-		if err := s.DropFilter(t.Context(), "drop", ann, "f8"); err != nil {
+		if err := people.New(s).DropFilter(t.Context(), "drop", ann, "f8"); err != nil {
 			t.Error(err)
 		}
-		mine, err := s.SavedFilters(t.Context(), ann.ID)
-		if err != nil || len(mine) != 49 || !slices.Contains(mine, store.SavedFilter{Name: "f7", Query: "status=success"}) {
+		mine, err := people.New(s).SavedFilters(t.Context(), ann.ID)
+		if err != nil || len(mine) != 49 || !slices.Contains(mine, people.SavedFilter{Name: "f7", Query: "status=success"}) {
 			t.Errorf("%v, %v", mine, err)
 		}
-		if others, err := s.SavedFilters(t.Context(), bob.ID); err != nil || len(others) != 0 {
+		if others, err := people.New(s).SavedFilters(t.Context(), bob.ID); err != nil || len(others) != 0 {
 			t.Errorf("%v, %v", others, err)
 		}
 		for i, columns := range [][]string{{"id", "amount"}, nil} {
-			if err := s.SaveRegisterColumns(t.Context(), fmt.Sprint("columns-", i), ann, columns); err != nil {
+			if err := people.New(s).SaveRegisterColumns(t.Context(), fmt.Sprint("columns-", i), ann, columns); err != nil {
 				t.Fatal(err)
 			}
-			if got, err := s.RegisterColumns(t.Context(), ann.ID); err != nil || !slices.Equal(got, columns) {
+			if got, err := people.New(s).RegisterColumns(t.Context(), ann.ID); err != nil || !slices.Equal(got, columns) {
 				t.Errorf("%v, %v", got, err)
 			}
 		}

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -19,21 +18,12 @@ import (
 // open opens a database as a server does.
 func open(t *testing.T, url string) *store.Store {
 	t.Helper()
-	return openAs(t, store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true})
+	return storetest.Open(t, url)
 }
 
 func openAs(t *testing.T, c store.Config) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(context.Background()); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
-	return s
+	return storetest.OpenAs(t, c)
 }
 
 func createProject(t testing.TB, s *store.Store, id, funds int64) {

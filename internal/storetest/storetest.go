@@ -90,3 +90,24 @@ var Keyset = sync.OnceValue(func() string {
 	}
 	return string(text)
 })
+
+// Open opens a database as a server does, until the test ends.
+func Open(t testing.TB, url string) *store.Store {
+	t.Helper()
+	return OpenAs(t, store.Config{URL: url, Keyset: Keyset(), Serve: true})
+}
+
+// OpenAs opens a store until the test ends.
+func OpenAs(t testing.TB, c store.Config) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(context.Background()); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return s
+}

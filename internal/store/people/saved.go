@@ -1,4 +1,4 @@
-package store
+package people
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"flashpay/internal/staff"
+	"flashpay/internal/store"
 )
 
 // maxSavedFilters is how many filters a user can save.
@@ -23,19 +24,19 @@ type SavedFilter struct {
 }
 
 // SavedFilters lists a user's saved filters by name.
-func (s *Store) SavedFilters(ctx context.Context, user int64) (out []SavedFilter, err error) {
-	err = s.DB().List(ctx, "SELECT name, query FROM saved_filters WHERE user_id = $1 ORDER BY name", func(r *sql.Rows) error {
+func (dir *Directory) SavedFilters(ctx context.Context, user int64) (out []SavedFilter, err error) {
+	err = dir.store.DB().List(ctx, "SELECT name, query FROM saved_filters WHERE user_id = $1 ORDER BY name", func(r *sql.Rows) error {
 		var f SavedFilter
 		err := r.Scan(&f.Name, &f.Query)
 		out = append(out, f)
 		return err
 	}, user)
-	return out, s.DB().Unavailable(err)
+	return out, dir.store.DB().Unavailable(err)
 }
 
 // SaveFilter saves a filter for a user; one of the same name is replaced. ErrTooManyFilters where there is no room.
-func (s *Store) SaveFilter(ctx context.Context, once string, user *staff.User, f SavedFilter) error {
-	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
+func (dir *Directory) SaveFilter(ctx context.Context, once string, user *staff.User, f SavedFilter) error {
+	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
 		const save = `INSERT INTO saved_filters (user_id, name, query, created_at) SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT)
 			WHERE (SELECT COUNT(*) FROM saved_filters WHERE user_id = $5 AND name <> $6) < $7
 			ON CONFLICT (user_id, name) DO UPDATE SET query = excluded.query`
@@ -46,42 +47,44 @@ func (s *Store) SaveFilter(ctx context.Context, once string, user *staff.User, f
 		if n == 0 {
 			return ErrTooManyFilters
 		}
-		return t.Audit(ctx, user.Actor(), "filter save", user.Object(), Detail{}.Text("name", f.Name))
+		return t.Audit(ctx, user.Actor(), "filter save", user.Object(), store.Detail{}.Text("name", f.Name))
 	})
 }
 
 // DropFilter deletes a user's saved filter. One that is not there is no error.
-func (s *Store) DropFilter(ctx context.Context, once string, user *staff.User, name string) error {
-	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
+func (dir *Directory) DropFilter(ctx context.Context, once string, user *staff.User, name string) error {
+	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
 		if _, err := t.Exec(ctx, "DELETE FROM saved_filters WHERE user_id = $1 AND name = $2", user.ID, name); err != nil {
 			return err
 		}
-		return t.Audit(ctx, user.Actor(), "filter delete", user.Object(), Detail{}.Text("name", name))
+		return t.Audit(ctx, user.Actor(), "filter delete", user.Object(), store.Detail{}.Text("name", name))
 	})
 }
 
 // RegisterColumns are the columns that a user has chosen, in their order; none: the default.
-func (s *Store) RegisterColumns(ctx context.Context, user int64) ([]string, error) {
+func (dir *Directory) RegisterColumns(ctx context.Context, user int64) ([]string, error) {
 	var text string
-	err := s.DB().Lists.QueryRowContext(ctx, "SELECT columns FROM register_columns WHERE user_id = $1", user).Scan(&text)
+	err := dir.store.DB().Lists.QueryRowContext(ctx, "SELECT columns FROM register_columns WHERE user_id = $1", user).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && text == "" {
 		return nil, nil
 	}
-	return strings.Split(text, ","), s.DB().Unavailable(err)
+	return strings.Split(text, ","), dir.store.DB().Unavailable(err)
 }
 
 // SaveRegisterColumns keeps the columns that a user has chosen; none: the default again.
-func (s *Store) SaveRegisterColumns(ctx context.Context, once string, user *staff.User, columns []string) error {
-	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
+func (dir *Directory) SaveRegisterColumns(ctx context.Context, once string, user *staff.User, columns []string) error {
+	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
 		const save = "INSERT INTO register_columns (user_id, columns) VALUES ($1, $2) ON CONFLICT (user_id) DO UPDATE SET columns = excluded.columns"
 		if _, err := t.Exec(ctx, save, user.ID, strings.Join(columns, ",")); err != nil {
 			return err
 		}
-		return t.Audit(ctx, user.Actor(), "columns save", user.Object(), Detail{}.Text("columns", strings.Join(columns, ",")))
+		return t.Audit(ctx, user.Actor(), "columns save", user.Object(), store.Detail{}.Text("columns", strings.Join(columns, ",")))
 	})
 }
 
 // LogDownload notes in the audit log what a person takes out of the platform.
-func (s *Store) LogDownload(ctx context.Context, actor, what, object string, detail Detail) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error { return t.Audit(ctx, actor, "download "+what, object, detail) })
+func (dir *Directory) LogDownload(ctx context.Context, actor, what, object string, detail store.Detail) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
+		return t.Audit(ctx, actor, "download "+what, object, detail)
+	})
 }

@@ -1,10 +1,11 @@
-package store
+package people
 
 import (
 	"context"
 	"database/sql"
 	"time"
 
+	"flashpay/internal/store"
 	"flashpay/internal/store/sqldb"
 )
 
@@ -29,9 +30,9 @@ type Invitation struct {
 
 const invitationColumns = "i.user_id, i.token, i.kind, i.made_by, i.created_at, i.expires_at"
 
-func (s *Store) invitation(ctx context.Context, where string, key any) (*Invitation, error) {
+func (dir *Directory) invitation(ctx context.Context, where string, key any) (*Invitation, error) {
 	var found *Invitation
-	err := s.DB().Read(ctx, "SELECT "+invitationColumns+" FROM invitations i WHERE "+where, func(r *sql.Rows) error {
+	err := dir.store.DB().Read(ctx, "SELECT "+invitationColumns+" FROM invitations i WHERE "+where, func(r *sql.Rows) error {
 		i := &Invitation{}
 		var token []byte
 		var created, expires int64
@@ -44,31 +45,31 @@ func (s *Store) invitation(ctx context.Context, where string, key any) (*Invitat
 	return found, err
 }
 
-func (s *Store) invitationOf(ctx context.Context, userID int64) (*Invitation, error) {
-	return s.invitation(ctx, "i.user_id = $1", userID)
+func (dir *Directory) invitationOf(ctx context.Context, userID int64) (*Invitation, error) {
+	return dir.invitation(ctx, "i.user_id = $1", userID)
 }
 
 // Invitation finds an invitation by its token's hash, whether it has expired or not. ErrNotFound where there is none.
-func (s *Store) Invitation(ctx context.Context, token [32]byte) (*Invitation, error) {
-	i, err := s.invitation(ctx, "i.token = $1", token[:])
+func (dir *Directory) Invitation(ctx context.Context, token [32]byte) (*Invitation, error) {
+	i, err := dir.invitation(ctx, "i.token = $1", token[:])
 	if err == nil && i == nil {
-		err = ErrNotFound
+		err = store.ErrNotFound
 	}
-	return i, s.DB().Unavailable(err)
+	return i, dir.store.DB().Unavailable(err)
 }
 
 // Invite gives a user a link; an older one ends with it. once names the act. ErrNotFound where there is no such user, or
 // a deactivated one.
-func (s *Store) Invite(ctx context.Context, once string, i *Invitation, actor string) error {
-	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
-		if err := t.invite(ctx, i, actor); err != nil {
+func (dir *Directory) Invite(ctx context.Context, once string, i *Invitation, actor string) error {
+	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
+		if err := invite(ctx, t, i, actor); err != nil {
 			return err
 		}
 		return t.Audit(ctx, actor, "user "+string(i.Kind), userObject(i.UserID), nil)
 	})
 }
 
-func (t *Tx) invite(ctx context.Context, i *Invitation, actor string) error {
+func invite(ctx context.Context, t *store.Tx, i *Invitation, actor string) error {
 	i.By, i.CreatedAt = actor, t.Now()
 	const insert = `INSERT INTO invitations (user_id, token, kind, made_by, created_at, expires_at)
 		SELECT u.id, $1, $2, $3, $4, $5 FROM users u WHERE u.id = $6 AND u.deactivated_at = 0
@@ -76,20 +77,20 @@ func (t *Tx) invite(ctx context.Context, i *Invitation, actor string) error {
 			created_at = excluded.created_at, expires_at = excluded.expires_at`
 	n, err := t.Exec(ctx, insert, i.Token[:], string(i.Kind), actor, i.CreatedAt.UnixMicro(), i.ExpiresAt.UnixMicro(), i.UserID)
 	if err == nil && n == 0 {
-		err = ErrNotFound
+		err = store.ErrNotFound
 	}
 	return err
 }
 
 // WithdrawInvitation ends a user's link. ErrNotFound where there is none.
-func (s *Store) WithdrawInvitation(ctx context.Context, userID int64, actor string) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
+func (dir *Directory) WithdrawInvitation(ctx context.Context, userID int64, actor string) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		n, err := t.Exec(ctx, "DELETE FROM invitations WHERE user_id = $1", userID)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
-			return ErrNotFound
+			return store.ErrNotFound
 		}
 		return t.Audit(ctx, actor, "user invitation withdraw", userObject(userID), nil)
 	})
@@ -107,8 +108,8 @@ type Acceptance struct {
 // AcceptInvitation takes a link, once: the user gets name and password, loses all older factors, codes, devices and
 // sessions, and has the given session, whose ID and UserID are set. ErrNotFound where the link is used, withdrawn or
 // expired.
-func (s *Store) AcceptInvitation(ctx context.Context, a *Acceptance) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
+func (dir *Directory) AcceptInvitation(ctx context.Context, a *Acceptance) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		const take = "DELETE FROM invitations WHERE token = $1 AND expires_at > $2 RETURNING user_id, kind, made_by"
 		var userID int64
 		var kind, madeBy string
@@ -117,15 +118,15 @@ func (s *Store) AcceptInvitation(ctx context.Context, a *Acceptance) error {
 			return err
 		}
 		if userID == 0 {
-			return ErrNotFound
+			return store.ErrNotFound
 		}
-		if err := t.setPassword(ctx, userID, a.Password, 0); err != nil {
+		if err := setPassword(ctx, t, userID, a.Password, 0); err != nil {
 			return err
 		}
 		if _, err := t.Exec(ctx, "UPDATE users SET name = $1 WHERE id = $2", a.Name, userID); err != nil {
 			return err
 		}
-		if err := t.comeFrom(ctx, userID, madeBy, originLink); err != nil { // links are shown to whoever makes them
+		if err := t.ComeFrom(ctx, userID, madeBy, store.OriginLink); err != nil { // links are shown to whoever makes them
 			return err
 		}
 		for _, forget := range []string{
@@ -136,7 +137,7 @@ func (s *Store) AcceptInvitation(ctx context.Context, a *Acceptance) error {
 			}
 		}
 		a.Session.UserID, a.Session.Stage = userID, Pending
-		if err := t.startSession(ctx, a.Session); err != nil {
+		if err := startSession(ctx, t, a.Session); err != nil {
 			return err
 		}
 		return t.Audit(ctx, a.Actor, "user "+kind+" accept", userObject(userID), nil)

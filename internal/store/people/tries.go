@@ -1,4 +1,4 @@
-package store
+package people
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"flashpay/internal/store"
 	"flashpay/internal/store/sqldb"
 )
 
@@ -36,10 +37,10 @@ func (t *Try) delay(failures int) time.Duration {
 
 // NextTry says when a try that counts in all of tries may be made: a time that is not after now means now. It writes
 // nothing.
-func (s *Store) NextTry(ctx context.Context, tries []Try) (next time.Time, err error) {
+func (dir *Directory) NextTry(ctx context.Context, tries []Try) (next time.Time, err error) {
 	for _, c := range tries {
 		const find = "SELECT next_at FROM sign_in_tries WHERE digest = $1"
-		err := s.DB().Read(ctx, find, func(r *sql.Rows) error {
+		err := dir.store.DB().Read(ctx, find, func(r *sql.Rows) error {
 			var at int64
 			err := r.Scan(&at)
 			if at := sqldb.FromMicros(at); at.After(next) {
@@ -48,7 +49,7 @@ func (s *Store) NextTry(ctx context.Context, tries []Try) (next time.Time, err e
 			return err
 		}, c.Digest[:])
 		if err != nil {
-			return next, s.DB().Unavailable(err)
+			return next, dir.store.DB().Unavailable(err)
 		}
 	}
 	return next, nil
@@ -57,13 +58,13 @@ func (s *Store) NextTry(ctx context.Context, tries []Try) (next time.Time, err e
 // TakeTry counts a try as failed before it is made, in all of tries, so that tries at the same time on several nodes are
 // counted all. A time after now is when the next may be made; then nothing was counted. Whoever succeeds gives it back
 // with ForgetTries.
-func (s *Store) TakeTry(ctx context.Context, tries []Try) (next time.Time, err error) {
-	err = s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
+func (dir *Directory) TakeTry(ctx context.Context, tries []Try) (next time.Time, err error) {
+	err = dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		next = time.Time{}
 		slices.SortFunc(tries, func(a, b Try) int { return bytes.Compare(a.Digest[:], b.Digest[:]) }) // locked in one order by all
 		found := make([]int, len(tries))
 		for i, c := range tries {
-			failures, at, err := t.lockTry(ctx, &c)
+			failures, at, err := lockTry(ctx, t, &c)
 			if err != nil {
 				return err
 			}
@@ -87,7 +88,7 @@ func (s *Store) TakeTry(ctx context.Context, tries []Try) (next time.Time, err e
 }
 
 // lockTry makes and locks the row of a count, and returns its failures that are not forgotten.
-func (t *Tx) lockTry(ctx context.Context, c *Try) (failures int, next time.Time, err error) {
+func lockTry(ctx context.Context, t *store.Tx, c *Try) (failures int, next time.Time, err error) {
 	const insert = "INSERT INTO sign_in_tries (digest, failures, next_at, at) VALUES ($1, 0, 0, $2) ON CONFLICT (digest) DO NOTHING"
 	if _, err := t.Exec(ctx, insert, c.Digest[:], t.Now().UnixMicro()); err != nil {
 		return 0, next, err
@@ -106,8 +107,8 @@ func (t *Tx) lockTry(ctx context.Context, c *Try) (failures int, next time.Time,
 
 // GiveBackTry takes back what TakeTry counted, because the try was right: counts that are forgotten are deleted, those
 // that are only given back lose one failure, and their delay.
-func (s *Store) GiveBackTry(ctx context.Context, forget, giveBack []Try) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
+func (dir *Directory) GiveBackTry(ctx context.Context, forget, giveBack []Try) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		for _, c := range forget {
 			if _, err := t.Exec(ctx, "DELETE FROM sign_in_tries WHERE digest = $1", c.Digest[:]); err != nil {
 				return err

@@ -1,4 +1,4 @@
-package store
+package people
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"flashpay/internal/store"
 	"flashpay/internal/store/sqldb"
 )
 
@@ -45,7 +46,7 @@ func factorPlace(userID, id int64) string {
 
 const factorColumns = "f.id, f.user_id, f.kind, f.name, f.sealed, f.credential, f.created_at, f.used_at"
 
-func (s *Store) scanFactor(r *sql.Rows) (Factor, error) {
+func (dir *Directory) scanFactor(r *sql.Rows) (Factor, error) {
 	var f Factor
 	var sealed, credential []byte
 	var created, used int64
@@ -55,15 +56,15 @@ func (s *Store) scanFactor(r *sql.Rows) (Factor, error) {
 	copy(f.Credential[:], credential)
 	f.CreatedAt, f.UsedAt = sqldb.FromMicros(created), sqldb.FromMicros(used)
 	var err error
-	f.Secret, err = s.Vault().Unseal(sealed, factorPlace(f.UserID, f.ID))
+	f.Secret, err = dir.store.Vault().Unseal(sealed, factorPlace(f.UserID, f.ID))
 	return f, err
 }
 
 // factors reads a user's factors, oldest first.
-func (s *Store) factors(ctx context.Context, userID int64) (out []Factor, err error) {
+func (dir *Directory) factors(ctx context.Context, userID int64) (out []Factor, err error) {
 	const find = "SELECT " + factorColumns + " FROM user_factors f WHERE f.user_id = $1 ORDER BY f.created_at, f.id"
-	err = s.DB().Read(ctx, find, func(r *sql.Rows) error {
-		f, err := s.scanFactor(r)
+	err = dir.store.DB().Read(ctx, find, func(r *sql.Rows) error {
+		f, err := dir.scanFactor(r)
 		out = append(out, f)
 		return err
 	}, userID)
@@ -71,28 +72,28 @@ func (s *Store) factors(ctx context.Context, userID int64) (out []Factor, err er
 }
 
 // FactorByCredential finds the passkey of a credential id's hash. ErrNotFound where there is none.
-func (s *Store) FactorByCredential(ctx context.Context, credential [32]byte) (f Factor, err error) {
+func (dir *Directory) FactorByCredential(ctx context.Context, credential [32]byte) (f Factor, err error) {
 	const find = "SELECT " + factorColumns + " FROM user_factors f WHERE f.credential = $1"
 	found := false
-	err = s.DB().Read(ctx, find, func(r *sql.Rows) (err error) {
+	err = dir.store.DB().Read(ctx, find, func(r *sql.Rows) (err error) {
 		found = true
-		f, err = s.scanFactor(r)
+		f, err = dir.scanFactor(r)
 		return err
 	}, credential[:])
 	if err == nil && !found {
-		err = ErrNotFound
+		err = store.ErrNotFound
 	}
-	return f, s.DB().Unavailable(err)
+	return f, dir.store.DB().Unavailable(err)
 }
 
 // AddFactor adds a second factor; ID and CreatedAt are set. step is the time step of the TOTP code that proved it, which
 // counts as used. once names the act, such as by the challenge that it answers. Where codes are given, they become the
 // user's recovery codes, as keyed digests.
-func (s *Store) AddFactor(ctx context.Context, once string, f *Factor, step int64, codes [][32]byte, actor string) error {
-	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error { return t.addFactor(ctx, f, step, codes, actor) })
+func (dir *Directory) AddFactor(ctx context.Context, once string, f *Factor, step int64, codes [][32]byte, actor string) error {
+	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error { return addFactor(ctx, t, f, step, codes, actor) })
 }
 
-func (t *Tx) addFactor(ctx context.Context, f *Factor, step int64, codes [][32]byte, actor string) error {
+func addFactor(ctx context.Context, t *store.Tx, f *Factor, step int64, codes [][32]byte, actor string) error {
 	f.ID, f.CreatedAt = t.RowID(), t.Now()
 	sealed, err := t.Vault().Seal(f.Secret, factorPlace(f.UserID, f.ID))
 	if err != nil {
@@ -111,16 +112,16 @@ func (t *Tx) addFactor(ctx context.Context, f *Factor, step int64, codes [][32]b
 	if n == 0 {
 		return ErrFactorExists
 	}
-	if err := t.setRecoveryCodes(ctx, f.UserID, codes); err != nil {
+	if err := setRecoveryCodes(ctx, t, f.UserID, codes); err != nil {
 		return err
 	}
-	return t.Audit(ctx, actor, "factor add", userObject(f.UserID), Detail{}.Text("kind", string(f.Kind)).Text("name", f.Name))
+	return t.Audit(ctx, actor, "factor add", userObject(f.UserID), store.Detail{}.Text("kind", string(f.Kind)).Text("name", f.Name))
 }
 
 // RemoveFactor removes one of a user's factors. ErrLastFactor where no other is left, ErrNotFound where there is none.
-func (s *Store) RemoveFactor(ctx context.Context, userID, id int64, actor string) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
-		if _, _, err := t.lockUser(ctx, userID); err != nil {
+func (dir *Directory) RemoveFactor(ctx context.Context, userID, id int64, actor string) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
+		if _, _, err := lockUser(ctx, t, userID); err != nil {
 			return err
 		}
 		var removed *Factor
@@ -140,21 +141,21 @@ func (s *Store) RemoveFactor(ctx context.Context, userID, id int64, actor string
 		case err != nil:
 			return err
 		case removed == nil:
-			return ErrNotFound
+			return store.ErrNotFound
 		case others == 0:
 			return ErrLastFactor
 		}
 		if _, err := t.Exec(ctx, "DELETE FROM user_factors WHERE user_id = $1 AND id = $2", userID, id); err != nil {
 			return err
 		}
-		return t.Audit(ctx, actor, "factor remove", userObject(userID), Detail{}.Text("kind", string(removed.Kind)).Text("name", removed.Name))
+		return t.Audit(ctx, actor, "factor remove", userObject(userID), store.Detail{}.Text("kind", string(removed.Kind)).Text("name", removed.Name))
 	})
 }
 
 // UseCode takes the code of a time step from a TOTP factor. ErrCodeUsed where that step's code, or a later one, was taken
 // before.
-func (s *Store) UseCode(ctx context.Context, id, step int64) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
+func (dir *Directory) UseCode(ctx context.Context, id, step int64) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		const update = "UPDATE user_factors SET last_step = $1, used_at = $2 WHERE id = $3 AND last_step < $4"
 		n, err := t.Exec(ctx, update, step, t.Now().UnixMicro(), id, step)
 		if err == nil && n == 0 {
@@ -166,12 +167,12 @@ func (s *Store) UseCode(ctx context.Context, id, step int64) error {
 
 // UsePasskey takes an answer to a challenge, which is taken once (ErrCodeUsed), and keeps the credential record, whose
 // counter has risen.
-func (s *Store) UsePasskey(ctx context.Context, f *Factor, challenge string) error {
-	sealed, err := s.Vault().Seal(f.Secret, factorPlace(f.UserID, f.ID))
+func (dir *Directory) UsePasskey(ctx context.Context, f *Factor, challenge string) error {
+	sealed, err := dir.store.Vault().Seal(f.Secret, factorPlace(f.UserID, f.ID))
 	if err != nil {
 		return err
 	}
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		done, err := t.DoneBefore(ctx, "passkey "+challenge)
 		if err != nil {
 			return err
@@ -181,23 +182,23 @@ func (s *Store) UsePasskey(ctx context.Context, f *Factor, challenge string) err
 		}
 		n, err := t.Exec(ctx, "UPDATE user_factors SET sealed = $1, used_at = $2 WHERE id = $3", sealed, t.Now().UnixMicro(), f.ID)
 		if err == nil && n == 0 {
-			err = ErrNotFound
+			err = store.ErrNotFound
 		}
 		return err
 	})
 }
 
 // SetRecoveryCodes replaces a user's recovery codes by those of the given keyed digests. once names the act.
-func (s *Store) SetRecoveryCodes(ctx context.Context, once string, userID int64, codes [][32]byte, actor string) error {
-	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
-		if err := t.setRecoveryCodes(ctx, userID, codes); err != nil {
+func (dir *Directory) SetRecoveryCodes(ctx context.Context, once string, userID int64, codes [][32]byte, actor string) error {
+	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
+		if err := setRecoveryCodes(ctx, t, userID, codes); err != nil {
 			return err
 		}
 		return t.Audit(ctx, actor, "recovery codes", userObject(userID), nil)
 	})
 }
 
-func (t *Tx) setRecoveryCodes(ctx context.Context, userID int64, codes [][32]byte) error {
+func setRecoveryCodes(ctx context.Context, t *store.Tx, userID int64, codes [][32]byte) error {
 	if len(codes) == 0 {
 		return nil
 	}
@@ -214,15 +215,15 @@ func (t *Tx) setRecoveryCodes(ctx context.Context, userID int64, codes [][32]byt
 
 // UseRecoveryCode takes one of a user's recovery codes. ErrNotFound where there is no such code, ErrCodeUsed where it was
 // taken before.
-func (s *Store) UseRecoveryCode(ctx context.Context, userID int64, code [32]byte, actor string) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
+func (dir *Directory) UseRecoveryCode(ctx context.Context, userID int64, code [32]byte, actor string) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		const use = "UPDATE recovery_codes SET used_at = $1 WHERE user_id = $2 AND digest = $3 AND used_at = 0"
 		n, err := t.Exec(ctx, use, t.Now().UnixMicro(), userID, code[:])
 		if err != nil {
 			return err
 		}
 		if n == 0 {
-			err := ErrNotFound
+			err := store.ErrNotFound
 			const find = "SELECT used_at FROM recovery_codes WHERE user_id = $1 AND digest = $2"
 			e := t.Query(ctx, find, func(*sql.Rows) error { err = ErrCodeUsed; return nil }, userID, code[:])
 			if e != nil {

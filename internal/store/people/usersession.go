@@ -1,10 +1,11 @@
-package store
+package people
 
 import (
 	"context"
 	"database/sql"
 	"time"
 
+	"flashpay/internal/store"
 	"flashpay/internal/store/sqldb"
 )
 
@@ -49,11 +50,11 @@ func scanUserSession(scan func(...any) error, more ...any) (*UserSession, error)
 
 // UserSession finds a session by its token's hash, with its user as of now. Whether it has expired, and whether the user
 // is active, is for the caller to judge. ErrNotFound where there is none.
-func (s *Store) UserSession(ctx context.Context, token [32]byte) (*UserSession, *Account, error) {
+func (dir *Directory) UserSession(ctx context.Context, token [32]byte) (*UserSession, *UserRecord, error) {
 	const find = "SELECT " + userColumns + ", " + sessionColumns + " FROM user_sessions s JOIN users u ON u.id = s.user_id WHERE s.token = $1"
 	var session *UserSession
-	var user *Account
-	err := s.DB().Read(ctx, find, func(r *sql.Rows) (err error) {
+	var user *UserRecord
+	err := dir.store.DB().Read(ctx, find, func(r *sql.Rows) (err error) {
 		user, err = scanAccount(func(head ...any) (err error) {
 			session, err = scanUserSession(func(tail ...any) error { return r.Scan(append(head, tail...)...) })
 			return err
@@ -61,48 +62,48 @@ func (s *Store) UserSession(ctx context.Context, token [32]byte) (*UserSession, 
 		return err
 	}, token[:])
 	if err == nil && user == nil {
-		err = ErrNotFound
+		err = store.ErrNotFound
 	}
-	return session, user, s.DB().Unavailable(err)
+	return session, user, dir.store.DB().Unavailable(err)
 }
 
 // UserSessions lists a user's sessions that are signed in and have not expired at a time, newest first.
-func (s *Store) UserSessions(ctx context.Context, userID int64, at time.Time) ([]*UserSession, error) {
+func (dir *Directory) UserSessions(ctx context.Context, userID int64, at time.Time) ([]*UserSession, error) {
 	const find = "SELECT " + sessionColumns + " FROM user_sessions s WHERE s.user_id = $1 AND s.stage = 'full' AND s.expires_at > $2 ORDER BY s.id DESC LIMIT 100"
 	var out []*UserSession
-	err := s.DB().Read(ctx, find, func(r *sql.Rows) error {
+	err := dir.store.DB().Read(ctx, find, func(r *sql.Rows) error {
 		u, err := scanUserSession(r.Scan)
 		out = append(out, u)
 		return err
 	}, userID, at.UnixMicro())
-	return out, s.DB().Unavailable(err)
+	return out, dir.store.DB().Unavailable(err)
 }
 
 // LogFailedSignIn keeps in the audit log that a password or second factor was wrong. userID is 0 where no account has the
 // address. How many lines there can be is bounded by the tries that are counted before.
-func (s *Store) LogFailedSignIn(ctx context.Context, userID int64, what, ip string) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
+func (dir *Directory) LogFailedSignIn(ctx context.Context, userID int64, what, ip string) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		object := "user unknown"
 		if userID != 0 {
 			object = userObject(userID)
 		}
-		return t.Audit(ctx, "visitor", "sign-in failed", object, Detail{}.Text("wrong", what).Text("ip", ip))
+		return t.Audit(ctx, "visitor", "sign-in failed", object, store.Detail{}.Text("wrong", what).Text("ip", ip))
 	})
 }
 
 // StartSession makes a session, by its members but for ID and CreatedAt, which are set; SeenAt is now.
-func (s *Store) StartSession(ctx context.Context, u *UserSession) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error { return t.startSession(ctx, u) })
+func (dir *Directory) StartSession(ctx context.Context, u *UserSession) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error { return startSession(ctx, t, u) })
 }
 
-func (t *Tx) startSession(ctx context.Context, u *UserSession) error {
+func startSession(ctx context.Context, t *store.Tx, u *UserSession) error {
 	u.ID, u.CreatedAt, u.SeenAt = t.RowID(), t.Now(), t.Now()
 	const insert = `INSERT INTO user_sessions (id, user_id, token, stage, created_at, expires_at, seen_at, factor_at, ip, agent)
 		SELECT $1, u.id, $2, $3, $4, $5, $6, $7, $8, $9 FROM users u WHERE u.id = $10 AND u.deactivated_at = 0`
 	n, err := t.Exec(ctx, insert, u.ID, u.Token[:], string(u.Stage), u.CreatedAt.UnixMicro(), u.ExpiresAt.UnixMicro(), u.SeenAt.UnixMicro(),
 		sqldb.Micros(u.FactorAt), u.IP, u.Agent, u.UserID)
 	if err == nil && n == 0 {
-		err = ErrNotFound
+		err = store.ErrNotFound
 	}
 	return err
 }
@@ -110,8 +111,8 @@ func (t *Tx) startSession(ctx context.Context, u *UserSession) error {
 // RenewSession gives a session another token, expiry and stage, with a second factor given now. The old token ends with
 // it. Where device is given, it is remembered as one of the user's. ErrMoved where the session has the old token no
 // more.
-func (s *Store) RenewSession(ctx context.Context, old [32]byte, u *UserSession, device *Device, actor string) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
+func (dir *Directory) RenewSession(ctx context.Context, old [32]byte, u *UserSession, device *Device, actor string) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		const update = "UPDATE user_sessions SET token = $1, stage = $2, expires_at = $3, seen_at = $4, factor_at = $5 WHERE id = $6 AND token = $7"
 		now := t.Now().UnixMicro()
 		n, err := t.Exec(ctx, update, u.Token[:], string(u.Stage), u.ExpiresAt.UnixMicro(), now, now, u.ID, old[:])
@@ -119,26 +120,26 @@ func (s *Store) RenewSession(ctx context.Context, old [32]byte, u *UserSession, 
 			return err
 		}
 		if n == 0 {
-			return ErrMoved
+			return store.ErrMoved
 		}
 		u.FactorAt, u.SeenAt = t.Now(), t.Now()
-		return t.signedIn(ctx, u, device, actor)
+		return signedIn(ctx, t, u, device, actor)
 	})
 }
 
 // SignIn makes a session that is signed in at once, with a factor that was given now, such as a passkey.
-func (s *Store) SignIn(ctx context.Context, u *UserSession, device *Device, actor string) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
+func (dir *Directory) SignIn(ctx context.Context, u *UserSession, device *Device, actor string) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		u.FactorAt = t.Now()
-		if err := t.startSession(ctx, u); err != nil {
+		if err := startSession(ctx, t, u); err != nil {
 			return err
 		}
-		return t.signedIn(ctx, u, device, actor)
+		return signedIn(ctx, t, u, device, actor)
 	})
 }
 
 // signedIn notes a sign-in; without a device it was only a factor given again.
-func (t *Tx) signedIn(ctx context.Context, u *UserSession, device *Device, actor string) error {
+func signedIn(ctx context.Context, t *store.Tx, u *UserSession, device *Device, actor string) error {
 	if device == nil {
 		return nil
 	}
@@ -150,20 +151,20 @@ func (t *Tx) signedIn(ctx context.Context, u *UserSession, device *Device, actor
 	if _, err := t.Exec(ctx, remember, u.UserID, device.Token[:], device.Network, t.Now().UnixMicro()); err != nil {
 		return err
 	}
-	return t.Audit(ctx, actor, "sign-in", userObject(u.UserID), Detail{}.Text("ip", u.IP))
+	return t.Audit(ctx, actor, "sign-in", userObject(u.UserID), store.Detail{}.Text("ip", u.IP))
 }
 
 // SeenSession notes that a session is in use. It is worth a commit once a minute, not at each request.
-func (s *Store) SeenSession(ctx context.Context, id int64) error {
-	return s.DoRepeatable(ctx, func(ctx context.Context, t *Tx) error {
+func (dir *Directory) SeenSession(ctx context.Context, id int64) error {
+	return dir.store.DoRepeatable(ctx, func(ctx context.Context, t *store.Tx) error {
 		_, err := t.Exec(ctx, "UPDATE user_sessions SET seen_at = $1 WHERE id = $2", t.Now().UnixMicro(), id)
 		return err
 	})
 }
 
 // EndSession ends one session of a user. One that has ended already is no error.
-func (s *Store) EndSession(ctx context.Context, userID, id int64, actor string) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
+func (dir *Directory) EndSession(ctx context.Context, userID, id int64, actor string) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		n, err := t.Exec(ctx, "DELETE FROM user_sessions WHERE user_id = $1 AND id = $2", userID, id)
 		if err != nil || n == 0 {
 			return err
@@ -173,16 +174,16 @@ func (s *Store) EndSession(ctx context.Context, userID, id int64, actor string) 
 }
 
 // EndSessions ends all sessions of a user but one, 0 for all.
-func (s *Store) EndSessions(ctx context.Context, userID, keep int64, actor string) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
-		if err := t.endSessions(ctx, userID, keep); err != nil {
+func (dir *Directory) EndSessions(ctx context.Context, userID, keep int64, actor string) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
+		if err := endSessions(ctx, t, userID, keep); err != nil {
 			return err
 		}
 		return t.Audit(ctx, actor, "session end all", userObject(userID), nil)
 	})
 }
 
-func (t *Tx) endSessions(ctx context.Context, userID, keep int64) error {
+func endSessions(ctx context.Context, t *store.Tx, userID, keep int64) error {
 	_, err := t.Exec(ctx, "DELETE FROM user_sessions WHERE user_id = $1 AND id <> $2", userID, keep)
 	return err
 }
@@ -194,11 +195,11 @@ type Device struct {
 }
 
 // KnownDevice tells whether a user has signed in with this device, and whether from this network, within half a year.
-func (s *Store) KnownDevice(ctx context.Context, userID int64, d Device) (device, network bool, err error) {
+func (dir *Directory) KnownDevice(ctx context.Context, userID int64, d Device) (device, network bool, err error) {
 	const find = `SELECT COALESCE(SUM(CASE WHEN token = $1 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN network = $2 THEN 1 ELSE 0 END), 0)
 		FROM user_devices WHERE user_id = $3 AND seen_at > $4`
 	var devices, networks int64
-	err = s.DB().Read(ctx, find, func(r *sql.Rows) error { return r.Scan(&devices, &networks) },
-		d.Token[:], d.Network, userID, s.Now().Add(-DeviceLife).UnixMicro())
-	return devices > 0, networks > 0, s.DB().Unavailable(err)
+	err = dir.store.DB().Read(ctx, find, func(r *sql.Rows) error { return r.Scan(&devices, &networks) },
+		d.Token[:], d.Network, userID, dir.store.Now().Add(-store.DeviceLife).UnixMicro())
+	return devices > 0, networks > 0, dir.store.DB().Unavailable(err)
 }

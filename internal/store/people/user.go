@@ -1,4 +1,4 @@
-package store
+package people
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"flashpay/internal/staff"
+	"flashpay/internal/store"
 	"flashpay/internal/store/sqldb"
 	"flashpay/internal/vault"
 )
@@ -21,7 +22,7 @@ var (
 )
 
 // Account is a user with what signs them in.
-type Account struct {
+type UserRecord struct {
 	staff.User
 	Password   string    // argon2id hash; empty: none yet
 	PasswordAt time.Time // when it was set
@@ -32,13 +33,13 @@ type Account struct {
 }
 
 // HasFactor tells whether the account has a second factor. Recovery codes alone are none.
-func (a *Account) HasFactor() bool { return len(a.Factors) > 0 }
+func (a *UserRecord) HasFactor() bool { return len(a.Factors) > 0 }
 
 const userColumns = `u.id, u.merchant_id, u.email, u.name, u.roles, u.added, u.withheld, u.projects, u.all_projects, u.language, u.zone, u.theme,
 	u.password, u.password_at, u.signed_in_at, u.deactivated_at, u.created_at, u.version`
 
-func scanAccount(scan func(...any) error) (*Account, error) {
-	a := &Account{}
+func scanAccount(scan func(...any) error) (*UserRecord, error) {
+	a := &UserRecord{}
 	var roles, added, withheld, projects string
 	var all, password, signedIn, deactivated, created int64
 	err := scan(&a.ID, &a.MerchantID, &a.Email, &a.Name, &roles, &added, &withheld, &projects, &all, &a.Language, &a.Zone, &a.Theme,
@@ -69,31 +70,31 @@ func list[T any](values []T) string {
 }
 
 // User returns an account with its factors. ErrNotFound where there is none.
-func (s *Store) User(ctx context.Context, id int64) (*Account, error) {
-	return s.account(ctx, "SELECT "+userColumns+" FROM users u WHERE u.id = $1", id)
+func (dir *Directory) User(ctx context.Context, id int64) (*UserRecord, error) {
+	return dir.account(ctx, "SELECT "+userColumns+" FROM users u WHERE u.id = $1", id)
 }
 
 // UserByEmail finds an account by its e-mail address, whose case does not matter.
-func (s *Store) UserByEmail(ctx context.Context, email string) (*Account, error) {
-	return s.account(ctx, "SELECT "+userColumns+" FROM users u WHERE u.email_key = $1", emailKey(email))
+func (dir *Directory) UserByEmail(ctx context.Context, email string) (*UserRecord, error) {
+	return dir.account(ctx, "SELECT "+userColumns+" FROM users u WHERE u.email_key = $1", emailKey(email))
 }
 
 func emailKey(email string) string { return vault.Normalise("email", email) }
 
-func (s *Store) account(ctx context.Context, query string, key any) (*Account, error) {
-	a, err := scanAccount(s.DB().Reads.QueryRowContext(ctx, query, key).Scan)
+func (dir *Directory) account(ctx context.Context, query string, key any) (*UserRecord, error) {
+	a, err := scanAccount(dir.store.DB().Reads.QueryRowContext(ctx, query, key).Scan)
 	if err != nil {
-		return nil, s.DB().Unavailable(err)
+		return nil, dir.store.DB().Unavailable(err)
 	}
-	if a.Factors, err = s.factors(ctx, a.ID); err != nil {
-		return nil, s.DB().Unavailable(err)
+	if a.Factors, err = dir.factors(ctx, a.ID); err != nil {
+		return nil, dir.store.DB().Unavailable(err)
 	}
 	const left = "SELECT COUNT(*) FROM recovery_codes WHERE user_id = $1 AND used_at = 0"
-	if err := s.DB().Reads.QueryRowContext(ctx, left, a.ID).Scan(&a.CodesLeft); err != nil {
-		return nil, s.DB().Unavailable(err)
+	if err := dir.store.DB().Reads.QueryRowContext(ctx, left, a.ID).Scan(&a.CodesLeft); err != nil {
+		return nil, dir.store.DB().Unavailable(err)
 	}
-	if a.Invitation, err = s.invitationOf(ctx, a.ID); err != nil {
-		return nil, s.DB().Unavailable(err)
+	if a.Invitation, err = dir.invitationOf(ctx, a.ID); err != nil {
+		return nil, dir.store.DB().Unavailable(err)
 	}
 	return a, nil
 }
@@ -106,7 +107,7 @@ type UserFilter struct {
 }
 
 // Users lists accounts by their numbers, without their factors; with their invitations.
-func (s *Store) Users(ctx context.Context, f UserFilter) ([]*Account, error) {
+func (dir *Directory) Users(ctx context.Context, f UserFilter) ([]*UserRecord, error) {
 	where, args := []string{"u.id > $1"}, []any{f.After}
 	if f.Merchant != nil {
 		where, args = append(where, "u.merchant_id = $2"), append(args, *f.Merchant)
@@ -118,8 +119,8 @@ func (s *Store) Users(ctx context.Context, f UserFilter) ([]*Account, error) {
 	query := "SELECT " + userColumns + ", COALESCE(i.kind, ''), COALESCE(i.made_by, ''), COALESCE(i.created_at, 0), COALESCE(i.expires_at, 0) " +
 		"FROM users u LEFT JOIN invitations i ON i.user_id = u.id WHERE " + strings.Join(where, " AND ") +
 		fmt.Sprintf(" ORDER BY u.id LIMIT $%d", len(args))
-	var out []*Account
-	err := s.DB().Read(ctx, query, func(r *sql.Rows) error {
+	var out []*UserRecord
+	err := dir.store.DB().Read(ctx, query, func(r *sql.Rows) error {
 		var i Invitation
 		var created, expires int64
 		a, err := scanAccount(func(into ...any) error { return r.Scan(append(into, &i.Kind, &i.By, &created, &expires)...) })
@@ -133,24 +134,24 @@ func (s *Store) Users(ctx context.Context, f UserFilter) ([]*Account, error) {
 		out = append(out, a)
 		return nil
 	}, args...)
-	return out, s.DB().Unavailable(err)
+	return out, dir.store.DB().Unavailable(err)
 }
 
 // CreateUser makes an account, by its members but for ID, CreatedAt and Version, which are set. Where i is given, its
 // invitation is made with it. once names the act: done again under the same name it does nothing.
 // ErrUserExists where the address is taken.
-func (s *Store) CreateUser(ctx context.Context, once string, a *Account, i *Invitation, actor string) error {
-	err := s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
-		if err := t.insertUser(ctx, a); err != nil {
+func (dir *Directory) CreateUser(ctx context.Context, once string, a *UserRecord, i *Invitation, actor string) error {
+	err := dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
+		if err := insertUser(ctx, t, a); err != nil {
 			return err
 		}
 		if i != nil {
 			i.UserID = a.ID
-			if err := t.invite(ctx, i, actor); err != nil {
+			if err := invite(ctx, t, i, actor); err != nil {
 				return err
 			}
 		}
-		if err := t.comeFrom(ctx, a.ID, actor, originRights); err != nil {
+		if err := t.ComeFrom(ctx, a.ID, actor, store.OriginRights); err != nil {
 			return err
 		}
 		return t.Audit(ctx, actor, "user create", a.Object(), userDetail(&a.User).Text("email", a.Email))
@@ -158,7 +159,7 @@ func (s *Store) CreateUser(ctx context.Context, once string, a *Account, i *Invi
 	if err != nil {
 		return err
 	}
-	made, err := s.UserByEmail(ctx, a.Email)
+	made, err := dir.UserByEmail(ctx, a.Email)
 	if err != nil {
 		return err
 	}
@@ -168,7 +169,7 @@ func (s *Store) CreateUser(ctx context.Context, once string, a *Account, i *Invi
 
 // insertUser gives the account the next number. Numbers are small, so nodes may take the same one at once: the second
 // takes the next.
-func (t *Tx) insertUser(ctx context.Context, a *Account) error {
+func insertUser(ctx context.Context, t *store.Tx, a *UserRecord) error {
 	const insert = `INSERT INTO users (id, merchant_id, email, email_key, name, roles, added, withheld, projects, all_projects, language, zone, theme,
 			password, password_at, signed_in_at, deactivated_at, created_at, version)
 		SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, 1 FROM users WHERE id > 0
@@ -194,7 +195,7 @@ func (t *Tx) insertUser(ctx context.Context, a *Account) error {
 			return ErrUserExists
 		}
 	}
-	return ErrMoved
+	return store.ErrMoved
 }
 
 func number(b bool) int64 {
@@ -205,8 +206,8 @@ func number(b bool) int64 {
 }
 
 // userDetail is what the audit log keeps of a user's rights.
-func userDetail(u *staff.User) Detail {
-	d := Detail{}.Int("merchant", u.MerchantID).Text("name", u.Name).Text("roles", list(u.Roles))
+func userDetail(u *staff.User) store.Detail {
+	d := store.Detail{}.Int("merchant", u.MerchantID).Text("name", u.Name).Text("roles", list(u.Roles))
 	if len(u.Added) > 0 {
 		d = d.Text("added", list(u.Added))
 	}
@@ -221,7 +222,7 @@ func userDetail(u *staff.User) Detail {
 
 // lockUser locks the accounts of a user's side and returns the user as of now: what must hold of a whole side, such as
 // that it has an admin, is decided by one commit at a time.
-func (t *Tx) lockUser(ctx context.Context, id int64) (user *Account, side []*Account, err error) {
+func lockUser(ctx context.Context, t *store.Tx, id int64) (user *UserRecord, side []*UserRecord, err error) {
 	const lock = "SELECT " + userColumns + " FROM users u WHERE u.merchant_id = (SELECT o.merchant_id FROM users o WHERE o.id = $1) ORDER BY u.id{{for_update}}"
 	err = t.Query(ctx, lock, func(r *sql.Rows) error {
 		a, err := scanAccount(r.Scan)
@@ -234,7 +235,7 @@ func (t *Tx) lockUser(ctx context.Context, id int64) (user *Account, side []*Acc
 		return nil
 	}, id)
 	if err == nil && user == nil {
-		err = ErrNotFound
+		err = store.ErrNotFound
 	}
 	return user, side, err
 }
@@ -242,14 +243,14 @@ func (t *Tx) lockUser(ctx context.Context, id int64) (user *Account, side []*Acc
 // ChangeRights gives a user the roles, single rights, projects and name of u, whose Version must be the one that was
 // seen: else ErrMoved. Their sessions go on with the new rights, and need their second factor anew before anything that
 // asks for a fresh one. ErrLastAdmin where the side would be without an admin.
-func (s *Store) ChangeRights(ctx context.Context, once string, u *staff.User, actor string) error {
-	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
-		before, side, err := t.lockUser(ctx, u.ID)
+func (dir *Directory) ChangeRights(ctx context.Context, once string, u *staff.User, actor string) error {
+	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
+		before, side, err := lockUser(ctx, t, u.ID)
 		if err != nil {
 			return err
 		}
 		if before.Version != u.Version {
-			return ErrMoved
+			return store.ErrMoved
 		}
 		after := *u
 		after.MerchantID, after.Deactivated = before.MerchantID, before.Deactivated
@@ -266,18 +267,18 @@ func (s *Store) ChangeRights(ctx context.Context, once string, u *staff.User, ac
 			return err
 		}
 		if after.Gains(&before.User) {
-			if err := t.comeFrom(ctx, u.ID, actor, originRights); err != nil {
+			if err := t.ComeFrom(ctx, u.ID, actor, store.OriginRights); err != nil {
 				return err
 			}
 		}
-		detail := Detail{}.Text("before", userDetail(&before.User).String()).Text("after", userDetail(&after).String())
+		detail := store.Detail{}.Text("before", userDetail(&before.User).String()).Text("after", userDetail(&after).String())
 		return t.Audit(ctx, actor, "user rights", u.Object(), detail)
 	})
 }
 
 // adminLeft tells whether a side has an active admin who has signed in with a password of their own, or never had one,
 // once a user has become what after says.
-func adminLeft(side []*Account, after *staff.User) bool {
+func adminLeft(side []*UserRecord, after *staff.User) bool {
 	had := false
 	for _, a := range side {
 		u := &a.User
@@ -294,9 +295,9 @@ func adminLeft(side []*Account, after *staff.User) bool {
 
 // SetActive deactivates a user, whose sessions and invitation end with it, or takes that back. An operator may leave a
 // merchant without an admin, anybody else gets ErrLastAdmin; the last operator stays in any case.
-func (s *Store) SetActive(ctx context.Context, once string, id int64, active, byOperator bool, actor string) error {
-	return s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
-		user, side, err := t.lockUser(ctx, id)
+func (dir *Directory) SetActive(ctx context.Context, once string, id int64, active, byOperator bool, actor string) error {
+	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
+		user, side, err := lockUser(ctx, t, id)
 		if err != nil || user.Deactivated.IsZero() == active {
 			return err
 		}
@@ -311,13 +312,13 @@ func (s *Store) SetActive(ctx context.Context, once string, id int64, active, by
 			return err
 		}
 		if active {
-			err = t.comeFrom(ctx, id, actor, originRights)
+			err = t.ComeFrom(ctx, id, actor, store.OriginRights)
 		}
 		if err != nil {
 			return err
 		}
 		if !active {
-			if err := t.endSessions(ctx, id, 0); err != nil {
+			if err := endSessions(ctx, t, id, 0); err != nil {
 				return err
 			}
 			if _, err := t.Exec(ctx, "DELETE FROM invitations WHERE user_id = $1", id); err != nil {
@@ -329,9 +330,9 @@ func (s *Store) SetActive(ctx context.Context, once string, id int64, active, by
 }
 
 // SaveProfile stores what users decide for themselves: name, language, zone and theme.
-func (s *Store) SaveProfile(ctx context.Context, u *staff.User, actor string) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
-		before, _, err := t.lockUser(ctx, u.ID)
+func (dir *Directory) SaveProfile(ctx context.Context, u *staff.User, actor string) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
+		before, _, err := lockUser(ctx, t, u.ID)
 		if err != nil {
 			return err
 		}
@@ -339,40 +340,40 @@ func (s *Store) SaveProfile(ctx context.Context, u *staff.User, actor string) er
 		if _, err := t.Exec(ctx, update, u.Name, u.Language, u.Zone, u.Theme, u.ID); err != nil {
 			return err
 		}
-		detail := Detail{}.Text("before", profileDetail(&before.User).String()).Text("after", profileDetail(u).String())
+		detail := store.Detail{}.Text("before", profileDetail(&before.User).String()).Text("after", profileDetail(u).String())
 		return t.Audit(ctx, actor, "user profile", u.Object(), detail)
 	})
 }
 
-func profileDetail(u *staff.User) Detail {
-	return Detail{}.Text("name", u.Name).Text("language", u.Language).Text("zone", u.Zone).Text("theme", u.Theme)
+func profileDetail(u *staff.User) store.Detail {
+	return store.Detail{}.Text("name", u.Name).Text("language", u.Language).Text("zone", u.Zone).Text("theme", u.Theme)
 }
 
 // SetPassword stores the hash of a new password and ends all sessions of the user but one, 0 for all.
-func (s *Store) SetPassword(ctx context.Context, id int64, hash string, keep int64, actor string) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
-		if err := t.setPassword(ctx, id, hash, keep); err != nil {
+func (dir *Directory) SetPassword(ctx context.Context, id int64, hash string, keep int64, actor string) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
+		if err := setPassword(ctx, t, id, hash, keep); err != nil {
 			return err
 		}
 		return t.Audit(ctx, actor, "user password", userObject(id), nil)
 	})
 }
 
-func (t *Tx) setPassword(ctx context.Context, id int64, hash string, keep int64) error {
+func setPassword(ctx context.Context, t *store.Tx, id int64, hash string, keep int64) error {
 	const update = "UPDATE users SET password = $1, password_at = $2, version = version + 1 WHERE id = $3 AND deactivated_at = 0"
 	n, err := t.Exec(ctx, update, hash, t.Now().UnixMicro(), id)
 	if err != nil {
 		return err
 	}
 	if n == 0 {
-		return ErrNotFound
+		return store.ErrNotFound
 	}
-	return t.endSessions(ctx, id, keep)
+	return endSessions(ctx, t, id, keep)
 }
 
 // RehashPassword replaces a hash by one of the same password, made with newer parameters.
-func (s *Store) RehashPassword(ctx context.Context, id int64, old, fresh string) error {
-	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
+func (dir *Directory) RehashPassword(ctx context.Context, id int64, old, fresh string) error {
+	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		_, err := t.Exec(ctx, "UPDATE users SET password = $1 WHERE id = $2 AND password = $3", fresh, id, old)
 		return err
 	})
