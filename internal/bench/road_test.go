@@ -141,8 +141,8 @@ func (r *road) Start(w *store.Work) {
 // dispatcher has every callback delivered at once.
 type dispatcher struct{ *road }
 
-func (d dispatcher) Reserve(int64) bool { return true }
-func (d dispatcher) Release(int64)      {}
+func (d dispatcher) Reserve(int64, int64) bool { return true }
+func (d dispatcher) Release(int64, int64)      {}
 
 func (d dispatcher) Start(job *store.CallbackJob) {
 	go func() {

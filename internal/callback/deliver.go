@@ -26,7 +26,8 @@ const (
 )
 
 // deliver makes one attempt, closes ended, and saves what came of it.
-func (d *Dispatcher) deliver(ctx context.Context, job *store.CallbackJob, ended chan<- struct{}) {
+func (d *Dispatcher) deliver(ctx context.Context, t task, ended chan<- struct{}) {
+	job := t.job
 	if !d.held(ctx, job) {
 		close(ended)
 		return
@@ -37,7 +38,7 @@ func (d *Dispatcher) deliver(ctx context.Context, job *store.CallbackJob, ended 
 		ProjectID: job.Event.ProjectID, Number: job.Event.Number, Attempt: job.Attempts + 1, Scheduled: job.Scheduled, URL: job.URL,
 		At: at, Duration: time.Since(start), HTTPStatus: status, Error: logged(err), Answer: answer,
 	}
-	d.lanes.mark(job.Lane, a.Duration < slowAfter)
+	d.lanes.mark(t.lane, a.Duration < slowAfter)
 	state, next := d.become(job, status, at.Add(a.Duration))
 	d.saving <- struct{}{}
 	close(ended) // the next attempt need not wait for this one's commit: so more of them share one

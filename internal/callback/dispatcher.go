@@ -62,6 +62,7 @@ var _ store.Dispatcher = (*Dispatcher)(nil)
 // task is one callback in a pool: to be sent, or, where ended is set, being sent already.
 type task struct {
 	job   *store.CallbackJob
+	lane  work.Lane // in which it was found
 	ended <-chan struct{}
 }
 
@@ -124,7 +125,9 @@ func (d *Dispatcher) Taken() int {
 }
 
 // Reserve takes a place in a lane; false where there is none: then the callback is found in the database.
-func (d *Dispatcher) Reserve(lane int64) bool {
+func (d *Dispatcher) Reserve(projectID, lane int64) bool { return d.reserve(laneOf(projectID, lane)) }
+
+func (d *Dispatcher) reserve(lane work.Lane) bool {
 	c := d.lanes.class(lane)
 	if !d.pools[c].Reserve(lane) {
 		d.hungry.Store(true)
@@ -135,12 +138,16 @@ func (d *Dispatcher) Reserve(lane int64) bool {
 }
 
 // Release gives a reserved place back unused.
-func (d *Dispatcher) Release(lane int64) { d.pools[d.lanes.use(lane)].Release(lane) }
+func (d *Dispatcher) Release(projectID, lane int64) { d.release(laneOf(projectID, lane)) }
+
+func (d *Dispatcher) release(lane work.Lane) { d.pools[d.lanes.use(lane)].Release(lane) }
 
 // Start uses a reserved place: job is sent at once, or when its lane's turn comes.
 func (d *Dispatcher) Start(job *store.CallbackJob) {
-	d.pools[d.lanes.use(job.Lane)].Start(job.Lane, task{job: job})
+	d.start(task{job: job, lane: laneOf(job.Event.ProjectID, job.Lane)})
 }
+
+func (d *Dispatcher) start(t task) { d.pools[d.lanes.use(t.lane)].Start(t.lane, t) }
 
 // run sends a callback, or waits for one that is being sent.
 func (d *Dispatcher) run(ctx context.Context, here class, t task) {
@@ -149,13 +156,12 @@ func (d *Dispatcher) run(ctx context.Context, here class, t task) {
 		<-t.ended
 		return
 	}
-	lane := t.job.Lane
-	if now := d.lanes.class(lane); now != here { // found out while this one waited
+	if now := d.lanes.class(t.lane); now != here { // found out while this one waited
 		d.move(now, t)
 		return
 	}
 	ended := make(chan struct{})
-	d.under.Go(func() { d.deliver(ctx, t.job, ended) })
+	d.under.Go(func() { d.deliver(ctx, t, ended) })
 	if here == slow {
 		<-ended
 		return
@@ -167,8 +173,8 @@ func (d *Dispatcher) run(ctx context.Context, here class, t task) {
 		return
 	case <-timer.C:
 	}
-	d.lanes.mark(lane, false)
-	if !d.move(slow, task{job: t.job, ended: ended}) {
+	d.lanes.mark(t.lane, false)
+	if t.ended = ended; !d.move(slow, t) {
 		<-ended
 	}
 }
@@ -176,11 +182,11 @@ func (d *Dispatcher) run(ctx context.Context, here class, t task) {
 // move gives a task to another pool; false where that has no place for it. One that is not being sent yet is then
 // dropped: its lease ends, and it is found again.
 func (d *Dispatcher) move(to class, t task) bool {
-	if !d.pools[to].Reserve(t.job.Lane) {
+	if !d.pools[to].Reserve(t.lane) {
 		d.hungry.Store(true)
 		return false
 	}
-	d.pools[to].Start(t.job.Lane, t)
+	d.pools[to].Start(t.lane, t)
 	return true
 }
 

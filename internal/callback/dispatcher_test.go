@@ -93,10 +93,10 @@ func newRoad(t testing.TB, url string, change func(*Config)) *road {
 	})
 	r.stop = synced
 	t.Cleanup(r.stop)
-	for !r.d.Reserve(1) { // until it takes callbacks
+	for !r.d.Reserve(project, 1) { // until it takes callbacks
 		time.Sleep(time.Millisecond)
 	}
-	r.d.Release(1)
+	r.d.Release(project, 1)
 	return r
 }
 
@@ -564,6 +564,7 @@ func smallPools(t *testing.T) {
 	before := pools
 	for c := range pools {
 		pools[c].Running /= 8
+		pools[c].GroupRunning /= 8
 		pools[c].LaneRunning = max(1, pools[c].LaneRunning/8)
 	}
 	t.Cleanup(func() { pools = before })
@@ -638,7 +639,7 @@ func TestStopLetsAttemptsEnd(t *testing.T) {
 		if took := time.Since(start); took != 8*time.Second {
 			t.Errorf("stopping took %s", took)
 		}
-		if r.d.Reserve(1) {
+		if r.d.Reserve(project, 1) {
 			t.Error("it takes callbacks after its end")
 		}
 		attempts := r.attempts()

@@ -19,12 +19,16 @@ const (
 
 // Each class of endpoints has a pool of its own, so that any number of dead or slow endpoints takes no place from one
 // that is known to be quick, and little time from one that is not known yet. An attempt that takes longer than slowAfter
-// moves to the slow pool, and its lane with it. In each pool the lanes take turns.
+// moves to the slow pool, and its lane with it. In each pool the projects take turns, and in a project its lanes. No
+// project fills a pool, however many hosts it names.
 var pools = [classes]work.Config{
-	untried: {Running: 256, LaneRunning: 1, Places: 4096, LanePlaces: 256},
-	quick:   {Running: 512, LaneRunning: 64, Places: 16384, LanePlaces: 4096},
-	slow:    {Running: 512, LaneRunning: 16, Places: 2048, LanePlaces: 32},
+	untried: {Running: 256, GroupRunning: 192, LaneRunning: 1, Places: 4096, GroupPlaces: 2048, LanePlaces: 256},
+	quick:   {Running: 512, GroupRunning: 256, LaneRunning: 64, Places: 16384, GroupPlaces: 8192, LanePlaces: 4096},
+	slow:    {Running: 512, GroupRunning: 128, LaneRunning: 16, Places: 2048, GroupPlaces: 512, LanePlaces: 32},
 }
+
+// laneOf is the lane of a project's host; the projects are the pools' groups.
+func laneOf(projectID, lane int64) work.Lane { return work.Lane{Group: projectID, ID: lane} }
 
 const (
 	// slowAfter is how long an attempt to a quick endpoint may take.
@@ -38,20 +42,20 @@ const (
 // laneBook knows the lanes' classes, and where places are reserved for them.
 type laneBook struct {
 	mu       sync.Mutex
-	known    map[int64]int          // quick attempts that a lane still lacks to be quick
-	reserved [classes]map[int64]int // places that are neither started nor released
+	known    map[work.Lane]int          // quick attempts that a lane still lacks to be quick
+	reserved [classes]map[work.Lane]int // places that are neither started nor released
 }
 
 func newLaneBook() *laneBook {
-	b := &laneBook{known: make(map[int64]int)}
+	b := &laneBook{known: make(map[work.Lane]int)}
 	for c := range b.reserved {
-		b.reserved[c] = make(map[int64]int)
+		b.reserved[c] = make(map[work.Lane]int)
 	}
 	return b
 }
 
 // class says what is known of a lane.
-func (b *laneBook) class(lane int64) class {
+func (b *laneBook) class(lane work.Lane) class {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	missing, known := b.known[lane]
@@ -65,7 +69,7 @@ func (b *laneBook) class(lane int64) class {
 }
 
 // mark learns from an attempt.
-func (b *laneBook) mark(lane int64, wasQuick bool) {
+func (b *laneBook) mark(lane work.Lane, wasQuick bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	missing, known := b.known[lane]
@@ -82,7 +86,7 @@ func (b *laneBook) mark(lane int64, wasQuick bool) {
 }
 
 // reserve notes a reserved place.
-func (b *laneBook) reserve(lane int64, c class) {
+func (b *laneBook) reserve(lane work.Lane, c class) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reserved[c][lane]++
@@ -90,7 +94,7 @@ func (b *laneBook) reserve(lane int64, c class) {
 
 // use takes back a note of a place of this lane, and says in which pool the place is. Places of one lane and pool are
 // all alike, so it does not matter which of them is used.
-func (b *laneBook) use(lane int64) class {
+func (b *laneBook) use(lane work.Lane) class {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for c, places := range b.reserved {

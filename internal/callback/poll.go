@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"flashpay/internal/store"
+	"flashpay/internal/work"
 )
 
 // poll leases what is due, a share of each lane in turn, and starts it.
@@ -22,12 +22,12 @@ func (d *Dispatcher) poll(ctx context.Context) (more bool) {
 		return false
 	}
 	now := d.config.Store.Now()
-	var due []int64
+	var due []work.Lane
 	var next time.Time
 	for _, l := range lanes {
 		switch {
 		case !l.DueAt.After(now):
-			due = append(due, l.Lane)
+			due = append(due, laneOf(l.ProjectID, l.Lane))
 		case next.IsZero() || l.DueAt.Before(next):
 			next = l.DueAt
 		}
@@ -39,12 +39,12 @@ func (d *Dispatcher) poll(ctx context.Context) (more bool) {
 }
 
 // leaseAll leases from all lanes. Another one is the first each time, so that none is always served last.
-func (d *Dispatcher) leaseAll(ctx context.Context, due []int64) (more bool) {
+func (d *Dispatcher) leaseAll(ctx context.Context, due []work.Lane) (more bool) {
 	if len(due) == 0 {
 		return false
 	}
 	d.turn++
-	queue := make(chan int64, len(due))
+	queue := make(chan work.Lane, len(due))
 	for i := range due {
 		queue <- due[(d.turn+i)%len(due)]
 	}
@@ -65,36 +65,30 @@ func (d *Dispatcher) leaseAll(ctx context.Context, due []int64) (more bool) {
 }
 
 // lease leases as many due callbacks of a lane as it has places for, starts them and says how many.
-func (d *Dispatcher) lease(ctx context.Context, lane int64) int {
+func (d *Dispatcher) lease(ctx context.Context, lane work.Lane) int {
 	places := 0
-	for want := d.room(lane); places < want && d.Reserve(lane); {
+	for want := d.room(lane); places < want && d.reserve(lane); {
 		places++
 	}
 	if places == 0 {
 		d.hungry.Store(true)
 		return 0
 	}
-	jobs, err := d.config.Store.LeaseCallbacks(ctx, lane, places)
+	jobs, err := d.config.Store.LeaseCallbacks(ctx, lane.ID, places)
 	if err != nil && ctx.Err() == nil {
 		d.config.Logger.Error("callback: leasing due callbacks failed", "leased", len(jobs), "err", err)
 	}
 	for _, job := range jobs {
-		d.start(lane, job)
+		d.start(task{job: job, lane: lane})
 	}
 	for range places - len(jobs) {
-		d.Release(lane)
+		d.release(lane)
 	}
 	return len(jobs)
 }
 
-// start starts a job in a place of the lane in which it was found.
-func (d *Dispatcher) start(lane int64, job *store.CallbackJob) {
-	job.Lane = lane
-	d.Start(job)
-}
-
 // room says how many callbacks may be leased for a lane.
-func (d *Dispatcher) room(lane int64) int {
+func (d *Dispatcher) room(lane work.Lane) int {
 	c := d.lanes.class(lane)
 	return d.pools[c].Room(lane) - max(0, pools[c].LanePlaces-leaseAhead)
 }

@@ -112,24 +112,27 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
+// lane is where a project's operations queue.
+func lane(projectID int64) work.Lane { return work.Lane{Group: projectID} }
+
 // Reserve takes a place for one operation at a provider that answers.
 func (e *Engine) Reserve(projectID int64, name string) (time.Duration, bool) {
 	b := e.banks[name]
-	if b == nil || !b.takesSubmits(e.store.Now()) || !b.pool.Reserve(projectID) {
+	if b == nil || !b.takesSubmits(e.store.Now()) || !b.pool.Reserve(lane(projectID)) {
 		return 0, false
 	}
 	return b.traits.SubmitDeadline, true
 }
 
 // Release gives a reserved place back.
-func (e *Engine) Release(projectID int64, name string) { e.banks[name].pool.Release(projectID) }
+func (e *Engine) Release(projectID int64, name string) { e.banks[name].pool.Release(lane(projectID)) }
 
 // Start works on an operation in a reserved place.
 func (e *Engine) Start(w *store.Work) {
 	if w.Submit {
 		e.remember(w)
 	}
-	e.banks[w.Operation.Provider].pool.Start(w.Operation.ProjectID, w)
+	e.banks[w.Operation.Provider].pool.Start(lane(w.Operation.ProjectID), w)
 }
 
 // Wake makes the engine look into the database.
@@ -137,8 +140,8 @@ func (e *Engine) Wake() { e.loop.Wake() }
 
 // Notify handles a stored notification at once, where there is room; else it is found when its lease ends.
 func (e *Engine) Notify(n *store.StoredNotification) {
-	if e.notifications.Reserve(0) {
-		e.notifications.Start(0, n)
+	if e.notifications.Reserve(work.Lane{}) {
+		e.notifications.Start(work.Lane{}, n)
 	}
 }
 
@@ -223,7 +226,7 @@ func (e *Engine) lease(ctx context.Context, b *bank, project int64) (full bool, 
 	p, ok := e.store.Project(project)
 	blocked := ok && p.Blocked
 	submit := b.takesSubmits(e.store.Now()) && !blocked && !(ok && p.Paused)
-	n := min(leaseSize, b.pool.Room(project))
+	n := min(leaseSize, b.pool.Room(lane(project)))
 	if n < leaseSize/8 {
 		return true, nil
 	}
@@ -232,7 +235,7 @@ func (e *Engine) lease(ctx context.Context, b *bank, project int64) (full bool, 
 		SubmitDeadline: b.traits.SubmitDeadline, Duration: max(b.traits.SubmitDeadline, b.traits.InquireDeadline) + callMargin,
 	})
 	for _, w := range leased {
-		if b.pool.Reserve(project) {
+		if b.pool.Reserve(lane(project)) {
 			e.Start(w)
 		} // else the place was taken meanwhile: its lease ends, and it is inquired
 	}

@@ -8,6 +8,7 @@ import (
 
 	"flashpay/internal/provider"
 	"flashpay/internal/store"
+	"flashpay/internal/work"
 )
 
 // handleNotification has a stored notification read by its provider's adapter and applies what it reports.
@@ -116,7 +117,7 @@ func (e *Engine) postpone(ctx context.Context, n *store.StoredNotification, caus
 // leaseNotifications takes up notifications that nobody has handled. It says whether there may be more.
 func (e *Engine) leaseNotifications(ctx context.Context) (full bool) {
 	const n = 128
-	if e.notifications.Room(0) < n {
+	if e.notifications.Room(work.Lane{}) < n {
 		return true
 	}
 	leased, err := e.store.LeaseNotifications(ctx, n)

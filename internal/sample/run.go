@@ -425,9 +425,9 @@ func (e engine) Start(w *store.Work) {
 // dispatcher is the runner as what sends callbacks: it takes every one.
 type dispatcher struct{ *runner }
 
-func (d dispatcher) Reserve(int64) bool { return true }
-func (d dispatcher) Release(int64)      {}
-func (d dispatcher) Wake()              {}
+func (d dispatcher) Reserve(int64, int64) bool { return true }
+func (d dispatcher) Release(int64, int64)      {}
+func (d dispatcher) Wake()                     {}
 
 // Start keeps a callback for who has made its event.
 func (d dispatcher) Start(job *store.CallbackJob) {

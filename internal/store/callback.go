@@ -17,8 +17,9 @@ var ErrNewerCallback = errors.New("store: a newer callback of this payment is st
 
 // CallbackLane is a lane in which a callback waits or is under way.
 type CallbackLane struct {
-	Lane  int64
-	DueAt time.Time // when its first one is due, or the lease of one ends
+	ProjectID int64
+	Lane      int64
+	DueAt     time.Time // when its first one is due, or the lease of one ends
 }
 
 // CallbackLanes lists the lanes that have a callback waiting or under way.
@@ -26,12 +27,13 @@ func (s *Store) CallbackLanes(ctx context.Context) ([]CallbackLane, error) {
 	const find = `WITH RECURSIVE l (lane) AS (
 		SELECT MIN(lane) FROM callbacks WHERE next_at IS NOT NULL
 		UNION ALL SELECT (SELECT MIN(lane) FROM callbacks WHERE next_at IS NOT NULL AND lane > l.lane) FROM l WHERE l.lane IS NOT NULL)
-		SELECT l.lane, (SELECT MIN(c.next_at) FROM callbacks c WHERE c.next_at IS NOT NULL AND c.lane = l.lane) FROM l WHERE l.lane IS NOT NULL`
+		SELECT l.lane, (SELECT MIN(c.next_at) FROM callbacks c WHERE c.next_at IS NOT NULL AND c.lane = l.lane),
+		(SELECT c.project_id FROM callbacks c WHERE c.next_at IS NOT NULL AND c.lane = l.lane ORDER BY c.next_at LIMIT 1) FROM l WHERE l.lane IS NOT NULL`
 	var lanes []CallbackLane
 	err := sqldb.Query(ctx, s.db.Reads, find).Each(func(r *sql.Rows) error {
-		var lane, due int64
-		err := r.Scan(&lane, &due)
-		lanes = append(lanes, CallbackLane{Lane: lane, DueAt: sqldb.FromMicros(due)})
+		var lane, due, project int64
+		err := r.Scan(&lane, &due, &project)
+		lanes = append(lanes, CallbackLane{ProjectID: project, Lane: lane, DueAt: sqldb.FromMicros(due)})
 		return err
 	})
 	return lanes, err

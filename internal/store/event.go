@@ -33,10 +33,10 @@ type Event struct {
 // Dispatcher is what sends callbacks in this process. Where it has room, the callback is leased to it by the commit
 // that makes it.
 type Dispatcher interface {
-	// Reserve takes a place in a lane.
-	Reserve(lane int64) bool
+	// Reserve takes a place in a lane of a project.
+	Reserve(projectID, lane int64) bool
 	// Release gives a reserved place back unused.
-	Release(lane int64)
+	Release(projectID, lane int64)
 	// Start uses a reserved place: the callback is committed and leased to this process.
 	Start(job *CallbackJob)
 	// Wake says that there is something due in the database.
@@ -219,7 +219,7 @@ func (t *Tx) callbackRow(e *event) []any {
 	nextAt, lease := any(nil), any(nil)
 	if state == CallbackPending {
 		nextAt = max(e.notBefore, t.now.Add(e.payment.Options.CallbackDelay).UnixMicro())
-		if e.first && e.payment.Options.CallbackDelay == 0 && t.store.callbacks != nil && t.store.callbacks.Reserve(lane) {
+		if e.first && e.payment.Options.CallbackDelay == 0 && t.store.callbacks != nil && t.store.callbacks.Reserve(e.ProjectID, lane) {
 			until := t.now.Add(CallbackLease)
 			nextAt, lease = until.UnixMicro(), t.store.shard.Load()
 			t.jobs = append(t.jobs, &CallbackJob{

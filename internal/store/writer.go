@@ -231,7 +231,7 @@ func (t *Tx) runSafely(ctx context.Context, commands []*command) (err error) {
 // releaseJobs gives back the places that were reserved for callbacks of a transaction that was rolled back.
 func (s *Store) releaseJobs(jobs []*CallbackJob) {
 	for _, job := range jobs {
-		s.callbacks.Release(job.Lane)
+		s.callbacks.Release(job.Event.ProjectID, job.Lane)
 	}
 }
 

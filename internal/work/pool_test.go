@@ -2,11 +2,14 @@ package work
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+func inLane(id int64) Lane { return Lane{ID: id} }
 
 func TestSlowLaneDelaysNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -21,25 +24,25 @@ func TestSlowLaneDelaysNobody(t *testing.T) {
 		})
 		p.Open(t.Context())
 		for range 500 {
-			if !p.Reserve(1) {
+			if !p.Reserve(inLane(1)) {
 				t.Fatal("no place in the slow lane")
 			}
-			p.Start(1, true)
+			p.Start(inLane(1), true)
 		}
-		if p.Reserve(1) {
+		if p.Reserve(inLane(1)) {
 			t.Fatal("a 501st place in a lane of 500")
 		}
 		for range 100 {
-			if !p.Reserve(2) {
+			if !p.Reserve(inLane(2)) {
 				t.Fatal("no place in the fast lane")
 			}
-			p.Start(2, false)
+			p.Start(inLane(2), false)
 		}
 		time.Sleep(time.Second)
 		if n := fast.Load(); n != 100 {
 			t.Fatalf("after a second %d of 100 fast jobs are done", n)
 		}
-		if room := p.Room(2); room != 500 {
+		if room := p.Room(inLane(2)); room != 500 {
 			t.Fatalf("room in the fast lane: %d", room)
 		}
 		time.Sleep(200 * time.Hour)
@@ -50,14 +53,14 @@ func TestSlowLaneDelaysNobody(t *testing.T) {
 func TestLanesTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var order []int64
-		p := NewPool(Config{Running: 1, LaneRunning: 1, Places: 100, LanePlaces: 50}, func(_ context.Context, lane int64) {
+		p := NewPool(Config{Running: 1, LaneRunning: 1, Places: 100, LanePlaces: 50}, func(_ context.Context, id int64) {
 			time.Sleep(time.Second)
-			order = append(order, lane)
+			order = append(order, id)
 		})
 		p.Open(t.Context())
-		for _, lane := range []int64{1, 1, 1, 2, 2, 3} {
-			p.Reserve(lane)
-			p.Start(lane, lane)
+		for _, id := range []int64{1, 1, 1, 2, 2, 3} {
+			p.Reserve(inLane(id))
+			p.Start(inLane(id), id)
 		}
 		time.Sleep(time.Minute)
 		p.Close()
@@ -70,17 +73,73 @@ func TestLanesTakeTurns(t *testing.T) {
 	})
 }
 
+// A group with many lanes gets no more than its share of the jobs that run, its turn, and its places.
+func TestGroupsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var order []Lane
+		running, most := map[int64]int{}, map[int64]int{}
+		var mu sync.Mutex
+		p := NewPool(Config{Running: 3, GroupRunning: 2, LaneRunning: 1, Places: 100, GroupPlaces: 20, LanePlaces: 10}, func(_ context.Context, l Lane) {
+			mu.Lock()
+			order = append(order, l)
+			running[l.Group]++
+			most[l.Group] = max(most[l.Group], running[l.Group])
+			mu.Unlock()
+			time.Sleep(time.Second)
+			mu.Lock()
+			running[l.Group]--
+			mu.Unlock()
+		})
+		p.Open(t.Context())
+		start := func(l Lane) bool {
+			ok := p.Reserve(l)
+			if ok {
+				p.Start(l, l)
+			}
+			return ok
+		}
+		for id := range int64(20) {
+			if !start(Lane{1, id}) {
+				t.Fatalf("no place %d in a group of 20", id)
+			}
+		}
+		if p.Room(Lane{1, 99}) != 0 || start(Lane{1, 99}) {
+			t.Fatal("a 21st place in a group of 20")
+		}
+		for range 5 {
+			if !start(Lane{2, 1}) {
+				t.Fatal("no place in another group")
+			}
+		}
+		synctest.Wait()
+		if len(order) != 3 || most[1] != 2 || most[2] != 1 {
+			t.Fatalf("%v began, want two of the first group and one of the second", order)
+		}
+		time.Sleep(time.Minute)
+		p.Close()
+		other := 0
+		for _, l := range order[:15] {
+			if l.Group == 2 {
+				other++
+			}
+		}
+		if len(order) != 25 || other != 5 || most[1] != 2 || p.Taken() != 0 || len(p.lanes)+len(p.groups) != 0 {
+			t.Fatalf("%d ran, %d of the second group among the first 15, at once %v, %d taken, %d lanes, %d groups", len(order), other, most, p.Taken(), len(p.lanes), len(p.groups))
+		}
+	})
+}
+
 func TestReservedPlacesComeBack(t *testing.T) {
 	p := NewPool(Config{Running: 1, LaneRunning: 1, Places: 2, LanePlaces: 2}, func(context.Context, int) {})
-	if p.Reserve(1) {
+	if p.Reserve(inLane(1)) {
 		t.Fatal("a place before Open")
 	}
 	p.Open(t.Context())
-	if !p.Reserve(1) || !p.Reserve(2) || p.Reserve(3) {
+	if !p.Reserve(inLane(1)) || !p.Reserve(inLane(2)) || p.Reserve(inLane(3)) {
 		t.Fatal("want two places and no third")
 	}
-	p.Release(1)
-	if !p.Reserve(3) || p.Taken() != 2 || len(p.lanes) != 2 {
+	p.Release(inLane(1))
+	if !p.Reserve(inLane(3)) || p.Taken() != 2 || len(p.lanes) != 2 {
 		t.Fatalf("after a release: taken %d, lanes %d", p.Taken(), len(p.lanes))
 	}
 }
