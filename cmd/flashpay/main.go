@@ -27,7 +27,7 @@ const (
 )
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more does not end a server
+	ignoreSignals()
 	a := &app{ctx: interruptible(), env: os.Getenv, environ: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	os.Exit(a.run(os.Args[1:]))
 }

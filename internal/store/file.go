@@ -98,7 +98,7 @@ func (f *databaseFile) make(name string, c Config) error {
 // keepPrivate makes the database's file and those beside it that are there already readable by their owner only; those that
 // SQLite makes take after it.
 func (f *databaseFile) keepPrivate() error {
-	for _, name := range []string{f.path, f.path + "-wal", f.path + "-shm", f.path + ".lock"} {
+	for _, name := range []string{f.path, f.path + "-wal", f.path + "-shm", f.path + ".lock", f.path + ".reserve"} {
 		info, err := os.Stat(name)
 		if err == nil && info.Mode().Perm()&0o077 != 0 {
 			err = os.Chmod(name, 0o600)

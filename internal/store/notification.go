@@ -151,6 +151,9 @@ func (s *Store) OpenUnknownKey(ctx context.Context, providerName, key string, de
 
 // SaveRejection keeps a refused request whose signature was good, for 24 hours.
 func (s *Store) SaveRejection(ctx context.Context, r Rejection) error {
+	if err := s.roomForMore(); err != nil {
+		return err
+	}
 	return s.do(ctx, &command{rejection: &r})
 }
 

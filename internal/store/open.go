@@ -39,6 +39,8 @@ type Config struct {
 	// Clock tells the time of all that is stored; nil: this machine's clock does, on PostgreSQL corrected by the
 	// database's. Another one is for making a past, where no server works on the database.
 	Clock func() time.Time
+	// Space tells how many bytes of a folder's disk are free, and how many it has; nil: as the system says.
+	Space func(folder string) (free, total int64, err error)
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -51,15 +53,17 @@ type Store struct {
 	logger    *slog.Logger
 	url       string
 
-	batcher *batch.Batcher[*command]
-	conn    *sqldb.Conn // the writer's, used only inside commits
-	numbers allocator
-	rows    allocator
-	shard   atomic.Int64
-	owner   string
-	renewed time.Time             // when this node's lease on its shard was renewed last; used only inside commits
-	trouble atomic.Pointer[error] // why the writer cannot commit now
-	file    *databaseFile         // of SQLite
+	batcher  *batch.Batcher[*command]
+	conn     *sqldb.Conn // the writer's, used only inside commits
+	logPages int64       // that this connection is set to; used only inside commits
+	numbers  allocator
+	rows     allocator
+	shard    atomic.Int64
+	owner    string
+	renewed  time.Time             // when this node's lease on its shard was renewed last; used only inside commits
+	trouble  atomic.Pointer[error] // why the writer cannot commit now
+	file     *databaseFile         // of SQLite
+	room     *diskRoom             // of a server's SQLite database
 
 	given     func() time.Time // Config.Clock
 	steady    steadyClock
@@ -106,10 +110,15 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 		if s.file, err = openFile(address, c); err != nil {
 			return err
 		}
+		if c.Serve {
+			s.room = newDiskRoom(s.file.path, c)
+			s.room.measure() // before anything is written
+		}
 	}
 	if err := s.connect(ctx, address, c); err != nil {
 		return err
 	}
+	s.shortenLog(ctx)
 	if err := s.checkDurability(ctx); err != nil {
 		return err
 	}
@@ -127,7 +136,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if err := s.startClock(ctx); err != nil {
 		return err
 	}
-	if s.conn, err = sqldb.Connect(ctx, s.db.Dialect, s.db.Writes); err != nil {
+	if s.conn, err = s.connectWriter(ctx); err != nil {
 		return err
 	}
 	if err := s.takeShard(ctx, c.Serve); err != nil {
@@ -154,6 +163,8 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	}
 	if c.Serve && s.file != nil {
 		s.every(background, fileBeat, s.watchFile)
+		s.every(background, fileBeat, s.watchRoom)
+		s.every(background, fileBeat, s.tryAgain)
 	}
 	if c.Serve && s.db.Dialect == &sqldb.Postgres { // SQLite has one server and one clock
 		s.done.Go(func() { _ = s.keepShard(background) }) // a predecessor's leases are freed at once
@@ -182,6 +193,12 @@ func (s *Store) connect(ctx context.Context, address string, c Config) (err erro
 			return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
 		}
 	}
+	if s.db.Dialect == &sqldb.Postgres {
+		if s.db.Probes, err = s.db.OpenPool(writeDSN, ""); err != nil {
+			return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
+		}
+		s.db.Probes.SetMaxIdleConns(0)
+	}
 	s.db.Writes.SetMaxOpenConns(3) // the writer's own, and those of what must not wait for it
 	for _, db := range []*sql.DB{s.db.Reads, s.db.Lists} {
 		db.SetMaxOpenConns(8)
@@ -194,7 +211,7 @@ func (s *Store) connect(ctx context.Context, address string, c Config) (err erro
 }
 
 func sqliteDSN(path string, patience time.Duration, readOnly bool) string {
-	pragmas := []string{fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "wal_autocheckpoint(10000)"}
+	pragmas := []string{fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", fmt.Sprintf("wal_autocheckpoint(%d)", leastLog/pageSize)}
 	if readOnly {
 		pragmas = append(pragmas, "query_only(1)", "cache_size(-8192)")
 	} else {
@@ -301,6 +318,9 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err := s.inPlace(); err != nil {
 		return err
 	}
+	if err := s.roomForMore(); err != nil {
+		return err
+	}
 	if trouble := s.trouble.Load(); trouble != nil {
 		return fmt.Errorf("store: nothing can be committed: %w", *trouble)
 	}
@@ -362,7 +382,7 @@ func (s *Store) release() {
 	if s.conn != nil {
 		s.conn.Close()
 	}
-	for _, db := range []*sql.DB{s.db.Reads, s.db.Lists, s.db.Writes} {
+	for _, db := range []*sql.DB{s.db.Reads, s.db.Lists, s.db.Writes, s.db.Probes} {
 		if db != nil {
 			_ = db.Close()
 		}

@@ -115,6 +115,25 @@ type route struct {
 	mu       sync.Mutex
 	target   string
 	open     map[net.Conn]bool
+	silence  sync.RWMutex // held for writing while nothing is carried
+}
+
+// swallow carries nothing on, and cuts nothing off, until the function that it returns is called.
+func (r *route) swallow() (release func()) {
+	r.silence.Lock()
+	return r.silence.Unlock
+}
+
+// carrier writes what a route carries.
+type carrier struct {
+	route *route
+	to    net.Conn
+}
+
+func (c carrier) Write(p []byte) (int, error) {
+	c.route.silence.RLock()
+	defer c.route.silence.RUnlock()
+	return c.to.Write(p)
 }
 
 func newRoute(t *testing.T, to string) *route {
@@ -182,10 +201,10 @@ func (r *route) carry(from net.Conn) {
 		_, _ = from.Close(), to.Close()
 	}
 	go func() {
-		_, _ = io.Copy(to, from)
+		_, _ = io.Copy(carrier{r, to}, from)
 		_, _ = from.Close(), to.Close()
 	}()
-	_, _ = io.Copy(from, to)
+	_, _ = io.Copy(carrier{r, from}, to)
 	_, _ = from.Close(), to.Close()
 	r.mu.Lock()
 	delete(r.open, from)

@@ -63,8 +63,9 @@ func (s *Store) Apply(ctx context.Context, step Step) (Stepped, error) {
 func (s *Store) ApplyAll(ctx context.Context, steps []Step) ([]Stepped, []error) {
 	now := s.Now()
 	commands := make([]*command, len(steps))
+	handed := time.Now()
 	for i, step := range steps {
-		commands[i] = &command{step: newStepItem(step, now)}
+		commands[i] = &command{step: newStepItem(step, now), since: handed}
 	}
 	errs := s.batcher.DoAll(ctx, commands)
 	stepped := make([]Stepped, len(steps))

@@ -24,7 +24,8 @@ type command struct {
 	notification *notificationItem
 	rejection    *Rejection
 
-	err error // what its caller is told
+	since time.Time // when it was handed over
+	err   error     // what its caller is told
 }
 
 // Tx is one transaction under way, and what its commands have gathered so far. To the packages below this one it offers
@@ -48,12 +49,15 @@ type Tx struct {
 }
 
 const (
-	commitPatience = 8 * time.Second // how long a commit is tried again while the database is away
-	lockPatience   = 5 * time.Second // of one try
+	commitPatience = 1500 * time.Millisecond // how long commands wait for a database that is away, from when the first was handed over
+	lockPatience   = 5 * time.Second         // of one try on PostgreSQL, as long as it answers
+	filePatience   = 400 * time.Millisecond  // of one try on SQLite, where another program writes
+	leastReconnect = 300 * time.Millisecond  // a new connection may take so long, although the patience is at its end
 )
 
 // do hands a command to the writer and waits for its commit.
 func (s *Store) do(ctx context.Context, c *command) error {
+	c.since = time.Now()
 	return outcome(ctx, s.batcher.Do(ctx, c))
 }
 
@@ -81,7 +85,7 @@ func (s *Store) commit(ctx context.Context, commands []*command) []error {
 }
 
 func (s *Store) commitAll(ctx context.Context, commands []*command) {
-	deadline := time.Now().Add(commitPatience)
+	deadline := firstOf(commands).Add(commitPatience)
 	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
 		jobs, err := s.tryCommit(ctx, commands)
 		if err == nil {
@@ -107,10 +111,21 @@ func (s *Store) commitAll(ctx context.Context, commands []*command) {
 		}
 		if what == sqldb.FaultLost {
 			s.logger.Warn("store: the outcome of a commit is not known; it runs again", "items", len(commands), "err", err)
-			s.reconnect(ctx)
+			s.reconnect(ctx, deadline)
 		}
 		time.Sleep(pause)
 	}
+}
+
+// firstOf is when the first of some commands was handed over: it may have waited while the commit before was tried.
+func firstOf(commands []*command) time.Time {
+	first := commands[0].since
+	for _, c := range commands {
+		if c.since.Before(first) {
+			first = c.since
+		}
+	}
+	return first
 }
 
 // giveUp tells all commands that nothing is known of them.
@@ -133,12 +148,12 @@ func (s *Store) commitApart(ctx context.Context, commands []*command, err error)
 }
 
 // reconnect replaces the writer's connection, and the readers' with it; the next try finds out whether that helped.
-func (s *Store) reconnect(ctx context.Context) {
+func (s *Store) reconnect(ctx context.Context, deadline time.Time) {
 	s.db.DropConnections()
 	s.conn.Close()
-	ctx, cancel := context.WithTimeout(ctx, lockPatience)
+	ctx, cancel := context.WithTimeout(ctx, max(time.Until(deadline), leastReconnect))
 	defer cancel()
-	fresh, err := sqldb.Connect(ctx, s.db.Dialect, s.db.Writes)
+	fresh, err := s.connectWriter(ctx)
 	if err != nil {
 		s.logger.Error("store: reconnecting failed", "err", err)
 		return
@@ -146,15 +161,65 @@ func (s *Store) reconnect(ctx context.Context) {
 	s.conn = fresh
 }
 
+// connectWriter opens the writer's connection. On SQLite a server's waits for no lock of others so long that clients would
+// wait with it.
+func (s *Store) connectWriter(ctx context.Context) (*sqldb.Conn, error) {
+	conn, err := sqldb.Connect(ctx, s.db.Dialect, s.db.Writes)
+	if err != nil || s.room == nil {
+		return conn, err
+	}
+	s.logPages = 0
+	if _, err := conn.Exec(ctx, fmt.Sprintf("PRAGMA busy_timeout(%d)", filePatience.Milliseconds())); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// limitLog measures the disk, and has the log copied into the file as early as that asks for; the log is cut to its limit
+// when it begins anew.
+func (s *Store) limitLog(ctx context.Context) error {
+	if s.room == nil {
+		return nil
+	}
+	s.room.measure()
+	pages := s.room.logPages.Load()
+	if pages == s.logPages {
+		return nil
+	}
+	for _, pragma := range []string{fmt.Sprintf("wal_autocheckpoint(%d)", pages), fmt.Sprintf("journal_size_limit(%d)", pages*pageSize)} {
+		if _, err := s.conn.Exec(ctx, "PRAGMA "+pragma); err != nil {
+			return err
+		}
+	}
+	s.logPages = pages
+	return nil
+}
+
+// tryAgain finds out whether an idle server can commit again: it writes what changes nothing.
+func (s *Store) tryAgain(ctx context.Context) error {
+	if s.trouble.Load() != nil {
+		_ = s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error { // whether it failed is logged, and known to Ready
+			_, err := t.Exec(ctx, renewShard, t.now.Add(shardLease).UnixMicro(), s.shard.Load(), s.owner)
+			return err
+		}})
+	}
+	return nil
+}
+
 func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*CallbackJob, err error) {
 	if s.db.Dialect == &sqldb.SQLite {
 		ctx = context.WithoutCancel(ctx) // it waits for its lock only, and a context that can end costs a goroutine a statement
 	} else {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, lockPatience)
-		defer cancel()
+		var stop func()
+		ctx, stop = s.whileItAnswers(ctx)
+		defer stop()
+		defer func() { err = silent(ctx, err) }()
 	}
 	if err := s.inPlace(); err != nil {
+		return nil, err
+	}
+	if err := s.limitLog(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.ownShard(ctx); err != nil {
@@ -212,7 +277,7 @@ func (s *Store) commitNow(ctx context.Context) error {
 // undo rolls a transaction back that cannot be committed.
 func (s *Store) undo(ctx context.Context) {
 	if err := s.conn.Rollback(ctx); err != nil {
-		s.reconnect(ctx)
+		s.reconnect(ctx, time.Now())
 	}
 }
 

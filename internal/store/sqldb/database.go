@@ -9,8 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // DB is an open database: its engine and its pools of connections. It is safe for concurrent use.
@@ -19,6 +22,7 @@ type DB struct {
 	Reads    *sql.DB
 	Lists    *sql.DB      // reads by key and index only (Dialect.ByKey)
 	Writes   *sql.DB      // the writer's connection, and those of what must not wait for it
+	Probes   *sql.DB      // of PostgreSQL: each connection is new
 	prepared sync.Map     // *sql.Stmt on Lists, by their texts
 	lost     atomic.Int64 // how often the database was lost
 }
@@ -27,6 +31,7 @@ type DB struct {
 var (
 	ErrUnavailable = errors.New("store: the database does not answer; whether it was stored is not known, repeat the request")
 	ErrNotFound    = errors.New("store: not found")
+	ErrLost        = errors.New("store: the connection is lost")
 )
 
 // Unavailable says of an error of a broken connection that the database does not answer.
@@ -113,6 +118,16 @@ func (db *DB) List(ctx context.Context, text string, scan func(*sql.Rows) error,
 
 // DropConnections sees to it that no connection is used again that was made before now: the database was lost.
 func (db *DB) DropConnections() { db.lost.Add(1) }
+
+// Answers asks the server, on a new connection, whether it is there. One that has no connection to give is.
+func (db *DB) Answers(ctx context.Context) error {
+	err := db.Probes.PingContext(ctx)
+	var said *pgconn.PgError
+	if errors.As(err, &said) && strings.HasPrefix(said.Code, "53") {
+		return nil
+	}
+	return err
+}
 
 // Losses says how often the database was lost.
 func (db *DB) Losses() int64 { return db.lost.Load() }

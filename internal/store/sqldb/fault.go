@@ -115,7 +115,7 @@ func Classify(err error) Fault {
 	var lite *sqlite.Error
 	var network net.Error
 	switch {
-	case errors.As(err, &connect):
+	case errors.Is(err, ErrLost), errors.As(err, &connect):
 		return FaultLost
 	case errors.As(err, &pg):
 		return ofState(pg)
