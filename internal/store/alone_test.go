@@ -55,7 +55,7 @@ func TestWhatOnePersonSendsAloneAddsUp(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 		s := limited(t, url, func() time.Time { return now })
-		users := people(t, s, "aida", "bakyt")
+		users := colleagues(t, s, "aida", "bakyt")
 		aida, bakyt := users["aida"], users["bakyt"]
 		const a, b = "1090000000000000", "1090000000000001"
 		for i, c := range []struct {
@@ -110,7 +110,7 @@ func TestDeclinedPayoutsDoNotCountAgainstTheirSender(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := limited(t, url, nil)
-		aida := people(t, s, "aida")["aida"]
+		aida := colleagues(t, s, "aida")["aida"]
 		poor := newPayout(210, "poor", 900)
 		poor.Actor, poor.Currency, poor.Check.Currency = aida.Actor(), "KGS", "KGS"
 		poor.Check.MaxAmount = 1 // declined by its limits
@@ -131,7 +131,7 @@ func TestOnePersonSendsNoMoreFromTwoPlacesAtOnce(t *testing.T) {
 		if url[:6] != "sqlite" {
 			stores = append(stores, node(t, url, nil))
 		}
-		maker := people(t, stores[0], "aida")["aida"]
+		maker := colleagues(t, stores[0], "aida")["aida"]
 		second := invited(t, stores[0], maker, "second") // whose link the maker has seen
 		var wg sync.WaitGroup
 		var mu sync.Mutex
@@ -161,7 +161,7 @@ func TestABatchCountsForItsSender(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := limited(t, url, nil)
-		aida := people(t, s, "aida")["aida"]
+		aida := colleagues(t, s, "aida")["aida"]
 		batch := func(amount int64) error {
 			return s.Do(t.Context(), "", func(ctx context.Context, tx *store.Tx) error {
 				return tx.SendAlone(ctx, store.Sending{UserID: aida.ID, ProjectID: 210, Amount: amount, Currency: "KGS"})
