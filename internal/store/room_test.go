@@ -28,7 +28,9 @@ func newDisk(free, total int64) *disk {
 	return d
 }
 
-func (d *disk) space(string) (free, total int64, err error) { return d.free.Load(), d.total.Load(), nil }
+func (d *disk) space(string) (free, total int64, err error) {
+	return d.free.Load(), d.total.Load(), nil
+}
 
 func openOn(t *testing.T, path string, d *disk) *store.Store {
 	t.Helper()
@@ -77,7 +79,7 @@ func TestADiskThatFillsUp(t *testing.T) {
 	if decline(t, s, "second") != 1 {
 		t.Error("a step had no room")
 	}
-	d.free.Store(9 * mebibyte) // of which two are to become the reserve again; it must not come and go
+	d.free.Store(9 * mebibyte)                             // of which two are to become the reserve again; it must not come and go
 	if err := s.Exec(t.Context(), func() {}); err != nil { // looks at the disk
 		t.Error(err)
 	}
