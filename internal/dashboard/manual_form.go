@@ -346,7 +346,7 @@ func (v *visit) existing(p *merchant.Project, paymentID string) (href string, fa
 	if !errors.Is(err, store.ErrNotFound) {
 		return "", fault, err
 	}
-	id, err := v.d.Store.WaitingApproval(v.ctx(), p.ID, paymentID)
+	id, err := v.d.Store.WaitingApproval(v.ctx(), p.ID, store.ApprovalPayout, paymentID)
 	if errors.Is(err, store.ErrNotFound) {
 		return "", fault, nil
 	}

@@ -142,7 +142,7 @@ func serveManualSend(d *Dashboard, v *visit) error {
 	if needs {
 		return v.ask(f, order)
 	}
-	if id, err := d.Store.WaitingApproval(v.ctx(), order.Project.ID, order.PaymentID); err == nil {
+	if id, err := d.Store.WaitingApproval(v.ctx(), order.Project.ID, store.ApprovalPayout, order.PaymentID); err == nil {
 		return v.showTaken(f, approvalPath(id), manual.Fault{Path: manual.PaymentID, Word: "waits"})
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return err
@@ -162,7 +162,7 @@ func (v *visit) ask(f *Form, order *manual.Order) error {
 	id, err := v.d.manual().Ask(v.ctx(), f.Once, order, v.user.ID, v.user.Name, v.actor())
 	switch {
 	case errors.Is(err, store.ErrApprovalWaits):
-		waiting, err := v.d.Store.WaitingApproval(v.ctx(), order.Project.ID, order.PaymentID)
+		waiting, err := v.d.Store.WaitingApproval(v.ctx(), order.Project.ID, store.ApprovalPayout, order.PaymentID)
 		if err != nil {
 			return err
 		}

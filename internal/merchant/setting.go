@@ -64,6 +64,8 @@ type Setting struct {
 
 	get func(p *Project, path string) string
 	set func(p *Project, f Field, text string) *Fault
+	// weakens tells whether a change of it weakens control over what is paid, see Weakening; path is of its method.
+	weakens func(before, after *Project, path string) bool
 }
 
 // maxThreshold is how long a payout can wait for its result: the bank's answer is asked for thirty days.
@@ -73,12 +75,14 @@ const maxThreshold = 30 * 24 * time.Hour
 var declared = []*Setting{
 	{
 		Name: "name", Kind: Text, Group: General, Required: true, Most: 100,
-		get: func(p *Project, _ string) string { return p.Name },
-		set: func(p *Project, f Field, text string) *Fault { return into(&p.Name, f, text, readText) },
+		weakens: never,
+		get:     func(p *Project, _ string) string { return p.Name },
+		set:     func(p *Project, f Field, text string) *Fault { return into(&p.Name, f, text, readText) },
 	},
 	{
 		Name: "enabled", Kind: Switch, Group: Methods, PerMethod: true,
-		get: func(p *Project, path string) string { return onOff(!p.Settings.Methods[path].Disabled) },
+		weakens: weakensEnabled,
+		get:     func(p *Project, path string) string { return onOff(!p.Settings.Methods[path].Disabled) },
 		set: perMethod(func(m *MethodSettings, f Field, text string) *Fault {
 			on := true
 			fault := into(&on, f, text, readSwitch)
@@ -88,6 +92,7 @@ var declared = []*Setting{
 	},
 	{
 		Name: "currencies", Kind: Currencies, Group: Methods, PerMethod: true, Default: "all of the method's",
+		weakens: weakensCurrencies,
 		get: func(p *Project, path string) string {
 			return strings.Join(p.Settings.Methods[path].Currencies, ", ")
 		},
@@ -97,17 +102,20 @@ var declared = []*Setting{
 	},
 	{
 		Name: "min", Kind: Amounts, Group: Methods, PerMethod: true, Least: 1, Default: "the method's own",
-		get: func(p *Project, path string) string { return sumsText(p.Settings.Methods[path].Min) },
-		set: perMethod(func(m *MethodSettings, f Field, text string) *Fault { return into(&m.Min, f, text, readSums) }),
+		weakens: never,
+		get:     func(p *Project, path string) string { return sumsText(p.Settings.Methods[path].Min) },
+		set:     perMethod(func(m *MethodSettings, f Field, text string) *Fault { return into(&m.Min, f, text, readSums) }),
 	},
 	{
 		Name: "max", Kind: Amounts, Group: Methods, PerMethod: true, Least: 1, Default: "the method's own",
-		get: func(p *Project, path string) string { return sumsText(p.Settings.Methods[path].Max) },
-		set: perMethod(func(m *MethodSettings, f Field, text string) *Fault { return into(&m.Max, f, text, readSums) }),
+		weakens: weakensMax,
+		get:     func(p *Project, path string) string { return sumsText(p.Settings.Methods[path].Max) },
+		set:     perMethod(func(m *MethodSettings, f Field, text string) *Fault { return into(&m.Max, f, text, readSums) }),
 	},
 	{
 		Name: "callback_url", Kind: Address, Group: Callbacks, Most: 2000, Default: "none: only payouts that name an address get callbacks",
-		get: func(p *Project, _ string) string { return addressText(p.Settings.CallbackURL) },
+		weakens: always,
+		get:     func(p *Project, _ string) string { return addressText(p.Settings.CallbackURL) },
 		set: func(p *Project, f Field, text string) *Fault {
 			f.live = p.Mode == Live
 			return into(&p.Settings.CallbackURL, f, text, readAddress)
@@ -115,11 +123,13 @@ var declared = []*Setting{
 	},
 	{
 		Name: "callback_rules", Kind: Routes, Group: Callbacks, Editor: ByNobody,
-		get: func(p *Project, _ string) string { return rulesText(p.Settings.CallbackRules) },
+		weakens: always,
+		get:     func(p *Project, _ string) string { return rulesText(p.Settings.CallbackRules) },
 	},
 	{
 		Name: "allow_ip", Kind: Networks, Group: Security, Most: 200, Default: "requests from any address",
-		get: func(p *Project, _ string) string { return networksText(p.Settings.AllowIP) },
+		weakens: weakensAllowIP,
+		get:     func(p *Project, _ string) string { return networksText(p.Settings.AllowIP) },
 		set: func(p *Project, f Field, text string) *Fault {
 			return into(&p.Settings.AllowIP, f, text, readNetworks)
 		},
@@ -127,6 +137,7 @@ var declared = []*Setting{
 	{
 		Name: "account_check", Kind: Choice, Group: Security, Default: "off in test mode, in live mode the method's own",
 		Choices: []string{string(account.Off), string(account.Warn), string(account.Strict)},
+		weakens: weakensAccountCheck,
 		get:     func(p *Project, _ string) string { return string(p.Settings.AccountCheck) },
 		set: func(p *Project, f Field, text string) *Fault {
 			return into((*string)(&p.Settings.AccountCheck), f, text, readChoice)
@@ -137,15 +148,17 @@ var declared = []*Setting{
 		// makes work for operators, so they choose it.
 		Name: "threshold", Kind: Period, Group: Limits, Editor: ByOperators, Default: "the method's own",
 		Least: time.Second.Microseconds(), Most: maxThreshold.Microseconds(),
-		get: func(p *Project, _ string) string { return PeriodText(time.Duration(p.Settings.Threshold)) },
+		weakens: never,
+		get:     func(p *Project, _ string) string { return PeriodText(time.Duration(p.Settings.Threshold)) },
 		set: func(p *Project, f Field, text string) *Fault {
 			return into((*time.Duration)(&p.Settings.Threshold), f, text, readPeriod)
 		},
 	},
 	{
 		Name: "approval", Kind: Amounts, Group: Limits, Default: "no second person",
-		get: func(p *Project, _ string) string { return sumsText(p.Settings.Approval) },
-		set: func(p *Project, f Field, text string) *Fault { return into(&p.Settings.Approval, f, text, readSums) },
+		weakens: weakensApproval,
+		get:     func(p *Project, _ string) string { return sumsText(p.Settings.Approval) },
+		set:     func(p *Project, f Field, text string) *Fault { return into(&p.Settings.Approval, f, text, readSums) },
 	},
 }
 

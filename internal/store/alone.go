@@ -14,8 +14,9 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// ErrNeedsSecond says that a second person must approve what one person is about to send.
-var ErrNeedsSecond = errors.New("store: with what this person has sent within 24 hours it is above the project's approval sum: a second person must approve it")
+// ErrNeedsSecond says that one person may not do this alone: what is sent, with what that person has sent within 24 hours, is
+// above the project's approval sum, or a change weakens control over a project that has one.
+var ErrNeedsSecond = errors.New("store: a second person must approve this")
 
 // aloneWithin is how far back it counts what one person has sent.
 const aloneWithin = 24 * time.Hour

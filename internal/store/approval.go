@@ -17,6 +17,8 @@ const (
 	ApprovalPayout     = "payout"
 	ApprovalTopUp      = "top-up"
 	ApprovalCorrection = "correction"
+	ApprovalSettings   = "settings" // a change of a project's settings that weakens control
+	ApprovalKey        = "key"      // a further secret key of a project
 )
 
 // States of an approval. All but the first are final.
@@ -45,7 +47,7 @@ type Approval struct {
 	Kind        string // ApprovalPayout and so on
 	ProjectID   int64
 	MerchantID  int64
-	Subject     string // of a payout its payment id, folded: two of them cannot wait at once; empty: nothing is compared
+	Subject     string // of a payout its payment id, folded: two of a kind cannot wait at once; empty: nothing is compared
 	Title       string // what lists show, without personal data
 	Amount      int64  // minor units
 	Currency    string
@@ -94,7 +96,7 @@ func (s *Store) RequestApproval(ctx context.Context, once string, a Approval, ac
 			return err
 		}
 		detail := Detail{}.Int("approval", id).Text("kind", a.Kind).Text("title", a.Title).Int("amount", a.Amount).Text("currency", a.Currency)
-		return t.Audit(ctx, actor, "approval request", projectObject(a.ProjectID), detail)
+		return t.Audit(ctx, actor, "approval request", a.object(), detail)
 	})
 	if err != nil {
 		return 0, err
@@ -105,6 +107,14 @@ func (s *Store) RequestApproval(ctx context.Context, once string, a Approval, ac
 		return 0, ErrApprovalWaits
 	}
 	return id, s.db.Unavailable(err)
+}
+
+// object is what the audit log says that the approval is about.
+func (a *Approval) object() string {
+	if a.ProjectID == 0 {
+		return "merchant " + strconv.FormatInt(a.MerchantID, 10)
+	}
+	return projectObject(a.ProjectID)
 }
 
 func approvalPlace(projectID int64, once string) string {
@@ -158,8 +168,8 @@ func (s *Store) decideApproval(ctx context.Context, once string, d Decision, act
 				return err
 			}
 		}
-		detail := Detail{}.Int("approval", a.ID).Text("kind", a.Kind).Text("state", d.State).Text("reason", d.Reason)
-		return t.Audit(ctx, actor, "approval decide", projectObject(a.ProjectID), detail)
+		detail := Detail{}.Int("approval", a.ID).Text("kind", a.Kind).Text("state", d.State).Text("reason", d.Reason).Text("asked_by", a.Requester)
+		return t.Audit(ctx, actor, "approval decide", a.object(), detail)
 	})
 }
 

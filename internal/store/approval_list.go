@@ -59,11 +59,11 @@ func (f *ApprovalFilter) conditions(now time.Time) (out []func(*sqldb.Statement)
 	return out
 }
 
-// WaitingApproval finds the approval of a subject that waits, such as of a payment id. ErrNotFound where none does.
-func (s *Store) WaitingApproval(ctx context.Context, projectID int64, subject string) (int64, error) {
+// WaitingApproval finds the approval of a kind and subject that waits, such as of a payout and its payment id. ErrNotFound where none does.
+func (s *Store) WaitingApproval(ctx context.Context, projectID int64, kind, subject string) (int64, error) {
 	var id int64
-	const find = "SELECT id FROM approvals WHERE project_id = $1 AND subject = $2 AND state = 'waiting' AND subject <> '' AND expires_at > $3"
-	err := s.db.Reads.QueryRowContext(ctx, find, projectID, payout.Fold(subject), s.Now().UnixMicro()).Scan(&id)
+	const find = "SELECT id FROM approvals WHERE project_id = $1 AND kind = $2 AND subject = $3 AND state = 'waiting' AND subject <> '' AND expires_at > $4"
+	err := s.db.Reads.QueryRowContext(ctx, find, projectID, kind, payout.Fold(subject), s.Now().UnixMicro()).Scan(&id)
 	return id, s.db.Unavailable(sqldb.NotFound(err))
 }
 

@@ -47,7 +47,8 @@ func (s *Store) loadKeys(ctx context.Context, fresh *snapshot) error {
 func keyPlace(projectID int64) string { return "key/" + strconv.FormatInt(projectID, 10) }
 
 // AddKey adds a secret key to a project; of the key only its secret and label are read. Callbacks stay signed with the
-// oldest live key. ErrKeyExists where the project has it already, ErrNotFound where there is no such project.
+// oldest live key. ErrKeyExists where the project has it already, ErrNotFound where there is no such project,
+// ErrNeedsSecond where a user adds it to a project that asks for a second person: AskKey asks for one.
 func (s *Store) AddKey(ctx context.Context, projectID int64, key merchant.Key, by By) error {
 	p, err := s.projectNow(ctx, projectID)
 	if err != nil {
@@ -58,19 +59,35 @@ func (s *Store) AddKey(ctx context.Context, projectID int64, key merchant.Key, b
 		return err
 	}
 	return s.change(ctx, by.named("key add", projectObject(projectID)), func(ctx context.Context, t *Tx) error {
-		if slices.ContainsFunc(p.Keys, func(k merchant.Key) bool { return k.Secret == key.Secret }) {
-			return ErrKeyExists
-		}
-		newest := int64(0)
-		err := t.Query(ctx, "SELECT MAX(id) FROM project_keys WHERE project_id = $1", func(r *sql.Rows) error { return r.Scan(&newest) }, projectID)
+		before, err := t.projectBefore(ctx, projectID)
 		if err != nil {
 			return err
 		}
-		if err := t.addKey(ctx, projectID, newest+1, sealed, key.Label, by.Actor); err != nil {
-			return err
+		if isUser(by.Actor) && before.Controlled() {
+			return ErrNeedsSecond
 		}
-		return t.Audit(ctx, by.Actor, "key add", projectObject(projectID), Detail{}.Int("key", newest+1).Text("label", key.Label))
+		return t.newKey(ctx, p, key, sealed, by.Actor)
 	})
+}
+
+// newKey adds a key under the next number; p knows the others.
+func (t *Tx) newKey(ctx context.Context, p *merchant.Project, key merchant.Key, sealed []byte, actor string) error {
+	if hasKey(p, key.Secret) {
+		return ErrKeyExists
+	}
+	newest := int64(0)
+	err := t.Query(ctx, "SELECT MAX(id) FROM project_keys WHERE project_id = $1", func(r *sql.Rows) error { return r.Scan(&newest) }, p.ID)
+	if err != nil {
+		return err
+	}
+	if err := t.addKey(ctx, p.ID, newest+1, sealed, key.Label, actor); err != nil {
+		return err
+	}
+	return t.Audit(ctx, actor, "key add", projectObject(p.ID), Detail{}.Int("key", newest+1).Text("label", key.Label))
+}
+
+func hasKey(p *merchant.Project, secret string) bool {
+	return slices.ContainsFunc(p.Keys, func(k merchant.Key) bool { return k.Secret == secret })
 }
 
 func (t *Tx) addKey(ctx context.Context, projectID, id int64, sealed []byte, label, actor string) error {

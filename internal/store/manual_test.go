@@ -75,21 +75,21 @@ func TestWaitingApprovalOfASubject(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		id := ask(t, s, "once-1", asked(210, "Order_1"))
-		if found, err := s.WaitingApproval(t.Context(), 210, "ORDER_1"); err != nil || found != id {
+		if found, err := s.WaitingApproval(t.Context(), 210, store.ApprovalPayout, "ORDER_1"); err != nil || found != id {
 			t.Errorf("found %d, %v", found, err)
 		}
 		for _, c := range []struct {
 			project int64
 			subject string
 		}{{211, "Order_1"}, {210, "Order_2"}, {210, ""}} {
-			if found, err := s.WaitingApproval(t.Context(), c.project, c.subject); !errors.Is(err, store.ErrNotFound) {
+			if found, err := s.WaitingApproval(t.Context(), c.project, store.ApprovalPayout, c.subject); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%+v: %d, %v", c, found, err)
 			}
 		}
 		if err := s.DecideApproval(t.Context(), "d-1", decision(id, store.ApprovalRejected, 18), "test"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.WaitingApproval(t.Context(), 210, "Order_1"); !errors.Is(err, store.ErrNotFound) {
+		if _, err := s.WaitingApproval(t.Context(), 210, store.ApprovalPayout, "Order_1"); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("rejected: %v", err)
 		}
 	})

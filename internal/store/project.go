@@ -119,13 +119,18 @@ func (s *Store) change(ctx context.Context, once string, f func(ctx context.Cont
 		if err := f(ctx, t); err != nil {
 			return err
 		}
-		_, err := t.Exec(ctx, "UPDATE settings_version SET version = version + 1 WHERE one = 1")
-		return err
+		return t.settingsChanged(ctx)
 	}
 	if err := s.Do(ctx, once, act); err != nil {
 		return err
 	}
 	return s.Refresh(ctx)
+}
+
+// settingsChanged makes all processes read the settings again.
+func (t *Tx) settingsChanged(ctx context.Context) error {
+	_, err := t.Exec(ctx, "UPDATE settings_version SET version = version + 1 WHERE one = 1")
+	return err
 }
 
 // CreateProject makes a project with its first key and opening balances (minor units by currency), which are booked as

@@ -18,7 +18,8 @@ func (s *Store) UpdateProject(ctx context.Context, p *merchant.Project, actor st
 }
 
 // SaveProject is UpdateProject for an act that has a name. It keeps the version before, and writes into the audit log
-// what differs. Where nothing differs there is no new version.
+// what differs. Where nothing differs there is no new version. ErrNeedsSecond where a user weakens control over a project
+// that asks for a second person: AskSettings asks for one.
 func (s *Store) SaveProject(ctx context.Context, p *merchant.Project, by By) error {
 	settings, err := json.Marshal(p.Settings)
 	if err != nil {
@@ -29,40 +30,48 @@ func (s *Store) SaveProject(ctx context.Context, p *merchant.Project, by By) err
 		if err != nil {
 			return err
 		}
-		if before.Version != p.Version {
-			return ErrMoved
+		if before.Version == p.Version && isUser(by.Actor) && before.Controlled() && len(merchant.Weakening(before, p)) > 0 {
+			return ErrNeedsSecond
 		}
-		differences := merchant.Differences(before, p)
-		if len(differences) == 0 {
-			return nil
-		}
-		const update = "UPDATE projects SET name = $1, settings = $2, version = version + 1 WHERE id = $3 AND version = $4"
-		n, err := t.Exec(ctx, update, p.Name, string(settings), p.ID, p.Version)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return ErrMoved
-		}
-		if err := t.addVersion(ctx, p.ID, p.Version+1, p.Name, string(settings), by.Actor); err != nil {
-			return err
-		}
-		detail := Detail{}.Int("version", p.Version+1)
-		for _, d := range differences {
-			detail = detail.Change(d.Key(), d.Before, d.After)
-		}
-		return t.Audit(ctx, by.Actor, "project settings", projectObject(p.ID), detail)
+		return t.saveProject(ctx, before, p, string(settings), by.Actor)
 	})
+}
+
+// saveProject stores what differs from before.
+func (t *Tx) saveProject(ctx context.Context, before, p *merchant.Project, settings, actor string) error {
+	if before.Version != p.Version {
+		return ErrMoved
+	}
+	differences := merchant.Differences(before, p)
+	if len(differences) == 0 {
+		return nil
+	}
+	const update = "UPDATE projects SET name = $1, settings = $2, version = version + 1 WHERE id = $3 AND version = $4"
+	n, err := t.Exec(ctx, update, p.Name, settings, p.ID, p.Version)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return ErrMoved
+	}
+	if err := t.addVersion(ctx, p.ID, p.Version+1, p.Name, settings, actor); err != nil {
+		return err
+	}
+	detail := Detail{}.Int("version", p.Version+1)
+	for _, d := range differences {
+		detail = detail.Change(d.Key(), d.Before, d.After)
+	}
+	return t.Audit(ctx, actor, "project settings", projectObject(p.ID), detail)
 }
 
 // projectBefore reads a project's name and settings as they are before this commit.
 func (t *Tx) projectBefore(ctx context.Context, id int64) (*merchant.Project, error) {
 	p := &merchant.Project{}
 	found := false
-	err := t.Query(ctx, "SELECT id, name, settings, version FROM projects WHERE id = $1", func(r *sql.Rows) error {
+	err := t.Query(ctx, "SELECT id, name, mode, settings, version FROM projects WHERE id = $1", func(r *sql.Rows) error {
 		found = true
 		var settings string
-		if err := r.Scan(&p.ID, &p.Name, &settings, &p.Version); err != nil {
+		if err := r.Scan(&p.ID, &p.Name, (*string)(&p.Mode), &settings, &p.Version); err != nil {
 			return err
 		}
 		return json.Unmarshal([]byte(settings), &p.Settings)

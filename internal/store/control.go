@@ -1,0 +1,162 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"flashpay/internal/merchant"
+	"flashpay/internal/staff"
+)
+
+// ErrStale says that what was approved would be done to settings that are no longer those for which it was asked.
+var ErrStale = errors.New("store: the settings have changed since it was asked for: reject it, and ask anew")
+
+// Requester is a user who asks for what another person decides.
+type Requester struct {
+	User *staff.User
+	Once string // names the request: sent twice, it is one
+}
+
+// isUser tells whether an actor is a user, who may not weaken control alone. The command line may: whoever runs it holds
+// database and keyset.
+func isUser(actor string) bool {
+	_, ok := staff.ActorID(actor)
+	return ok
+}
+
+// settingsContent is what is sealed of a change of settings that waits.
+type settingsContent struct {
+	Version  int64             `json:"version"`
+	Name     string            `json:"name"`
+	Settings merchant.Settings `json:"settings"`
+}
+
+// keyContent is what is sealed of a secret key that waits.
+type keyContent struct {
+	Secret string `json:"secret"`
+	Label  string `json:"label"`
+}
+
+// AskSettings lets a change of a project wait for a second person, and returns the approval's id. One change of a project
+// waits at a time: ErrApprovalWaits. ErrMoved where somebody has changed the project since p was read.
+func (s *Store) AskSettings(ctx context.Context, p *merchant.Project, r Requester) (int64, error) {
+	now, err := s.projectNow(ctx, p.ID)
+	if err != nil {
+		return 0, err
+	}
+	if now.Version != p.Version {
+		return 0, ErrMoved
+	}
+	content, err := json.Marshal(settingsContent{p.Version, p.Name, p.Settings})
+	if err != nil {
+		return 0, fmt.Errorf("store: settings: %w", err)
+	}
+	var keys []string
+	for _, d := range merchant.Differences(now, p) {
+		keys = append(keys, d.Key())
+	}
+	return s.askControl(ctx, now, Approval{Kind: ApprovalSettings, Subject: "settings", Title: strings.Join(keys, ", "), Content: content}, r)
+}
+
+// AskKey lets a further secret key wait for a second person, and returns the approval's id. Nothing is signed with it
+// until then. ErrKeyExists where the project has it already.
+func (s *Store) AskKey(ctx context.Context, projectID int64, key merchant.Key, r Requester) (int64, error) {
+	p, err := s.projectNow(ctx, projectID)
+	if err != nil {
+		return 0, err
+	}
+	if hasKey(p, key.Secret) {
+		return 0, ErrKeyExists
+	}
+	content, err := json.Marshal(keyContent{key.Secret, key.Label})
+	if err != nil {
+		return 0, fmt.Errorf("store: key: %w", err)
+	}
+	return s.askControl(ctx, p, Approval{Kind: ApprovalKey, Title: key.Label, Content: content}, r)
+}
+
+func (s *Store) askControl(ctx context.Context, p *merchant.Project, a Approval, r Requester) (int64, error) {
+	a.ProjectID, a.MerchantID, a.RequestedBy, a.Requester = p.ID, p.MerchantID, r.User.ID, r.User.Name
+	once := fmt.Sprintf("%s %d %d %s", a.Kind, p.ID, r.User.ID, r.Once)
+	return s.RequestApproval(ctx, once, a, r.User.Actor())
+}
+
+// Changed is the project as an approval of its settings would make it; its Version is the one that was changed.
+func (a *Approval) Changed(now *merchant.Project) (*merchant.Project, error) {
+	var c settingsContent
+	if err := json.Unmarshal(a.Content, &c); err != nil {
+		return nil, fmt.Errorf("store: content of approval %d: %w", a.ID, err)
+	}
+	changed := *now
+	changed.Version, changed.Name, changed.Settings = c.Version, c.Name, c.Settings
+	return &changed, nil
+}
+
+// DecideControl decides a change of settings or a key that another person has asked for; what is approved is done in the
+// commit of the decision. Errors are those of DecideApproval, ErrStale where the settings have changed meanwhile, and
+// ErrKeyExists.
+func (s *Store) DecideControl(ctx context.Context, d Decision, by By) error {
+	if d.State != ApprovalApproved {
+		return s.decideApproval(ctx, by.Once, d, by.Actor, nil)
+	}
+	a, err := s.Approval(ctx, d.ID)
+	if err != nil {
+		return err
+	}
+	p, err := s.projectNow(ctx, a.ProjectID)
+	if err != nil {
+		return err
+	}
+	act, err := s.controlAct(a, p, by.Actor)
+	if err != nil {
+		return err
+	}
+	err = s.decideApproval(ctx, by.Once, d, by.Actor, func(ctx context.Context, t *Tx, _ *Approval) error {
+		if err := act(ctx, t); err != nil {
+			return err
+		}
+		return t.settingsChanged(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	return s.Refresh(ctx)
+}
+
+// controlAct is what an approval makes of a project.
+func (s *Store) controlAct(a *Approval, p *merchant.Project, actor string) (func(ctx context.Context, t *Tx) error, error) {
+	switch a.Kind {
+	case ApprovalSettings:
+		changed, err := a.Changed(p)
+		if err != nil {
+			return nil, err
+		}
+		settings, err := json.Marshal(changed.Settings)
+		if err != nil {
+			return nil, fmt.Errorf("store: settings: %w", err)
+		}
+		return func(ctx context.Context, t *Tx) error {
+			before, err := t.projectBefore(ctx, p.ID)
+			if err != nil {
+				return err
+			}
+			if err = t.saveProject(ctx, before, changed, string(settings), actor); errors.Is(err, ErrMoved) {
+				return ErrStale
+			}
+			return err
+		}, nil
+	case ApprovalKey:
+		var c keyContent
+		if err := json.Unmarshal(a.Content, &c); err != nil {
+			return nil, fmt.Errorf("store: content of approval %d: %w", a.ID, err)
+		}
+		sealed, err := s.vault.Seal([]byte(c.Secret), keyPlace(p.ID))
+		return func(ctx context.Context, t *Tx) error {
+			return t.newKey(ctx, p, merchant.Key{Secret: c.Secret, Label: c.Label}, sealed, actor)
+		}, err
+	}
+	return nil, fmt.Errorf("%w: approval %d changes no project", ErrNotFound, a.ID)
+}
