@@ -44,7 +44,7 @@ const most = 99
 
 func (v *visit) manualTabs(here string) (manualTabs, error) {
 	waiting, err := v.d.Store.Approvals(v.ctx(), store.ApprovalFilter{
-		Projects: v.projectIDs(), Kinds: []string{store.ApprovalPayout}, State: store.ApprovalWaiting, Limit: most + 1,
+		Projects: v.projectIDs(), Kinds: waitingKinds, State: store.ApprovalWaiting, Limit: most + 1,
 	})
 	tabs := manualTabs{Here: here}
 	switch n := len(waiting); {
@@ -143,12 +143,8 @@ func manualPath(projectID int64, requestID string) string {
 	return fmt.Sprintf("/manual/payouts/%d/%s", projectID, url.PathEscape(requestID))
 }
 
-// approvalRow is an approval in the list.
-type approvalRow struct {
-	store.Approval
-	Project *merchant.Project
-	Mine    bool // who looks has asked for it
-}
+// waitingKinds are what the list of approvals shows.
+var waitingKinds = append([]string{store.ApprovalPayout}, controlKinds...)
 
 type waitingList struct {
 	Tabs   manualTabs
@@ -174,7 +170,7 @@ func serveWaitingList(d *Dashboard, v *visit) error {
 		return err
 	}
 	approvals, err := d.Store.Approvals(v.ctx(), store.ApprovalFilter{
-		Projects: v.projectIDs(), Kinds: []string{store.ApprovalPayout}, State: list.State, After: v.listPlace(), Limit: listLength + 1,
+		Projects: v.projectIDs(), Kinds: waitingKinds, State: list.State, After: v.listPlace(), Limit: listLength + 1,
 	})
 	if err != nil {
 		return err
@@ -185,8 +181,7 @@ func serveWaitingList(d *Dashboard, v *visit) error {
 		next = approvals[listLength-1].Place().String()
 	}
 	for _, a := range approvals {
-		project, _ := d.Store.Project(a.ProjectID)
-		list.Rows = append(list.Rows, approvalRow{a, project, a.RequestedBy == v.user.ID})
+		list.Rows = append(list.Rows, v.approvalRow(a))
 	}
 	list.Links = v.pageLinks(next)
 	return v.render("manual_waiting", Page{Title: v.t("manual.title"), Data: list, Wide: true})

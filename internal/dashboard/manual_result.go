@@ -68,10 +68,9 @@ func serveManualPayout(d *Dashboard, v *visit) error {
 // approvalView is an order that waits for a second person, or did.
 type approvalView struct {
 	*store.Approval
+	say
 	Order   *orderView
 	Project *merchant.Project
-	Decides bool     // who looks may approve or reject
-	Mine    bool     // who looks has asked for it
 	Blocked string   // why it cannot be sent as things stand
 	Sent    string   // where the payout is
 	Code    codeNote // why it was refused when it was sent
@@ -108,8 +107,10 @@ func (v *visit) showApproval(status int, f *Form) error {
 	if err != nil {
 		return err
 	}
-	view := &approvalView{Approval: a, Project: p, Mine: a.RequestedBy == v.user.ID}
-	view.Decides = a.State == store.ApprovalWaiting && !view.Mine && v.user.Can(staff.IssuePayouts)
+	view := &approvalView{Approval: a, Project: p}
+	if view.say, err = v.sayOn(a, v.user.Can(staff.IssuePayouts)); err != nil {
+		return err
+	}
 	view.Sending = a.State == store.ApprovalApproved && a.DoneAt.IsZero()
 	if view.Order, err = v.orderView(order); err != nil {
 		return err

@@ -40,8 +40,11 @@ func serveFundsList(d *Dashboard, v *visit) error {
 			if part.state == "" && a.State == store.ApprovalWaiting {
 				continue
 			}
-			project, _ := d.Store.Project(a.ProjectID)
-			*part.into = append(*part.into, approvalRow{a, project, a.RequestedBy == v.user.ID})
+			row := v.approvalRow(a)
+			if row.say, err = v.sayOn(&a, true); err != nil {
+				return err
+			}
+			*part.into = append(*part.into, row)
 		}
 	}
 	return v.render("operate_funds", Page{Title: v.t("operate.funds"), Form: newForm(), Data: page, Wide: true})

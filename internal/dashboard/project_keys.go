@@ -20,6 +20,7 @@ type keysPage struct {
 	Live, Revoked []store.KeyState
 	Signing       int64  // the key that signs callbacks; 0: there is none
 	Secret        string // of a key that was just added: shown this once
+	Waits         bool   // that key waits for a second person
 }
 
 // revokePage asks before a key is revoked.
@@ -88,13 +89,19 @@ func serveKeyAdd(d *Dashboard, v *visit) error {
 		return v.renderStatus(http.StatusUnprocessableEntity, "project_keys", Page{Title: p.Name, Form: f, Data: page})
 	}
 	secret := v.newSecret(p.ID, f.Once)
-	if err := d.Store.AddKey(v.ctx(), p.ID, merchant.Key{Secret: secret, Label: label}, store.By{Actor: v.actor(), Once: f.Once}); err != nil {
+	key := merchant.Key{Secret: secret, Label: label}
+	err = d.Store.AddKey(v.ctx(), p.ID, key, store.By{Actor: v.actor(), Once: f.Once})
+	waits := errors.Is(err, store.ErrNeedsSecond)
+	if waits {
+		_, err = d.Store.AskKey(v.ctx(), p.ID, key, v.requester(f))
+	}
+	if err != nil {
 		return err
 	}
 	if page, err = v.keysPage(p); err != nil {
 		return err
 	}
-	page.Secret = secret
+	page.Secret, page.Waits = secret, waits
 	return v.render("project_keys", Page{Title: p.Name, Form: newForm(), Data: page})
 }
 

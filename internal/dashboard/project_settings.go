@@ -279,6 +279,9 @@ func serveSettingsSave(d *Dashboard, v *visit) error {
 		}
 		return v.conflict(v.settingsPage(p, tab), f, values)
 	}
+	if errors.Is(err, store.ErrNeedsSecond) {
+		return v.askSettings(page, f, changed)
+	}
 	if err != nil {
 		return err
 	}

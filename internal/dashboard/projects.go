@@ -53,6 +53,7 @@ type projectHead struct {
 	Merchant *merchant.Merchant // nil: the platform's own
 	Tab      string
 	Tabs     []string
+	v        *visit
 }
 
 // projectTabs are the tabs of a project: the groups of its settings, then its keys and its history.
@@ -66,7 +67,7 @@ func projectTabs() []string {
 
 func (v *visit) projectHead(p *merchant.Project, tab string) projectHead {
 	m, _ := v.d.Store.Merchant(p.MerchantID)
-	return projectHead{Project: p, Merchant: m, Tab: tab, Tabs: projectTabs()}
+	return projectHead{Project: p, Merchant: m, Tab: tab, Tabs: projectTabs(), v: v}
 }
 
 // historyLength is how many versions a page of the history shows.

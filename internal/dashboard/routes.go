@@ -29,6 +29,7 @@ var routes = slices.Concat(
 	manualRoutes,
 	financeRoutes,
 	projectRoutes,
+	controlRoutes,
 	operateRoutes,
 	signInRoutes, enrolRoutes, teamRoutes, profileRoutes,
 )
