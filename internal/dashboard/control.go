@@ -51,7 +51,7 @@ func (v *visit) sayOn(a *store.Approval, may bool) (say, error) {
 		s.Why = "manual.not_another"
 		return s, nil
 	}
-	asked, err := v.d.Store.User(v.ctx(), a.RequestedBy)
+	asked, err := v.d.people.User(v.ctx(), a.RequestedBy)
 	if err != nil && !errors.Is(err, store.ErrNotFound) { // what the command line asked for is nobody's
 		return s, err
 	}

@@ -33,7 +33,7 @@ func TestWhatWeakensControlWaitsForASecondPerson(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := limited(t, url, nil)
-		users := people(t, s, "aida", "bakyt")
+		users := colleagues(t, s, "aida", "bakyt")
 		aida, bakyt := users["aida"], users["bakyt"]
 		puppet := invited(t, s, aida, "puppet")
 		sum := func() int64 { p, _ := s.Project(210); return p.Settings.Approval["KGS"] }
@@ -81,7 +81,7 @@ func TestAStaleChangeIsNotMade(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := limited(t, url, nil)
-		users := people(t, s, "aida", "bakyt")
+		users := colleagues(t, s, "aida", "bakyt")
 		id, err := s.AskSettings(t.Context(), raised(t, s, 2000), requester(users["aida"], "ask"))
 		if err != nil {
 			t.Fatal(err)
@@ -112,7 +112,7 @@ func TestAKeyWaitsForASecondPerson(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := limited(t, url, nil)
-		users := people(t, s, "aida", "bakyt")
+		users := colleagues(t, s, "aida", "bakyt")
 		key := merchant.Key{Secret: "a key of aida's own", Label: "payroll"}
 		if err := s.AddKey(t.Context(), 210, key, store.By{Actor: users["aida"].Actor()}); !errors.Is(err, store.ErrNeedsSecond) {
 			t.Fatalf("added alone: %v", err)
