@@ -1,7 +1,8 @@
 // Package browsertest drives pages in a headless Chromium, for tests.
 //
-// A browser is started once for a test, with a new and empty profile, and ends
-// with it. A machine without Chromium fails the test and is told what to
+// One Chromium serves a test binary: [Main] ends it, whatever the tests came to.
+// Each [Start] has a profile of its own in it, new and empty, that ends with its
+// test. A machine without Chromium fails the test and is told what to
 // install; nothing is skipped. A page fails its test where it asks for anything
 // that is not on loopback, throws an error, or breaks its own content policy.
 package browsertest
@@ -40,20 +41,102 @@ var errNoChromium = errors.New("no Chromium found: run `make deps`, or install i
 	"(`apt-get install chromium fonts-dejavu-core`, `brew install --cask chromium`), so that chromium, chromium-browser, " +
 	"google-chrome, google-chrome-stable or headless_shell is in PATH")
 
-// Browser is a running Chromium.
+// errNoMain is what a developer reads whose package would leave Chromium running.
+var errNoMain = errors.New("the package's TestMain does not call browsertest.Main, which ends Chromium")
+
+// Browser is a profile in the running Chromium: nothing is shared with another one, cookies included.
 type Browser struct{ ctx context.Context }
 
-// Start starts a Chromium for the length of a test.
+// chromium is the one process of a test binary. It is started by the first test that needs it.
+var chromium struct {
+	mu      sync.Mutex
+	inMain  bool            // Main will end it
+	ctx     context.Context // of its first tab; nil: not started
+	end     func()
+	profile string
+}
+
+// Main runs the tests of a binary and ends the Chromium that they shared. A package whose tests call Start has
+//
+//	func TestMain(m *testing.M) { os.Exit(browsertest.Main(m)) }
+func Main(m *testing.M) int {
+	chromium.mu.Lock()
+	chromium.inMain = true
+	chromium.mu.Unlock()
+	defer quit()
+	return m.Run()
+}
+
+// Start gives a test a new and empty profile, for its length, in the Chromium that all tests of the binary share.
 func Start(t testing.TB) *Browser {
 	t.Helper()
-	binary, err := find()
+	first, err := launched()
 	if err != nil {
 		t.Fatalf("browsertest: %v", err)
 	}
-	// Flags of our own only: what a browser does beyond the page is switched off.
-	options := []chromedp.ExecAllocatorOption{
+	ctx, end := chromedp.NewContext(first, chromedp.WithNewBrowserContext())
+	// Not t.Context(): the profile is ended in order when the test has ended.
+	t.Cleanup(end)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("browsertest: open a profile: %v", err)
+	}
+	return &Browser{ctx}
+}
+
+// launched starts Chromium, or returns the one that runs.
+func launched() (context.Context, error) {
+	chromium.mu.Lock()
+	defer chromium.mu.Unlock()
+	if chromium.ctx != nil {
+		return chromium.ctx, nil
+	}
+	if !chromium.inMain {
+		return nil, errNoMain
+	}
+	binary, err := find()
+	if err != nil {
+		return nil, err
+	}
+	profile, err := os.MkdirTemp("", "flashpay-chromium-")
+	if err != nil {
+		return nil, err
+	}
+	alloc, endAlloc := chromedp.NewExecAllocator(context.Background(), flags(binary, profile)...)
+	ctx, end := chromedp.NewContext(alloc)
+	endAll := func() {
+		end()
+		endAlloc()
+	}
+	if err := chromedp.Do(ctx); err != nil {
+		endAll()
+		return nil, errors.Join(fmt.Errorf("%s does not start: %w", binary, err), os.RemoveAll(profile))
+	}
+	chromium.ctx, chromium.end, chromium.profile = ctx, endAll, profile
+	return ctx, nil
+}
+
+// quit ends Chromium in order and removes its profile.
+func quit() {
+	chromium.mu.Lock()
+	defer chromium.mu.Unlock()
+	if chromium.ctx == nil {
+		return
+	}
+	if err := chromedp.Cancel(chromium.ctx); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintf(os.Stderr, "browsertest: ending Chromium: %v\n", err)
+	}
+	chromium.end()
+	if err := os.RemoveAll(chromium.profile); err != nil {
+		fmt.Fprintf(os.Stderr, "browsertest: %v\n", err)
+	}
+	chromium.ctx = nil
+}
+
+// flags are of our own only: what a browser does beyond the page is switched off.
+func flags(binary, profile string) []chromedp.ExecAllocatorOption {
+	return []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(binary),
-		chromedp.UserDataDir(t.TempDir()),
+		chromedp.UserDataDir(profile),
 		chromedp.Headless,
 		chromedp.NoSandbox,
 		chromedp.DisableGPU,
@@ -71,20 +154,6 @@ func Start(t testing.TB) *Browser {
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"),
 		chromedp.WSURLReadTimeout(deadline),
 	}
-	// Not t.Context(): the browser is ended in order when the test has ended.
-	alloc, endAlloc := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, end := chromedp.NewContext(alloc)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			t.Logf("browsertest: ending Chromium: %v", err)
-		}
-		end()
-		endAlloc()
-	})
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("browsertest: %s does not start: %v", binary, err)
-	}
-	return &Browser{ctx}
 }
 
 func find() (string, error) {
@@ -158,6 +227,13 @@ func media(dark bool) emulation.SetEmulatedMediaParams {
 		{Name: "prefers-color-scheme", Value: scheme},
 		{Name: "prefers-reduced-motion", Value: "reduce"},
 	}}
+}
+
+// Resize gives the page that is open a window of other sizes.
+func (p *Page) Resize(width, height int64) {
+	p.t.Helper()
+	p.Do(chromedp.EmulateViewport(width, height))
+	p.WaitFor(fmt.Sprintf("innerWidth === %d", width))
 }
 
 // Scheme has the system prefer other colours, as it does at nightfall: the page stays.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +22,8 @@ import (
 	"flashpay/internal/store"
 	"flashpay/internal/storetest"
 )
+
+func TestMain(m *testing.M) { os.Exit(browsertest.Main(m)) }
 
 // shown is a page as TestEveryPageInBrowser looks at it and pictures it. A new page is one more row.
 type shown struct {
@@ -145,7 +148,8 @@ func submit(p *browsertest.Page, field string) {
 	p.WaitFor(`document.documentElement.dataset.old !== "yes"`)
 }
 
-// looks are the ways in which each page is looked at: once loaded in either width, then in the other colours.
+// looks are the ways in which each page is looked at: in either width, and in each in both colours. The page is loaded
+// in the first; the others are had by changing the window and the system's colours, as its reader would.
 var looks = []struct {
 	name, other string
 	view        browsertest.View
@@ -282,35 +286,39 @@ func TestEveryPageInBrowser(t *testing.T) {
 			if page.empty {
 				g = empty
 			}
+			p := chromium.Open(t, looks[0].view)
+			g.show(t, p, page, "en")
 			for _, look := range looks {
-				t.Run(look.name, func(t *testing.T) {
-					p := chromium.Open(t, look.view)
-					g.look(t, p, page, "en", look.name)
-					inOtherColours(t, p, !look.view.Dark)
-					p.Screenshot("dashboard-"+page.name+"-"+look.other, true)
-				})
+				p.Resize(look.view.Width, look.view.Height)
+				inColours(p, look.view.Dark)
+				judge(t, p, page, look.name)
+				inColours(p, !look.view.Dark)
+				for _, v := range p.Contrast() {
+					t.Errorf("%s: %s", look.other, v)
+				}
+				p.Screenshot("dashboard-"+page.name+"-"+look.other, true)
 			}
 			for _, lang := range languages {
 				if page.faces && lang != "en" {
-					t.Run(lang, func(t *testing.T) { g.look(t, chromium.Open(t, looks[0].view), page, lang, lang) })
+					t.Run(lang, func(t *testing.T) {
+						p := chromium.Open(t, looks[0].view)
+						g.show(t, p, page, lang)
+						judge(t, p, page, lang)
+					})
 				}
 			}
 		})
 	}
 }
 
-// inOtherColours judges the page that is open after the system's colours have changed.
-func inOtherColours(t *testing.T, p *browsertest.Page, dark bool) {
-	theme := map[bool]string{true: "dark", false: "light"}[dark]
+// inColours waits until the page that is open has followed the system's colours.
+func inColours(p *browsertest.Page, dark bool) {
 	p.Scheme(dark)
-	p.WaitFor(fmt.Sprintf(`document.documentElement.dataset.bsTheme === %q`, theme))
-	for _, v := range p.Contrast() {
-		t.Errorf("%s: %s", theme, v)
-	}
+	p.WaitFor(fmt.Sprintf(`document.documentElement.dataset.bsTheme === %q`, map[bool]string{true: "dark", false: "light"}[dark]))
 }
 
-// look shows a page, judges it and takes its picture.
-func (g *gallery) look(t *testing.T, p *browsertest.Page, page shown, lang, name string) {
+// show loads a page and does what leads to its state.
+func (g *gallery) show(t *testing.T, p *browsertest.Page, page shown, lang string) {
 	token := "none"
 	if page.as != "" {
 		token = g.session(page.as, lang)
@@ -330,11 +338,15 @@ func (g *gallery) look(t *testing.T, p *browsertest.Page, page shown, lang, name
 	if n := browsertest.Eval[int](p, `document.querySelectorAll("h1").length`); n != 1 {
 		t.Errorf("the page has %d first headings", n)
 	}
+}
+
+// judge looks at the page that is open and takes its picture.
+func judge(t *testing.T, p *browsertest.Page, page shown, name string) {
 	for _, over := range p.Overflows() {
-		t.Errorf("the page is wider than the window: %s", over)
+		t.Errorf("%s: the page is wider than the window: %s", name, over)
 	}
 	for _, v := range p.Axe() {
-		t.Errorf("%s", v)
+		t.Errorf("%s: %s", name, v)
 	}
 	p.Screenshot("dashboard-"+page.name+"-"+name, true)
 }
