@@ -182,8 +182,14 @@ type View struct {
 
 // Page is an open tab. Its methods fail the test that opened it.
 type Page struct {
-	t      testing.TB
-	ctx    context.Context
+	*tab
+	t   testing.TB
+	ctx context.Context // what this test does in the tab
+}
+
+// tab is a tab of the browser with what it has reported.
+type tab struct {
+	life   context.Context
 	mu     sync.Mutex
 	faults []string
 }
@@ -195,25 +201,38 @@ func (b *Browser) Open(t testing.TB, v View) *Page {
 	if v.Width == 0 {
 		v.Width, v.Height = 1440, 900
 	}
-	tab, end := chromedp.NewContext(b.ctx)
-	ctx, stop := context.WithTimeout(tab, deadline)
-	p := &Page{t: t, ctx: ctx}
+	life, end := chromedp.NewContext(b.ctx)
+	t.Cleanup(end)
+	opened := &tab{life: life}
+	// The first action in a tab binds its life to the context's, so it gets the
+	// one without a deadline.
+	if err := chromedp.Do(life); err != nil {
+		t.Fatalf("browsertest: open a tab: %v", err)
+	}
+	if err := chromedp.Listen(life, opened.watch); err != nil {
+		t.Fatalf("browsertest: listen to a tab: %v", err)
+	}
+	p := opened.lend(t)
+	p.Do(chromedp.EmulateViewport(v.Width, v.Height), chromedp.Func(v.emulate))
+	return p
+}
+
+// For lends the tab to a part of the test that opened it, such as one row of its table: what the page does wrong
+// meanwhile fails that part. Opening a tab of its own would cost as much as most of what is asked in it.
+func (p *Page) For(t testing.TB) *Page {
+	t.Helper()
+	return p.lend(t)
+}
+
+func (o *tab) lend(t testing.TB) *Page {
+	ctx, stop := context.WithTimeout(o.life, deadline)
+	p := &Page{tab: o, t: t, ctx: ctx}
 	t.Cleanup(func() {
+		stop()
 		for _, fault := range p.Faults() {
 			t.Errorf("browsertest: the page: %s", fault)
 		}
-		stop()
-		end()
 	})
-	// The first action in a tab binds its life to the context's, so it gets the
-	// one without a deadline.
-	if err := chromedp.Do(tab); err != nil {
-		t.Fatalf("browsertest: open a tab: %v", err)
-	}
-	if err := chromedp.Listen(tab, p.watch); err != nil {
-		t.Fatalf("browsertest: listen to a tab: %v", err)
-	}
-	p.Do(chromedp.EmulateViewport(v.Width, v.Height), chromedp.Func(v.emulate))
 	return p
 }
 
@@ -263,29 +282,29 @@ func (v View) emulate(ctx context.Context, tab *chromedp.Target) error {
 
 // watch notes what a page must not do. Answers of 4xx are not among it: pages
 // are shown with them.
-func (p *Page) watch(event any) {
+func (o *tab) watch(event any) {
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
 		if !onLoopback(e.Request.URL) {
-			p.note("asked for " + e.Request.URL)
+			o.note("asked for " + e.Request.URL)
 		}
 	case *runtime.EventExceptionThrown:
 		words := e.ExceptionDetails.Text
 		if e.ExceptionDetails.Exception != nil {
 			words += " " + e.ExceptionDetails.Exception.Description
 		}
-		p.note("threw: " + words)
+		o.note("threw: " + words)
 	case *log.EventEntryAdded:
 		if e.Entry.Level == log.EntryLevelError && e.Entry.Source != log.EntrySourceNetwork {
-			p.note(string(e.Entry.Source) + ": " + e.Entry.Text)
+			o.note(string(e.Entry.Source) + ": " + e.Entry.Text)
 		}
 	}
 }
 
-func (p *Page) note(fault string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.faults = append(p.faults, fault)
+func (o *tab) note(fault string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.faults = append(o.faults, fault)
 }
 
 func onLoopback(address string) bool {
@@ -301,11 +320,11 @@ func onLoopback(address string) bool {
 }
 
 // Faults returns what the page has done so far that it must not, and forgets it.
-func (p *Page) Faults() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	faults := p.faults
-	p.faults = nil
+func (o *tab) Faults() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	faults := o.faults
+	o.faults = nil
 	return faults
 }
 
