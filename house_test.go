@@ -83,6 +83,7 @@ var rooms = map[string][]string{
 	"internal/record":       nouns, // what lists show: of reports and the Data API
 	"internal/store/export": with(nouns, "internal/store", "internal/store/sqldb", "internal/record", "signature"),
 	"internal/store/jobs":   with(nouns, "internal/store", "internal/store/sqldb"),
+	"internal/store/paid":   with(nouns, "internal/store", "internal/store/sqldb"),
 	"internal/store/files":  with(nouns, "internal/store", "internal/store/sqldb"),
 	"internal/store/people": with(nouns, "internal/store", "internal/store/sqldb", "internal/vault"),
 	"internal/work":         with(nouns, "internal/store", "internal/store/jobs"),
@@ -92,8 +93,9 @@ var rooms = map[string][]string{
 	"internal/process":  with(nouns, "internal/store", "internal/work", "signature"),
 	"internal/callback": with(nouns, "internal/store", "internal/work", "signature"),
 
-	"internal/access": with(nouns, "internal/store", "internal/store/people", "internal/vault"),
-	"internal/manual": with(nouns, "internal/store", "internal/store/jobs", "internal/work", "internal/accept", "signature"),
+	"internal/access":     with(nouns, "internal/store", "internal/store/people", "internal/vault"),
+	"internal/manual":     with(nouns, "internal/store", "internal/store/jobs", "internal/work", "internal/accept", "signature"),
+	"internal/masspayout": with(nouns, "internal/store", "internal/store/paid", "internal/accept", "internal/csvfile", "signature"),
 	"internal/dashboard": with(nouns, "internal/store", "internal/store/people", "internal/accept", "internal/manual", "internal/access", "internal/csvfile", "internal/vault",
 		"signature"),
 

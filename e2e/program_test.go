@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"flashpay/client"
-	"flashpay/internal/browsertest"
 	"flashpay/internal/pgtest"
 	"flashpay/internal/store"
 )
@@ -43,7 +42,7 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "building the program under test: %v\n%s", err, out)
 		return 1
 	}
-	return browsertest.Main(m)
+	return m.Run()
 }
 
 // engines runs a test on both engines, each with a fresh database, at the same time.

@@ -140,6 +140,28 @@ func defused(cell string) string {
 	return out.String()
 }
 
+// Restored is the cell that Write has written like this: without the apostrophes that mark text. first is whether it stood at
+// the head of its row. It is for files that people mend and bring back.
+func Restored(written string, first bool) string {
+	if strings.IndexByte(written, '\'') < 0 {
+		return written
+	}
+	if number := strings.TrimPrefix(written, "'"); first && strings.HasPrefix(number, "-") && isNumber(number) {
+		return number
+	}
+	var out strings.Builder
+	atHead := true
+	for i, r := range written {
+		if atHead && r == '\'' && beginsFormula(written[i+1:]) {
+			atHead = false
+			continue
+		}
+		out.WriteRune(r)
+		atHead = strings.ContainsRune(cuts, r)
+	}
+	return out.String()
+}
+
 // beginsFormula tells whether a spreadsheet that begins a cell here may run it. It looks no further than the next cut.
 func beginsFormula(text string) bool {
 	text = strings.TrimLeftFunc(text, func(r rune) bool {

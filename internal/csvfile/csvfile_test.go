@@ -212,3 +212,30 @@ func FuzzNoCellBeginsAFormula(f *testing.F) {
 		}
 	})
 }
+
+// What people mend and bring back says what it said.
+func TestWrittenCellsAreRestored(t *testing.T) {
+	t.Parallel()
+	pieces := []string{"", "=", "-", "+", "@", "'", "\"", ";", ",", "\t", "\n", " ", "\u00a0", "5", ".", "a", "ж", "＝", "\ufeff"}
+	var cells []string
+	for _, a := range pieces {
+		for _, b := range pieces {
+			for _, c := range pieces {
+				cells = append(cells, a+b+c, a+b+c+"5")
+			}
+		}
+	}
+	for _, cell := range cells {
+		r := csv.NewReader(strings.NewReader(written(t, ';', []string{cell, cell})))
+		r.Comma = ';'
+		got, err := r.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range got {
+			if back := csvfile.Restored(got[i], i == 0); back != cell {
+				t.Errorf("cell %d: %q was written %q and came back %q", i, cell, got[i], back)
+			}
+		}
+	}
+}

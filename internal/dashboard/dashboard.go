@@ -64,11 +64,13 @@ func New(c Config) (*Dashboard, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	pages, err := allPages()
-	if err != nil {
-		return nil, err
+	d := &Dashboard{Config: c, people: people.New(c.Store), secure: base.Scheme == "https", pages: make(map[string]*pageSet)}
+	for _, lang := range languages {
+		if d.pages[lang], err = newPageSet(lang); err != nil {
+			return nil, err
+		}
 	}
-	d := &Dashboard{Config: c, people: people.New(c.Store), secure: base.Scheme == "https", pages: pages, mux: http.NewServeMux()}
+	d.mux = http.NewServeMux()
 	for i := range routes {
 		d.mux.HandleFunc(routes[i].pattern, d.serve(&routes[i]))
 	}

@@ -216,7 +216,6 @@ func (v *visit) refused(f *Form, err error) bool {
 		{access.ErrRights, "role", "access.rights_wrong"},
 		{access.ErrForbidden, "", "access.may_not_give"},
 		{people.ErrUserExists, "email", "access.email_taken"},
-		{access.ErrEmailUnfit, "email", "access.email_unfit"},
 		{people.ErrLastAdmin, "", "access.last_admin"},
 		{store.ErrNotAnother, "", "access.not_another"},
 		{store.ErrMoved, "", "access.moved"},
@@ -280,9 +279,6 @@ func serveInvite(_ *Dashboard, v *visit) error {
 	path, err := v.d.Access.Invite(v.ctx(), f.Once, access.ByUser(v.user), u)
 	if v.refused(f, err) {
 		return v.showInvite(http.StatusUnprocessableEntity, f, u.MerchantID)
-	}
-	if status := v.slowDown(f, err); status != 0 {
-		return v.showInvite(status, f, u.MerchantID)
 	}
 	if err != nil {
 		return err

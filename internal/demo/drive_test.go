@@ -1,7 +1,6 @@
 package demo_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -10,8 +9,6 @@ import (
 
 	"flashpay/internal/browsertest"
 )
-
-func TestMain(m *testing.M) { os.Exit(browsertest.Main(m)) }
 
 // fillAndSend fills the form in as a person does.
 func fillAndSend(p *browsertest.Page, amount, account string) {

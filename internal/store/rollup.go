@@ -25,7 +25,8 @@ const (
 	// followSettled is how old a line of the commands' shard must be: several of them share it, so that its ids may
 	// become visible out of order.
 	followSettled = time.Minute
-	lookupBucket  = 100_000 // ids of payments
+	// LookupBucket is how many ids of payments share a bucket of lookups.
+	LookupBucket = 100_000
 	// FollowLag is how far totals and searches by customer, provider's id and account stand behind, where nothing is wrong.
 	FollowLag = followBeat
 )
@@ -250,7 +251,7 @@ const (
 
 // lookupsOf adds the keys under which a line's payment shall be found.
 func (s *Store) lookupsOf(keys []lookupKey, l *followedLine) []lookupKey {
-	k := lookupKey{bucket: l.payment / lookupBucket, project: l.project, payment: l.payment}
+	k := lookupKey{bucket: l.payment / LookupBucket, project: l.project, payment: l.payment}
 	if l.providerID != "" {
 		k.key = s.vault.Index(lookupProvider, l.providerID)
 		keys = append(keys, k)
