@@ -24,7 +24,7 @@ type Operation struct {
 
 	Payment          int64 // payout.Payment.ID
 	PaymentID        string
-	PaymentKey       string // PaymentID folded
+	PaymentKey       string // PaymentID folded; with Request only
 	RequestID        string
 	PaymentStatus    payout.Status
 	Method           string // path

@@ -30,7 +30,12 @@ type road struct {
 
 func newRoad(t testing.TB, url string) *road {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true})
+	return newRoadOf(t, url, storetest.Keyset())
+}
+
+func newRoadOf(t testing.TB, url, keyset string) *road {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: keyset, Serve: true, Migrate: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,10 +119,10 @@ type operationReader struct {
 }
 
 const (
-	alwaysColumns  = `p.id, p.payment_id, p.payment_key, p.status, p.method, p.amount, p.currency, p.interface, p.created_at, p.updated_at, o.id, o.number, o.status, o.amount, o.currency, o.code, o.submits, o.created_at, o.updated_at`
+	alwaysColumns  = `p.id, p.payment_id, p.status, p.method, p.amount, p.currency, p.interface, p.created_at, p.updated_at, o.id, o.number, o.status, o.amount, o.currency, o.code, o.submits, o.created_at, o.updated_at`
 	textColumns    = ", p.request_id, p.method_title, p.description, p.account_mask, p.customer_id"
 	bankColumns    = ", o.provider_payment_id, o.auth_code"
-	requestColumns = ", r.sealed"
+	requestColumns = ", p.payment_key, r.sealed"
 )
 
 // which are the two ways in which a payment's operations are found: the first, and later ones.
@@ -230,7 +230,7 @@ func newOperationScan(needs record.Fields) *operationScan {
 	s := &operationScan{}
 	o := &s.row
 	s.into = []any{
-		&o.Payment, &o.PaymentID, &o.PaymentKey, (*string)(&o.PaymentStatus), &o.Method, &o.Amount, &o.Currency, &o.Interface, &s.created, &s.updated,
+		&o.Payment, &o.PaymentID, (*string)(&o.PaymentStatus), &o.Method, &o.Amount, &o.Currency, &o.Interface, &s.created, &s.updated,
 		&o.ID, &o.Number, (*string)(&o.Status), &o.ConvertedAmount, &o.ConvertedCurrency, &o.Code, &s.submits, &s.begun, &s.closed,
 	}
 	if needs&record.Texts != 0 {
@@ -240,7 +240,7 @@ func newOperationScan(needs record.Fields) *operationScan {
 		s.into = append(s.into, &o.ProviderPaymentID, &o.AuthCode)
 	}
 	if needs&record.Request != 0 {
-		s.into = append(s.into, &s.sealed)
+		s.into = append(s.into, &o.PaymentKey, &s.sealed)
 	}
 	return s
 }
