@@ -93,11 +93,13 @@ var rooms = map[string][]string{
 	"internal/process":  with(nouns, "internal/store", "internal/work", "signature"),
 	"internal/callback": with(nouns, "internal/store", "internal/work", "signature"),
 
-	"internal/access":     with(nouns, "internal/store", "internal/store/people", "internal/vault"),
+	"internal/access": with(nouns, "internal/store", "internal/store/people", "internal/vault"),
+	"internal/report": with(nouns, "internal/store", "internal/store/people", "internal/store/export", "internal/store/jobs", "internal/store/files",
+		"internal/record", "internal/csvfile", "internal/work"),
 	"internal/manual":     with(nouns, "internal/store", "internal/store/jobs", "internal/work", "internal/accept", "signature"),
 	"internal/masspayout": with(nouns, "internal/store", "internal/store/paid", "internal/accept", "internal/csvfile", "signature"),
-	"internal/dashboard": with(nouns, "internal/store", "internal/store/people", "internal/accept", "internal/manual", "internal/access", "internal/csvfile", "internal/vault",
-		"signature"),
+	"internal/dashboard": with(nouns, "internal/store", "internal/store/people", "internal/accept", "internal/manual", "internal/access", "internal/csvfile", "internal/vault", "internal/record",
+		"internal/report", "signature"),
 
 	"internal/ops":       with(nouns, "internal/store", "internal/work"),
 	"internal/audit":     with(nouns, "internal/store", "internal/store/jobs", "internal/store/files", "internal/vault"),

@@ -6,6 +6,7 @@ import (
 
 	"flashpay/internal/accept"
 	"flashpay/internal/manual"
+	"flashpay/internal/report"
 	"flashpay/internal/store/files"
 	"flashpay/internal/work"
 )
@@ -18,8 +19,11 @@ func (p *platform) acceptor() *accept.Service {
 // newRunner runs rare work, on every node that has the role engine.
 func (p *platform) newRunner() *work.Runner {
 	payouts := &manual.Service{Store: p.store, Payouts: p.acceptor(), Methods: p.methods, Banks: p.config.Banks}
-	return work.NewRunner(work.RunnerConfig{Store: p.store, Logger: p.config.Logger, Kinds: []work.JobKind{payouts.Job()}})
+	return work.NewRunner(work.RunnerConfig{Store: p.store, Logger: p.config.Logger, Kinds: append(p.reports().Jobs(), payouts.Job())})
 }
+
+// reports makes reports and keeps them.
+func (p *platform) reports() *report.Service { return &report.Service{Store: p.store} }
 
 // newFileKeeper deletes files whose time is over, and what crashes left half written.
 func (p *platform) newFileKeeper() *work.Loop {

@@ -72,6 +72,7 @@ type commands struct {
 	Rates       ratesCmd       `cmd:"" group:"operate" help:"Import, set, list and show exchange rates."`
 	Callback    callbackCmd    `cmd:"" group:"operate" help:"List a project's callbacks, send one again."`
 	Discrepancy discrepancyCmd `cmd:"" group:"operate" help:"List what the bank's word and ours do not agree on: it waits for a person."`
+	Report      reportCmd      `cmd:"" group:"operate" help:"Make reports as CSV, once or by a schedule; list and save them."`
 	Audit       auditCmd       `cmd:"" group:"operate" help:"Check every invariant of a whole database."`
 	Backup      backupCmd      `cmd:"" group:"operate" help:"Copy a SQLite database beside a running server."`
 	Payout      payoutCmd      `cmd:"" group:"merchant" help:"Request a payout, ask for its status; list payouts of a database."`

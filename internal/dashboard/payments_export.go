@@ -3,13 +3,11 @@ package dashboard
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
-	"flashpay/internal/csvfile"
-	"flashpay/internal/money"
-	"flashpay/internal/payout"
+	"flashpay/internal/record"
+	"flashpay/internal/report"
 	"flashpay/internal/store"
 )
 
@@ -18,8 +16,8 @@ const (
 	exportTime = 30 * time.Second // within which the browser must take them
 )
 
-// exportHead names the columns of the CSV, which programs read: they are the same in all languages.
-var exportHead = []string{
+// exportColumns are the columns of the CSV. Programs read it: their names are the same in all languages.
+var exportColumns = []string{
 	"project_id", "payment_id", "type", "status", "amount", "currency", "method", "created_at", "updated_at", "code", "message", "customer_id",
 	"account_number", "operation_id", "provider_payment_id", "interface_type", "description",
 }
@@ -47,14 +45,15 @@ func serveExport(d *Dashboard, v *visit) error {
 }
 
 func (v *visit) export(l *listing) error {
-	out, err := csvfile.NewWriter(v.w, ',')
+	columns, err := record.Payments.Choose(exportColumns)
+	if err != nil {
+		return err
+	}
+	out, err := report.NewRows(v.w, columns, report.Format{}, time.UTC)
 	if err != nil {
 		return err
 	}
 	answer := http.NewResponseController(v.w)
-	if err := out.Write(exportHead...); err != nil {
-		return err
-	}
 	page := store.RegisterPage{Limit: exportRows}
 	for {
 		_ = answer.SetWriteDeadline(time.Now().Add(exportTime)) // where the connection has none, it needs none
@@ -63,7 +62,7 @@ func (v *visit) export(l *listing) error {
 			return err
 		}
 		for i := range found.Rows {
-			if err := out.Write(exportRow(&found.Rows[i])...); err != nil {
+			if err := out.Write(recordOf(&found.Rows[i])); err != nil {
 				return err
 			}
 		}
@@ -82,15 +81,12 @@ func (v *visit) export(l *listing) error {
 	}
 }
 
-func exportRow(r *store.RegisterRow) []string {
-	amount, err := money.Major(r.Amount, r.Currency)
-	if err != nil { // a currency that this version does not know: minor units say that they are
-		amount = strconv.FormatInt(r.Amount, 10) + " minor units"
-	}
-	return []string{
-		strconv.FormatInt(r.ProjectID, 10), r.PaymentID, payout.Type, string(r.Status), amount, r.Currency, r.Method,
-		r.CreatedAt.UTC().Format(time.RFC3339), r.UpdatedAt.UTC().Format(time.RFC3339), strconv.Itoa(r.Code), payout.Message(r.Code), r.CustomerID,
-		r.AccountMask, strconv.FormatInt(r.Operation, 10), r.ProviderPaymentID, strconv.Itoa(r.Interface), r.Description,
+// recordOf is a row of the register as a record.
+func recordOf(r *store.RegisterRow) *record.Operation {
+	return &record.Operation{
+		Project: &record.Project{ID: r.ProjectID}, PaymentID: r.PaymentID, PaymentStatus: r.Status, Amount: r.Amount, Currency: r.Currency, Method: r.Method,
+		PaymentCreatedAt: r.CreatedAt, PaymentUpdatedAt: r.UpdatedAt, Code: r.Code, CustomerID: r.CustomerID, AccountMask: r.AccountMask, ID: r.Operation,
+		ProviderPaymentID: r.ProviderPaymentID, Interface: r.Interface, Description: r.Description,
 	}
 }
 

@@ -140,6 +140,9 @@ func (w *Writer) Commit(ctx context.Context, t *store.Tx) (File, error) {
 // Digest is the digest that the file will have: of a closed one.
 func (w *Writer) Digest() [32]byte { return w.store.Vault().Digest("file", w.content.Sum(nil)) }
 
+// ID is the file's number, which holds once it is committed.
+func (w *Writer) ID() int64 { return w.file.ID }
+
 // Size is how many bytes of content a closed file has.
 func (w *Writer) Size() int64 { return w.file.Size }
 
