@@ -19,6 +19,7 @@ const (
 	ApprovalCorrection = "correction"
 	ApprovalSettings   = "settings" // a change of a project's settings that weakens control
 	ApprovalKey        = "key"      // a further secret key of a project
+	ApprovalAccount    = "account"  // an account of a merchant that gains rights; it is of no project
 )
 
 // States of an approval. All but the first are final.
@@ -171,6 +172,14 @@ func (s *Store) decideApproval(ctx context.Context, once string, d Decision, act
 		detail := Detail{}.Int("approval", a.ID).Text("kind", a.Kind).Text("state", d.State).Text("reason", d.Reason).Text("asked_by", a.Requester)
 		return t.Audit(ctx, actor, "approval decide", a.object(), detail)
 	})
+}
+
+// DecideWith is DecideApproval where what is approved is done by act, in the commit of the decision.
+func (s *Store) DecideWith(ctx context.Context, once string, d Decision, actor string, act FollowUp) error {
+	if d.State != ApprovalApproved {
+		act = nil
+	}
+	return s.decideApproval(ctx, once, d, actor, act)
 }
 
 // refusedDecision says why a decision on an approval, as it is now, changed nothing.

@@ -12,6 +12,7 @@ import (
 // ApprovalFilter says which approvals are listed.
 type ApprovalFilter struct {
 	Projects []int64  // of these; nil: of all
+	Merchant int64    // with Projects, also what is about this merchant's accounts; 0: nobody's
 	Kinds    []string // of these; nil: all
 	State    string   // ApprovalWaiting and so on; empty: any
 	After    *Cursor  // continue behind this one; nil: from the newest
@@ -23,7 +24,7 @@ func (a *Approval) Place() Cursor { return Cursor{a.RequestedAt.UnixMicro(), a.I
 
 // Approvals lists approvals without their contents, newest first.
 func (s *Store) Approvals(ctx context.Context, f ApprovalFilter) ([]Approval, error) {
-	if f.Projects != nil && len(f.Projects) == 0 {
+	if f.Projects != nil && len(f.Projects) == 0 && f.Merchant == 0 {
 		return nil, nil
 	}
 	now := s.Now()
@@ -34,8 +35,15 @@ func (s *Store) Approvals(ctx context.Context, f ApprovalFilter) ([]Approval, er
 }
 
 func (f *ApprovalFilter) conditions(now time.Time) (out []func(*sqldb.Statement)) {
-	if len(f.Projects) > 0 {
+	switch {
+	case len(f.Projects) > 0 && f.Merchant != 0:
+		out = append(out, func(q *sqldb.Statement) {
+			q.Text("(").In("project_id", sqldb.IntArgs(f.Projects)).Text(" OR project_id = 0 AND merchant_id = ").Arg(f.Merchant).Text(")")
+		})
+	case len(f.Projects) > 0:
 		out = append(out, func(q *sqldb.Statement) { q.In("project_id", sqldb.IntArgs(f.Projects)) })
+	case f.Merchant != 0:
+		out = append(out, func(q *sqldb.Statement) { q.Text("project_id = 0 AND merchant_id = ").Arg(f.Merchant) })
 	}
 	if len(f.Kinds) > 0 {
 		out = append(out, func(q *sqldb.Statement) { q.In("kind", sqldb.TextArgs(f.Kinds)) })

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,29 @@ type Requester struct {
 func isUser(actor string) bool {
 	_, ok := staff.ActorID(actor)
 	return ok
+}
+
+// CheckGift gives ErrNeedsSecond where a user would alone give rights to an account of a merchant, one of whose projects asks for a
+// second person.
+func (t *Tx) CheckGift(ctx context.Context, actor string, merchantID int64) error {
+	if !isUser(actor) || merchantID == 0 {
+		return nil
+	}
+	controlled := false
+	err := t.Query(ctx, "SELECT settings FROM projects WHERE merchant_id = $1", func(r *sql.Rows) error {
+		var text string
+		p := &merchant.Project{}
+		if err := r.Scan(&text); err != nil {
+			return err
+		}
+		err := json.Unmarshal([]byte(text), &p.Settings)
+		controlled = controlled || p.Controlled()
+		return err
+	}, merchantID)
+	if err == nil && controlled {
+		return ErrNeedsSecond
+	}
+	return err
 }
 
 // settingsContent is what is sealed of a change of settings that waits.

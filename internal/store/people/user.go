@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -139,22 +140,13 @@ func (dir *Directory) Users(ctx context.Context, f UserFilter) ([]*UserRecord, e
 
 // CreateUser makes an account, by its members but for ID, CreatedAt and Version, which are set. Where i is given, its
 // invitation is made with it. once names the act: done again under the same name it does nothing.
-// ErrUserExists where the address is taken.
+// ErrUserExists where the address is taken, store.ErrNeedsSecond where a user may not make it alone: Ask asks for a second person.
 func (dir *Directory) CreateUser(ctx context.Context, once string, a *UserRecord, i *Invitation, actor string) error {
 	err := dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
-		if err := insertUser(ctx, t, a); err != nil {
+		if err := t.CheckGift(ctx, actor, a.MerchantID); err != nil {
 			return err
 		}
-		if i != nil {
-			i.UserID = a.ID
-			if err := invite(ctx, t, i, actor); err != nil {
-				return err
-			}
-		}
-		if err := t.ComeFrom(ctx, a.ID, actor, store.OriginRights); err != nil {
-			return err
-		}
-		return t.Audit(ctx, actor, "user create", a.Object(), userDetail(&a.User).Text("email", a.Email))
+		return createUser(ctx, t, a, i, actor, actor)
 	})
 	if err != nil {
 		return err
@@ -165,6 +157,23 @@ func (dir *Directory) CreateUser(ctx context.Context, once string, a *UserRecord
 	}
 	*a = *made
 	return nil
+}
+
+// createUser makes an account that has its rights from the giver.
+func createUser(ctx context.Context, t *store.Tx, a *UserRecord, i *Invitation, giver, actor string) error {
+	if err := insertUser(ctx, t, a); err != nil {
+		return err
+	}
+	if i != nil {
+		i.UserID = a.ID
+		if err := invite(ctx, t, i, actor); err != nil {
+			return err
+		}
+	}
+	if err := t.ComeFrom(ctx, a.ID, giver, store.OriginRights); err != nil {
+		return err
+	}
+	return t.Audit(ctx, actor, "user create", a.Object(), userDetail(&a.User).Text("email", a.Email))
 }
 
 // insertUser gives the account the next number. Numbers are small, so nodes may take the same one at once: the second
@@ -244,36 +253,46 @@ func lockUser(ctx context.Context, t *store.Tx, id int64) (user *UserRecord, sid
 // seen: else ErrMoved. Their sessions go on with the new rights, and need their second factor anew before anything that
 // asks for a fresh one. ErrLastAdmin where the side would be without an admin.
 func (dir *Directory) ChangeRights(ctx context.Context, once string, u *staff.User, actor string) error {
-	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
-		before, side, err := lockUser(ctx, t, u.ID)
-		if err != nil {
+	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error { return changeRights(ctx, t, u, "", actor) })
+}
+
+// changeRights gives a user rights that come from the giver; without one they come from the actor, who needs a second person
+// where the user gains something.
+func changeRights(ctx context.Context, t *store.Tx, u *staff.User, giver, actor string) error {
+	before, side, err := lockUser(ctx, t, u.ID)
+	if err != nil {
+		return err
+	}
+	if before.Version != u.Version {
+		return store.ErrMoved
+	}
+	after := *u
+	after.MerchantID, after.Deactivated = before.MerchantID, before.Deactivated
+	if !adminLeft(side, &after) {
+		return ErrLastAdmin
+	}
+	gains := after.Gains(&before.User)
+	if gains && giver == "" {
+		if err := t.CheckGift(ctx, actor, after.MerchantID); err != nil {
 			return err
 		}
-		if before.Version != u.Version {
-			return store.ErrMoved
-		}
-		after := *u
-		after.MerchantID, after.Deactivated = before.MerchantID, before.Deactivated
-		if !adminLeft(side, &after) {
-			return ErrLastAdmin
-		}
-		const update = `UPDATE users SET name = $1, roles = $2, added = $3, withheld = $4, projects = $5, all_projects = $6, version = version + 1
-			WHERE id = $7`
-		_, err = t.Exec(ctx, update, u.Name, list(u.Roles), list(u.Added), list(u.Withheld), list(u.Projects), number(u.AllProjects), u.ID)
-		if err != nil {
+	}
+	const update = `UPDATE users SET name = $1, roles = $2, added = $3, withheld = $4, projects = $5, all_projects = $6, version = version + 1
+		WHERE id = $7`
+	_, err = t.Exec(ctx, update, u.Name, list(u.Roles), list(u.Added), list(u.Withheld), list(u.Projects), number(u.AllProjects), u.ID)
+	if err != nil {
+		return err
+	}
+	if _, err := t.Exec(ctx, "UPDATE user_sessions SET factor_at = 0 WHERE user_id = $1", u.ID); err != nil {
+		return err
+	}
+	if gains {
+		if err := t.ComeFrom(ctx, u.ID, cmp.Or(giver, actor), store.OriginRights); err != nil {
 			return err
 		}
-		if _, err := t.Exec(ctx, "UPDATE user_sessions SET factor_at = 0 WHERE user_id = $1", u.ID); err != nil {
-			return err
-		}
-		if after.Gains(&before.User) {
-			if err := t.ComeFrom(ctx, u.ID, actor, store.OriginRights); err != nil {
-				return err
-			}
-		}
-		detail := store.Detail{}.Text("before", userDetail(&before.User).String()).Text("after", userDetail(&after).String())
-		return t.Audit(ctx, actor, "user rights", u.Object(), detail)
-	})
+	}
+	detail := store.Detail{}.Text("before", userDetail(&before.User).String()).Text("after", userDetail(&after).String())
+	return t.Audit(ctx, actor, "user rights", u.Object(), detail)
 }
 
 // adminLeft tells whether a side has an active admin who has signed in with a password of their own, or never had one,
@@ -297,36 +316,46 @@ func adminLeft(side []*UserRecord, after *staff.User) bool {
 // merchant without an admin, anybody else gets ErrLastAdmin; the last operator stays in any case.
 func (dir *Directory) SetActive(ctx context.Context, once string, id int64, active, byOperator bool, actor string) error {
 	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
-		user, side, err := lockUser(ctx, t, id)
-		if err != nil || user.Deactivated.IsZero() == active {
-			return err
-		}
-		after, at, action := user.User, int64(0), "user reactivate"
-		if after.Deactivated = (time.Time{}); !active {
-			after.Deactivated, at, action = t.Now(), t.Now().UnixMicro(), "user deactivate"
-		}
-		if !adminLeft(side, &after) && (after.MerchantID == 0 || !byOperator) {
-			return ErrLastAdmin
-		}
-		if _, err := t.Exec(ctx, "UPDATE users SET deactivated_at = $1, version = version + 1 WHERE id = $2", at, id); err != nil {
-			return err
-		}
-		if active {
-			err = t.ComeFrom(ctx, id, actor, store.OriginRights)
-		}
-		if err != nil {
-			return err
-		}
-		if !active {
-			if err := endSessions(ctx, t, id, 0); err != nil {
-				return err
-			}
-			if _, err := t.Exec(ctx, "DELETE FROM invitations WHERE user_id = $1", id); err != nil {
-				return err
-			}
-		}
-		return t.Audit(ctx, actor, action, user.Object(), nil)
+		return setActive(ctx, t, id, active, byOperator, "", actor)
 	})
+}
+
+// setActive is for a giver what changeRights is.
+func setActive(ctx context.Context, t *store.Tx, id int64, active, byOperator bool, giver, actor string) error {
+	user, side, err := lockUser(ctx, t, id)
+	if err != nil || user.Deactivated.IsZero() == active {
+		return err
+	}
+	if active && giver == "" {
+		if err := t.CheckGift(ctx, actor, user.MerchantID); err != nil {
+			return err
+		}
+	}
+	after, at, action := user.User, int64(0), "user reactivate"
+	if after.Deactivated = (time.Time{}); !active {
+		after.Deactivated, at, action = t.Now(), t.Now().UnixMicro(), "user deactivate"
+	}
+	if !adminLeft(side, &after) && (after.MerchantID == 0 || !byOperator) {
+		return ErrLastAdmin
+	}
+	if _, err := t.Exec(ctx, "UPDATE users SET deactivated_at = $1, version = version + 1 WHERE id = $2", at, id); err != nil {
+		return err
+	}
+	if active {
+		err = t.ComeFrom(ctx, id, cmp.Or(giver, actor), store.OriginRights)
+	}
+	if err != nil {
+		return err
+	}
+	if !active {
+		if err := endSessions(ctx, t, id, 0); err != nil {
+			return err
+		}
+		if _, err := t.Exec(ctx, "DELETE FROM invitations WHERE user_id = $1", id); err != nil {
+			return err
+		}
+	}
+	return t.Audit(ctx, actor, action, user.Object(), nil)
 }
 
 // SaveProfile stores what users decide for themselves: name, language, zone and theme.
