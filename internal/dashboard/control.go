@@ -11,6 +11,7 @@ import (
 	"flashpay/internal/merchant"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 )
 
 // controlRoutes are approvals of what weakens control. Who may decide one is who may make the change.
@@ -20,7 +21,7 @@ var controlRoutes = []route{
 }
 
 // controlKinds are the kinds of approvals that these pages show.
-var controlKinds = []string{store.ApprovalSettings, store.ApprovalKey}
+var controlKinds = []string{store.ApprovalSettings, store.ApprovalKey, store.ApprovalAccount}
 
 func controlPath(id int64) string { return "/approvals/" + strconv.FormatInt(id, 10) }
 
@@ -72,7 +73,7 @@ func (v *visit) requester(f *Form) store.Requester {
 type controlView struct {
 	*store.Approval
 	say
-	Project *merchant.Project
+	Project *merchant.Project // nil: it is about an account
 	Changes []changeView
 	Stale   bool // the settings have changed since: it cannot be approved
 }
@@ -86,6 +87,9 @@ func (v *visit) control() (*controlView, error) {
 	a, err := v.d.Store.Approval(v.ctx(), id)
 	if err != nil {
 		return nil, err
+	}
+	if a.Kind == store.ApprovalAccount {
+		return v.accountControl(a)
 	}
 	p, ok := v.d.Store.Project(a.ProjectID)
 	if !slices.Contains(controlKinds, a.Kind) || !ok || !v.user.Sees(p) {
@@ -157,7 +161,11 @@ func serveControlDecide(d *Dashboard, v *visit) error {
 		return v.showControl(http.StatusUnprocessableEntity, view, f)
 	}
 	decision := store.Decision{ID: view.ID, State: state, By: v.user.ID, Decider: v.user.Name, Reason: reason}
-	err = d.Store.DecideControl(v.ctx(), decision, store.By{Actor: v.actor(), Once: f.Once})
+	decide := d.Store.DecideControl
+	if view.Kind == store.ApprovalAccount {
+		decide = d.people.Decide
+	}
+	err = decide(v.ctx(), decision, store.By{Actor: v.actor(), Once: f.Once})
 	switch {
 	case errors.Is(err, store.ErrMoved), errors.Is(err, store.ErrLapsed): // the page says what
 		return v.redirect(controlPath(view.ID), "manual.decided_before")
@@ -180,6 +188,8 @@ func cannotDecide(err error) error {
 		{store.ErrRequesterGone, "manual.requester_gone", http.StatusConflict},
 		{store.ErrStale, "control.stale", http.StatusConflict},
 		{store.ErrKeyExists, "control.key_exists", http.StatusConflict},
+		{people.ErrUserExists, "access.email_taken", http.StatusConflict},
+		{people.ErrLastAdmin, "access.last_admin", http.StatusConflict},
 	} {
 		if errors.Is(err, fault.err) {
 			return &userError{ID: fault.id, Status: fault.status}

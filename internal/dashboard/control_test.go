@@ -15,13 +15,18 @@ import (
 func controlled(t *testing.T) *site {
 	t.Helper()
 	s := newSite(t)
+	s.control()
+	return s
+}
+
+func (s *site) control() {
+	s.t.Helper()
 	now, _ := s.Store.Project(210)
 	p := *now
 	p.Settings.Approval = merchant.Sums{"KGS": 100_000}
-	if err := s.Store.UpdateProject(t.Context(), &p, "test"); err != nil {
-		t.Fatal(err)
+	if err := s.Store.UpdateProject(s.t.Context(), &p, "test"); err != nil {
+		s.t.Fatal(err)
 	}
-	return s
 }
 
 // waits finds the only approval that waits.
@@ -47,10 +52,11 @@ func (s *site) version() string {
 // An admin who raises the approval sum, pays, and puts it back, gets no further than the first step, alone or with an
 // account of their own.
 func TestOneAdminDoesNotLiftTheApprovalSum(t *testing.T) {
-	s := controlled(t)
+	s := newSite(t)
 	admin, other, clerk := s.signedIn(staff.MerchantAdmin), s.signedIn(staff.MerchantAdmin), s.signedIn(staff.Operations)
 	operator := s.signedIn(staff.Operator)
 	puppet := operator.puppet("puppet@example.kg", "merchant", "1", "role", "merchant_admin")
+	s.control()
 	admin.post("/projects/210/limits", "once", "once-of-the-raise-1", "version", s.version(), "approval.KGS", "9000000.00").wants(http.StatusSeeOther)
 	if s.approvalSum() != 100_000 {
 		t.Fatal("the sum is raised by one person")
@@ -127,5 +133,60 @@ func TestWhatWeakensControlWaits(t *testing.T) {
 	admin.post("/projects/210/keys/1/revoke", "once", "once-of-revoked-key").wants(http.StatusSeeOther)
 	if p, _ := s.Store.Project(210); len(p.Keys) != 1 {
 		t.Error("a key is not revoked at once")
+	}
+}
+
+// An account gains nothing by one person: neither one that is invited, nor an old one.
+func TestAnAccountGainsRightsByTwoPeople(t *testing.T) {
+	s := controlled(t)
+	admin, other, clerk := s.signedIn(staff.MerchantAdmin), s.signedIn(staff.Finance), s.signedIn(staff.Support)
+	operator := s.signedIn(staff.Operator)
+	admin.post("/team/invite", "once", "once-of-invitation-1", "email", "second@example.kg", "role", "operations", "all_projects", "on").wants(http.StatusSeeOther)
+	if _, err := s.Dashboard.people.UserByEmail(t.Context(), "second@example.kg"); err == nil {
+		t.Fatal("one person has made an account")
+	}
+	page := controlPath(s.waits().ID)
+	admin.get("/team").says("Waiting for approval: Rights of an account: second@example.kg")
+	other.get(page).wants(http.StatusNotFound)
+	operator.get(page).says("second@example.kg", "Approve the change")
+	admin.post(page+"/decide", "once", "once-of-decision-21", "state", "approved").wants(http.StatusForbidden)
+	operator.post(page+"/decide", "once", "once-of-decision-22", "state", "approved").wants(http.StatusSeeOther)
+	made, err := s.Dashboard.people.UserByEmail(t.Context(), "second@example.kg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if another, err := s.Store.Another(t.Context(), admin.user.ID, made.ID); err != nil || another {
+		t.Errorf("the account decides for who asked for it, %v", err)
+	}
+	member := fmt.Sprintf("/team/%d", clerk.user.ID)
+	rights := func(once, role string) {
+		t.Helper()
+		now, err := s.Dashboard.people.User(t.Context(), clerk.user.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		admin.post(member+"/rights", "once", once, "name", now.Name, "version", fmt.Sprint(now.Version), "role", role, "all_projects", "on").wants(http.StatusSeeOther)
+	}
+	rights("once-of-the-rights-1", "operations")
+	if now, _ := s.Dashboard.people.User(t.Context(), clerk.user.ID); now.Can(staff.IssuePayouts) {
+		t.Error("one person gives the right to send payouts")
+	}
+	admin.get(member).says("Waiting for approval: Rights of an account")
+	page = controlPath(s.waits().ID)
+	operator.get(page).says("Operations")
+	operator.post(page+"/decide", "once", "once-of-decision-23", "state", "approved").wants(http.StatusSeeOther)
+	if now, _ := s.Dashboard.people.User(t.Context(), clerk.user.ID); !now.Can(staff.IssuePayouts) {
+		t.Error("two people do not give the right")
+	}
+	rights("once-of-the-rights-2", "support") // takes rights away: at once
+	admin.post(member+"/active", "once", "once-of-deactivation", "active", "no").wants(http.StatusSeeOther)
+	admin.post(member+"/active", "once", "once-of-reactivation", "active", "yes").wants(http.StatusSeeOther)
+	if now, _ := s.Dashboard.people.User(t.Context(), clerk.user.ID); now.Deactivated.IsZero() || now.Can(staff.IssuePayouts) {
+		t.Error("one person has made an account active again, or could not take its rights")
+	}
+	page = controlPath(s.waits().ID)
+	operator.post(page+"/decide", "once", "once-of-decision-24", "state", "approved").wants(http.StatusSeeOther)
+	if now, _ := s.Dashboard.people.User(t.Context(), clerk.user.ID); !now.Deactivated.IsZero() {
+		t.Error("two people have not made it active again")
 	}
 }

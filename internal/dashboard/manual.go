@@ -43,9 +43,9 @@ type manualTabs struct {
 const most = 99
 
 func (v *visit) manualTabs(here string) (manualTabs, error) {
-	waiting, err := v.d.Store.Approvals(v.ctx(), store.ApprovalFilter{
-		Projects: v.projectIDs(), Kinds: waitingKinds, State: store.ApprovalWaiting, Limit: most + 1,
-	})
+	filter := v.waitingFilter(store.ApprovalWaiting)
+	filter.Limit = most + 1
+	waiting, err := v.d.Store.Approvals(v.ctx(), filter)
 	tabs := manualTabs{Here: here}
 	switch n := len(waiting); {
 	case n > most:
@@ -143,8 +143,16 @@ func manualPath(projectID int64, requestID string) string {
 	return fmt.Sprintf("/manual/payouts/%d/%s", projectID, url.PathEscape(requestID))
 }
 
-// waitingKinds are what the list of approvals shows.
-var waitingKinds = append([]string{store.ApprovalPayout}, controlKinds...)
+// waitingFilter is what the list of approvals shows to this user.
+func (v *visit) waitingFilter(state string) store.ApprovalFilter {
+	f := store.ApprovalFilter{
+		Projects: v.projectIDs(), Kinds: []string{store.ApprovalPayout, store.ApprovalSettings, store.ApprovalKey}, State: state, Limit: listLength + 1,
+	}
+	if v.user.Can(staff.ViewTeam) {
+		f.Kinds, f.Merchant = append(f.Kinds, store.ApprovalAccount), v.user.MerchantID
+	}
+	return f
+}
 
 type waitingList struct {
 	Tabs   manualTabs
@@ -169,9 +177,9 @@ func serveWaitingList(d *Dashboard, v *visit) error {
 	if list.Tabs, err = v.manualTabs("waiting"); err != nil {
 		return err
 	}
-	approvals, err := d.Store.Approvals(v.ctx(), store.ApprovalFilter{
-		Projects: v.projectIDs(), Kinds: waitingKinds, State: list.State, After: v.listPlace(), Limit: listLength + 1,
-	})
+	filter := v.waitingFilter(list.State)
+	filter.After = v.listPlace()
+	approvals, err := d.Store.Approvals(v.ctx(), filter)
 	if err != nil {
 		return err
 	}

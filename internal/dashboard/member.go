@@ -22,6 +22,7 @@ type memberPage struct {
 	Seen      []string // the projects that it sees
 	Origins   []store.Origin
 	Confirms  bool // this user may confirm whose it is
+	Waiting   []approvalRow
 	Now       time.Time
 }
 
@@ -61,6 +62,9 @@ func (v *visit) showMember(status int, f *Form, a *people.UserRecord) error {
 		}
 	}
 	var err error
+	if page.Waiting, err = v.accountsWaiting(a.Email); err != nil {
+		return err
+	}
 	if page.Origins, err = v.d.Store.Origins(v.ctx(), a.ID); err != nil {
 		return err
 	}
@@ -104,13 +108,16 @@ func serveRights(_ *Dashboard, v *visit) error {
 	after.Version, _ = strconv.ParseInt(f.Get("version"), 10, 64) // nonsense is a version that is gone
 	v.keepUnseen(&after, f)
 	err = v.d.Access.ChangeRights(v.ctx(), f.Once, access.ByUser(v.user), &after)
+	if errors.Is(err, store.ErrNeedsSecond) {
+		return v.askAccount(f, people.ActRights, &after, v.memberPath())
+	}
 	if v.refused(f, err) {
 		return v.showMember(http.StatusUnprocessableEntity, f, a)
 	}
 	if err != nil {
 		return err
 	}
-	return v.redirect("/team/"+v.r.PathValue("id"), "access.rights_saved")
+	return v.redirect(v.memberPath(), "access.rights_saved")
 }
 
 // keepUnseen reads the rights of a form. Single rights that the form did not offer, because this user lacks them, stay.
@@ -136,6 +143,11 @@ func (v *visit) actOnMember(notice string, act func(f *Form, id int64) error) er
 		return err
 	}
 	err = act(f, a.ID)
+	if errors.Is(err, store.ErrNeedsSecond) {
+		active := a.User
+		active.Deactivated = time.Time{}
+		return v.askAccount(f, people.ActActivate, &active, v.memberPath())
+	}
 	if errors.Is(err, store.ErrNotFound) { // done already, or undone by somebody else
 		err = store.ErrMoved
 	}
@@ -149,6 +161,9 @@ func (v *visit) actOnMember(notice string, act func(f *Form, id int64) error) er
 	}
 	return v.redirect("/team/"+v.r.PathValue("id"), notice)
 }
+
+// memberPath is the page of the account that the address names.
+func (v *visit) memberPath() string { return "/team/" + v.r.PathValue("id") }
 
 func serveNewLink(_ *Dashboard, v *visit) error {
 	a, f, err := v.memberForm()

@@ -63,6 +63,7 @@ type teamPage struct {
 	Off     int    // deactivated ones that are not shown
 	All     bool   // they are shown
 	Next    string // of the next page
+	Waiting []approvalRow
 }
 
 // teamPageSize is how many accounts a page of the list has.
@@ -80,6 +81,9 @@ func serveTeam(_ *Dashboard, v *visit) error {
 		return err
 	}
 	page := teamPage{All: query.Get("all") == "yes"}
+	if page.Waiting, err = v.accountsWaiting(""); err != nil {
+		return err
+	}
 	if len(found) > teamPageSize {
 		found = found[:teamPageSize]
 		next := url.Values{"after": {strconv.FormatInt(found[len(found)-1].ID, 10)}}
@@ -277,6 +281,9 @@ func serveInvite(_ *Dashboard, v *visit) error {
 	}
 	readRights(f, u)
 	path, err := v.d.Access.Invite(v.ctx(), f.Once, access.ByUser(v.user), u)
+	if errors.Is(err, store.ErrNeedsSecond) {
+		return v.askAccount(f, people.ActInvite, u, "/team")
+	}
 	if v.refused(f, err) {
 		return v.showInvite(http.StatusUnprocessableEntity, f, u.MerchantID)
 	}

@@ -8,6 +8,7 @@ import (
 	"flashpay/internal/merchant"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/people"
 	"flashpay/internal/storetest"
 )
 
@@ -152,6 +153,64 @@ func TestAKeyWaitsForASecondPerson(t *testing.T) {
 		}
 		if len(acts) != 5 {
 			t.Errorf("the audit log has %v", acts)
+		}
+	})
+}
+
+func TestAnAccountGainsNothingByOnePerson(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := limited(t, url, nil)
+		dir := people.New(s)
+		users := colleagues(t, s, "aida", "bakyt")
+		aida, bakyt := users["aida"], users["bakyt"]
+		made := staff.User{MerchantID: 7, Email: "second@example.kg", Roles: []staff.Role{staff.Operations}}
+		if err := dir.CreateUser(t.Context(), "make", &people.UserRecord{User: made}, nil, aida.Actor()); !errors.Is(err, store.ErrNeedsSecond) {
+			t.Fatalf("made alone: %v", err)
+		}
+		gain := *bakyt
+		gain.AllProjects = true
+		gain.Added = []staff.Right{staff.ViewAnalytics}
+		gain.Roles = []staff.Role{staff.Support, staff.MerchantAdmin}
+		lose := *bakyt
+		lose.Roles = []staff.Role{staff.Support}
+		if err := dir.ChangeRights(t.Context(), "lose", &lose, aida.Actor()); err != nil {
+			t.Errorf("taken alone: %v", err)
+		}
+		gain.Version++
+		if err := dir.ChangeRights(t.Context(), "gain", &gain, aida.Actor()); !errors.Is(err, store.ErrNeedsSecond) {
+			t.Errorf("given alone: %v", err)
+		}
+		id, err := dir.Ask(t.Context(), people.Change{Act: people.ActInvite, User: made}, requester(aida, "ask"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := store.Decision{ID: id, State: store.ApprovalApproved, By: aida.ID, Decider: "aida"}
+		if err := dir.Decide(t.Context(), d, store.By{Actor: aida.Actor(), Once: "d1"}); !errors.Is(err, store.ErrSamePerson) {
+			t.Errorf("decided alone: %v", err)
+		}
+		d.By = bakyt.ID
+		if err := dir.Decide(t.Context(), d, store.By{Actor: bakyt.Actor(), Once: "d2"}); err != nil {
+			t.Fatal(err)
+		}
+		second, err := dir.UserByEmail(t.Context(), made.Email)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if another, err := s.Another(t.Context(), aida.ID, second.ID); err != nil || another {
+			t.Errorf("it decides for who asked for it: %v", err)
+		}
+		stale := gain
+		id, err = dir.Ask(t.Context(), people.Change{Act: people.ActRights, User: stale}, requester(aida, "ask-2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := dir.ChangeRights(t.Context(), "by the command line", &gain, "cli:root"); err != nil {
+			t.Errorf("given by the command line: %v", err)
+		}
+		d = store.Decision{ID: id, State: store.ApprovalApproved, By: second.ID + 1000, Decider: "x"}
+		if err := dir.Decide(t.Context(), d, store.By{Actor: "test", Once: "d3"}); !errors.Is(err, store.ErrStale) {
+			t.Errorf("a stale change: %v", err)
 		}
 	})
 }
