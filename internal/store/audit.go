@@ -28,7 +28,7 @@ func (s *Store) AuditSnapshot(ctx context.Context, read func(*AuditSnapshot) err
 	return s.auditSnapshot(ctx, func(v *AuditSnapshot) error {
 		// Pages are found by index, and so is what belongs to their rows: without statistics, such as right after a
 		// restore, PostgreSQL would join them by reading whole tables, page after page.
-		if s.db.Dialect == &sqldb.Postgres {
+		if s.DB().Dialect == &sqldb.Postgres {
 			const byIndex = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
 			if _, err := v.conn.ExecContext(ctx, byIndex); err != nil {
 				return fmt.Errorf("store: audit: %w", err)
@@ -39,7 +39,7 @@ func (s *Store) AuditSnapshot(ctx context.Context, read func(*AuditSnapshot) err
 }
 
 func (s *Store) auditSnapshot(ctx context.Context, read func(*AuditSnapshot) error) (err error) {
-	conn, err := s.db.Reads.Conn(ctx)
+	conn, err := s.DB().Reads.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("store: audit: %w", err)
 	}
@@ -50,7 +50,7 @@ func (s *Store) auditSnapshot(ctx context.Context, read func(*AuditSnapshot) err
 		_ = conn.Close()
 	}()
 	begin := "BEGIN" // deferred: the first read takes the snapshot, and no writer waits for it
-	if s.db.Dialect == &sqldb.Postgres {
+	if s.DB().Dialect == &sqldb.Postgres {
 		begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 	}
 	if _, err := conn.ExecContext(ctx, begin); err != nil {
@@ -84,7 +84,7 @@ type AuditRange struct{ After, To AuditPlace }
 // within is a condition on the columns project and id, with its arguments, which are the statement's first.
 func (v *AuditSnapshot) within(project, id string, r AuditRange) (string, []any) {
 	switch {
-	case v.store.db.Dialect == &sqldb.SQLite:
+	case v.store.DB().Dialect == &sqldb.SQLite:
 		return id + " > $1 AND " + id + " <= $2", []any{r.After.ID, r.To.ID}
 	case r.To == AuditEnd:
 		return "(" + project + ", " + id + ") > ($1, $2)", []any{r.After.Project, r.After.ID}
@@ -97,7 +97,7 @@ func (v *AuditSnapshot) within(project, id string, r AuditRange) (string, []any)
 
 // order is the columns' order in which within walks.
 func (v *AuditSnapshot) order(project, id string) string {
-	if v.store.db.Dialect == &sqldb.SQLite {
+	if v.store.DB().Dialect == &sqldb.SQLite {
 		return id
 	}
 	return project + ", " + id
@@ -120,23 +120,6 @@ type AuditMarks struct {
 	Shards  map[int64]*AuditShard
 	Payment int64 // the greatest id of a payment
 }
-
-// ShardOf is the shard that gave an id.
-func ShardOf(id int64) int64 {
-	if id < 0 {
-		return -1
-	}
-	return id / shardSpan
-}
-
-// RowOf is an id's number within its shard.
-func RowOf(id int64) int64 { return id % shardSpan }
-
-// CommandShard is the shard that the programs of the command line share: what they commit becomes visible in any order.
-const CommandShard = commandShard
-
-// ShardRange is the ids that a shard can give: those above after, up to last.
-func ShardRange(shard int64) (after, last int64) { return shard * shardSpan, (shard+1)*shardSpan - 1 }
 
 // Had tells whether a journal line of this id was there at the marks' instant.
 func (m *AuditMarks) Had(line int64) bool {
@@ -182,17 +165,17 @@ func (s *Store) AuditLedger(ctx context.Context, r AuditLedger) error {
 		if err := v.balances(ctx, r.Balance); err != nil {
 			return err
 		}
-		if s.db.Dialect == &sqldb.Postgres {
+		if s.DB().Dialect == &sqldb.Postgres {
 			return v.transfers(ctx, "1 = 1", r.Transfer)
 		}
-		after, last := ShardRange(commandShard)
+		after, last := ShardRange(CommandShard)
 		return v.transfers(ctx, "id > $1 AND id <= $2", r.Transfer, after, last)
 	})
-	if err != nil || s.db.Dialect == &sqldb.Postgres {
+	if err != nil || s.DB().Dialect == &sqldb.Postgres {
 		return err
 	}
 	for _, shard := range marks.Shards {
-		if shard.Shard == commandShard {
+		if shard.Shard == CommandShard {
 			continue
 		}
 		if err := s.transferPages(ctx, shard, r.Transfer); err != nil {
@@ -294,7 +277,7 @@ func (v *AuditSnapshot) marks(ctx context.Context, m *AuditMarks) error {
 	if err := v.newest(ctx, "journal", func(id int64) { m.shard(ShardOf(id)).Line = id }); err != nil {
 		return err
 	}
-	if v.store.db.Dialect == &sqldb.SQLite {
+	if v.store.DB().Dialect == &sqldb.SQLite {
 		if err := v.newest(ctx, "transfers", func(id int64) { m.shard(ShardOf(id)).transfer = id }); err != nil {
 			return err
 		}

@@ -60,7 +60,7 @@ func (s *Store) AuditNotifications(ctx context.Context, after int64, n int, each
 				return err
 			}
 			a.Due, a.DueAt = due.Valid, due.Int64
-			_, a.Opens = s.vault.Unseal(sealed, "notification/"+provider)
+			_, a.Opens = s.Vault().Unseal(sealed, "notification/"+provider)
 			return each(&a)
 		}, after, n)
 	})
@@ -109,7 +109,7 @@ func (s *Store) AuditByName(ctx context.Context, names []AuditName, each func(*A
 	rows := make([]string, len(names))
 	args := make([]any, 0, 2*len(names))
 	for i, n := range names {
-		rows[i] = "(CAST(" + s.db.Dialect.Position(2*i+1) + " AS BIGINT), CAST(" + s.db.Dialect.Position(2*i+2) + " AS TEXT))"
+		rows[i] = "(CAST(" + s.DB().Dialect.Position(2*i+1) + " AS BIGINT), CAST(" + s.DB().Dialect.Position(2*i+2) + " AS TEXT))"
 		args = append(args, n.ProjectID, n.PaymentKey)
 	}
 	with := "WITH v (project_id, payment_key) AS (VALUES " + strings.Join(rows, ", ") + ") SELECT "
@@ -129,7 +129,7 @@ func (s *Store) AuditByKey(ctx context.Context, keys []string, each func(*AuditB
 	places := make([]string, len(keys))
 	args := make([]any, len(keys))
 	for i, k := range keys {
-		places[i], args[i] = s.db.Dialect.Position(i+1), k
+		places[i], args[i] = s.DB().Dialect.Position(i+1), k
 	}
 	const payments = " FROM b CROSS JOIN operations o JOIN payments p ON p.project_id = o.project_id AND p.id = o.payment" + auditRequest +
 		" WHERE o.id / 4096 = b.bucket AND o.provider_key IN ("
@@ -153,7 +153,7 @@ func (s *Store) auditBank(ctx context.Context, query string, args []any, each fu
 			if err != nil {
 				return err
 			}
-			if o.Request, err = s.vault.Unseal(sealed, requestPlace(o.ProjectID, o.PaymentKey)); err != nil {
+			if o.Request, err = s.Vault().Unseal(sealed, requestPlace(o.ProjectID, o.PaymentKey)); err != nil {
 				o.Request = nil
 			}
 			return each(&o)

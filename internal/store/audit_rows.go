@@ -30,7 +30,7 @@ type AuditPayment struct {
 
 // Request opens the payment's sealed request.
 func (s *Store) Request(p *AuditPayment) ([]byte, error) {
-	return s.vault.Unseal(p.Sealed, requestPlace(p.ProjectID, p.PaymentKey))
+	return s.Vault().Unseal(p.Sealed, requestPlace(p.ProjectID, p.PaymentKey))
 }
 
 // Payments reads up to n payments behind a place with ids up to last, in the order of places; on PostgreSQL of one
@@ -51,7 +51,7 @@ func (v *AuditSnapshot) Payments(ctx context.Context, after AuditPlace, last int
 		out = append(out, p)
 		return err
 	}, append(args, last, n)...)
-	if v.store.db.Dialect == &sqldb.Postgres {
+	if v.store.DB().Dialect == &sqldb.Postgres {
 		for i := range out {
 			if out[i].ProjectID != out[0].ProjectID {
 				return out[:i], err

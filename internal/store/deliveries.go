@@ -61,12 +61,12 @@ func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, e
 	args = append(args, f.Limit)
 	query += fmt.Sprintf(" ORDER BY c.number DESC LIMIT $%d", len(args))
 	var out []Delivery
-	err := sqldb.Query(ctx, s.db.Reads, query, args...).Each(func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.DB().Reads, query, args...).Each(func(r *sql.Rows) error {
 		d, err := scanDelivery(r)
 		out = append(out, d)
 		return err
 	})
-	return out, s.db.Unavailable(err)
+	return out, s.DB().Unavailable(err)
 }
 
 func scanDelivery(r *sql.Rows) (Delivery, error) {
@@ -88,7 +88,7 @@ func (s *Store) DeliveryAttempts(ctx context.Context, projectID, number int64) (
 		WHERE project_id = $3 AND number = $4 AND last_at IS NOT NULL AND NOT EXISTS
 		(SELECT 1 FROM attempts a WHERE a.project_id = c.project_id AND a.number = c.number AND a.attempt = c.attempts) ORDER BY 1`
 	var out []Attempt
-	err := sqldb.Query(ctx, s.db.Reads, find, projectID, number, projectID, number).Each(func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.DB().Reads, find, projectID, number, projectID, number).Each(func(r *sql.Rows) error {
 		a := Attempt{ProjectID: projectID, Number: number}
 		var at, duration int64
 		err := r.Scan(&a.Attempt, &a.URL, &at, &duration, &a.HTTPStatus, &a.Error, &a.Answer)
@@ -96,5 +96,5 @@ func (s *Store) DeliveryAttempts(ctx context.Context, projectID, number int64) (
 		out = append(out, a)
 		return err
 	})
-	return out, s.db.Unavailable(err)
+	return out, s.DB().Unavailable(err)
 }

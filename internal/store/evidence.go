@@ -20,17 +20,17 @@ func (s *Store) PaymentByID(ctx context.Context, projectID, id int64) (*View, er
 func (s *Store) OpenRequest(ctx context.Context, v *View) ([]byte, error) {
 	p := &v.Payment
 	var sealed []byte
-	err := s.db.Reads.QueryRowContext(ctx, "SELECT sealed FROM requests WHERE project_id = $1 AND payment = $2", p.ProjectID, p.ID).Scan(&sealed)
+	err := s.DB().Reads.QueryRowContext(ctx, "SELECT sealed FROM requests WHERE project_id = $1 AND payment = $2", p.ProjectID, p.ID).Scan(&sealed)
 	if err != nil {
-		return nil, s.db.Unavailable(sqldb.NotFound(err))
+		return nil, s.DB().Unavailable(sqldb.NotFound(err))
 	}
-	return s.vault.Unseal(sealed, requestPlace(p.ProjectID, p.PaymentKey))
+	return s.Vault().Unseal(sealed, requestPlace(p.ProjectID, p.PaymentKey))
 }
 
 // Journal reads the journal of a payment, from its beginning.
 func (s *Store) Journal(ctx context.Context, projectID, payment int64) (lines []Line, err error) {
 	const find = "SELECT id, seq, at, kind, operation, detail, hash FROM journal WHERE project_id = $1 AND payment = $2 ORDER BY seq"
-	err = s.db.List(ctx, find, func(r *sql.Rows) error {
+	err = s.DB().List(ctx, find, func(r *sql.Rows) error {
 		l := Line{ProjectID: projectID, Payment: payment}
 		var at int64
 		var hash []byte
@@ -40,7 +40,7 @@ func (s *Store) Journal(ctx context.Context, projectID, payment int64) (lines []
 		lines = append(lines, l)
 		return err
 	}, projectID, payment)
-	return lines, s.db.Unavailable(err)
+	return lines, s.DB().Unavailable(err)
 }
 
 // transfersBehind is how many row numbers behind a journal line's its transfers can stand: a commit gives a line its
@@ -55,7 +55,7 @@ func (s *Store) PaymentTransfers(ctx context.Context, lines []Line) (out []ledge
 	seen := make(map[int64]bool)
 	for i := range lines {
 		l := &lines[i]
-		err := s.db.List(ctx, find, func(r *sql.Rows) error {
+		err := s.DB().List(ctx, find, func(r *sql.Rows) error {
 			var t ledger.Transfer
 			var at int64
 			err := r.Scan(&t.ID, &t.ProjectID, &t.Currency, &t.Debit, &t.Credit, &t.Amount, &t.Kind, &t.Payment, &t.Operation, &t.Reason, &at)
@@ -67,7 +67,7 @@ func (s *Store) PaymentTransfers(ctx context.Context, lines []Line) (out []ledge
 			return err
 		}, l.ProjectID, l.ID, l.ID+transfersBehind, l.Payment)
 		if err != nil {
-			return nil, s.db.Unavailable(err)
+			return nil, s.DB().Unavailable(err)
 		}
 	}
 	return out, nil
@@ -77,7 +77,7 @@ func (s *Store) PaymentTransfers(ctx context.Context, lines []Line) (out []ledge
 func (s *Store) PaymentDiscrepancies(ctx context.Context, projectID, payment int64) (out []Discrepancy, err error) {
 	const find = `SELECT id, operation, kind, detail, opened_at, settled_at, reason FROM discrepancies
 		WHERE project_id = $1 AND payment = $2 ORDER BY opened_at, id`
-	err = sqldb.Query(ctx, s.db.Reads, find, projectID, payment).Each(func(r *sql.Rows) error {
+	err = sqldb.Query(ctx, s.DB().Reads, find, projectID, payment).Each(func(r *sql.Rows) error {
 		d := Discrepancy{ProjectID: projectID, Payment: payment}
 		var opened int64
 		var settled sql.NullInt64
@@ -86,7 +86,7 @@ func (s *Store) PaymentDiscrepancies(ctx context.Context, projectID, payment int
 		out = append(out, d)
 		return err
 	})
-	return out, s.db.Unavailable(err)
+	return out, s.DB().Unavailable(err)
 }
 
 // PaymentCallback is a callback of a payment with all of its attempts, oldest first.
@@ -103,7 +103,7 @@ func (s *Store) PaymentCallbacks(ctx context.Context, projectID, payment int64) 
 	var out []PaymentCallback
 	const find = `SELECT n.number, c.state, c.next_at FROM events n JOIN callbacks c ON c.project_id = n.project_id AND c.number = n.number
 		WHERE n.payment = $1 AND +n.project_id = $2 ORDER BY n.number DESC`
-	err := s.db.List(ctx, find, func(r *sql.Rows) error {
+	err := s.DB().List(ctx, find, func(r *sql.Rows) error {
 		k, c := callbackKey{project: projectID}, PaymentCallback{}
 		var next sql.NullInt64
 		err := r.Scan(&k.number, (*string)(&c.State), &next)
@@ -112,14 +112,14 @@ func (s *Store) PaymentCallbacks(ctx context.Context, projectID, payment int64) 
 		return err
 	}, payment, projectID)
 	if err != nil {
-		return nil, s.db.Unavailable(err)
+		return nil, s.DB().Unavailable(err)
 	}
 	for i, k := range keys {
 		if out[i].Job, err = s.CallbackJob(ctx, k.project, k.number); err != nil {
 			return nil, err
 		}
 		if out[i].Attempts, err = s.DeliveryAttempts(ctx, k.project, k.number); err != nil {
-			return nil, s.db.Unavailable(err)
+			return nil, s.DB().Unavailable(err)
 		}
 	}
 	return out, nil
@@ -145,25 +145,25 @@ func (s *Store) SealProof(ctx context.Context, line int64) (*Proof, error) {
 	var root, hash []byte
 	var at int64
 	const covering = "SELECT number, last_row, lines, root, hash, at FROM seals WHERE shard = $1 AND last_row >= $2 ORDER BY last_row LIMIT 1"
-	err := s.db.Lists.QueryRowContext(ctx, covering, p.Seal.Shard, line).Scan(&p.Seal.Number, &p.Seal.LastRow, &p.Seal.Lines, &root, &hash, &at)
+	err := s.DB().Lists.QueryRowContext(ctx, covering, p.Seal.Shard, line).Scan(&p.Seal.Number, &p.Seal.LastRow, &p.Seal.Lines, &root, &hash, &at)
 	if err != nil {
-		return nil, s.db.Unavailable(sqldb.NotFound(err))
+		return nil, s.DB().Unavailable(sqldb.NotFound(err))
 	}
 	copy(p.Seal.Root[:], root)
 	copy(p.Seal.Hash[:], hash)
 	p.Seal.At = sqldb.FromMicros(at)
 	after := p.Seal.Shard * shardSpan
 	const before = "SELECT last_row, hash FROM seals WHERE shard = $1 AND number = $2"
-	err = s.db.Lists.QueryRowContext(ctx, before, p.Seal.Shard, p.Seal.Number-1).Scan(&after, &hash)
+	err = s.DB().Lists.QueryRowContext(ctx, before, p.Seal.Shard, p.Seal.Number-1).Scan(&after, &hash)
 	switch {
 	case err == nil:
 		copy(p.Previous[:], hash)
 	case !errors.Is(err, sql.ErrNoRows):
-		return nil, s.db.Unavailable(err)
+		return nil, s.DB().Unavailable(err)
 	}
 	leaves, place, err := s.sealedLeaves(ctx, after, p.Seal.LastRow, line)
 	if err != nil {
-		return nil, s.db.Unavailable(err)
+		return nil, s.DB().Unavailable(err)
 	}
 	p.Path = pathOf(leaves, place)
 	return p, nil
@@ -174,7 +174,7 @@ func (s *Store) sealedLeaves(ctx context.Context, after, last, line int64) (leav
 	place = -1
 	for n := 1; n > 0; {
 		n = 0
-		err := s.db.List(ctx, "SELECT id, hash FROM journal WHERE id > $1 AND id <= $2 ORDER BY id LIMIT 10000", func(r *sql.Rows) error {
+		err := s.DB().List(ctx, "SELECT id, hash FROM journal WHERE id > $1 AND id <= $2 ORDER BY id LIMIT 10000", func(r *sql.Rows) error {
 			var hash []byte
 			if err := r.Scan(&after, &hash); err != nil {
 				return err

@@ -40,7 +40,7 @@ func (s *Store) ActsOf(ctx context.Context, actors []string, behind Act, limit i
 	query := fmt.Sprintf(`SELECT id, at, actor, action, object, detail FROM audit_log WHERE actor IN (%s)
 		AND at <= $%d AND (at < $%d OR id < $%d) ORDER BY at DESC, id DESC LIMIT $%d`, strings.Join(marks, ", "), n+1, n+2, n+3, n+4)
 	var out []Act
-	err := sqldb.Query(ctx, s.db.Reads, query, args...).Each(func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.DB().Reads, query, args...).Each(func(r *sql.Rows) error {
 		var a Act
 		var at int64
 		err := r.Scan(&a.ID, &at, &a.Actor, &a.Action, &a.Object, &a.Detail)
@@ -48,5 +48,5 @@ func (s *Store) ActsOf(ctx context.Context, actors []string, behind Act, limit i
 		out = append(out, a)
 		return err
 	})
-	return out, s.db.Unavailable(err)
+	return out, s.DB().Unavailable(err)
 }

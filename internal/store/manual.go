@@ -36,12 +36,12 @@ func (s *Store) ManualPayments(ctx context.Context, projects []int64, after *Cur
 
 func (s *Store) manualPayments(ctx context.Context, projects []int64, after *Cursor, limit int) (out []payout.Payment, err error) {
 	q := manualQuery(projects, after, limit)
-	err = s.db.List(ctx, q.String(), func(r *sql.Rows) error {
+	err = s.DB().List(ctx, q.String(), func(r *sql.Rows) error {
 		p, err := scanPayment(r.Scan)
 		out = append(out, p)
 		return err
 	}, q.Args...)
-	return out, s.db.Unavailable(err)
+	return out, s.DB().Unavailable(err)
 }
 
 // manualQuery walks an index of payments by hand; one project's is its own.

@@ -24,7 +24,7 @@ type Backlog struct {
 func (s *Store) OverdueOperations(ctx context.Context, before time.Time, most int) ([]Backlog, error) {
 	projects, err := s.OperationProjects(ctx)
 	if err != nil {
-		return nil, s.db.Unavailable(err)
+		return nil, s.DB().Unavailable(err)
 	}
 	const count = `SELECT COUNT(*), MIN(next_at) FROM
 		(SELECT next_at FROM operations WHERE project_id = $1 AND next_at < $2 ORDER BY next_at LIMIT $3) l`
@@ -34,12 +34,12 @@ func (s *Store) OverdueOperations(ctx context.Context, before time.Time, most in
 // RepeatedCallbacks counts, by project, callbacks that were attempted and not acknowledged, and will be tried again; of
 // each project at most the first `most`. Oldest is when the next attempt is due.
 func (s *Store) RepeatedCallbacks(ctx context.Context, most int) ([]Backlog, error) {
-	projects, err := s.db.Numbers(ctx, `WITH RECURSIVE l (project_id) AS (
+	projects, err := s.DB().Numbers(ctx, `WITH RECURSIVE l (project_id) AS (
 		SELECT MIN(project_id) FROM callbacks WHERE next_at IS NOT NULL AND attempts > 0
 		UNION ALL SELECT (SELECT MIN(project_id) FROM callbacks WHERE next_at IS NOT NULL AND attempts > 0 AND project_id > l.project_id)
 		FROM l WHERE l.project_id IS NOT NULL) SELECT project_id FROM l WHERE project_id IS NOT NULL`)
 	if err != nil {
-		return nil, s.db.Unavailable(err)
+		return nil, s.DB().Unavailable(err)
 	}
 	const count = `SELECT COUNT(*), MIN(next_at) FROM (SELECT next_at FROM callbacks WHERE project_id = $1 AND next_at IS NOT NULL
 		AND attempts > 0 AND next_at > $2 ORDER BY next_at LIMIT $3) l`
@@ -49,12 +49,12 @@ func (s *Store) RepeatedCallbacks(ctx context.Context, most int) ([]Backlog, err
 // GivenUpCallbacks counts, by project, callbacks whose schedule has ended; of each project at most the first `most`.
 // Oldest is not told.
 func (s *Store) GivenUpCallbacks(ctx context.Context, most int) ([]Backlog, error) {
-	projects, err := s.db.Numbers(ctx, `WITH RECURSIVE l (project_id) AS (
+	projects, err := s.DB().Numbers(ctx, `WITH RECURSIVE l (project_id) AS (
 		SELECT MIN(project_id) FROM callbacks WHERE state = 'given up'
 		UNION ALL SELECT (SELECT MIN(project_id) FROM callbacks WHERE state = 'given up' AND project_id > l.project_id)
 		FROM l WHERE l.project_id IS NOT NULL) SELECT project_id FROM l WHERE project_id IS NOT NULL`)
 	if err != nil {
-		return nil, s.db.Unavailable(err)
+		return nil, s.DB().Unavailable(err)
 	}
 	const count = `SELECT COUNT(*), NULL FROM (SELECT number FROM callbacks WHERE project_id = $1 AND state = 'given up' AND number > $2
 		ORDER BY number LIMIT $3) l`
@@ -66,14 +66,14 @@ func (s *Store) backlogs(ctx context.Context, projects []int64, count string, bo
 	var out []Backlog
 	for _, project := range projects {
 		b := Backlog{ProjectID: project}
-		err := s.db.Read(ctx, count, func(r *sql.Rows) error {
+		err := s.DB().Read(ctx, count, func(r *sql.Rows) error {
 			var oldest sql.NullInt64
 			err := r.Scan(&b.Count, &oldest)
 			b.Oldest = sqldb.FromMicros(oldest.Int64)
 			return err
 		}, project, bound, most)
 		if err != nil {
-			return nil, s.db.Unavailable(err)
+			return nil, s.DB().Unavailable(err)
 		}
 		if b.Count > 0 {
 			out = append(out, b)
@@ -108,7 +108,7 @@ func (s *Store) NearThreshold(ctx context.Context, projectID int64, until time.T
 func (s *Store) OperationsNearThreshold(ctx context.Context, until time.Time, most int) ([]Backlog, error) {
 	projects, err := s.OperationProjects(ctx)
 	if err != nil {
-		return nil, s.db.Unavailable(err)
+		return nil, s.DB().Unavailable(err)
 	}
 	var out []Backlog
 	for _, project := range projects {
@@ -133,14 +133,14 @@ func (s *Store) Overdue(ctx context.Context, projectID int64, before time.Time, 
 
 func (s *Store) openOperations(ctx context.Context, query string, args ...any) ([]OpenOperation, error) {
 	var out []OpenOperation
-	err := s.db.Read(ctx, query, func(r *sql.Rows) error {
+	err := s.DB().Read(ctx, query, func(r *sql.Rows) error {
 		var o OpenOperation
 		var err error
 		o.Operation, err = scanOperation(func(into ...any) error { return r.Scan(append([]any{&o.PaymentID}, into...)...) })
 		out = append(out, o)
 		return err
 	}, args...)
-	return out, s.db.Unavailable(err)
+	return out, s.DB().Unavailable(err)
 }
 
 // RefusedNotification is a notification that its provider's adapter did not believe.
@@ -155,7 +155,7 @@ type RefusedNotification struct {
 func (s *Store) RefusedNotifications(ctx context.Context, limit int) ([]RefusedNotification, error) {
 	const find = "SELECT id, provider, error, received_at FROM notifications WHERE state = 'refused' ORDER BY received_at DESC LIMIT $1"
 	var out []RefusedNotification
-	err := s.db.Read(ctx, find, func(r *sql.Rows) error {
+	err := s.DB().Read(ctx, find, func(r *sql.Rows) error {
 		var n RefusedNotification
 		var at int64
 		err := r.Scan(&n.ID, &n.Provider, &n.Error, &at)
@@ -163,7 +163,7 @@ func (s *Store) RefusedNotifications(ctx context.Context, limit int) ([]RefusedN
 		out = append(out, n)
 		return err
 	}, limit)
-	return out, s.db.Unavailable(err)
+	return out, s.DB().Unavailable(err)
 }
 
 // CallbackHealth is how a project's newest callbacks fared.
@@ -178,7 +178,7 @@ func (s *Store) CallbackHealth(ctx context.Context, projectID int64, newest int)
 	const find = `SELECT state, attempts, COUNT(*) FROM (SELECT state, CASE WHEN attempts > 0 THEN 1 ELSE 0 END AS attempts FROM callbacks
 		WHERE project_id = $1 ORDER BY number DESC LIMIT $2) l GROUP BY state, attempts`
 	var h CallbackHealth
-	err := s.db.Read(ctx, find, func(r *sql.Rows) error {
+	err := s.DB().Read(ctx, find, func(r *sql.Rows) error {
 		var state CallbackState
 		var attempted, n int
 		err := r.Scan((*string)(&state), &attempted, &n)
@@ -192,7 +192,7 @@ func (s *Store) CallbackHealth(ctx context.Context, projectID int64, newest int)
 		}
 		return err
 	}, projectID, newest)
-	return h, s.db.Unavailable(err)
+	return h, s.DB().Unavailable(err)
 }
 
 // TroubledCallbacks lists a project's callbacks that were attempted and not acknowledged: those that will be tried again,
@@ -205,13 +205,13 @@ func (s *Store) TroubledCallbacks(ctx context.Context, projectID int64, limit in
 	} {
 		// The inner query asks for no more than its index holds, so that it is read by that.
 		find := deliveries + " WHERE c.project_id = $1 AND c.number IN (SELECT number FROM callbacks WHERE " + which
-		err := s.db.Read(ctx, find, func(r *sql.Rows) error {
+		err := s.DB().Read(ctx, find, func(r *sql.Rows) error {
 			d, err := scanDelivery(r)
 			out = append(out, d)
 			return err
 		}, projectID, projectID, limit)
 		if err != nil {
-			return nil, s.db.Unavailable(err)
+			return nil, s.DB().Unavailable(err)
 		}
 	}
 	return out, nil

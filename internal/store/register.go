@@ -130,7 +130,7 @@ func (s *Store) Register(ctx context.Context, f RegisterFilter, page RegisterPag
 	}
 	found, ok, err := s.registerKeys(ctx, &f)
 	if err != nil {
-		return nil, s.db.Unavailable(err)
+		return nil, s.DB().Unavailable(err)
 	}
 	var out *Register
 	if ok {
@@ -139,12 +139,12 @@ func (s *Store) Register(ctx context.Context, f RegisterFilter, page RegisterPag
 		out, err = s.registerByTime(ctx, &f, page)
 	}
 	if err != nil {
-		return nil, s.db.Unavailable(err)
+		return nil, s.DB().Unavailable(err)
 	}
 	if page.Newer {
 		slices.Reverse(out.Rows)
 	}
-	return out, s.db.Unavailable(s.addOperations(ctx, out.Rows))
+	return out, s.DB().Unavailable(s.addOperations(ctx, out.Rows))
 }
 
 // registerOf makes a page of payments that an index has named.
@@ -177,7 +177,7 @@ func (s *Store) registerByTime(ctx context.Context, f *RegisterFilter, page Regi
 	groups := slices.Collect(slices.Chunk(f.Projects, registerGroup))
 	for _, projects := range groups {
 		w := walk{
-			dialect: s.db.Dialect, projects: projects, span: f.span(page), newer: page.Newer, candidates: max(bounds.candidates/len(groups), 1),
+			dialect: s.DB().Dialect, projects: projects, span: f.span(page), newer: page.Newer, candidates: max(bounds.candidates/len(groups), 1),
 			conditions: f.conditions(s.Now(), s.vault), limit: page.Limit + 1,
 		}
 		rows, err := s.walkRows(ctx, &w)
@@ -246,7 +246,7 @@ func (s *Store) registerRows(ctx context.Context, f *RegisterFilter, keys []call
 	conditions := f.conditions(s.Now(), nil)
 	for keys := range slices.Chunk(keys, 256) {
 		q := rowsOf(keys, within, conditions)
-		err := s.db.List(ctx, q.String(), func(r *sql.Rows) error {
+		err := s.DB().List(ctx, q.String(), func(r *sql.Rows) error {
 			row, err := scanRegisterRow(r)
 			out = append(out, row)
 			return err
@@ -286,8 +286,8 @@ func (s *Store) addOperations(ctx context.Context, rows []RegisterRow) error {
 		keys[i] = callbackKey{rows[i].ProjectID, rows[i].ID}
 		byKey[keys[i]] = &rows[i]
 	}
-	return readNewestOperations.Split(s.db.Dialect, keyArgs(keys), func(text string, args []any) error {
-		return s.db.List(ctx, text, func(r *sql.Rows) error {
+	return readNewestOperations.Split(s.DB().Dialect, keyArgs(keys), func(text string, args []any) error {
+		return s.DB().List(ctx, text, func(r *sql.Rows) error {
 			var k callbackKey
 			var o RegisterRow
 			var threshold int64

@@ -32,7 +32,7 @@ func (s *Store) registerKeys(ctx context.Context, f *RegisterFilter) (found []ca
 
 // keys adds the payments that a statement names.
 func (s *Store) keys(ctx context.Context, q *sqldb.Statement, found []callbackKey) ([]callbackKey, error) {
-	err := s.db.List(ctx, q.String(), func(r *sql.Rows) error {
+	err := s.DB().List(ctx, q.String(), func(r *sql.Rows) error {
 		var k callbackKey
 		err := r.Scan(&k.project, &k.number)
 		found = append(found, k)
@@ -153,12 +153,12 @@ func (s *Store) findProviderPayment(ctx context.Context, f *RegisterFilter, text
 
 // findBy looks a value up and keeps the payments that have it: two values can share an index.
 func (s *Store) findBy(ctx context.Context, f *RegisterFilter, kind, want string, read *sqldb.Bulk) (found []callbackKey, err error) {
-	keys, err := s.lookUp(ctx, f, s.vault.Index(kind, want))
+	keys, err := s.lookUp(ctx, f, s.Vault().Index(kind, want))
 	if err != nil || len(keys) > bounds.found {
 		return keys, err
 	}
-	err = read.Split(s.db.Dialect, keyArgs(keys), func(text string, args []any) error {
-		return s.db.List(ctx, text, func(r *sql.Rows) error {
+	err = read.Split(s.DB().Dialect, keyArgs(keys), func(text string, args []any) error {
+		return s.DB().List(ctx, text, func(r *sql.Rows) error {
 			var k callbackKey
 			var have string
 			err := r.Scan(&k.project, &k.number, &have)
@@ -185,20 +185,20 @@ var readRequests = sqldb.NewBulk(keysHead, keysRow,
 
 // findAccount finds payments by account number, and confirms each by opening its request.
 func (s *Store) findAccount(ctx context.Context, f *RegisterFilter, text string) (found []callbackKey, err error) {
-	keys, err := s.lookUp(ctx, f, s.vault.Index(lookupAccount, text))
+	keys, err := s.lookUp(ctx, f, s.Vault().Index(lookupAccount, text))
 	if err != nil || len(keys) > bounds.found {
 		return keys, err
 	}
 	want := vault.Normalise(lookupAccount, text)
-	err = readRequests.Split(s.db.Dialect, keyArgs(keys), func(text string, args []any) error {
-		return s.db.List(ctx, text, func(r *sql.Rows) error {
+	err = readRequests.Split(s.DB().Dialect, keyArgs(keys), func(text string, args []any) error {
+		return s.DB().List(ctx, text, func(r *sql.Rows) error {
 			var k callbackKey
 			var key string
 			var sealed []byte
 			if err := r.Scan(&k.project, &k.number, &key, &sealed); err != nil {
 				return err
 			}
-			request, err := s.vault.Unseal(sealed, requestPlace(k.project, key))
+			request, err := s.Vault().Unseal(sealed, requestPlace(k.project, key))
 			if err != nil {
 				return err
 			}

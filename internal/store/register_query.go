@@ -158,7 +158,7 @@ func (w *walk) totals() *sqldb.Statement {
 
 func (s *Store) walkRows(ctx context.Context, w *walk) (out []RegisterRow, err error) {
 	q := w.rows()
-	err = s.db.List(ctx, q.String(), func(r *sql.Rows) error {
+	err = s.DB().List(ctx, q.String(), func(r *sql.Rows) error {
 		row, err := scanRegisterRow(r)
 		out = append(out, row)
 		return err
@@ -169,7 +169,7 @@ func (s *Store) walkRows(ctx context.Context, w *walk) (out []RegisterRow, err e
 // walkEnd is where a walk stopped because it had looked at enough; nil: it has seen everything.
 func (s *Store) walkEnd(ctx context.Context, w *walk) (end *Cursor, err error) {
 	q := w.end()
-	err = s.db.List(ctx, q.String(), func(r *sql.Rows) error {
+	err = s.DB().List(ctx, q.String(), func(r *sql.Rows) error {
 		end = &Cursor{}
 		return r.Scan(&end.At, &end.ID)
 	}, q.Args...)

@@ -120,7 +120,7 @@ const readFollowed = `SELECT j.id, j.seq, j.at, j.project_id, j.payment, j.detai
 
 func (s *Store) readFollowed(ctx context.Context, shard, after int64) ([]followedLine, error) {
 	settled := s.Now().Add(time.Hour)
-	if shard == commandShard {
+	if shard == CommandShard {
 		settled = s.Now().Add(-followSettled)
 	}
 	var lines []followedLine

@@ -98,7 +98,7 @@ func (s *Store) sealRest(ctx context.Context, shard int64) error {
 
 // sealLeft seals what this node has left, when it closes.
 func (s *Store) sealLeft(ctx context.Context) error {
-	if s.shard.Load() == commandShard {
+	if s.shard.Load() == CommandShard {
 		return nil
 	}
 	return s.SealJournal(ctx)

@@ -17,7 +17,7 @@ const (
 	shardSpan    = 1_000_000_000_000 // numbers a shard: an id is shard × span + number
 	numberBlock  = 1_000             // of operations' numbers, which the wire shows
 	rowBlock     = 100_000           // of row numbers, which nobody sees
-	commandShard = 9000              // of command-line programs: they work beside servers and take single numbers
+	CommandShard = 9000              // of command-line programs: they work beside servers and take single numbers
 	maxShard     = 8999              // 9,000 × span stays below 2^53, as the wire's integers must
 	shardLease   = 10 * time.Second
 	shardBeat    = 3 * time.Second
@@ -48,12 +48,12 @@ func (a *allocator) take() int64 {
 // behind is freed.
 func (s *Store) takeShard(ctx context.Context, serve bool) error {
 	if !serve {
-		s.shard.Store(commandShard)
-		if there, err := s.db.Numbers(ctx, "SELECT shard FROM shards WHERE shard = $1", int64(commandShard)); err != nil || len(there) > 0 {
+		s.shard.Store(CommandShard)
+		if there, err := s.db.Numbers(ctx, "SELECT shard FROM shards WHERE shard = $1", int64(CommandShard)); err != nil || len(there) > 0 {
 			return err // a command that only reads does not wait for a busy server's writer
 		}
 		const insert = "INSERT INTO shards (shard, owner, lease_until, next_number, next_row) VALUES ($1, 'commands', 0, 1, 1) ON CONFLICT (shard) DO NOTHING"
-		_, err := s.conn.Exec(ctx, insert, commandShard)
+		_, err := s.conn.Exec(ctx, insert, CommandShard)
 		return err
 	}
 	for shard := int64(0); shard <= maxShard; shard++ {
@@ -98,7 +98,7 @@ func (s *Store) keepShard(ctx context.Context) error {
 // lease has ended. A lease that was renewed too long ago is renewed now; one that is lost is replaced, with new blocks
 // of numbers. PostgreSQL ends a transaction that stands still for longer than what is left of the lease then.
 func (s *Store) ownShard(ctx context.Context) error {
-	if s.db.Dialect == &sqldb.SQLite || s.shard.Load() == commandShard || time.Since(s.renewed) < shardSure {
+	if s.db.Dialect == &sqldb.SQLite || s.shard.Load() == CommandShard || time.Since(s.renewed) < shardSure {
 		return nil
 	}
 	n, err := s.conn.Exec(ctx, renewShard, s.Now().Add(shardLease).UnixMicro(), s.shard.Load(), s.owner)
@@ -155,7 +155,7 @@ func (s *Store) freeLeases(ctx context.Context, shard int64) error {
 
 func (s *Store) giveShardBack(ctx context.Context) error {
 	shard := s.shard.Load()
-	if shard == commandShard {
+	if shard == CommandShard {
 		return nil
 	}
 	err := s.freeLeases(ctx, shard)
@@ -173,7 +173,7 @@ func (s *Store) reserveNumbers(ctx context.Context, numbers, rows int64) error {
 	}
 	shard := s.shard.Load()
 	takeNumbers, takeRows := max(numbers, numberBlock), max(rows, rowBlock)
-	if shard == commandShard { // a command lives for a moment: it takes what it needs
+	if shard == CommandShard { // a command lives for a moment: it takes what it needs
 		takeNumbers, takeRows = numbers, rows
 	}
 	if s.numbers.left() >= numbers {
@@ -197,3 +197,17 @@ func (s *Store) reserveNumbers(ctx context.Context, numbers, rows int64) error {
 		return nil
 	}, takeNumbers, takeRows, shard)
 }
+
+// ShardOf is the shard that gave an id.
+func ShardOf(id int64) int64 {
+	if id < 0 {
+		return -1
+	}
+	return id / shardSpan
+}
+
+// RowOf is an id's number within its shard.
+func RowOf(id int64) int64 { return id % shardSpan }
+
+// ShardRange is the ids that a shard can give: those above after, up to last.
+func ShardRange(shard int64) (after, last int64) { return shard * shardSpan, (shard+1)*shardSpan - 1 }

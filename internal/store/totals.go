@@ -70,7 +70,7 @@ func (s *Store) Totals(ctx context.Context, f RegisterFilter, rest []Cursor) (*T
 		err = s.count(ctx, &f, rest, out)
 	}
 	if err != nil {
-		return nil, s.db.Unavailable(err)
+		return nil, s.DB().Unavailable(err)
 	}
 	return out, nil
 }
@@ -143,7 +143,7 @@ func (f *RegisterFilter) rollups(projects []int64, hours, from, to int64) *sqldb
 }
 
 func (s *Store) totalLines(ctx context.Context, q *sqldb.Statement) (lines []Total, err error) {
-	err = s.db.List(ctx, q.String(), func(r *sql.Rows) error {
+	err = s.DB().List(ctx, q.String(), func(r *sql.Rows) error {
 		var l Total
 		err := r.Scan(&l.Currency, (*string)(&l.Status), &l.Payments, &l.Amount)
 		lines = append(lines, l)
@@ -174,7 +174,7 @@ func (s *Store) countAll(ctx context.Context, f RegisterFilter, from, to int64, 
 // asOf is when rollups were brought up last.
 func (s *Store) asOf(ctx context.Context, out *Totals) error {
 	var at sql.NullInt64
-	err := s.db.Lists.QueryRowContext(ctx, "SELECT MAX(at) FROM followed").Scan(&at)
+	err := s.DB().Lists.QueryRowContext(ctx, "SELECT MAX(at) FROM followed").Scan(&at)
 	out.AsOf = sqldb.FromMicros(at.Int64)
 	return err
 }
@@ -202,7 +202,7 @@ func (s *Store) count(ctx context.Context, f *RegisterFilter, rest []Cursor, out
 			}
 			page.Place = &rest[i]
 		}
-		w := walk{dialect: s.db.Dialect, projects: projects, span: f.span(page), candidates: bounds.counted / len(groups), conditions: f.conditions(s.Now(), s.vault)}
+		w := walk{dialect: s.DB().Dialect, projects: projects, span: f.span(page), candidates: bounds.counted / len(groups), conditions: f.conditions(s.Now(), s.vault)}
 		lines, err := s.totalLines(ctx, w.totals())
 		if err != nil {
 			return err
