@@ -89,6 +89,8 @@ var rooms = map[string][]string{
 	"internal/work":         with(nouns, "internal/store", "internal/store/jobs"),
 	"internal/accept":       with(nouns, "internal/store", "internal/work", "internal/vault", "signature"),
 
+	"internal/store/snapshot": with(nouns, "internal/store", "internal/store/sqldb"),
+
 	"internal/gate":     with(nouns, "internal/store", "internal/work", "internal/accept", "signature", "openapi"),
 	"internal/process":  with(nouns, "internal/store", "internal/work", "signature"),
 	"internal/callback": with(nouns, "internal/store", "internal/work", "signature"),
@@ -102,7 +104,7 @@ var rooms = map[string][]string{
 		"internal/report", "signature"),
 
 	"internal/ops":       with(nouns, "internal/store", "internal/work"),
-	"internal/audit":     with(nouns, "internal/store", "internal/store/jobs", "internal/store/files", "internal/vault"),
+	"internal/audit":     with(nouns, "internal/store", "internal/store/snapshot", "internal/store/jobs", "internal/store/files", "internal/vault"),
 	"internal/bench":     with(nouns, "internal/store", "internal/accept", "internal/gate", "internal/audit", "signature", "client"),
 	"internal/crashtest": with(nouns, "internal/store", "internal/audit", "signature", "client"),
 
@@ -124,7 +126,7 @@ var rooms = map[string][]string{
 // what needs several of them is a test of e2e.
 var inTests = []string{
 	"internal/pgtest", "internal/storetest", "internal/browsertest", "internal/provider/providertest", "internal/provider/sandbox", "internal/bank",
-	"internal/store", "internal/store/people", "internal/audit", "internal/vault", "internal/sample", "signature", "client", "openapi",
+	"internal/store", "internal/store/people", "internal/store/snapshot", "internal/audit", "internal/vault", "internal/sample", "signature", "client", "openapi",
 }
 
 // onlyInTests must not get into the program.

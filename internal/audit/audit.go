@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"flashpay/internal/store"
+	"flashpay/internal/store/snapshot"
 )
 
 // Config says what is audited.
@@ -61,7 +62,7 @@ type run struct {
 	begun  time.Time
 	now    time.Time // of the database, at the audit's begin
 
-	marks     *store.AuditMarks
+	marks     *snapshot.Marks
 	funds     map[fundsKey]*funds
 	transfers *tally // what stands in the table, less what operations ask for
 	executed  *tally // of successes: what the bank lists, less what operations ask for

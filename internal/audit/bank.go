@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
-	"flashpay/internal/store"
+	"flashpay/internal/store/snapshot"
 )
 
 // The bank's books are compared in both directions. Each of their lines is looked up by its key. That no success is
@@ -138,20 +138,20 @@ func (b *books) compare(ctx context.Context, page []entry) error {
 
 // lookUp finds operations by their keys: among those of the payment that a line names; where the bank paid and names
 // another one, or none, among all.
-func (b *books) lookUp(ctx context.Context, page []entry) (map[string]*store.AuditBankOperation, error) {
-	found := make(map[string]*store.AuditBankOperation, len(page))
-	keep := func(o *store.AuditBankOperation) error {
+func (b *books) lookUp(ctx context.Context, page []entry) (map[string]*snapshot.BankOperation, error) {
+	found := make(map[string]*snapshot.BankOperation, len(page))
+	keep := func(o *snapshot.BankOperation) error {
 		found[o.Key] = o
 		return nil
 	}
-	var names []store.AuditName
+	var names []snapshot.Name
 	for i := range page {
 		if project, id, ok := page[i].name(); ok {
-			names = append(names, store.AuditName{ProjectID: project, PaymentKey: payout.Fold(id)})
+			names = append(names, snapshot.Name{ProjectID: project, PaymentKey: payout.Fold(id)})
 		}
 	}
 	if len(names) > 0 {
-		if err := b.store.AuditByName(ctx, names, keep); err != nil {
+		if err := snapshot.Of(b.store).ByName(ctx, names, keep); err != nil {
 			return nil, err
 		}
 	}
@@ -164,7 +164,7 @@ func (b *books) lookUp(ctx context.Context, page []entry) (map[string]*store.Aud
 	if len(keys) == 0 {
 		return found, nil
 	}
-	return found, b.store.AuditByKey(ctx, keys, keep)
+	return found, snapshot.Of(b.store).ByKey(ctx, keys, keep)
 }
 
 // name is the payment that a line says it is of.
@@ -176,7 +176,7 @@ func (e *entry) name() (project int64, paymentID string, ok bool) {
 
 // judge says what is wrong with a line of the books; empty: nothing. late is true where a result may still be on its
 // way to us; the last look does not wait for it. The line was read before the operation.
-func (b *books) judge(e *entry, o *store.AuditBankOperation, last bool) (what string, late bool) {
+func (b *books) judge(e *entry, o *snapshot.BankOperation, last bool) (what string, late bool) {
 	switch {
 	case o == nil && e.Executed > 0:
 		return fmt.Sprintf("the bank executed a transfer that is no operation of ours: key %s, %d %s", e.Key, e.Amount, e.Currency), false
@@ -210,12 +210,12 @@ func (b *books) judge(e *entry, o *store.AuditBankOperation, last bool) (what st
 	return "", false
 }
 
-func nameOf(o *store.AuditBankOperation) string {
+func nameOf(o *snapshot.BankOperation) string {
 	return strconv.FormatInt(o.ProjectID, 10) + "/" + o.PaymentID
 }
 
 // accountOf is the account that an operation's request asks for; empty where it cannot be read: other checks say why.
-func accountOf(o *store.AuditBankOperation) string {
+func accountOf(o *snapshot.BankOperation) string {
 	asked, err := readRequest(o.Request)
 	if err != nil {
 		return ""
@@ -223,7 +223,7 @@ func accountOf(o *store.AuditBankOperation) string {
 	return asked["account"]["number"]
 }
 
-func finding(e *entry, o *store.AuditBankOperation, what string) Finding {
+func finding(e *entry, o *snapshot.BankOperation, what string) Finding {
 	f := Finding{Kind: KindBank, What: what}
 	if o != nil {
 		f.ProjectID, f.PaymentID = o.ProjectID, o.PaymentID

@@ -7,6 +7,7 @@ import (
 
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
+	"flashpay/internal/store/snapshot"
 )
 
 const numberWindow = 512 // numbers of callbacks that are read in one snapshot
@@ -23,7 +24,7 @@ type numbers struct {
 func (r *run) checkNumbers(ctx context.Context) error {
 	const beforeAll = -1 << 62
 	for project, more := int64(beforeAll), true; ; {
-		err := r.store.AuditSnapshot(ctx, func(v *store.AuditSnapshot) (err error) {
+		err := snapshot.Of(r.store).Read(ctx, func(v *snapshot.Snapshot) (err error) {
 			project, more, err = v.NextProject(ctx, project)
 			return err
 		})
@@ -32,7 +33,7 @@ func (r *run) checkNumbers(ctx context.Context) error {
 		}
 		n := &numbers{run: r, project: project, next: 1, last: beforeAll}
 		for more := true; more; {
-			err := r.store.AuditSnapshot(ctx, func(v *store.AuditSnapshot) (err error) {
+			err := snapshot.Of(r.store).Read(ctx, func(v *snapshot.Snapshot) (err error) {
 				more, err = n.window(ctx, v)
 				return err
 			})
@@ -44,7 +45,7 @@ func (r *run) checkNumbers(ctx context.Context) error {
 }
 
 // window checks the next numbers; behind the last, the project's counter. One snapshot: it ends where the counter stands.
-func (n *numbers) window(ctx context.Context, v *store.AuditSnapshot) (more bool, err error) {
+func (n *numbers) window(ctx context.Context, v *snapshot.Snapshot) (more bool, err error) {
 	first, more, err := v.NextNumber(ctx, n.project, n.last)
 	if err != nil {
 		return false, err
@@ -61,7 +62,7 @@ func (n *numbers) window(ctx context.Context, v *store.AuditSnapshot) (more bool
 	for number := range logs {
 		n.last = max(n.last, number)
 	}
-	err = v.Callbacks(ctx, n.project, first, last, func(c *store.AuditCallback) error {
+	err = v.Callbacks(ctx, n.project, first, last, func(c *snapshot.Callback) error {
 		number := c.Number
 		if c.Event != nil {
 			number = c.Event.Number
@@ -81,7 +82,7 @@ func (n *numbers) window(ctx context.Context, v *store.AuditSnapshot) (more bool
 	return true, err
 }
 
-func (n *numbers) counter(ctx context.Context, v *store.AuditSnapshot) error {
+func (n *numbers) counter(ctx context.Context, v *snapshot.Snapshot) error {
 	events, found, project, err := v.Counter(ctx, n.project)
 	switch {
 	case err != nil:
@@ -98,7 +99,7 @@ func (n *numbers) counter(ctx context.Context, v *store.AuditSnapshot) error {
 }
 
 // event checks an event by its number; what it says is checked with its payment.
-func (n *numbers) event(c *store.AuditCallback) {
+func (n *numbers) event(c *snapshot.Callback) {
 	e := c.Event
 	if e.Number != n.next {
 		n.fail(KindEvent, n.project, "", "events are numbered without gaps, but %d stands where %d should", e.Number, n.next)
@@ -116,7 +117,7 @@ func (n *numbers) event(c *store.AuditCallback) {
 }
 
 // callback checks where a callback stands.
-func (n *numbers) callback(c *store.AuditCallback, log *attempts) {
+func (n *numbers) callback(c *snapshot.Callback, log *attempts) {
 	fail := func(format string, args ...any) {
 		n.fail(KindCallback, n.project, c.PaymentID, "callback %d "+format, append([]any{c.Number}, args...)...)
 	}
@@ -179,9 +180,9 @@ type attempts struct {
 }
 
 // attempts reads the delivery logs of a window.
-func (n *numbers) attempts(ctx context.Context, v *store.AuditSnapshot, first, last int64) (map[int64]*attempts, error) {
+func (n *numbers) attempts(ctx context.Context, v *snapshot.Snapshot, first, last int64) (map[int64]*attempts, error) {
 	logs := make(map[int64]*attempts)
-	err := v.AuditAttempts(ctx, n.project, first, last, func(a *store.Attempt) error {
+	err := v.Attempts(ctx, n.project, first, last, func(a *store.Attempt) error {
 		n.checked("attempts", 1)
 		log := logs[a.Number]
 		if log == nil {
@@ -199,7 +200,7 @@ func (n *numbers) attempts(ctx context.Context, v *store.AuditSnapshot, first, l
 
 // log compares a callback with its delivery log. Only the first attempt may be missing there: one that was acknowledged
 // stands in the callback alone, until there is a second.
-func (n *numbers) log(c *store.AuditCallback, log *attempts, fail func(string, ...any)) {
+func (n *numbers) log(c *snapshot.Callback, log *attempts, fail func(string, ...any)) {
 	if log == nil {
 		log = &attempts{first: 1}
 	}
@@ -221,7 +222,7 @@ func (n *numbers) log(c *store.AuditCallback, log *attempts, fail func(string, .
 	}
 }
 
-func sameAttempt(c *store.AuditCallback, a *store.Attempt) bool {
+func sameAttempt(c *snapshot.Callback, a *store.Attempt) bool {
 	return c.LastAt.Int64 == a.At.UnixMicro() && c.Duration.Int64 == a.Duration.Microseconds() && c.HTTPStatus.Int64 == int64(a.HTTPStatus) &&
 		c.Error.String == a.Error
 }

@@ -10,6 +10,7 @@ import (
 
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
+	"flashpay/internal/store/snapshot"
 	"flashpay/internal/vault"
 	"flashpay/internal/wire"
 )
@@ -204,7 +205,7 @@ func (d *dossier) checkEvents() {
 		d.fail(KindEvent, "the payment is %s and has %d events; by its journal it should have %d", d.Status, d.eventCount, t.announced)
 	}
 	pending := 0
-	slices.SortFunc(d.events, func(a, b store.AuditEvent) int { return cmp.Compare(a.Number, b.Number) })
+	slices.SortFunc(d.events, func(a, b snapshot.Event) int { return cmp.Compare(a.Number, b.Number) })
 	for i := range d.events {
 		e := &d.events[i]
 		d.checkEvent(e)
@@ -222,7 +223,7 @@ func (d *dossier) checkEvents() {
 	}
 }
 
-func (d *dossier) checkEvent(e *store.AuditEvent) {
+func (d *dossier) checkEvent(e *snapshot.Event) {
 	o := d.operation
 	if e.Operation != o.ID {
 		d.fail(KindEvent, "event %d speaks of operation %d, which the payment does not have", e.Number, e.Operation)
@@ -274,7 +275,7 @@ func (d *dossier) checkRequest(r *run) {
 		return
 	}
 	r.checked("requests", 1)
-	body, err := r.store.Request(d.AuditPayment)
+	body, err := snapshot.Of(r.store).Request(d.Payment)
 	if err != nil {
 		d.fail(KindRequest, "its request cannot be opened: %v", err)
 		return

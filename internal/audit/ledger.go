@@ -10,6 +10,7 @@ import (
 	"flashpay/internal/ledger"
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
+	"flashpay/internal/store/snapshot"
 )
 
 // The ledger is compared as of one instant, the audit's begin: the database gives all balances and transfers of that
@@ -63,13 +64,13 @@ func group(operation int64) string { return strconv.FormatInt(operation, 10) }
 
 // readLedger reads balances and transfers of one instant and checks what they show by themselves.
 func (r *run) readLedger(ctx context.Context) error {
-	return r.store.AuditLedger(ctx, store.AuditLedger{
-		Marks: func(m *store.AuditMarks) error {
+	return snapshot.Of(r.store).Ledger(ctx, snapshot.Ledger{
+		Marks: func(m *snapshot.Marks) error {
 			r.marks = m
 			r.checkShards()
 			return nil
 		},
-		Balance: func(b *store.AuditBalance) error {
+		Balance: func(b *snapshot.Balance) error {
 			r.checked("balances", 1)
 			r.balance(b)
 			return nil
@@ -82,7 +83,7 @@ func (r *run) readLedger(ctx context.Context) error {
 	})
 }
 
-func (r *run) balance(b *store.AuditBalance) {
+func (r *run) balance(b *snapshot.Balance) {
 	stored := make(map[ledger.Account]int64)
 	sum := int64(0)
 	for _, a := range ledger.Accounts() {
@@ -140,7 +141,7 @@ func byHand(t *ledger.Transfer) bool {
 
 // checkShards checks that no shard will give a number again.
 func (r *run) checkShards() {
-	for _, s := range r.marks.AuditShards() {
+	for _, s := range r.marks.InOrder() {
 		switch row := store.RowOf(s.Line); {
 		case !s.Known:
 			r.fail(KindShard, 0, "", "shard %d has journal lines, transfers or seals, but no row: its numbers would be given again", s.Shard)
@@ -236,9 +237,9 @@ func (r *run) compareLedger(ctx context.Context) error {
 func (r *run) findTransfers(ctx context.Context, differing map[int]bool) error {
 	has := make(map[int64]map[booking]int)
 	again := &run{Config: r.Config, store: r.store, report: newReport(r.store)}
-	err := r.store.AuditLedger(ctx, store.AuditLedger{
-		Marks:   func(m *store.AuditMarks) error { again.marks = m; return nil },
-		Balance: func(*store.AuditBalance) error { return nil },
+	err := snapshot.Of(r.store).Ledger(ctx, snapshot.Ledger{
+		Marks:   func(m *snapshot.Marks) error { again.marks = m; return nil },
+		Balance: func(*snapshot.Balance) error { return nil },
 		Transfer: func(t *ledger.Transfer) error {
 			if t.Operation != 0 && differing[r.transfers.bucket(group(t.Operation))] {
 				if has[t.Operation] == nil {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"flashpay/internal/store"
+	"flashpay/internal/store/snapshot"
 )
 
 // overdue is how late a step is before it is mentioned.
@@ -14,13 +14,13 @@ const overdue = 10 * time.Minute
 func (r *run) checkParts(ctx context.Context) error {
 	kinds := map[string]string{"requests": KindRequest, "operations": KindOperation}
 	for _, table := range []string{"requests", "operations"} {
-		for after := store.AuditStart; ; {
-			parts, err := r.store.AuditParts(ctx, table, after, partPage)
+		for after := snapshot.Start; ; {
+			parts, err := snapshot.Of(r.store).Parts(ctx, table, after, partPage)
 			if err != nil {
 				return err
 			}
 			for _, p := range parts {
-				after = p.AuditPlace
+				after = p.Place
 				switch {
 				case !p.Found:
 					r.fail(kinds[table], p.Project, "", "a row of %s (%d) belongs to payment %d, which does not exist", table, p.ID, p.Payment)
@@ -40,7 +40,7 @@ func (r *run) checkParts(ctx context.Context) error {
 func (r *run) checkDiscrepancies(ctx context.Context) error {
 	for after, n := int64(-1<<62), partPage; n == partPage; {
 		n = 0
-		err := r.store.AuditDiscrepancies(ctx, after, partPage, func(d *store.AuditDiscrepancy) error {
+		err := snapshot.Of(r.store).Discrepancies(ctx, after, partPage, func(d *snapshot.Discrepancy) error {
 			n, after = n+1, d.ID
 			r.checked("discrepancies", 1)
 			if !d.Found {
@@ -66,7 +66,7 @@ func (r *run) checkDiscrepancies(ctx context.Context) error {
 func (r *run) checkNotifications(ctx context.Context) error {
 	for after, n := int64(-1<<62), partPage; n == partPage; {
 		n = 0
-		err := r.store.AuditNotifications(ctx, after, partPage, func(a *store.AuditNotification) error {
+		err := snapshot.Of(r.store).Notifications(ctx, after, partPage, func(a *snapshot.Notification) error {
 			n, after = n+1, a.ID
 			r.checked("notifications", 1)
 			r.notification(a)
@@ -79,7 +79,7 @@ func (r *run) checkNotifications(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) notification(a *store.AuditNotification) {
+func (r *run) notification(a *snapshot.Notification) {
 	open := a.State == "new"
 	switch {
 	case a.Opens != nil:

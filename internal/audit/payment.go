@@ -6,6 +6,7 @@ import (
 
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
+	"flashpay/internal/store/snapshot"
 )
 
 const (
@@ -18,11 +19,11 @@ const (
 
 // dossier is a payment with all that belongs to it, of one snapshot.
 type dossier struct {
-	*store.AuditPayment
-	operation     *store.AuditOperation // the first, which has the payment's id; nil: there is none
-	others        []int64               // numbers of further operations
+	*snapshot.Payment
+	operation     *snapshot.Operation // the first, which has the payment's id; nil: there is none
+	others        []int64             // numbers of further operations
 	journal       journal
-	events        []store.AuditEvent
+	events        []snapshot.Event
 	eventCount    int64
 	discrepancies map[string]int
 
@@ -53,7 +54,7 @@ func (r *run) checkPayments(ctx context.Context) error {
 
 // eachDossier reads all payments that were there at the ledger's instant, and calls visit for each.
 func (r *run) eachDossier(ctx context.Context, visit func(*dossier)) error {
-	for after := store.AuditStart; ; {
+	for after := snapshot.Start; ; {
 		page, err := r.readPage(ctx, after)
 		if err != nil || len(page) == 0 {
 			return err
@@ -66,33 +67,33 @@ func (r *run) eachDossier(ctx context.Context, visit func(*dossier)) error {
 	}
 }
 
-func placeOf(d *dossier) store.AuditPlace { return store.AuditPlace{Project: d.ProjectID, ID: d.ID} }
+func placeOf(d *dossier) snapshot.Place { return snapshot.Place{Project: d.ProjectID, ID: d.ID} }
 
 // readPage reads the next payments in one snapshot. Rows of payments that are not among them came in between the page's
 // own and are left for another audit.
-func (r *run) readPage(ctx context.Context, after store.AuditPlace) (page []dossier, err error) {
-	err = r.store.AuditSnapshot(ctx, func(v *store.AuditSnapshot) error {
+func (r *run) readPage(ctx context.Context, after snapshot.Place) (page []dossier, err error) {
+	err = snapshot.Of(r.store).Read(ctx, func(v *snapshot.Snapshot) error {
 		payments, err := v.Payments(ctx, after, r.marks.Payment, paymentPage)
 		if err != nil || len(payments) == 0 {
 			return err
 		}
 		page = make([]dossier, len(payments))
-		byPlace := make(map[store.AuditPlace]*dossier, len(payments))
+		byPlace := make(map[snapshot.Place]*dossier, len(payments))
 		for i := range payments {
-			page[i].AuditPayment = &payments[i]
+			page[i].Payment = &payments[i]
 			byPlace[placeOf(&page[i])] = &page[i]
 		}
-		in := store.AuditRange{After: after, To: placeOf(&page[len(page)-1])}
+		in := snapshot.Range{After: after, To: placeOf(&page[len(page)-1])}
 		return r.readParts(ctx, v, in, byPlace)
 	})
 	return page, err
 }
 
-func (r *run) readParts(ctx context.Context, v *store.AuditSnapshot, in store.AuditRange, page map[store.AuditPlace]*dossier) error {
-	err := v.Operations(ctx, in, func(o *store.AuditOperation) error {
-		if d := page[store.AuditPlace{Project: o.ProjectID, ID: o.ID}]; d != nil {
+func (r *run) readParts(ctx context.Context, v *snapshot.Snapshot, in snapshot.Range, page map[snapshot.Place]*dossier) error {
+	err := v.Operations(ctx, in, func(o *snapshot.Operation) error {
+		if d := page[snapshot.Place{Project: o.ProjectID, ID: o.ID}]; d != nil {
 			d.operation = o
-		} else if d := page[store.AuditPlace{Project: o.ProjectID, ID: o.Payment}]; d != nil && len(d.others) < keptOfOne {
+		} else if d := page[snapshot.Place{Project: o.ProjectID, ID: o.Payment}]; d != nil && len(d.others) < keptOfOne {
 			d.others = append(d.others, int64(o.Number))
 		}
 		return nil
@@ -101,7 +102,7 @@ func (r *run) readParts(ctx context.Context, v *store.AuditSnapshot, in store.Au
 		return err
 	}
 	err = v.Lines(ctx, in, func(l *store.Line) error {
-		if d := page[store.AuditPlace{Project: l.ProjectID, ID: l.Payment}]; d != nil {
+		if d := page[snapshot.Place{Project: l.ProjectID, ID: l.Payment}]; d != nil {
 			d.read(l, r.marks.Had(l.ID))
 		}
 		return nil
@@ -109,8 +110,8 @@ func (r *run) readParts(ctx context.Context, v *store.AuditSnapshot, in store.Au
 	if err != nil {
 		return err
 	}
-	err = v.Events(ctx, in, func(e *store.AuditEvent) error {
-		d := page[store.AuditPlace{Project: e.ProjectID, ID: e.Payment}]
+	err = v.Events(ctx, in, func(e *snapshot.Event) error {
+		d := page[snapshot.Place{Project: e.ProjectID, ID: e.Payment}]
 		if d == nil {
 			return nil
 		}
@@ -123,7 +124,7 @@ func (r *run) readParts(ctx context.Context, v *store.AuditSnapshot, in store.Au
 		return err
 	}
 	return v.Discrepancies(ctx, in, func(found *store.Discrepancy) error {
-		if d := page[store.AuditPlace{Project: found.ProjectID, ID: found.Payment}]; d != nil {
+		if d := page[snapshot.Place{Project: found.ProjectID, ID: found.Payment}]; d != nil {
 			if d.discrepancies == nil {
 				d.discrepancies = make(map[string]int)
 			}

@@ -6,6 +6,7 @@ import (
 
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
+	"flashpay/internal/store/snapshot"
 )
 
 // TestEveryMoveCanBeFollowed takes every move of the table and its journal line from where it begins.
@@ -103,9 +104,9 @@ func TestCallbacksOfOnePayment(t *testing.T) {
 		"two pending":           {[]store.CallbackState{store.CallbackPending, store.CallbackPending}, 1},
 		"an older one resent":   {[]store.CallbackState{store.CallbackPending, store.CallbackDelivered}, 0},
 	} {
-		d := &dossier{AuditPayment: &store.AuditPayment{ID: 1}, operation: &store.AuditOperation{Operation: payout.Operation{ID: 1}}}
+		d := &dossier{Payment: &snapshot.Payment{ID: 1}, operation: &snapshot.Operation{Operation: payout.Operation{ID: 1}}}
 		for i, state := range c.states {
-			e := store.AuditEvent{State: state}
+			e := snapshot.Event{State: state}
 			e.Number, e.Operation = int64(len(c.states)-i), 1
 			e.State = c.states[len(c.states)-1-i]
 			d.events = append(d.events, e) // newest first: as the database likes

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"flashpay/internal/store"
+	"flashpay/internal/store/snapshot"
 )
 
 const (
@@ -14,7 +15,7 @@ const (
 // seals walks over the seals of one shard.
 type seals struct {
 	*run
-	shard    *store.AuditShard
+	shard    *snapshot.Shard
 	page     []store.Seal
 	previous store.Seal // the last one that was passed
 	tree     store.Merkle
@@ -22,7 +23,7 @@ type seals struct {
 
 // checkSeals computes every seal of every shard again, from the journal lines that it covers.
 func (r *run) checkSeals(ctx context.Context) error {
-	for _, shard := range r.marks.AuditShards() {
+	for _, shard := range r.marks.InOrder() {
 		after, _ := store.ShardRange(shard.Shard)
 		s := &seals{run: r, shard: shard, previous: store.Seal{LastRow: after}}
 		if err := s.walk(ctx, after); err != nil {
@@ -36,8 +37,8 @@ func (r *run) checkSeals(ctx context.Context) error {
 func (s *seals) walk(ctx context.Context, after int64) error {
 	for n := linePage; n == linePage; {
 		n = 0
-		var lines []store.AuditLine
-		err := s.store.AuditLines(ctx, after, s.shard.Line, linePage, func(l *store.AuditLine) error {
+		var lines []snapshot.Line
+		err := snapshot.Of(s.store).Lines(ctx, after, s.shard.Line, linePage, func(l *snapshot.Line) error {
 			n, after = n+1, l.ID
 			lines = append(lines, *l)
 			return nil
@@ -64,7 +65,7 @@ func (s *seals) walk(ctx context.Context, after int64) error {
 	}
 }
 
-func (s *seals) line(ctx context.Context, l *store.AuditLine) error {
+func (s *seals) line(ctx context.Context, l *snapshot.Line) error {
 	if !l.Found {
 		s.fail(KindJournal, l.ProjectID, "", "journal line %d belongs to payment %d, which does not exist", l.ID, l.Payment)
 	}
@@ -85,7 +86,7 @@ func (s *seals) line(ctx context.Context, l *store.AuditLine) error {
 func (s *seals) next(ctx context.Context) (*store.Seal, error) {
 	if len(s.page) == 0 && s.previous.Number < s.shard.Seals {
 		var err error
-		if s.page, err = s.store.AuditSeals(ctx, s.shard.Shard, s.previous.Number, sealPage); err != nil {
+		if s.page, err = snapshot.Of(s.store).Seals(ctx, s.shard.Shard, s.previous.Number, sealPage); err != nil {
 			return nil, err
 		}
 	}

@@ -120,7 +120,7 @@ func (s *Store) newAcceptItem(p *NewPayout) (*acceptItem, error) {
 		return nil, fmt.Errorf("store: options: %w", err)
 	}
 	item.options = string(options)
-	if item.sealed, err = s.vault.Seal(p.Request, requestPlace(p.ProjectID, item.key)); err != nil {
+	if item.sealed, err = s.vault.Seal(p.Request, RequestPlace(p.ProjectID, item.key)); err != nil {
 		return nil, err
 	}
 	item.accountKey = s.vault.Index("account", p.Account)
@@ -139,7 +139,7 @@ func (s *Store) optionalIndex(field, value string) any {
 }
 
 // requestPlace binds a sealed request to its payment.
-func requestPlace(projectID int64, key string) string {
+func RequestPlace(projectID int64, key string) string {
 	return "request/" + strconv.FormatInt(projectID, 10) + "/" + key
 }
 

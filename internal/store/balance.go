@@ -98,7 +98,7 @@ func (t *Tx) bookApproved(ctx context.Context, a *Approval, actor string) error 
 // Balances returns a project's balances by currency.
 func (s *Store) Balances(ctx context.Context, projectID int64) (map[string]ledger.Balance, error) {
 	out := make(map[string]ledger.Balance)
-	err := sqldb.Query(ctx, s.db.Reads, "SELECT "+balanceColumns+" FROM balances WHERE project_id = $1 ORDER BY currency", projectID).Each(func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Reads, "SELECT "+BalanceColumns+" FROM balances WHERE project_id = $1 ORDER BY currency", projectID).Each(func(r *sql.Rows) error {
 		b, err := scanBalance(r)
 		out[b.Currency] = b
 		return err
@@ -112,7 +112,7 @@ func (s *Store) AllBalances(ctx context.Context, projects []int64) ([]ledger.Bal
 		return nil, nil
 	}
 	q := &sqldb.Statement{}
-	q.Text("SELECT "+balanceColumns+" FROM balances WHERE ").In("project_id", sqldb.IntArgs(projects)).Text(" ORDER BY project_id, currency")
+	q.Text("SELECT "+BalanceColumns+" FROM balances WHERE ").In("project_id", sqldb.IntArgs(projects)).Text(" ORDER BY project_id, currency")
 	var out []ledger.Balance
 	err := sqldb.Query(ctx, s.db.Reads, q.String(), q.Args...).Each(func(r *sql.Rows) error {
 		b, err := scanBalance(r)

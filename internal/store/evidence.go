@@ -24,7 +24,7 @@ func (s *Store) OpenRequest(ctx context.Context, v *View) ([]byte, error) {
 	if err != nil {
 		return nil, s.DB().Unavailable(sqldb.NotFound(err))
 	}
-	return s.Vault().Unseal(sealed, requestPlace(p.ProjectID, p.PaymentKey))
+	return s.Vault().Unseal(sealed, RequestPlace(p.ProjectID, p.PaymentKey))
 }
 
 // Journal reads the journal of a payment, from its beginning.

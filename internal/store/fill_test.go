@@ -94,7 +94,7 @@ func (f *filling) payment(i int) error {
 	status, stage, code := f.state(i)
 	account := fmt.Sprintf("109%013d", i%(f.n/5+1))
 	request := fmt.Appendf(nil, `{"general":{"project_id":%d,"payment_id":%q},"account":{"number":%q},"payment":{"amount":%d,"currency":%q}}`, project, key, account, i%100_000+1, m.currency)
-	sealed, err := f.s.vault.Seal(request, requestPlace(project, key))
+	sealed, err := f.s.vault.Seal(request, RequestPlace(project, key))
 	if err != nil {
 		return err
 	}

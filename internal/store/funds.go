@@ -21,12 +21,12 @@ type fundsBook struct {
 	changed  map[balanceKey]bool
 }
 
-const balanceColumns = "project_id, currency, available, held, disputed, receivable, settlement, funding, fees, conversion, correction"
+const BalanceColumns = "project_id, currency, available, held, disputed, receivable, settlement, funding, fees, conversion, correction"
 
 var lockBalances = map[string]*sqldb.Bulk{
-	"sqlite": sqldb.NewBulk("SELECT "+balanceColumns+" FROM balances WHERE (project_id, currency) IN (VALUES ", "(%i, %s)",
+	"sqlite": sqldb.NewBulk("SELECT "+BalanceColumns+" FROM balances WHERE (project_id, currency) IN (VALUES ", "(%i, %s)",
 		") ORDER BY project_id, currency"),
-	"postgres": sqldb.NewBulk("SELECT "+balanceColumns+" FROM balances WHERE (project_id, currency) IN (VALUES ", "(CAST(%i AS BIGINT), CAST(%s AS TEXT))",
+	"postgres": sqldb.NewBulk("SELECT "+BalanceColumns+" FROM balances WHERE (project_id, currency) IN (VALUES ", "(CAST(%i AS BIGINT), CAST(%s AS TEXT))",
 		") ORDER BY project_id, currency FOR UPDATE"),
 }
 

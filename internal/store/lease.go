@@ -58,10 +58,10 @@ func (s *Store) LeaseOperations(ctx context.Context, l Lease) ([]*Work, error) {
 			stage = CASE WHEN stage = $10 AND threshold_at > $11 THEN $12 ELSE stage END,
 			submits = CASE WHEN stage = $13 AND threshold_at > $14 THEN submits + 1 ELSE submits END,
 			submit_deadline = CASE WHEN stage = $15 AND threshold_at > $16 THEN $17 ELSE submit_deadline END
-			FROM due WHERE operations.project_id = $18 AND operations.id = due.id RETURNING ` + operationColumns
+			FROM due WHERE operations.project_id = $18 AND operations.id = due.id RETURNING ` + OperationColumns
 		now := t.now.UnixMicro()
 		return t.Query(ctx, take, func(r *sql.Rows) error {
-			o, err := scanOperation(r.Scan)
+			o, err := ScanOperation(r.Scan)
 			leased = append(leased, o)
 			return err
 		}, l.ProjectID, now, l.Provider, before, now, unsent, l.N, t.store.shard.Load(), t.now.Add(l.Duration).UnixMicro(),

@@ -95,7 +95,7 @@ const nearScan = 10_000
 // at most limit. Nothing is due later than its threshold, so those are found among the first 10,000 that are due before
 // that time.
 func (s *Store) NearThreshold(ctx context.Context, projectID int64, until time.Time, limit int) ([]OpenOperation, error) {
-	const find = `SELECT p.payment_id, ` + operationColumns + ` FROM (SELECT id FROM operations WHERE project_id = $1 AND next_at <= $2
+	const find = `SELECT p.payment_id, ` + OperationColumns + ` FROM (SELECT id FROM operations WHERE project_id = $1 AND next_at <= $2
 		ORDER BY next_at LIMIT $3) l JOIN operations ON operations.project_id = $4 AND operations.id = l.id
 		JOIN payments p ON p.project_id = operations.project_id AND p.id = operations.payment
 		WHERE operations.threshold_at <= $5 AND operations.stage IN ('new', 'sending') ORDER BY operations.threshold_at LIMIT $6`
@@ -125,7 +125,7 @@ func (s *Store) OperationsNearThreshold(ctx context.Context, until time.Time, mo
 
 // Overdue lists a project's operations whose next step has been due since before a time, oldest first, at most limit.
 func (s *Store) Overdue(ctx context.Context, projectID int64, before time.Time, limit int) ([]OpenOperation, error) {
-	const find = `SELECT p.payment_id, ` + operationColumns + ` FROM operations
+	const find = `SELECT p.payment_id, ` + OperationColumns + ` FROM operations
 		JOIN payments p ON p.project_id = operations.project_id AND p.id = operations.payment
 		WHERE operations.project_id = $1 AND operations.next_at < $2 ORDER BY operations.next_at LIMIT $3`
 	return s.openOperations(ctx, find, projectID, before.UnixMicro(), limit)
@@ -136,7 +136,7 @@ func (s *Store) openOperations(ctx context.Context, query string, args ...any) (
 	err := s.DB().Read(ctx, query, func(r *sql.Rows) error {
 		var o OpenOperation
 		var err error
-		o.Operation, err = scanOperation(func(into ...any) error { return r.Scan(append([]any{&o.PaymentID}, into...)...) })
+		o.Operation, err = ScanOperation(func(into ...any) error { return r.Scan(append([]any{&o.PaymentID}, into...)...) })
 		out = append(out, o)
 		return err
 	}, args...)

@@ -198,7 +198,7 @@ func (s *Store) findAccount(ctx context.Context, f *RegisterFilter, text string)
 			if err := r.Scan(&k.project, &k.number, &key, &sealed); err != nil {
 				return err
 			}
-			request, err := s.Vault().Unseal(sealed, requestPlace(k.project, key))
+			request, err := s.Vault().Unseal(sealed, RequestPlace(k.project, key))
 			if err != nil {
 				return err
 			}

@@ -37,12 +37,12 @@ func scanPayment(scan func(...any) error) (payout.Payment, error) {
 	return p, nil
 }
 
-const operationColumns = `operations.id, operations.project_id, operations.payment, operations.number, operations.stage, operations.status,
+const OperationColumns = `operations.id, operations.project_id, operations.payment, operations.number, operations.stage, operations.status,
 	operations.provider, operations.provider_id, operations.provider_key, operations.provider_payment_id, operations.auth_code, operations.amount,
 	operations.currency, operations.code, operations.submits, operations.inquiries, operations.created_at, operations.updated_at,
 	operations.submit_deadline, operations.threshold_at, operations.next_at, operations.version`
 
-func scanOperation(scan func(...any) error) (payout.Operation, error) {
+func ScanOperation(scan func(...any) error) (payout.Operation, error) {
 	var o payout.Operation
 	var created, updated, deadline, threshold int64
 	var next sql.NullInt64
@@ -94,11 +94,11 @@ func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {
 		return nil, s.db.Unavailable(err)
 	}
 	v := &View{Payment: p}
-	const first = "SELECT " + operationColumns + " FROM operations WHERE project_id = $1 AND id = $2"
-	const later = "SELECT " + operationColumns + " FROM operations WHERE project_id = $1 AND payment = $2 AND number > 1 ORDER BY number"
+	const first = "SELECT " + OperationColumns + " FROM operations WHERE project_id = $1 AND id = $2"
+	const later = "SELECT " + OperationColumns + " FROM operations WHERE project_id = $1 AND payment = $2 AND number > 1 ORDER BY number"
 	for _, query := range []string{first, later} {
 		err := sqldb.Query(ctx, s.db.Reads, query, p.ProjectID, p.ID).Each(func(r *sql.Rows) error {
-			o, err := scanOperation(r.Scan)
+			o, err := ScanOperation(r.Scan)
 			v.Operations = append(v.Operations, o)
 			return err
 		})
@@ -110,10 +110,10 @@ func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {
 }
 
 // keyBuckets lists the buckets of ids by which operations_key keeps random keys together, newest first.
-const keyBuckets = `WITH RECURSIVE b (bucket) AS (SELECT MAX(id / 4096) FROM operations
+const KeyBuckets = `WITH RECURSIVE b (bucket) AS (SELECT MAX(id / 4096) FROM operations
 	UNION ALL SELECT (SELECT MAX(o.id / 4096) FROM operations o WHERE o.id / 4096 < b.bucket) FROM b WHERE b.bucket IS NOT NULL)`
 
-const workByKey = keyBuckets + " SELECT " + operationColumns + ` FROM b CROSS JOIN operations
+const workByKey = KeyBuckets + " SELECT " + OperationColumns + ` FROM b CROSS JOIN operations
 	WHERE operations.id / 4096 = b.bucket AND operations.provider_key = $1 LIMIT 1`
 
 // WorkByKey loads the operation that carries a key towards its provider. ErrNotFound where the platform never made it.
@@ -123,13 +123,13 @@ func (s *Store) WorkByKey(ctx context.Context, key string) (*Work, error) {
 
 // Reload loads an operation's work again, after somebody else has moved it.
 func (s *Store) Reload(ctx context.Context, projectID, operationID int64) (*Work, error) {
-	return s.findWork(ctx, "SELECT "+operationColumns+" FROM operations WHERE project_id = $1 AND id = $2", projectID, operationID)
+	return s.findWork(ctx, "SELECT "+OperationColumns+" FROM operations WHERE project_id = $1 AND id = $2", projectID, operationID)
 }
 
 func (s *Store) findWork(ctx context.Context, query string, args ...any) (*Work, error) {
 	var found []payout.Operation
 	err := s.db.Read(ctx, query, func(r *sql.Rows) error {
-		o, err := scanOperation(r.Scan)
+		o, err := ScanOperation(r.Scan)
 		found = append(found, o)
 		return err
 	}, args...)
@@ -156,7 +156,7 @@ func (s *Store) work(ctx context.Context, o payout.Operation) (*Work, error) {
 
 // unseal opens the request of a payment that is there already.
 func (s *Store) unseal(w *Work, sealed []byte) (err error) {
-	if w.Request, err = s.vault.Unseal(sealed, requestPlace(w.Payment.ProjectID, w.Payment.PaymentKey)); err == nil {
+	if w.Request, err = s.vault.Unseal(sealed, RequestPlace(w.Payment.ProjectID, w.Payment.PaymentKey)); err == nil {
 		w.Account, err = accountOf(w.Request)
 	}
 	return err
@@ -178,5 +178,5 @@ func accountOf(body []byte) (string, error) {
 
 // UnsealRequest opens the sealed request of a payment, whose folded id is given.
 func (s *Store) UnsealRequest(projectID int64, paymentKey string, sealed []byte) ([]byte, error) {
-	return s.vault.Unseal(sealed, requestPlace(projectID, paymentKey))
+	return s.vault.Unseal(sealed, RequestPlace(projectID, paymentKey))
 }

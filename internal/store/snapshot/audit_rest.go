@@ -1,4 +1,4 @@
-package store
+package snapshot
 
 import (
 	"context"
@@ -7,29 +7,30 @@ import (
 	"strings"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store"
 )
 
 // AuditPart is a row that belongs to a payment, seen from the row's own table.
-type AuditPart struct {
-	AuditPlace
+type Part struct {
+	Place
 	Payment int64
 	Number  int64 // of an operation, else 0
 	Found   bool  // the payment exists
 }
 
 // AuditParts reads up to n rows of a table behind a place, in the order of places: requests, or operations.
-func (s *Store) AuditParts(ctx context.Context, table string, after AuditPlace, n int) (parts []AuditPart, err error) {
+func (reader *Reader) Parts(ctx context.Context, table string, after Place, n int) (parts []Part, err error) {
 	id, number := "t.id", "t.number"
 	if table == "requests" {
 		id, number = "t.payment", "0"
 	}
-	err = s.AuditSnapshot(ctx, func(v *AuditSnapshot) error {
-		where, args := v.within("t.project_id", id, AuditRange{after, AuditEnd})
+	err = reader.Read(ctx, func(v *Snapshot) error {
+		where, args := v.within("t.project_id", id, Range{after, End})
 		query := fmt.Sprintf(`SELECT t.project_id, %s, t.payment, %s, p.id IS NOT NULL FROM %s t
 			LEFT JOIN payments p ON p.project_id = t.project_id AND p.id = t.payment WHERE %s ORDER BY %s LIMIT $%d`,
 			id, number, table, where, v.order("t.project_id", id), len(args)+1)
 		return v.each(ctx, query, func(r *sql.Rows) error {
-			var p AuditPart
+			var p Part
 			err := r.Scan(&p.Project, &p.ID, &p.Payment, &p.Number, &p.Found)
 			parts = append(parts, p)
 			return err
@@ -39,7 +40,7 @@ func (s *Store) AuditParts(ctx context.Context, table string, after AuditPlace, 
 }
 
 // AuditNotification is a notification as it stands in the database.
-type AuditNotification struct {
+type Notification struct {
 	ID, Received int64 // microseconds
 	State        string
 	Due, Lease   bool // next_at, lease are set
@@ -48,11 +49,11 @@ type AuditNotification struct {
 }
 
 // AuditNotifications reads up to n notifications with ids above after, in their order.
-func (s *Store) AuditNotifications(ctx context.Context, after int64, n int, each func(*AuditNotification) error) error {
+func (reader *Reader) Notifications(ctx context.Context, after int64, n int, each func(*Notification) error) error {
 	const query = "SELECT id, received_at, state, next_at, lease IS NOT NULL, provider, sealed FROM notifications WHERE id > $1 ORDER BY id LIMIT $2"
-	return s.AuditSnapshot(ctx, func(v *AuditSnapshot) error {
+	return reader.Read(ctx, func(v *Snapshot) error {
 		return v.each(ctx, query, func(r *sql.Rows) error {
-			var a AuditNotification
+			var a Notification
 			var due sql.NullInt64
 			var provider string
 			var sealed sql.RawBytes
@@ -60,26 +61,26 @@ func (s *Store) AuditNotifications(ctx context.Context, after int64, n int, each
 				return err
 			}
 			a.Due, a.DueAt = due.Valid, due.Int64
-			_, a.Opens = s.Vault().Unseal(sealed, "notification/"+provider)
+			_, a.Opens = reader.store.Vault().Unseal(sealed, "notification/"+provider)
 			return each(&a)
 		}, after, n)
 	})
 }
 
 // AuditDiscrepancy is a discrepancy as it stands in the database.
-type AuditDiscrepancy struct {
-	Discrepancy
+type Discrepancy struct {
+	store.Discrepancy
 	Settled bool
 	Found   bool // its payment exists, or it belongs to none
 }
 
 // AuditDiscrepancies reads up to n discrepancies with ids above after, in their order.
-func (s *Store) AuditDiscrepancies(ctx context.Context, after int64, n int, each func(*AuditDiscrepancy) error) error {
+func (reader *Reader) Discrepancies(ctx context.Context, after int64, n int, each func(*Discrepancy) error) error {
 	const query = `SELECT d.id, d.project_id, d.payment, d.operation, d.kind, d.settled_at IS NOT NULL, d.reason, p.id IS NOT NULL OR d.payment = 0
 		FROM discrepancies d LEFT JOIN payments p ON p.project_id = d.project_id AND p.id = d.payment WHERE d.id > $1 ORDER BY d.id LIMIT $2`
-	return s.AuditSnapshot(ctx, func(v *AuditSnapshot) error {
+	return reader.Read(ctx, func(v *Snapshot) error {
 		return v.each(ctx, query, func(r *sql.Rows) error {
-			var d AuditDiscrepancy
+			var d Discrepancy
 			if err := r.Scan(&d.ID, &d.ProjectID, &d.Payment, &d.Operation, &d.Kind, &d.Settled, &d.Reason, &d.Found); err != nil {
 				return err
 			}
@@ -89,8 +90,8 @@ func (s *Store) AuditDiscrepancies(ctx context.Context, after int64, n int, each
 }
 
 // AuditBankOperation is an operation as a bank's books are compared with it.
-type AuditBankOperation struct {
-	AuditOperation
+type BankOperation struct {
+	Operation
 	PaymentID   string
 	PaymentKey  string
 	Request     []byte // the body as received; nil: it cannot be opened
@@ -99,24 +100,24 @@ type AuditBankOperation struct {
 }
 
 // AuditName names a payment as a bank's books do.
-type AuditName struct {
+type Name struct {
 	ProjectID  int64
 	PaymentKey string
 }
 
 // AuditByName reads the operations of payments, in no order.
-func (s *Store) AuditByName(ctx context.Context, names []AuditName, each func(*AuditBankOperation) error) error {
+func (reader *Reader) ByName(ctx context.Context, names []Name, each func(*BankOperation) error) error {
 	rows := make([]string, len(names))
 	args := make([]any, 0, 2*len(names))
 	for i, n := range names {
-		rows[i] = "(CAST(" + s.DB().Dialect.Position(2*i+1) + " AS BIGINT), CAST(" + s.DB().Dialect.Position(2*i+2) + " AS TEXT))"
+		rows[i] = "(CAST(" + reader.store.DB().Dialect.Position(2*i+1) + " AS BIGINT), CAST(" + reader.store.DB().Dialect.Position(2*i+2) + " AS TEXT))"
 		args = append(args, n.ProjectID, n.PaymentKey)
 	}
 	with := "WITH v (project_id, payment_key) AS (VALUES " + strings.Join(rows, ", ") + ") SELECT "
-	const payments = " FROM v CROSS JOIN payments p CROSS JOIN operations o" + auditRequest +
+	const payments = " FROM v CROSS JOIN payments p CROSS JOIN operations o" + joinRequest +
 		" WHERE p.project_id = v.project_id AND p.payment_key = v.payment_key AND o.project_id = p.project_id AND "
-	for _, which := range auditWhich {
-		if err := s.auditBank(ctx, with+auditBankColumns+payments+which, args, each); err != nil {
+	for _, which := range whichOperations {
+		if err := reader.bank(ctx, with+bankColumns+payments+which, args, each); err != nil {
 			return err
 		}
 	}
@@ -125,35 +126,35 @@ func (s *Store) AuditByName(ctx context.Context, names []AuditName, each func(*A
 
 // AuditByKey reads the operations that carry keys towards their provider, in no order. It looks through all buckets of
 // the index for each (workByKey): for the few that AuditByName does not find.
-func (s *Store) AuditByKey(ctx context.Context, keys []string, each func(*AuditBankOperation) error) error {
+func (reader *Reader) ByKey(ctx context.Context, keys []string, each func(*BankOperation) error) error {
 	places := make([]string, len(keys))
 	args := make([]any, len(keys))
 	for i, k := range keys {
-		places[i], args[i] = s.DB().Dialect.Position(i+1), k
+		places[i], args[i] = reader.store.DB().Dialect.Position(i+1), k
 	}
-	const payments = " FROM b CROSS JOIN operations o JOIN payments p ON p.project_id = o.project_id AND p.id = o.payment" + auditRequest +
+	const payments = " FROM b CROSS JOIN operations o JOIN payments p ON p.project_id = o.project_id AND p.id = o.payment" + joinRequest +
 		" WHERE o.id / 4096 = b.bucket AND o.provider_key IN ("
-	return s.auditBank(ctx, keyBuckets+" SELECT "+auditBankColumns+payments+strings.Join(places, ", ")+")", args, each)
+	return reader.bank(ctx, store.KeyBuckets+" SELECT "+bankColumns+payments+strings.Join(places, ", ")+")", args, each)
 }
 
-var auditBankColumns = auditOperationColumns + `, p.payment_id, p.payment_key, r.sealed,
+var bankColumns = auditedColumns + `, p.payment_id, p.payment_key, r.sealed,
 	COALESCE((SELECT MIN(j.id) FROM journal j WHERE j.project_id = p.project_id AND j.payment = p.id AND j.kind IN ('` +
 	payout.Succeeded.String() + "', '" + payout.Returned.String() + `')), 0),
 	EXISTS (SELECT 1 FROM discrepancies d WHERE d.project_id = p.project_id AND d.payment = p.id)`
 
-const auditRequest = " LEFT JOIN requests r ON r.project_id = p.project_id AND r.payment = p.id"
+const joinRequest = " LEFT JOIN requests r ON r.project_id = p.project_id AND r.payment = p.id"
 
-func (s *Store) auditBank(ctx context.Context, query string, args []any, each func(*AuditBankOperation) error) error {
-	return s.AuditSnapshot(ctx, func(v *AuditSnapshot) error {
+func (reader *Reader) bank(ctx context.Context, query string, args []any, each func(*BankOperation) error) error {
+	return reader.Read(ctx, func(v *Snapshot) error {
 		return v.each(ctx, query, func(r *sql.Rows) error {
-			var o AuditBankOperation
+			var o BankOperation
 			var sealed []byte
 			var err error
-			o.AuditOperation, err = scanAuditOperation(r, &o.PaymentID, &o.PaymentKey, &sealed, &o.SucceededBy, &o.Discrepancy)
+			o.Operation, err = scanOperation(r, &o.PaymentID, &o.PaymentKey, &sealed, &o.SucceededBy, &o.Discrepancy)
 			if err != nil {
 				return err
 			}
-			if o.Request, err = s.Vault().Unseal(sealed, requestPlace(o.ProjectID, o.PaymentKey)); err != nil {
+			if o.Request, err = reader.store.Vault().Unseal(sealed, store.RequestPlace(o.ProjectID, o.PaymentKey)); err != nil {
 				o.Request = nil
 			}
 			return each(&o)

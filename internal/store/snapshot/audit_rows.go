@@ -1,4 +1,4 @@
-package store
+package snapshot
 
 import (
 	"context"
@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/store"
 	"flashpay/internal/store/sqldb"
 )
 
 // AuditPayment is a payment as it stands in the database, whether it makes sense or not, with its sealed request.
-type AuditPayment struct {
+type Payment struct {
 	ID, ProjectID                    int64
 	PaymentKey, PaymentID, RequestID string
 	ContentHash, HeadHash            []byte
@@ -29,22 +30,22 @@ type AuditPayment struct {
 }
 
 // Request opens the payment's sealed request.
-func (s *Store) Request(p *AuditPayment) ([]byte, error) {
-	return s.Vault().Unseal(p.Sealed, requestPlace(p.ProjectID, p.PaymentKey))
+func (reader *Reader) Request(p *Payment) ([]byte, error) {
+	return reader.store.Vault().Unseal(p.Sealed, store.RequestPlace(p.ProjectID, p.PaymentKey))
 }
 
 // Payments reads up to n payments behind a place with ids up to last, in the order of places; on PostgreSQL of one
 // project. There are none left where it reads none.
-func (v *AuditSnapshot) Payments(ctx context.Context, after AuditPlace, last int64, n int) ([]AuditPayment, error) {
-	where, args := v.within("p.project_id", "p.id", AuditRange{after, AuditEnd})
+func (v *Snapshot) Payments(ctx context.Context, after Place, last int64, n int) ([]Payment, error) {
+	where, args := v.within("p.project_id", "p.id", Range{after, End})
 	query := fmt.Sprintf(`SELECT p.id, p.project_id, p.payment_key, p.payment_id, p.request_id, p.content_hash, p.head_hash, p.status,
 		p.amount, p.currency, p.description, p.account_mask, p.customer_id, p.options, p.created_at, p.updated_at, p.events, p.head_seq,
 		EXISTS (SELECT 1 FROM projects o WHERE o.id = p.project_id), r.sealed, r.account_key, r.email_key, r.phone_key, r.ip_key
 		FROM payments p LEFT JOIN requests r ON r.project_id = p.project_id AND r.payment = p.id
 		WHERE %s AND p.id <= $%d ORDER BY %s LIMIT $%d`, where, len(args)+1, v.order("p.project_id", "p.id"), len(args)+2)
-	out := make([]AuditPayment, 0, n)
+	out := make([]Payment, 0, n)
 	err := v.each(ctx, query, func(r *sql.Rows) error {
-		var p AuditPayment
+		var p Payment
 		err := r.Scan(&p.ID, &p.ProjectID, &p.PaymentKey, &p.PaymentID, &p.RequestID, &p.ContentHash, &p.HeadHash, (*string)(&p.Status),
 			&p.Amount, &p.Currency, &p.Description, &p.AccountMask, &p.CustomerID, &p.Options, &p.CreatedAt, &p.UpdatedAt, &p.Events, &p.HeadSeq,
 			&p.Project, &p.Sealed, &p.AccountKey, &p.EmailKey, &p.PhoneKey, &p.IPKey)
@@ -62,25 +63,25 @@ func (v *AuditSnapshot) Payments(ctx context.Context, after AuditPlace, last int
 }
 
 // AuditOperation is an operation as it stands in the database.
-type AuditOperation struct {
+type Operation struct {
 	payout.Operation
 	Due   bool // next_at is set
 	Lease bool // lease is set
 }
 
-var auditOperationColumns = "o." + strings.Join(strings.Fields(strings.NewReplacer(",", " ", "operations.", "").Replace(operationColumns)), ", o.") +
+var auditedColumns = "o." + strings.Join(strings.Fields(strings.NewReplacer(",", " ", "operations.", "").Replace(store.OperationColumns)), ", o.") +
 	", o.next_at IS NOT NULL, o.lease IS NOT NULL"
 
 // auditWhich are the two ways in which a payment's operations are found: the first, and later ones.
-var auditWhich = []string{"o.id = p.id", "o.payment = p.id AND o.number > 1"}
+var whichOperations = []string{"o.id = p.id", "o.payment = p.id AND o.number > 1"}
 
 // Operations reads the operations of a range's payments.
-func (v *AuditSnapshot) Operations(ctx context.Context, in AuditRange, each func(*AuditOperation) error) error {
+func (v *Snapshot) Operations(ctx context.Context, in Range, each func(*Operation) error) error {
 	where, args := v.within("p.project_id", "p.id", in)
-	for _, which := range auditWhich {
-		query := "SELECT " + auditOperationColumns + " FROM payments p CROSS JOIN operations o WHERE " + where + " AND o.project_id = p.project_id AND " + which
+	for _, which := range whichOperations {
+		query := "SELECT " + auditedColumns + " FROM payments p CROSS JOIN operations o WHERE " + where + " AND o.project_id = p.project_id AND " + which
 		err := v.each(ctx, query, func(r *sql.Rows) error {
-			o, err := scanAuditOperation(r)
+			o, err := scanOperation(r)
 			if err != nil {
 				return err
 			}
@@ -93,20 +94,20 @@ func (v *AuditSnapshot) Operations(ctx context.Context, in AuditRange, each func
 	return nil
 }
 
-func scanAuditOperation(r *sql.Rows, more ...any) (o AuditOperation, err error) {
-	o.Operation, err = scanOperation(func(into ...any) error {
+func scanOperation(r *sql.Rows, more ...any) (o Operation, err error) {
+	o.Operation, err = store.ScanOperation(func(into ...any) error {
 		return r.Scan(append(append(into, &o.Due, &o.Lease), more...)...)
 	})
 	return o, err
 }
 
 // Lines reads the journals of a range's payments: payment by payment, each in its order.
-func (v *AuditSnapshot) Lines(ctx context.Context, in AuditRange, each func(*Line) error) error {
+func (v *Snapshot) Lines(ctx context.Context, in Range, each func(*store.Line) error) error {
 	where, args := v.within("p.project_id", "p.id", in)
 	query := "SELECT j.id, j.project_id, j.payment, j.seq, j.at, j.kind, j.operation, j.detail, j.hash FROM payments p CROSS JOIN journal j WHERE " +
 		where + " AND j.project_id = p.project_id AND j.payment = p.id ORDER BY " + v.order("p.project_id", "p.id") + ", j.seq"
 	return v.each(ctx, query, func(r *sql.Rows) error {
-		var l Line
+		var l store.Line
 		var hash sql.RawBytes
 		var at int64
 		if err := r.Scan(&l.ID, &l.ProjectID, &l.Payment, &l.Seq, &at, &l.Kind, &l.Operation, &l.Detail, &hash); err != nil {
@@ -121,34 +122,34 @@ func (v *AuditSnapshot) Lines(ctx context.Context, in AuditRange, each func(*Lin
 }
 
 // AuditEvent is an event with its callback's state.
-type AuditEvent struct {
-	Event
-	State CallbackState // empty: it has no callback
+type Event struct {
+	store.Event
+	State store.CallbackState // empty: it has no callback
 }
 
-const auditEventColumns = `e.project_id, e.number, e.payment, e.operation, e.payment_status, e.operation_status, e.code, e.provider_id,
+const eventColumns = `e.project_id, e.number, e.payment, e.operation, e.payment_status, e.operation_status, e.code, e.provider_id,
 	e.provider_payment_id, e.auth_code, e.at, c.state`
 
-func scanAuditEvent(r *sql.Rows, more ...any) (e AuditEvent, err error) {
+func scanEvent(r *sql.Rows, more ...any) (e Event, err error) {
 	var at int64
 	var state sql.NullString
 	err = r.Scan(append([]any{
 		&e.ProjectID, &e.Number, &e.Payment, &e.Operation, (*string)(&e.PaymentStatus), (*string)(&e.OperationStatus), &e.Code,
 		&e.ProviderID, &e.ProviderPaymentID, &e.AuthCode, &at, &state,
 	}, more...)...)
-	e.At, e.State = time.UnixMicro(at).UTC(), CallbackState(state.String)
+	e.At, e.State = time.UnixMicro(at).UTC(), store.CallbackState(state.String)
 	return e, err
 }
 
 // Events reads the events of a range's payments, in no order; by their payment: without the sign before the project, all
 // events of a project might be read, payment after payment.
-func (v *AuditSnapshot) Events(ctx context.Context, in AuditRange, each func(*AuditEvent) error) error {
+func (v *Snapshot) Events(ctx context.Context, in Range, each func(*Event) error) error {
 	where, args := v.within("p.project_id", "p.id", in)
-	query := "SELECT " + auditEventColumns + ` FROM payments p CROSS JOIN events e
+	query := "SELECT " + eventColumns + ` FROM payments p CROSS JOIN events e
 		LEFT JOIN callbacks c ON c.project_id = e.project_id AND c.number = e.number WHERE ` + where +
 		" AND e.payment = p.id AND +e.project_id = p.project_id"
 	return v.each(ctx, query, func(r *sql.Rows) error {
-		e, err := scanAuditEvent(r)
+		e, err := scanEvent(r)
 		if err != nil {
 			return err
 		}
@@ -157,12 +158,12 @@ func (v *AuditSnapshot) Events(ctx context.Context, in AuditRange, each func(*Au
 }
 
 // Discrepancies reads those of a range's payments.
-func (v *AuditSnapshot) Discrepancies(ctx context.Context, in AuditRange, each func(*Discrepancy) error) error {
+func (v *Snapshot) Discrepancies(ctx context.Context, in Range, each func(*store.Discrepancy) error) error {
 	where, args := v.within("p.project_id", "p.id", in)
 	query := "SELECT d.id, d.project_id, d.payment, d.operation, d.kind FROM payments p CROSS JOIN discrepancies d WHERE " + where +
 		" AND d.project_id = p.project_id AND d.payment = p.id"
 	return v.each(ctx, query, func(r *sql.Rows) error {
-		var d Discrepancy
+		var d store.Discrepancy
 		if err := r.Scan(&d.ID, &d.ProjectID, &d.Payment, &d.Operation, &d.Kind); err != nil {
 			return err
 		}
@@ -171,13 +172,13 @@ func (v *AuditSnapshot) Discrepancies(ctx context.Context, in AuditRange, each f
 }
 
 // AuditCallback is a callback as it stands in the database, with the event of its number.
-type AuditCallback struct {
-	Event     *AuditEvent // nil: there is none of this number
-	PaymentID string      // the event's; empty: no such payment
-	Options   string      // of the payment
+type Callback struct {
+	Event     *Event // nil: there is none of this number
+	PaymentID string // the event's; empty: no such payment
+	Options   string // of the payment
 
 	ProjectID, Number, Payment, Lane int64
-	State                            CallbackState
+	State                            store.CallbackState
 	URL                              string
 	Attempts, Scheduled              int64
 	Due, Lease                       bool // next_at, lease are set
@@ -186,10 +187,10 @@ type AuditCallback struct {
 	Answer                           bool // answer is set
 }
 
-const auditCallbackColumns = `c.project_id, c.number, c.payment, c.lane, c.state, c.url, c.attempts, c.scheduled, c.next_at IS NOT NULL,
+const callbackColumns = `c.project_id, c.number, c.payment, c.lane, c.state, c.url, c.attempts, c.scheduled, c.next_at IS NOT NULL,
 	c.lease IS NOT NULL, c.last_at, c.duration, c.http_status, c.error, c.answer IS NOT NULL`
 
-func (c *AuditCallback) columns() []any {
+func (c *Callback) columns() []any {
 	return []any{
 		&c.ProjectID, &c.Number, &c.Payment, &c.Lane, (*string)(&c.State), &c.URL, &c.Attempts, &c.Scheduled, &c.Due, &c.Lease,
 		&c.LastAt, &c.Duration, &c.HTTPStatus, &c.Error, &c.Answer,
@@ -197,7 +198,7 @@ func (c *AuditCallback) columns() []any {
 }
 
 // NextProject finds the next project that has a row where callbacks are numbered, or is one. ok is false behind the last.
-func (v *AuditSnapshot) NextProject(ctx context.Context, after int64) (project int64, ok bool, err error) {
+func (v *Snapshot) NextProject(ctx context.Context, after int64) (project int64, ok bool, err error) {
 	const query = `SELECT MIN(project_id) FROM (SELECT MIN(id) AS project_id FROM projects WHERE id > $1
 		UNION ALL SELECT MIN(project_id) FROM counters WHERE project_id > $2 UNION ALL SELECT MIN(project_id) FROM events WHERE project_id > $3
 		UNION ALL SELECT MIN(project_id) FROM callbacks WHERE project_id > $4
@@ -207,7 +208,7 @@ func (v *AuditSnapshot) NextProject(ctx context.Context, after int64) (project i
 }
 
 // NextNumber finds the next number that an event, callback or attempt of a project has. ok is false behind the last.
-func (v *AuditSnapshot) NextNumber(ctx context.Context, project, after int64) (number int64, ok bool, err error) {
+func (v *Snapshot) NextNumber(ctx context.Context, project, after int64) (number int64, ok bool, err error) {
 	const query = `SELECT MIN(number) FROM (SELECT MIN(number) AS number FROM events WHERE project_id = $1 AND number > $2
 		UNION ALL SELECT MIN(number) FROM callbacks WHERE project_id = $3 AND number > $4
 		UNION ALL SELECT MIN(number) FROM attempts WHERE project_id = $5 AND number > $6) AS found`
@@ -216,7 +217,7 @@ func (v *AuditSnapshot) NextNumber(ctx context.Context, project, after int64) (n
 }
 
 // Counter reads a project's counter of events. found is false where it has none, project where there is no such project.
-func (v *AuditSnapshot) Counter(ctx context.Context, projectID int64) (events int64, found, project bool, err error) {
+func (v *Snapshot) Counter(ctx context.Context, projectID int64) (events int64, found, project bool, err error) {
 	counter, err := v.one(ctx, "SELECT events FROM counters WHERE project_id = $1", projectID)
 	if err != nil {
 		return 0, false, false, err
@@ -227,14 +228,14 @@ func (v *AuditSnapshot) Counter(ctx context.Context, projectID int64) (events in
 
 // Callbacks reads a project's callbacks with numbers from first to last, in their order; then the events without one,
 // whose AuditCallback has no more than Event, PaymentID and Options.
-func (v *AuditSnapshot) Callbacks(ctx context.Context, project, first, last int64, each func(*AuditCallback) error) error {
+func (v *Snapshot) Callbacks(ctx context.Context, project, first, last int64, each func(*Callback) error) error {
 	read := func(query string, scan func(*sql.Rows) error) error {
 		return v.each(ctx, query, scan, project, first, last)
 	}
-	const callbacks = "SELECT " + auditCallbackColumns + " FROM callbacks c WHERE c.project_id = $1 AND c.number BETWEEN $2 AND $3 ORDER BY c.number"
-	rows := make(map[int64]*AuditCallback)
+	const callbacks = "SELECT " + callbackColumns + " FROM callbacks c WHERE c.project_id = $1 AND c.number BETWEEN $2 AND $3 ORDER BY c.number"
+	rows := make(map[int64]*Callback)
 	err := read(callbacks, func(r *sql.Rows) error {
-		c := &AuditCallback{}
+		c := &Callback{}
 		err := r.Scan(c.columns()...)
 		rows[c.Number] = c
 		return err
@@ -242,13 +243,13 @@ func (v *AuditSnapshot) Callbacks(ctx context.Context, project, first, last int6
 	if err != nil {
 		return err
 	}
-	const events = "SELECT " + auditEventColumns + `, COALESCE(p.payment_id, ''), COALESCE(p.options, '') FROM events e
+	const events = "SELECT " + eventColumns + `, COALESCE(p.payment_id, ''), COALESCE(p.options, '') FROM events e
 		LEFT JOIN callbacks c ON c.project_id = e.project_id AND c.number = e.number
 		LEFT JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment
 		WHERE e.project_id = $1 AND e.number BETWEEN $2 AND $3 ORDER BY e.number`
 	err = read(events, func(r *sql.Rows) error {
-		c := &AuditCallback{}
-		e, err := scanAuditEvent(r, &c.PaymentID, &c.Options)
+		c := &Callback{}
+		e, err := scanEvent(r, &c.PaymentID, &c.Options)
 		if row := rows[e.Number]; row != nil {
 			row.PaymentID, row.Options, c = c.PaymentID, c.Options, row
 		}
@@ -271,10 +272,10 @@ func (v *AuditSnapshot) Callbacks(ctx context.Context, project, first, last int6
 
 // AuditAttempts reads the attempts of a project's callbacks with numbers from first to last, in the order of numbers
 // and attempts. Their answers are left out.
-func (v *AuditSnapshot) AuditAttempts(ctx context.Context, project, first, last int64, each func(*Attempt) error) error {
+func (v *Snapshot) Attempts(ctx context.Context, project, first, last int64, each func(*store.Attempt) error) error {
 	const query = `SELECT project_id, number, attempt, url, at, duration, http_status, error FROM attempts
 		WHERE project_id = $1 AND number BETWEEN $2 AND $3 ORDER BY number, attempt`
-	var a Attempt
+	var a store.Attempt
 	return v.each(ctx, query, func(r *sql.Rows) error {
 		var at, duration int64
 		if err := r.Scan(&a.ProjectID, &a.Number, &a.Attempt, &a.URL, &at, &duration, &a.HTTPStatus, &a.Error); err != nil {

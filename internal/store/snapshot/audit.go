@@ -1,4 +1,4 @@
-package store
+package snapshot
 
 import (
 	"cmp"
@@ -11,24 +11,25 @@ import (
 	"slices"
 
 	"flashpay/internal/ledger"
+	"flashpay/internal/store"
 	"flashpay/internal/store/sqldb"
 )
 
 // AuditSnapshot is one consistent view of the database for internal/audit. It only reads. It is valid inside the
 // function that AuditSnapshot calls, and belongs to one goroutine; none of its methods may be called from inside the
 // function that another one calls for each row.
-type AuditSnapshot struct {
-	store *Store
+type Snapshot struct {
+	store *store.Store
 	conn  *sql.Conn
 }
 
 // AuditSnapshot runs read over one consistent view of the database. On SQLite it should take well under a second, so
 // that checkpoints and writers get their turn (design.md §4); who reads more reads page after page.
-func (s *Store) AuditSnapshot(ctx context.Context, read func(*AuditSnapshot) error) error {
-	return s.auditSnapshot(ctx, func(v *AuditSnapshot) error {
+func (reader *Reader) Read(ctx context.Context, read func(*Snapshot) error) error {
+	return reader.read(ctx, func(v *Snapshot) error {
 		// Pages are found by index, and so is what belongs to their rows: without statistics, such as right after a
 		// restore, PostgreSQL would join them by reading whole tables, page after page.
-		if s.DB().Dialect == &sqldb.Postgres {
+		if reader.store.DB().Dialect == &sqldb.Postgres {
 			const byIndex = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
 			if _, err := v.conn.ExecContext(ctx, byIndex); err != nil {
 				return fmt.Errorf("store: audit: %w", err)
@@ -38,8 +39,8 @@ func (s *Store) AuditSnapshot(ctx context.Context, read func(*AuditSnapshot) err
 	})
 }
 
-func (s *Store) auditSnapshot(ctx context.Context, read func(*AuditSnapshot) error) (err error) {
-	conn, err := s.DB().Reads.Conn(ctx)
+func (reader *Reader) read(ctx context.Context, read func(*Snapshot) error) (err error) {
+	conn, err := reader.store.DB().Reads.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("store: audit: %w", err)
 	}
@@ -50,17 +51,17 @@ func (s *Store) auditSnapshot(ctx context.Context, read func(*AuditSnapshot) err
 		_ = conn.Close()
 	}()
 	begin := "BEGIN" // deferred: the first read takes the snapshot, and no writer waits for it
-	if s.DB().Dialect == &sqldb.Postgres {
+	if reader.store.DB().Dialect == &sqldb.Postgres {
 		begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 	}
 	if _, err := conn.ExecContext(ctx, begin); err != nil {
 		return fmt.Errorf("store: audit: %w", err)
 	}
-	return read(&AuditSnapshot{store: s, conn: conn})
+	return read(&Snapshot{store: reader.store, conn: conn})
 }
 
 // each runs a query and calls scan for each row.
-func (v *AuditSnapshot) each(ctx context.Context, query string, scan func(*sql.Rows) error, args ...any) error {
+func (v *Snapshot) each(ctx context.Context, query string, scan func(*sql.Rows) error, args ...any) error {
 	if err := sqldb.Query(ctx, v.conn, query, args...).Each(scan); err != nil {
 		return fmt.Errorf("store: audit: %s: %w", sqldb.FirstWords(query), err)
 	}
@@ -69,24 +70,24 @@ func (v *AuditSnapshot) each(ctx context.Context, query string, scan func(*sql.R
 
 // AuditPlace is a place in the order in which an audit reads payments: on SQLite by id, on PostgreSQL by project and
 // id, as their primary keys stand.
-type AuditPlace struct{ Project, ID int64 }
+type Place struct{ Project, ID int64 }
 
 // The places before and behind everything.
 var (
-	AuditStart = AuditPlace{math.MinInt64, math.MinInt64}
-	AuditEnd   = AuditPlace{math.MaxInt64, math.MaxInt64}
+	Start = Place{math.MinInt64, math.MinInt64}
+	End   = Place{math.MaxInt64, math.MaxInt64}
 )
 
 // AuditRange is what lies behind After, up to To. Where it ends before AuditEnd, all of it is of To's project on
 // PostgreSQL, as pages of payments are.
-type AuditRange struct{ After, To AuditPlace }
+type Range struct{ After, To Place }
 
 // within is a condition on the columns project and id, with its arguments, which are the statement's first.
-func (v *AuditSnapshot) within(project, id string, r AuditRange) (string, []any) {
+func (v *Snapshot) within(project, id string, r Range) (string, []any) {
 	switch {
 	case v.store.DB().Dialect == &sqldb.SQLite:
 		return id + " > $1 AND " + id + " <= $2", []any{r.After.ID, r.To.ID}
-	case r.To == AuditEnd:
+	case r.To == End:
 		return "(" + project + ", " + id + ") > ($1, $2)", []any{r.After.Project, r.After.ID}
 	case r.After.Project != r.To.Project:
 		r.After.ID = math.MinInt64
@@ -96,7 +97,7 @@ func (v *AuditSnapshot) within(project, id string, r AuditRange) (string, []any)
 }
 
 // order is the columns' order in which within walks.
-func (v *AuditSnapshot) order(project, id string) string {
+func (v *Snapshot) order(project, id string) string {
 	if v.store.DB().Dialect == &sqldb.SQLite {
 		return id
 	}
@@ -104,7 +105,7 @@ func (v *AuditSnapshot) order(project, id string) string {
 }
 
 // AuditShard is how far a shard had come at one instant.
-type AuditShard struct {
+type Shard struct {
 	Shard      int64
 	Known      bool  // it has a row in the table of shards
 	NextNumber int64 // the first of its numbers that nobody has taken
@@ -116,36 +117,36 @@ type AuditShard struct {
 
 // AuditMarks says how far the tables that only grow had grown at one instant. Within a shard, rows become visible in
 // the order of their ids, so a journal line was there exactly where its id is not above its shard's mark.
-type AuditMarks struct {
-	Shards  map[int64]*AuditShard
+type Marks struct {
+	Shards  map[int64]*Shard
 	Payment int64 // the greatest id of a payment
 }
 
 // Had tells whether a journal line of this id was there at the marks' instant.
-func (m *AuditMarks) Had(line int64) bool {
-	s := m.Shards[ShardOf(line)]
+func (m *Marks) Had(line int64) bool {
+	s := m.Shards[store.ShardOf(line)]
 	return s != nil && line <= s.Line
 }
 
-func (m *AuditMarks) shard(number int64) *AuditShard {
+func (m *Marks) shard(number int64) *Shard {
 	s := m.Shards[number]
 	if s == nil {
-		s = &AuditShard{Shard: number}
+		s = &Shard{Shard: number}
 		m.Shards[number] = s
 	}
 	return s
 }
 
 // AuditBalance is a row of balances.
-type AuditBalance struct {
+type Balance struct {
 	ledger.Balance
 	Project bool // the project exists
 }
 
 // AuditLedger is what AuditLedger reads, in the order of the fields: all of one instant.
-type AuditLedger struct {
-	Marks    func(*AuditMarks) error
-	Balance  func(*AuditBalance) error
+type Ledger struct {
+	Marks    func(*Marks) error
+	Balance  func(*Balance) error
 	Transfer func(*ledger.Transfer) error
 }
 
@@ -153,9 +154,9 @@ type AuditLedger struct {
 // keeps one snapshot over all of it. SQLite does so for the balances and the marks, and reads the transfers in pages
 // up to the marks: transfers are never changed, and those of servers become visible in the order of their ids. The few
 // that command-line programs make do not (several of them share a shard), so they are read with the balances.
-func (s *Store) AuditLedger(ctx context.Context, r AuditLedger) error {
-	marks := &AuditMarks{Shards: make(map[int64]*AuditShard)}
-	err := s.auditSnapshot(ctx, func(v *AuditSnapshot) error {
+func (reader *Reader) Ledger(ctx context.Context, r Ledger) error {
+	marks := &Marks{Shards: make(map[int64]*Shard)}
+	err := reader.read(ctx, func(v *Snapshot) error {
 		if err := v.marks(ctx, marks); err != nil {
 			return err
 		}
@@ -165,20 +166,20 @@ func (s *Store) AuditLedger(ctx context.Context, r AuditLedger) error {
 		if err := v.balances(ctx, r.Balance); err != nil {
 			return err
 		}
-		if s.DB().Dialect == &sqldb.Postgres {
+		if reader.store.DB().Dialect == &sqldb.Postgres {
 			return v.transfers(ctx, "1 = 1", r.Transfer)
 		}
-		after, last := ShardRange(CommandShard)
+		after, last := store.ShardRange(store.CommandShard)
 		return v.transfers(ctx, "id > $1 AND id <= $2", r.Transfer, after, last)
 	})
-	if err != nil || s.DB().Dialect == &sqldb.Postgres {
+	if err != nil || reader.store.DB().Dialect == &sqldb.Postgres {
 		return err
 	}
 	for _, shard := range marks.Shards {
-		if shard.Shard == CommandShard {
+		if shard.Shard == store.CommandShard {
 			continue
 		}
-		if err := s.transferPages(ctx, shard, r.Transfer); err != nil {
+		if err := reader.transferPages(ctx, shard, r.Transfer); err != nil {
 			return err
 		}
 	}
@@ -188,13 +189,13 @@ func (s *Store) AuditLedger(ctx context.Context, r AuditLedger) error {
 // transferPage is how many transfers SQLite reads at a time.
 const transferPage = 20_000
 
-func (s *Store) transferPages(ctx context.Context, shard *AuditShard, each func(*ledger.Transfer) error) error {
-	after, _ := ShardRange(shard.Shard)
+func (reader *Reader) transferPages(ctx context.Context, shard *Shard, each func(*ledger.Transfer) error) error {
+	after, _ := store.ShardRange(shard.Shard)
 	if after--; shard.Shard < 0 { // ids that no shard gives are read, too
 		after = math.MinInt64
 	}
 	for n := transferPage; n == transferPage; {
-		err := s.auditSnapshot(ctx, func(v *AuditSnapshot) error {
+		err := reader.read(ctx, func(v *Snapshot) error {
 			n = 0
 			return v.transfers(ctx, "id > $1 AND id <= $2 ORDER BY id LIMIT $3", func(t *ledger.Transfer) error {
 				n, after = n+1, t.ID
@@ -208,7 +209,7 @@ func (s *Store) transferPages(ctx context.Context, shard *AuditShard, each func(
 	return nil
 }
 
-func (v *AuditSnapshot) transfers(ctx context.Context, where string, each func(*ledger.Transfer) error, args ...any) error {
+func (v *Snapshot) transfers(ctx context.Context, where string, each func(*ledger.Transfer) error, args ...any) error {
 	query := "SELECT id, project_id, currency, debit, credit, amount, kind, payment, operation, reason FROM transfers WHERE " + where
 	var t ledger.Transfer
 	return v.each(ctx, query, func(r *sql.Rows) error {
@@ -230,10 +231,10 @@ func account(n int64) ledger.Account {
 	return ledger.Account(n)
 }
 
-func (v *AuditSnapshot) balances(ctx context.Context, each func(*AuditBalance) error) error {
-	const query = `SELECT ` + balanceColumns + `, EXISTS (SELECT 1 FROM projects p WHERE p.id = project_id) FROM balances ORDER BY project_id, currency`
+func (v *Snapshot) balances(ctx context.Context, each func(*Balance) error) error {
+	const query = `SELECT ` + store.BalanceColumns + `, EXISTS (SELECT 1 FROM projects p WHERE p.id = project_id) FROM balances ORDER BY project_id, currency`
 	return v.each(ctx, query, func(r *sql.Rows) error {
-		var b AuditBalance
+		var b Balance
 		var project int64
 		var currency string
 		sums := make([]int64, len(ledger.Accounts()))
@@ -253,10 +254,10 @@ func (v *AuditSnapshot) balances(ctx context.Context, each func(*AuditBalance) e
 	})
 }
 
-func (v *AuditSnapshot) marks(ctx context.Context, m *AuditMarks) error {
+func (v *Snapshot) marks(ctx context.Context, m *Marks) error {
 	const known = "SELECT shard, next_number, next_row FROM shards"
 	err := v.each(ctx, known, func(r *sql.Rows) error {
-		s := AuditShard{Known: true}
+		s := Shard{Known: true}
 		err := r.Scan(&s.Shard, &s.NextNumber, &s.NextRow)
 		m.Shards[s.Shard] = &s
 		return err
@@ -274,11 +275,11 @@ func (v *AuditSnapshot) marks(ctx context.Context, m *AuditMarks) error {
 	if err != nil {
 		return err
 	}
-	if err := v.newest(ctx, "journal", func(id int64) { m.shard(ShardOf(id)).Line = id }); err != nil {
+	if err := v.newest(ctx, "journal", func(id int64) { m.shard(store.ShardOf(id)).Line = id }); err != nil {
 		return err
 	}
 	if v.store.DB().Dialect == &sqldb.SQLite {
-		if err := v.newest(ctx, "transfers", func(id int64) { m.shard(ShardOf(id)).transfer = id }); err != nil {
+		if err := v.newest(ctx, "transfers", func(id int64) { m.shard(store.ShardOf(id)).transfer = id }); err != nil {
 			return err
 		}
 	}
@@ -286,13 +287,13 @@ func (v *AuditSnapshot) marks(ctx context.Context, m *AuditMarks) error {
 }
 
 // newest finds the greatest id of each shard that a table has rows of, without reading the rows between.
-func (v *AuditSnapshot) newest(ctx context.Context, table string, found func(id int64)) error {
+func (v *Snapshot) newest(ctx context.Context, table string, found func(id int64)) error {
 	for from := int64(math.MinInt64); ; {
 		first, err := v.one(ctx, "SELECT MIN(id) FROM "+table+" WHERE id >= $1", from)
 		if err != nil || !first.Valid {
 			return err
 		}
-		_, last := ShardRange(ShardOf(first.Int64))
+		_, last := store.ShardRange(store.ShardOf(first.Int64))
 		greatest, err := v.one(ctx, "SELECT MAX(id) FROM "+table+" WHERE id >= $1 AND id <= $2", first.Int64, last)
 		if err != nil {
 			return err
@@ -303,17 +304,17 @@ func (v *AuditSnapshot) newest(ctx context.Context, table string, found func(id 
 }
 
 // one runs a query for one number, which may be null.
-func (v *AuditSnapshot) one(ctx context.Context, query string, args ...any) (n sql.NullInt64, err error) {
+func (v *Snapshot) one(ctx context.Context, query string, args ...any) (n sql.NullInt64, err error) {
 	err = v.each(ctx, query, func(r *sql.Rows) error { return r.Scan(&n) }, args...)
 	return n, err
 }
 
 // AuditSeals reads up to n seals of a shard behind a number, in their order.
-func (s *Store) AuditSeals(ctx context.Context, shard, after int64, n int) (seals []Seal, err error) {
+func (reader *Reader) Seals(ctx context.Context, shard, after int64, n int) (seals []store.Seal, err error) {
 	const query = "SELECT number, last_row, lines, root, hash, at FROM seals WHERE shard = $1 AND number > $2 ORDER BY number LIMIT $3"
-	err = s.auditSnapshot(ctx, func(v *AuditSnapshot) error {
+	err = reader.read(ctx, func(v *Snapshot) error {
 		return v.each(ctx, query, func(r *sql.Rows) error {
-			seal := Seal{Shard: shard}
+			seal := store.Seal{Shard: shard}
 			var root, hash sql.RawBytes
 			var at int64
 			if err := r.Scan(&seal.Number, &seal.LastRow, &seal.Lines, &root, &hash, &at); err != nil {
@@ -340,7 +341,7 @@ func fill(hash *[32]byte, from []byte) error {
 }
 
 // AuditLine is what a seal covers of a journal line.
-type AuditLine struct {
+type Line struct {
 	ID        int64
 	ProjectID int64
 	Payment   int64
@@ -349,11 +350,11 @@ type AuditLine struct {
 }
 
 // AuditLines reads up to n journal lines with ids above after, up to last, in their order.
-func (s *Store) AuditLines(ctx context.Context, after, last int64, n int, each func(*AuditLine) error) error {
+func (reader *Reader) Lines(ctx context.Context, after, last int64, n int, each func(*Line) error) error {
 	const query = `SELECT j.id, j.project_id, j.payment, j.hash, p.id IS NOT NULL FROM journal j
 		LEFT JOIN payments p ON p.project_id = j.project_id AND p.id = j.payment WHERE j.id > $1 AND j.id <= $2 ORDER BY j.id LIMIT $3`
-	return s.AuditSnapshot(ctx, func(v *AuditSnapshot) error {
-		var l AuditLine
+	return reader.Read(ctx, func(v *Snapshot) error {
+		var l Line
 		var hash sql.RawBytes
 		return v.each(ctx, query, func(r *sql.Rows) error {
 			if err := r.Scan(&l.ID, &l.ProjectID, &l.Payment, &hash, &l.Found); err != nil {
@@ -368,11 +369,11 @@ func (s *Store) AuditLines(ctx context.Context, after, last int64, n int, each f
 }
 
 // AuditShards lists the marks' shards by their numbers.
-func (m *AuditMarks) AuditShards() []*AuditShard {
-	var out []*AuditShard
+func (m *Marks) InOrder() []*Shard {
+	var out []*Shard
 	for _, s := range m.Shards {
 		out = append(out, s)
 	}
-	slices.SortFunc(out, func(a, b *AuditShard) int { return cmp.Compare(a.Shard, b.Shard) })
+	slices.SortFunc(out, func(a, b *Shard) int { return cmp.Compare(a.Shard, b.Shard) })
 	return out
 }
