@@ -33,10 +33,11 @@ func decides(s *store.Store, t *testing.T, u *staff.User, id int64, state string
 func TestWhatWeakensControlWaitsForASecondPerson(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
-		s := limited(t, url, nil)
+		s := node(t, url, nil)
 		users := colleagues(t, s, "aida", "bakyt")
 		aida, bakyt := users["aida"], users["bakyt"]
 		puppet := invited(t, s, aida, "puppet")
+		limit(t, s)
 		sum := func() int64 { p, _ := s.Project(210); return p.Settings.Approval["KGS"] }
 		if err := s.SaveProject(t.Context(), raised(t, s, 1001), store.By{Actor: aida.Actor()}); !errors.Is(err, store.ErrNeedsSecond) {
 			t.Fatalf("raised alone: %v", err)
