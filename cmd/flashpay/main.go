@@ -24,6 +24,7 @@ const (
 	exitFailed = 1 // what was asked for could not be done, or a signature does not verify
 	exitUsage  = 2 // the command line cannot be understood
 	exitForced = 3 // a second signal: stopped without finishing
+	exitBad    = 3 // rows of a file cannot be paid
 )
 
 func main() {
@@ -70,6 +71,7 @@ type commands struct {
 	Project     projectCmd     `cmd:"" group:"operate" help:"Create and show projects, change their settings, block and pause them, add and revoke their keys."`
 	Balance     balanceCmd     `cmd:"" group:"operate" help:"Show and top up a project's balances."`
 	Rates       ratesCmd       `cmd:"" group:"operate" help:"Import, set, list and show exchange rates."`
+	Mass        massCmd        `cmd:"" group:"operate" help:"Payouts from a file: templates, and checks of files."`
 	Callback    callbackCmd    `cmd:"" group:"operate" help:"List a project's callbacks, send one again."`
 	Discrepancy discrepancyCmd `cmd:"" group:"operate" help:"List what the bank's word and ours do not agree on: it waits for a person."`
 	Report      reportCmd      `cmd:"" group:"operate" help:"Make reports as CSV, once or by a schedule; list and save them."`
@@ -177,6 +179,8 @@ func (a *app) report(err error) int {
 		return exitOK
 	case errors.Is(err, errNo):
 		return exitFailed
+	case errors.Is(err, errRowsBad):
+		return exitBad
 	case errors.As(err, &usage):
 		fmt.Fprintf(a.stderr, "flashpay: %v\n", err)
 		return exitUsage

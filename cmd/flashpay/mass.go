@@ -1,0 +1,307 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"flashpay/internal/accept"
+	"flashpay/internal/ledger"
+	"flashpay/internal/masspayout"
+	"flashpay/internal/money"
+	"flashpay/internal/store"
+	"flashpay/internal/store/paid"
+)
+
+type massCmd struct {
+	Template massTemplateCmd `cmd:"" help:"Print a file to begin with: the method's columns and a sample row."`
+	Check    massCheckCmd    `cmd:"" help:"Check a file without sending anything: rows good and bad, totals against the balance."`
+}
+
+// errRowsBad is the answer of a check that finds rows which cannot be paid, already printed.
+var errRowsBad = errors.New("rows are bad")
+
+type massTemplateCmd struct {
+	methodsFlag
+	Method  string `required:"" placeholder:"METHOD" help:"The payout method, such as bank-transfer/kyrgyzstan."`
+	Project int64  `default:"210" placeholder:"N" help:"The project's number in the sample row. Default: 210."`
+}
+
+// Help is shown by --help.
+func (c *massTemplateCmd) Help() string {
+	return `  flashpay mass template --method bank-transfer/kyrgyzstan > salaries.csv
+
+The file is CSV in UTF-8 with «;» between the cells. Required columns come first; those behind them may be deleted. The sample
+row is there to be replaced: it is refused if it comes back.`
+}
+
+// Run prints the template.
+func (c *massTemplateCmd) Run(a *app) error {
+	registry, err := loadMethods(c.Methods)
+	if err != nil {
+		return err
+	}
+	m, ok := registry.Get(c.Method)
+	if !ok || !m.Enabled {
+		var enabled []string
+		for _, m := range registry.All() {
+			if m.Enabled {
+				enabled = append(enabled, m.Path)
+			}
+		}
+		return usagef("--method=%s: want one of %s", c.Method, strings.Join(enabled, ", "))
+	}
+	_, err = fmt.Fprint(a.stdout, masspayout.Template(m, c.Project))
+	return err
+}
+
+type massCheckCmd struct {
+	databaseFlag
+	methodsFlag
+	File    string `arg:"" placeholder:"FILE" help:"The CSV file; - reads the standard input."`
+	Project int64  `required:"" placeholder:"N" help:"The project in whose name the file is sent; its rows may be of any project of the same merchant."`
+	Banks   string `var:"FLASHPAY_BANKS" type:"existingfile" placeholder:"FILE" help:"Names of banks for the account doctor, as serve takes them."`
+	Faults  string `placeholder:"FILE" help:"Write the checked file with two columns more, error and advice: mend it there, and check it again."`
+	JSON    bool   `help:"Print the report as JSON."`
+}
+
+// Help is shown by --help.
+func (c *massCheckCmd) Help() string {
+	return `Nothing is sent. Sums in the file are in minor units: 150000 stands for 1500.00 of a currency with two decimals.
+
+  flashpay mass check salaries.csv --project 210
+  flashpay mass check salaries.csv --project 210 --faults mend.csv
+  gzip -dc salaries.csv.gz | flashpay mass check - --project 210 --json
+
+Exit code 0: every row can be paid, or is paid already. 3: some cannot. 1: the file cannot be read.`
+}
+
+// Run checks the file.
+func (c *massCheckCmd) Run(a *app) error {
+	registry, err := loadMethods(c.Methods)
+	if err != nil {
+		return err
+	}
+	banks, err := readBanks(c.Banks)
+	if err != nil {
+		return err
+	}
+	return c.with(a, func(s *store.Store) error {
+		sender, ok := s.Project(c.Project)
+		if !ok {
+			return unknownProject(c.Project)
+		}
+		checker := &masspayout.Checker{
+			Rules: masspayout.Rules{
+				Payouts: &accept.Service{Acceptor: s, Route: route, Banks: banks}, Method: registry.Get, Project: s.Project, Sender: sender, Now: s.Now(),
+			},
+			Paid: paid.New(s), Balance: available(s),
+		}
+		report, err := c.check(a, checker)
+		if err != nil {
+			return err
+		}
+		return c.print(a, report)
+	})
+}
+
+// available reads what is available of a project's currency.
+func available(s *store.Store) func(context.Context, int64, string) (int64, error) {
+	return func(ctx context.Context, projectID int64, currency string) (int64, error) {
+		balances, err := s.Balances(ctx, projectID)
+		if err != nil {
+			return 0, err
+		}
+		b := balances[currency]
+		return b.Sum(ledger.Available), nil
+	}
+}
+
+func (c *massCheckCmd) check(a *app, checker *masspayout.Checker) (report *masspayout.Report, err error) {
+	in, o := a.stdin, masspayout.Options{}
+	size := int64(0)
+	if c.File != "-" {
+		f, err := os.Open(c.File)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }()
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			size = info.Size()
+		}
+		in, o.Name = f, filepath.Base(c.File)
+	}
+	if c.Faults != "" {
+		f, err := os.OpenFile(c.Faults, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // accounts and names stand in it
+		if err != nil {
+			return nil, fmt.Errorf("--faults: %w", err)
+		}
+		defer func() {
+			closed := f.Close()
+			if err == nil && report.Unreadable != nil {
+				closed = errors.Join(closed, os.Remove(c.Faults)) // there is nothing to mend row by row
+			}
+			err = errors.Join(err, closed)
+		}()
+		o.Faults = f
+	}
+	bar := newProgressBar(a.stderr, size)
+	o.Progress = bar.show
+	defer bar.clear()
+	return checker.Check(a.ctx, in, o)
+}
+
+func (c *massCheckCmd) print(a *app, r *masspayout.Report) error {
+	show := showReport
+	if c.JSON {
+		show = func(a *app, r *masspayout.Report) error { return a.printJSON(reportJSON(r)) }
+	}
+	if err := show(a, r); err != nil {
+		return err
+	}
+	switch {
+	case r.Unreadable != nil:
+		return errNo
+	case r.Bad > 0:
+		return errRowsBad
+	}
+	return nil
+}
+
+// massReport is a report as --json prints it. Sums are in minor units.
+type massReport struct {
+	Rows       int64                `json:"rows"`
+	Good       int64                `json:"good"`
+	Bad        int64                `json:"bad"`
+	Totals     []massTotal          `json:"totals"`
+	Faults     []masspayout.Fault   `json:"faults"`
+	Warnings   []masspayout.Warning `json:"warnings"`
+	SeenBefore *massSeen            `json:"seen_before"`
+}
+
+type massTotal struct {
+	ProjectID int64  `json:"project_id"`
+	Currency  string `json:"currency"`
+	Rows      int64  `json:"rows"`
+	Amount    int64  `json:"amount"`
+	Available int64  `json:"available"`
+	Missing   int64  `json:"missing"`
+}
+
+type massSeen struct {
+	Batch string    `json:"batch"`
+	At    time.Time `json:"at"`
+}
+
+func reportJSON(r *masspayout.Report) massReport {
+	out := massReport{
+		Rows: r.Rows, Good: r.Good, Bad: r.Bad, Totals: []massTotal{},
+		Faults: append([]masspayout.Fault{}, r.Faults...), Warnings: append([]masspayout.Warning{}, r.Warnings...),
+	}
+	for _, t := range r.Totals {
+		out.Totals = append(out.Totals, massTotal(t))
+	}
+	if r.SeenBefore != nil {
+		out.SeenBefore = &massSeen{r.SeenBefore.Batch, r.SeenBefore.At}
+	}
+	return out
+}
+
+// shownFaults is how many faults and warnings the report for people lists.
+const shownFaults = 50
+
+func showReport(a *app, r *masspayout.Report) error {
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	if r.Unreadable != nil {
+		f := r.Unreadable.Fault
+		fmt.Fprintf(a.stdout, "%s%s: %s\nNothing of the file can be paid.\n", f.Message, atLine(f.Line), f.Advice)
+		return nil
+	}
+	fmt.Fprintf(a.stdout, "%d of %d rows can be paid, %d need you", r.Good-r.PaidAlready, r.Rows, r.Bad)
+	if r.PaidAlready > 0 {
+		fmt.Fprintf(a.stdout, ", %d are paid already and will not be paid again", r.PaidAlready)
+	}
+	fmt.Fprintln(a.stdout, ".")
+	if r.SeenBefore != nil {
+		fmt.Fprintf(a.stdout, "The same file was uploaded before: batch %s, %s.\n", r.SeenBefore.Batch, r.SeenBefore.At.Format(time.RFC3339))
+	}
+	if len(r.Totals) > 0 {
+		fmt.Fprintln(w, "PROJECT\tROWS\tSUM\tAVAILABLE\tMISSING")
+		for _, t := range r.Totals {
+			missing := "-"
+			if t.Missing > 0 {
+				missing = money.Format(t.Missing, t.Currency)
+			}
+			fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\n", t.ProjectID, t.Rows, money.Format(t.Amount, t.Currency), money.Format(t.Available, t.Currency), missing)
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	for _, f := range r.Faults[:min(shownFaults, len(r.Faults))] {
+		fmt.Fprintf(a.stdout, "line %d, %s: %s: %s\n", f.Line, cmp.Or(f.Column, "the row"), f.Message, f.Advice)
+	}
+	if left := r.AllFaults - shownFaults; left > 0 {
+		fmt.Fprintf(a.stdout, "… and %d more faults: --faults FILE writes all of them beside their rows.\n", left)
+	}
+	for _, f := range r.Warnings[:min(shownFaults, len(r.Warnings))] {
+		fmt.Fprintf(a.stdout, "line %d, %s: warning: %s\n", f.Line, cmp.Or(f.Column, "the row"), f.Message)
+	}
+	if left := r.AllWarnings - shownFaults; left > 0 {
+		fmt.Fprintf(a.stdout, "… and %d more warnings.\n", left)
+	}
+	return nil
+}
+
+func atLine(line int64) string {
+	if line == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", line %d", line)
+}
+
+// progressBar shows on a terminal how far a file is read; elsewhere it shows nothing.
+type progressBar struct {
+	out   io.Writer // nil: no terminal
+	size  int64     // 0: not known
+	shown time.Time
+}
+
+func newProgressBar(out io.Writer, size int64) *progressBar {
+	b := &progressBar{size: size}
+	if f, ok := out.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			b.out = out
+		}
+	}
+	return b
+}
+
+const barWidth = 40
+
+func (b *progressBar) show(read int64) {
+	if b.out == nil || time.Since(b.shown) < 100*time.Millisecond {
+		return
+	}
+	b.shown = time.Now()
+	if b.size == 0 {
+		fmt.Fprintf(b.out, "\r%d MB checked", read>>20)
+		return
+	}
+	done := int(min(read, b.size) * barWidth / b.size)
+	fmt.Fprintf(b.out, "\r[%s%s] %3d %%", strings.Repeat("#", done), strings.Repeat(" ", barWidth-done), min(read, b.size)*100/b.size)
+}
+
+// clear takes the bar away.
+func (b *progressBar) clear() {
+	if b.out != nil && !b.shown.IsZero() {
+		fmt.Fprintf(b.out, "\r%*s\r", barWidth+8, "")
+	}
+}

@@ -1,0 +1,32 @@
+package paid
+
+import (
+	"iter"
+
+	"flashpay/internal/store/sqldb"
+)
+
+// Statements are all statements of this package, each with values that it can be explained with.
+func Statements(d *sqldb.Dialect) iter.Seq2[string, []any] {
+	return func(yield func(string, []any) bool) {
+		for _, size := range []int{1, 256} {
+			var ids, sums []any
+			for range size {
+				ids = append(ids, int64(0), int64(210), "id")
+				sums = append(sums, int64(0), int64(0), int64(1), int64(210), int64(100), "KGS", int64(0))
+			}
+			for bulk, args := range map[*sqldb.Bulk][]any{byID: ids, bySum: sums} {
+				err := bulk.Split(d, args, func(text string, args []any) error {
+					yield(text, args)
+					return nil
+				})
+				if err != nil {
+					panic(err)
+				}
+			}
+		}
+		yield(firstSince, []any{int64(210), int64(0)})
+		yield(lastBucket, nil)
+		yield(usualSums, []any{int64(210), int64(0), "KGS"})
+	}
+}

@@ -1,0 +1,161 @@
+package paid_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"flashpay/internal/merchant"
+	"flashpay/internal/store"
+	"flashpay/internal/store/paid"
+	"flashpay/internal/storetest"
+)
+
+func open(t *testing.T, url string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	for id := int64(210); id < 212; id++ {
+		p := &merchant.Project{ID: id, MerchantID: 7, Name: "shop", Mode: merchant.Test, Settings: merchant.Settings{CallbackURL: "http://127.0.0.1:1/"}}
+		if err := s.CreateProject(t.Context(), p, "key", map[string]int64{"KGS": 1_000_000}, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+func pay(t *testing.T, s *store.Store, project int64, id, account string, amount int64, content byte) {
+	t.Helper()
+	n := &store.NewPayout{
+		ProjectID: project, PaymentID: id, ContentHash: [32]byte{content}, Method: "bank-transfer/kyrgyzstan", MethodTitle: "x", Amount: amount, Currency: "KGS",
+		Account: account, AccountMask: "x", CustomerID: "c", Request: []byte(`{"account":{"number":"` + account + `"}}`), Interface: 1, Threshold: time.Hour,
+	}
+	n.Provider, n.ProviderID = "sandbox", 1
+	n.Check.Method, n.Check.Currencies, n.Check.Currency, n.Check.Amount = n.Method, []string{"KGS"}, "KGS", amount
+	n.Check.MinAmount, n.Check.MaxAmount = 1, 1_000_000
+	if _, err := s.Accept(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPaidBefore(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		pay(t, s, 210, "Salary-1", "a", 100, 1)
+		pay(t, s, 210, "salary-2", "b", 100, 2)
+		pay(t, s, 211, "salary-3", "a", 100, 3)
+		known := paid.New(s)
+		var ids []paid.ID
+		for n := range 700 { // more than one statement has
+			ids = append(ids, paid.ID{ProjectID: 210, PaymentID: fmt.Sprint("SALARY-", n)})
+		}
+		found := make(map[int]paid.Payment)
+		if err := known.ByID(t.Context(), ids, func(i int, p paid.Payment) { found[i] = p }); err != nil {
+			t.Fatal(err)
+		}
+		one, two := found[1], found[2]
+		if len(found) != 2 || one.PaymentID != "Salary-1" || two.PaymentID != "salary-2" || one.Status != "processing" || time.Since(one.At) > time.Hour {
+			t.Errorf("found %+v", found)
+		}
+		if !known.SameContent(&one, [32]byte{1}) || known.SameContent(&one, [32]byte{2}) {
+			t.Error("the content that made it is not told from another")
+		}
+	})
+}
+
+func TestPaidToTheSameAccount(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		recent := func() *paid.Recent { return paid.New(s).Since(s.Now().Add(-time.Hour)) }
+		sums := []paid.Sum{
+			{ProjectID: 210, Account: "a", Currency: "KGS", Amount: 100},
+			{ProjectID: 210, Account: "a", Currency: "KGS", Amount: 101},
+			{ProjectID: 210, Account: "a", Currency: "USD", Amount: 100},
+			{ProjectID: 211, Account: "a", Currency: "KGS", Amount: 100},
+			{ProjectID: 210, Account: "c", Currency: "KGS", Amount: 100},
+			{ProjectID: 210, Account: "declined", Currency: "KGS", Amount: 900_000},
+		}
+		look := func(r *paid.Recent) (all []string) {
+			t.Helper()
+			if err := r.BySum(t.Context(), sums, func(i int, p paid.Payment) { all = append(all, fmt.Sprint(i, " ", p.PaymentID)) }); err != nil {
+				t.Fatal(err)
+			}
+			slices.Sort(all)
+			return all
+		}
+		if got := look(recent()); len(got) > 0 {
+			t.Errorf("nothing was paid, and %v is found", got)
+		}
+		pay(t, s, 210, "first", "a", 100, 1)
+		pay(t, s, 210, "second", "a", 100, 2)
+		pay(t, s, 210, "other", "b", 100, 3)
+		pay(t, s, 210, "most of it", "x", 900_000, 4)
+		pay(t, s, 210, "too much", "declined", 900_000, 5)
+		if err := s.FollowJournal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(look(recent()), ", "); got != "0 first, 0 second" {
+			t.Errorf("found %s", got)
+		}
+		if got := look(paid.New(s).Since(s.Now().Add(time.Hour))); len(got) > 0 {
+			t.Errorf("of later than now %v is found", got)
+		}
+		payments, amount, err := paid.New(s).Usual(t.Context(), 210, "KGS", s.Now().Add(-48*time.Hour))
+		if err != nil || payments != 0 || amount != 0 { // none has succeeded yet
+			t.Errorf("usual: %d payments of %d, %v", payments, amount, err)
+		}
+	})
+}
+
+// TestPlans holds that nothing is looked for by reading whole tables, however many are asked for at once.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		explain, bad := "EXPLAIN QUERY PLAN ", []string{"SCAN p", "SCAN l", "SCAN payments", "SCAN lookups", "SCAN rollups", "TEMP B-TREE"}
+		if s.EngineName() != "sqlite" {
+			explain, bad = "EXPLAIN ", []string{"Seq Scan on ", "Sort", "Bitmap", "Hash"}
+		}
+		for text, args := range paid.Statements(s.DB().Dialect) {
+			rows, err := s.DB().Lists.QueryContext(t.Context(), explain+text, args...)
+			if err != nil {
+				t.Fatalf("%v: %s", err, text)
+			}
+			columns, err := rows.Columns()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var plan strings.Builder
+			for rows.Next() {
+				into := make([]any, len(columns))
+				for i := range into {
+					into[i] = new(any)
+				}
+				if err := rows.Scan(into...); err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprintln(&plan, *into[len(into)-1].(*any))
+			}
+			if err := rows.Err(); err != nil {
+				t.Fatal(err)
+			}
+			for _, word := range bad {
+				if strings.Contains(plan.String(), word) {
+					t.Errorf("the plan has %q:\n%.300s\n%s", word, text, plan.String())
+				}
+			}
+		}
+	})
+}
