@@ -77,9 +77,11 @@ func TestScreenshotDemo(t *testing.T) {
 	p.Wait("same request_id")
 	p.Goto(url)
 	p.Click("button[value=each]")
-	time.Sleep(5 * time.Second) // most of the sixteen are final by then
-	p.Goto(url)
-	p.Wait("decline", "success")
+	eventually(t, "most of the sixteen are final", func() bool {
+		p.Goto(url)
+		text := strings.ToLower(p.Text())
+		return strings.Contains(text, "decline") && strings.Count(text, "success")+strings.Count(text, "decline") > 12
+	})
 	p.Screenshot("demo", false)
 
 	stop()

@@ -8,6 +8,7 @@ import (
 
 	"flashpay/client"
 	"flashpay/internal/payout"
+	"flashpay/internal/store"
 )
 
 // row is one row of the sandbox table of product.md §4, and what the merchant must see.
@@ -82,11 +83,14 @@ func testRows(t *testing.T, db database, dedup string) {
 		}
 		return known >= 2
 	})
-	time.Sleep(time.Second)
 	checkBooks(t, db, bank.Bank)
 	for _, r := range rows {
-		if n := len(web.callbacks("row-" + r.ends)); n != 1 {
-			t.Errorf("%s: %d callbacks", r.ends, n)
+		all, err := s.Deliveries(t.Context(), store.DeliveryFilter{ProjectID: r.project, PaymentID: "row-" + r.ends})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(web.callbacks("row-" + r.ends)); n != 1 || len(all) != 1 {
+			t.Errorf("%s: %d callbacks, of %d that there are to be", r.ends, n, len(all))
 		}
 	}
 }

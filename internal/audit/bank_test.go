@@ -77,7 +77,7 @@ func TestBooksOfTheBank(t *testing.T) {
 		p.Threshold = time.Millisecond * 50
 		w = r.send(p)
 		r.send(newPayout(210, "sending", 1000))
-		time.Sleep(60 * time.Millisecond)
+		r.pass(w.Operation.ThresholdAt)
 		r.step(w, store.Step{Event: payout.Threshold, Code: payout.CodeAutoDecline})
 		r.step(w, store.Step{Event: payout.Succeeded})
 		ids := []string{"one", "two", "three", "declined", "paid-after-no", "late", "sending"}

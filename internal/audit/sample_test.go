@@ -134,7 +134,16 @@ func (r *road) number(project int64, id string) int64 {
 	return found[0].Number
 }
 
-const soon = 400 * time.Millisecond
+// soon is a threshold that leaves a slow machine the time to accept a payout and send it.
+const soon = time.Second
+
+// pass waits until a time of the database has passed.
+func (r *road) pass(at time.Time) {
+	r.t.Helper()
+	for ; !r.store.Now().After(at); time.Sleep(time.Millisecond) {
+		r.must(r.t.Context().Err())
+	}
+}
 
 // build makes a database with payouts in every state that the road leads to.
 func build(t testing.TB, s *store.Store) {
@@ -187,7 +196,7 @@ func (r *road) declines() {
 	never := newPayout(211, "never-sent", 1000)
 	never.Threshold = soon
 	r.accept(never)
-	time.Sleep(soon + 50*time.Millisecond)
+	r.pass(r.store.Now().Add(soon))
 	for i, w := range late {
 		step := store.Step{Event: payout.Threshold, Code: payout.CodeAutoDecline}
 		if i == len(late)-1 {

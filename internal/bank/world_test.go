@@ -341,8 +341,14 @@ func (w *world) waiting(b *Bank) int {
 	return len(b.notifier.held)
 }
 
-// settle gives what must not happen the time to happen.
-func (w *world) settle() { time.Sleep(200 * time.Millisecond) }
+// settle waits until the bank has nothing left to do: what has not happened by then never will.
+func (w *world) settle() {
+	w.t.Helper()
+	w.eventually("nothing is left to do", func() bool {
+		_, found, err := w.bank.store.soonest(w.t.Context())
+		return !found && err == nil && w.waiting(w.bank) == 0
+	})
+}
 
 func statuses(arrivals []arrival) string {
 	var all []string
