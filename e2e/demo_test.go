@@ -77,11 +77,8 @@ func TestScreenshotDemo(t *testing.T) {
 	p.Wait("same request_id")
 	p.Goto(url)
 	p.Click("button[value=each]")
-	eventually(t, "most of the sixteen are final", func() bool {
-		p.Goto(url)
-		text := strings.ToLower(p.Text())
-		return strings.Contains(text, "decline") && strings.Count(text, "success")+strings.Count(text, "decline") > 12
-	})
+	p.WaitFor(`(document.body.innerText.match(/\b(success|decline)\b/gi) ?? []).length > 12`) // most of the sixteen are final
+	p.Wait("decline", "success")
 	p.Screenshot("demo", false)
 
 	stop()

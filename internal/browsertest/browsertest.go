@@ -280,7 +280,7 @@ func Eval[T any](p *Page, expression string) T {
 }
 
 const (
-	patience = 30 * time.Second
+	patience = time.Minute
 	interval = 50 * time.Millisecond
 )
 
