@@ -94,6 +94,7 @@ type desk struct {
 	t         *testing.T
 	dir       string
 	env       []string
+	standIns  string            // of `make` and `go`, for the shell
 	stands    *strings.Replacer // of ports and names that others may have taken
 	terminals map[string]*terminal
 	named     map[string]*block
@@ -190,10 +191,8 @@ func newDesk(t *testing.T) *desk {
 		pairs = append(pairs, "127.0.0.1:"+port, "127.0.0.1:"+ports[port])
 	}
 	d.stands = strings.NewReplacer(pairs...)
-	bin := filepath.Join(d.dir, "bin")
-	d.write("bin/make", "#!/bin/sh\n[ \"$*\" = build ] && cp '"+program+"' flashpay\n")
-	d.write("bin/go", "#!/bin/sh\n[ \"$*\" = 'run ./examples/pay' ] && exec '"+d.buildExample()+"'\n")
-	d.env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "FLASHPAY_GATE=127.0.0.1:"+ports["8080"], "FLASHPAY_LISTEN=127.0.0.1:"+ports["8082"],
+	d.standIns = "make() { [ \"$*\" = build ] && cp '" + program + "' flashpay; }; go() { [ \"$*\" = 'run ./examples/pay' ] && '" + d.buildExample() + "'; }"
+	d.env = append(os.Environ(), "FLASHPAY_GATE=127.0.0.1:"+ports["8080"], "FLASHPAY_LISTEN=127.0.0.1:"+ports["8082"],
 		"FLASHPAY_DASHBOARD=127.0.0.1:"+ports["8083"], "FLASHPAY_OPS=127.0.0.1:"+ports["8090"],
 		"PGHOST="+database.Hostname(), "PGPORT="+database.Port(), "PGUSER="+database.User.Username(), "PGPASSWORD="+password, "PGDATABASE="+strings.Trim(database.Path, "/"))
 	t.Cleanup(func() {
@@ -216,11 +215,7 @@ func newDesk(t *testing.T) *desk {
 
 func (d *desk) write(name, text string) {
 	d.t.Helper()
-	path := filepath.Join(d.dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		d.t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o700); err != nil { //#nosec G306
+	if err := os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o600); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -236,14 +231,14 @@ func (d *desk) buildExample() string {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	d.write("bin/pay.go", d.stands.Replace(string(text)))
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {source: filepath.Join(d.dir, "bin/pay.go")}})
+	d.write("pay.go", d.stands.Replace(string(text)))
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {source: filepath.Join(d.dir, "pay.go")}})
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	d.write("bin/overlay.json", string(overlay))
-	pay := filepath.Join(d.dir, "bin", "pay")
-	if out, err := exec.Command("go", "build", "-overlay", filepath.Join(d.dir, "bin/overlay.json"), "-o", pay, "flashpay/examples/pay").CombinedOutput(); err != nil {
+	d.write("overlay.json", string(overlay))
+	pay := filepath.Join(d.dir, "pay")
+	if out, err := exec.Command("go", "build", "-overlay", filepath.Join(d.dir, "overlay.json"), "-o", pay, "flashpay/examples/pay").CombinedOutput(); err != nil {
 		d.t.Fatalf("%v\n%s", err, out)
 	}
 	return pay
@@ -282,6 +277,7 @@ func (d *desk) terminal(name string) *terminal {
 	}()
 	d.terminals[name] = s
 	s.put("trap : INT; trap 'echo \"failed: $BASH_COMMAND\"' ERR")
+	s.put(d.standIns)
 	return s
 }
 
