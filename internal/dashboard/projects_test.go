@@ -96,8 +96,8 @@ func TestSettingsAreSavedFromTheirForms(t *testing.T) {
 			return len(p.Settings.AllowIP) == 2 && p.Settings.AccountCheck == "warn"
 		}},
 		{admin, "/projects/210/limits", []string{"approval.KGS", "15000.50"}, func(p *merchant.Project) bool { return p.Settings.Approval["KGS"] == 1_500_050 }},
-		{operator, "/projects/210/limits", []string{"threshold", "12h", "approval.KGS", ""}, func(p *merchant.Project) bool {
-			return p.Settings.Threshold == merchant.Duration(12*time.Hour) && p.Settings.Approval == nil
+		{operator, "/projects/210/limits", []string{"threshold", "12h", "approval.KGS", "14000.50"}, func(p *merchant.Project) bool {
+			return p.Settings.Threshold == merchant.Duration(12*time.Hour) && p.Settings.Approval["KGS"] == 1_400_050
 		}},
 	} {
 		a := step.who.save(step.path, step.pairs...).wants(http.StatusSeeOther)
