@@ -101,7 +101,7 @@ var rooms = map[string][]string{
 	"internal/manual":     with(nouns, "internal/store", "internal/store/jobs", "internal/work", "internal/accept", "signature"),
 	"internal/masspayout": with(nouns, "internal/store", "internal/store/paid", "internal/accept", "internal/csvfile", "signature"),
 	"internal/dashboard": with(nouns, "internal/store", "internal/store/people", "internal/accept", "internal/manual", "internal/access", "internal/csvfile", "internal/vault", "internal/record",
-		"internal/report", "signature"),
+		"internal/report", "internal/store/jobs", "signature"),
 
 	"internal/ops":       with(nouns, "internal/store", "internal/work"),
 	"internal/audit":     with(nouns, "internal/store", "internal/store/snapshot", "internal/store/jobs", "internal/store/files", "internal/vault"),

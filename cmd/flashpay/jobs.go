@@ -23,7 +23,9 @@ func (p *platform) newRunner() *work.Runner {
 }
 
 // reports makes reports and keeps them.
-func (p *platform) reports() *report.Service { return &report.Service{Store: p.store} }
+func (p *platform) reports() *report.Service {
+	return &report.Service{Store: p.store, Mail: p.config.Mail}
+}
 
 // newFileKeeper deletes files whose time is over, and what crashes left half written.
 func (p *platform) newFileKeeper() *work.Loop {

@@ -29,6 +29,7 @@ import (
 	"flashpay/internal/process"
 	"flashpay/internal/provider"
 	"flashpay/internal/provider/sandbox"
+	"flashpay/internal/report"
 	"flashpay/internal/store"
 )
 
@@ -47,9 +48,10 @@ type platformConfig struct {
 	Bank         bank.Config  // its State is found where it is empty
 	BankURL      string       // of a simulated bank elsewhere, where there is none in this process
 
-	DashboardURL          string // where browsers reach Dashboard; empty: where it listens
-	NotificationURL       string // where the simulated bank posts results; empty: this node's own Gate
-	Methods               string // folder of method files; empty: none but those that ship with the program
+	DashboardURL          string       // where browsers reach Dashboard; empty: where it listens
+	Mail                  *report.Mail // nil: no e-mail is sent
+	NotificationURL       string       // where the simulated bank posts results; empty: this node's own Gate
+	Methods               string       // folder of method files; empty: none but those that ship with the program
 	Banks                 account.Banks
 	TrustedProxies        []netip.Prefix
 	NotificationsFrom     []netip.Prefix // networks of the simulated bank; none: everywhere

@@ -12,6 +12,7 @@ import (
 	"flashpay/internal/account"
 	"flashpay/internal/bank"
 	"flashpay/internal/merchant"
+	"flashpay/internal/report"
 )
 
 type serveCmd struct {
@@ -32,6 +33,8 @@ type serveCmd struct {
 	NotificationsFrom     []string `name:"notifications-from" var:"FLASHPAY_NOTIFICATIONS_FROM" placeholder:"CIDR" help:"Networks from which the simulated bank posts results; may be repeated. Default: anywhere, the signature decides."`
 	AllowPrivateCallbacks bool     `name:"allow-private-callbacks" var:"FLASHPAY_ALLOW_PRIVATE_CALLBACKS" help:"Send callbacks to private and loopback addresses, too."`
 	RequestsPerSecond     int      `name:"requests-per-second" var:"FLASHPAY_REQUESTS_PER_SECOND" placeholder:"N" help:"How many requests of one project this node takes per second; more are answered 429 with Retry-After. Default: 0, no limit."`
+	MailServer            string   `name:"mail-server" var:"FLASHPAY_MAIL_SERVER" secret:"" placeholder:"URL" help:"Server that sends e-mail: smtp://user:password@host:587, smtps://user:password@host:465, or smtp://localhost:25?tls=off. Default: none is sent."`
+	MailFrom              string   `name:"mail-from" var:"FLASHPAY_MAIL_FROM" placeholder:"ADDRESS" help:"Sender of e-mail, such as reports@pay.example.kg."`
 	New                   bool     `help:"Begin with an empty SQLite database although the keyset of another one stands beside it."`
 	LogLevel              string   `name:"log-level" var:"FLASHPAY_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: info."`
 }
@@ -129,6 +132,9 @@ func (c *serveCmd) platform(a *app) (*platformConfig, error) {
 		return nil, err
 	}
 	p.DashboardURL = strings.TrimRight(c.DashboardURL, "/")
+	if p.Mail, err = c.mail(p.DashboardURL); err != nil {
+		return nil, err
+	}
 	if p.NotificationURL = strings.TrimRight(c.NotificationURL, "/"); p.NotificationURL != "" && !strings.HasSuffix(p.NotificationURL, notificationPath) {
 		p.NotificationURL += notificationPath
 	}
@@ -171,6 +177,23 @@ func checkAddress(flag, text string) error {
 		return usagef("%s=%s: want an address such as http://127.0.0.1:8084", flag, text)
 	}
 	return nil
+}
+
+// mail is how e-mail is sent; nil: it is not. Links in it need an address that readers reach.
+func (c *serveCmd) mail(dashboard string) (*report.Mail, error) {
+	switch {
+	case c.MailServer == "":
+		return nil, nil
+	case dashboard == "":
+		return nil, usagef("--mail-server: links in e-mails need --dashboard-url, Dashboard's address as browsers reach it")
+	case c.MailFrom == "":
+		return nil, usagef("--mail-server: give --mail-from, the sender's address")
+	}
+	m, err := report.NewMail(c.MailServer, c.MailFrom, dashboard+"/reports/link/")
+	if err != nil {
+		return nil, usagef("--mail-server, --mail-from: %v", err)
+	}
+	return m, nil
 }
 
 // readRoles reads what this node does, and refuses what this version cannot do.

@@ -15,6 +15,7 @@ import (
 	"flashpay/internal/access"
 	"flashpay/internal/account"
 	"flashpay/internal/method"
+	"flashpay/internal/report"
 	"flashpay/internal/store"
 	"flashpay/internal/store/people"
 )
@@ -49,10 +50,11 @@ type SampleAnswer struct {
 // Dashboard serves the pages. It is safe for concurrent use.
 type Dashboard struct {
 	Config
-	people *people.Directory
-	pages  map[string]*pageSet // by language
-	mux    *http.ServeMux
-	secure bool // cookies travel over TLS only
+	people  *people.Directory
+	reports *report.Service
+	pages   map[string]*pageSet // by language
+	mux     *http.ServeMux
+	secure  bool // cookies travel over TLS only
 }
 
 // New makes a Dashboard. Its pages and words are checked: what is wrong with them is an error, not a broken page later.
@@ -64,7 +66,7 @@ func New(c Config) (*Dashboard, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	d := &Dashboard{Config: c, people: people.New(c.Store), secure: base.Scheme == "https", pages: make(map[string]*pageSet)}
+	d := &Dashboard{Config: c, people: people.New(c.Store), reports: &report.Service{Store: c.Store}, secure: base.Scheme == "https", pages: make(map[string]*pageSet)}
 	for _, lang := range languages {
 		if d.pages[lang], err = newPageSet(lang); err != nil {
 			return nil, err

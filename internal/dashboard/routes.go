@@ -31,6 +31,7 @@ var routes = slices.Concat(
 	projectRoutes,
 	controlRoutes,
 	operateRoutes,
+	reportRoutes,
 	signInRoutes, enrolRoutes, teamRoutes, profileRoutes,
 )
 

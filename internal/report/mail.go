@@ -132,7 +132,7 @@ func (s *Service) mail(ctx context.Context, r *jobs.Run) error {
 	}
 	until := r.CreatedAt.Add(LinkFor)
 	name := report.Order.Request.FileName(report.AsOf)
-	text := fmt.Sprintf(texts[1], name, s.Mail.Link+s.linkOf(id, until), until.In(zone).Format("2006-01-02 15:04 MST"))
+	text := fmt.Sprintf(texts[1], name, s.Mail.Link+s.Link(id, until), until.In(zone).Format("2006-01-02 15:04 MST"))
 	messageID := fmt.Sprintf("report-%d.%s@%s", id, s.Store.Vault().Fingerprint(), domain(s.Mail.From))
 	return s.Mail.send(ctx, messageID, user.Email, fmt.Sprintf(texts[0], name), text)
 }
@@ -142,9 +142,9 @@ func domain(address string) string {
 	return strings.TrimRight(host, ">")
 }
 
-// linkOf is the end of a link: report, until when it works in seconds, and a digest over both that only this platform can
-// make.
-func (s *Service) linkOf(id int64, until time.Time) string {
+// Link is the end of a link that downloads a report once, without sign-in, until a moment that is at most LinkFor away: the
+// report, the moment in seconds, and a digest over both that only this platform can make.
+func (s *Service) Link(id int64, until time.Time) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(id))
 	b = binary.BigEndian.AppendUint64(b, uint64(until.Unix()))
 	mac := s.Store.Vault().Digest(linkDigest, b)
