@@ -48,7 +48,7 @@ fuzz: ## Each fuzz test for FUZZTIME (default 30s)
 
 .PHONY: vuln
 vuln: ## Known vulnerabilities in what is imported and called (govulncheck)
-	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format all Go files (gofumpt)

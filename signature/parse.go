@@ -18,18 +18,6 @@ const (
 	linearNames = 16
 )
 
-// MaxForm returns how many bytes the lines of a body of n bytes may have, and
-// so the string that is signed for it. Each line repeats the names above it,
-// and colons in names are doubled: without a bound a body of 64 KiB with one
-// long name could ask for hundreds of megabytes. Bodies as people write them
-// need less than three times their own length.
-func MaxForm(n int) int { return 16<<10 + 8*n }
-
-// MaxValues returns how many values, containers among them, a body of n bytes
-// may have. A value takes many times the memory of the two bytes that it can
-// be written with.
-func MaxValues(n int) int { return 1<<10 + n/4 }
-
 // SyntaxError says why [Parse] refused a body.
 type SyntaxError struct {
 	Offset int    // of the byte at which reading stopped, from 0
@@ -52,6 +40,11 @@ func Parse(body []byte) (*Value, error) {
 	p := parser{text: string(body)}
 	if !utf8.ValidString(p.text) {
 		return nil, &SyntaxError{Offset: invalidAt(p.text), Reason: "text is not UTF-8"}
+	}
+	if at := tooMany(p.text); at >= 0 { // before memory is taken for any of them
+		p.fail(at, manyValues(len(p.text)))
+		err := p.err
+		return nil, &err
 	}
 	p.skipSpace()
 	root, ok := p.value()
@@ -123,7 +116,7 @@ func (p *parser) next() byte {
 func (p *parser) value() (v Value, ok bool) {
 	start := p.pos
 	if p.values++; p.values > MaxValues(len(p.text)) {
-		return v, p.fail(start, "more than "+strconv.Itoa(MaxValues(len(p.text)))+" values in a body of this length")
+		return v, p.fail(start, manyValues(len(p.text)))
 	}
 	switch c := p.next(); {
 	case c == '{':

@@ -140,6 +140,25 @@ func TestParseBoundsTheForm(t *testing.T) {
 	}
 }
 
+// TestHonestBodiesMeetNoBound: lists of hundreds of small elements, receipts of hundreds of positions and names as people
+// give them, at every length up to 64 KiB.
+func TestHonestBodiesMeetNoBound(t *testing.T) {
+	head := `{"general":{"project_id":210,"payment_id":"p-1","signature":"c2lnbmF0dXJl"},"payment":{"amount":100,"currency":"KGS"},"x":`
+	for name, body := range map[string]string{
+		"small numbers":       head + "[0" + strings.Repeat(",1", 900) + "]}",
+		"empty texts":         head + `[""` + strings.Repeat(`,""`, 900) + "]}",
+		"small objects":       head + `[{"a":1}` + strings.Repeat(`,{"a":1}`, 450) + "]}",
+		"receipt":             head + `{"positions":[{"quantity":1,"amount":100,"tax":1}` + strings.Repeat(`,{"quantity":1,"amount":100,"tax":1}`, 1700) + "]}}",
+		"texts of four bytes": head + `["abcd"` + strings.Repeat(`,"abcd"`, 9000) + "]}",
+		"names of 200":        head + `{"` + strings.Repeat("n", 200) + `":[1` + strings.Repeat(",1", 70) + `]}}`,
+		"deep as may be":      head + strings.Repeat(`{"inner_name":`, signature.MaxDepth-2) + `"v"` + strings.Repeat("}", signature.MaxDepth-2) + "}",
+	} {
+		if _, err := signature.Parse([]byte(body)); err != nil || len(body) > 64<<10 {
+			t.Errorf("%s, %d bytes: %v", name, len(body), err)
+		}
+	}
+}
+
 // TestParseBoundsValues: a value takes two bytes of an array, and a hundred of memory.
 func TestParseBoundsValues(t *testing.T) {
 	for _, element := range []string{",0", ",[]", ",{}"} {

@@ -68,17 +68,23 @@ func newConnector(c *Config) *connector {
 	dial := c.DialContext
 	if dial == nil {
 		// Go's own resolver: the C library's cannot be ended.
-		dialer := &net.Dialer{Resolver: &net.Resolver{PreferGo: true}}
-		if !c.AllowPrivate {
-			dialer.Control = ssrf.New(ssrf.WithAnyPort()).Safe // sees the address that the name led to
-		}
-		dial = dialer.DialContext
+		dial = newDialer(&net.Resolver{PreferGo: true}, c.AllowPrivate).DialContext
 	}
 	config := c.TLS
 	if config == nil {
 		config = &tls.Config{}
 	}
 	return &connector{dialer: dial, tls: config, open: make(map[int64]int)}
+}
+
+// newDialer makes a dialer that judges each address that a name leads to when it connects to it: what the name led to
+// before, or leads to afterwards, does not matter.
+func newDialer(resolver *net.Resolver, allowPrivate bool) *net.Dialer {
+	dialer := &net.Dialer{Resolver: resolver}
+	if !allowPrivate {
+		dialer.Control = ssrf.New(ssrf.WithAnyPort()).Safe
+	}
+	return dialer
 }
 
 // count adds to a project's open connections.

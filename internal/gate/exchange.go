@@ -98,6 +98,8 @@ func (x *exchange) inTurn(ctx context.Context, work func() *failure) *failure {
 		return final(later(err, time.Second, "too many requests are waiting; nothing was stored, send the same request again"))
 	}
 	defer leave()
+	began := time.Now()
+	defer func() { x.gate.turns.pay(len(x.body), time.Since(began)) }()
 	return work()
 }
 

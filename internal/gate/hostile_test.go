@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"flashpay/internal/merchant"
 )
@@ -125,6 +127,38 @@ func TestTurns(t *testing.T) {
 	if a := post(t, g, kyrgyzstan, signed(t, seedBody, key)); a.status != 503 || a.header.Get("Retry-After") != "1" {
 		t.Errorf("with nobody's turn in sight: %d %s", a.status, a.raw)
 	}
+}
+
+// TestLargeBodiesPay: large bodies, refused or not, collect the garbage that they make before it is 24 MiB, and rest in
+// their turn as long as they worked; small ones do not.
+func TestLargeBodiesPay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, _ := setup(t)
+		collected := 0
+		g.turns.collect = func() { collected++; time.Sleep(time.Millisecond) }
+		small, large := signed(t, seedBody, "other"), unsigned(t)["many values"]
+		for range 1000 {
+			post(t, g, kyrgyzstan, small)
+		}
+		if collected != 0 {
+			t.Errorf("small bodies collected %d times", collected)
+		}
+		for range 100 {
+			post(t, g, kyrgyzstan, large)
+		}
+		if least := 100 * len(large) * garbagePerByte / (garbageKept + maxBody*garbagePerByte); collected < least {
+			t.Errorf("100 bodies of %d bytes collected %d times, want %d", len(large), collected, least)
+		}
+		began := time.Now()
+		for range 10 {
+			g.turns.pay(smallBody+1, 20*time.Millisecond)
+			g.turns.pay(smallBody, 20*time.Millisecond)
+			g.turns.pay(smallBody+1, time.Hour)
+		}
+		if rested := time.Since(began); rested < 1200*time.Millisecond || rested > 1210*time.Millisecond {
+			t.Errorf("rested for %s, want 1.2 s", rested)
+		}
+	})
 }
 
 // TestOneSpellingOfAPath: escapes that a path does not need, and slashes in names, lead nowhere.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"sync/atomic"
+	"time"
 )
 
 const (
@@ -23,10 +24,12 @@ var errCrowded = errors.New("gate: too many requests wait to be read")
 type turns struct {
 	small, large chan struct{}
 	waiting      atomic.Int64
+	made         atomic.Int64 // bytes of garbage that large bodies made since they were last collected
+	collect      func()
 }
 
 func newTurns(processors int) *turns {
-	return &turns{small: make(chan struct{}, 2*processors), large: make(chan struct{}, max(1, processors/2))}
+	return &turns{small: make(chan struct{}, 2*processors), large: make(chan struct{}, max(1, processors/2)), collect: runtime.GC}
 }
 
 // processors is how many turns are worth giving at once.
@@ -57,3 +60,26 @@ func (t *turns) take(ctx context.Context, n int) (leave func(), err error) {
 
 func (t *turns) leaveSmall() { <-t.small }
 func (t *turns) leaveLarge() { <-t.large }
+
+const (
+	// garbagePerByte is about how much memory reading and refusing a large body takes, for each of its bytes.
+	garbagePerByte = 32
+	// garbageKept is how much garbage of large bodies may lie about.
+	garbageKept = 24 << 20
+	// maxRest is the longest rest after a large body.
+	maxRest = 100 * time.Millisecond
+)
+
+// pay has large bodies, in their turn, pay for what they cost: they collect the garbage that they make, or the heap, which
+// may grow to several times what lives before it is collected, would grow for those who send nothing else; and they rest
+// as long as they worked, or honest requests would find half of the processors busy. Small bodies do neither.
+func (t *turns) pay(n int, worked time.Duration) {
+	if n <= smallBody {
+		return
+	}
+	if t.made.Add(int64(n)*garbagePerByte) > garbageKept {
+		t.made.Store(0)
+		t.collect()
+	}
+	time.Sleep(min(worked, maxRest))
+}
