@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"flashpay/client"
+	"flashpay/internal/browsertest"
 	"flashpay/internal/pgtest"
 	"flashpay/internal/store"
 )
@@ -42,7 +43,7 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "building the program under test: %v\n%s", err, out)
 		return 1
 	}
-	return m.Run()
+	return browsertest.Main(m)
 }
 
 // engines runs a test on both engines, each with a fresh database, at the same time.

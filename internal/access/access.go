@@ -22,6 +22,7 @@ var (
 	ErrNoSession    = errors.New("access: not signed in, or no longer")
 	ErrWrong        = errors.New("access: what was given does not fit")
 	ErrCodeUsed     = errors.New("access: this code was taken already; wait for the next")
+	ErrEmailUnfit   = errors.New("access: no account can be made under this address")
 	ErrBusy         = errors.New("access: too many people sign in at this moment; try again in a few seconds")
 	ErrTicket       = errors.New("access: the page is too old; load it again")
 	ErrNoFactor     = errors.New("access: the user has no second factor yet")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -29,8 +30,9 @@ func ByCommand(actor string) By { return By{nil, actor} }
 
 // Invite makes a user, by the members of u but for the ID, CreatedAt and Version, which are set, and returns the link
 // with which they begin, as a path. It is shown to whoever invites, who hands it over; only its hash is stored. once
-// names the act: the same act returns the same link. ErrForbidden where the inviter may not give this,
-// store.ErrUserExists where the address is taken.
+// names the act: the same act returns the same link. ErrForbidden where the inviter may not give this. Where the address
+// is taken, people.ErrUserExists says so to whoever may see that account, and ErrEmailUnfit tells a merchant's user nothing of
+// other merchants. A *WaitError where a merchant invites too many.
 func (s *Service) Invite(ctx context.Context, once string, by By, u *staff.User) (path string, err error) {
 	if err := checkNew(u); err != nil {
 		return "", err
@@ -38,14 +40,34 @@ func (s *Service) Invite(ctx context.Context, once string, by By, u *staff.User)
 	if by.user != nil && !by.user.MayGive(nil, u) || !s.ownProjects(u) {
 		return "", ErrForbidden
 	}
+	merchants := by.user != nil && !by.user.Operator()
+	if merchants {
+		if err := s.take(ctx, tries{own: []people.Try{s.count(inviteBudget, fmt.Sprintf("invite %d", by.user.MerchantID))}}); err != nil {
+			return "", err
+		}
+	}
 	token := s.linkToken("invite " + once + " " + u.Email)
 	account := &people.UserRecord{User: *u}
 	invitation := s.newInvitation(token, people.Invite)
-	if err := s.people.CreateUser(ctx, "user invite "+u.Email+" "+once, account, invitation, by.actor); err != nil {
+	if err := s.people.CreateUser(ctx, "user invite "+u.Email+" "+once, account, invitation, by.actor); errors.Is(err, people.ErrUserExists) && merchants {
+		return "", s.takenAddress(ctx, by.user, u.Email, err)
+	} else if err != nil {
 		return "", err
 	}
 	*u = account.User
 	return linkPath(token), nil
+}
+
+// takenAddress is what a merchant's user learns of an address that has an account: taken, where that is the merchant's own.
+func (s *Service) takenAddress(ctx context.Context, by *staff.User, email string, taken error) error {
+	owner, err := s.people.UserByEmail(ctx, email)
+	if err == nil && owner.MerchantID == by.MerchantID {
+		return taken
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return ErrEmailUnfit
 }
 
 // ownProjects tells whether the projects that a user is granted exist, and are the merchant's.
@@ -142,7 +164,7 @@ func (s *Service) Accept(ctx context.Context, token, name, password string, from
 	if err := CheckPassword(password, &user); err != nil {
 		return "", err
 	}
-	hash, err := s.hashes.hash(ctx, password)
+	hash, err := s.hashes.hash(ctx, "network "+from.network(), password)
 	if err != nil {
 		return "", err
 	}

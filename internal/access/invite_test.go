@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,48 @@ func (w *world) project(id, merchantID int64) {
 }
 
 func tokenOf(path string) string { return strings.TrimPrefix(path, "/invitation/") }
+
+// A merchant's user learns of an address that is taken only where its account is the merchant's own, and cannot try
+// addresses in a row. Operators see all accounts, so they learn it.
+func TestInvitingTellsNothingOfOtherMerchants(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		boss := w.user("boss@example.kg", 1, staff.MerchantAdmin)
+		w.user("own@example.kg", 1, staff.Operations)
+		w.user("other@example.kg", 2, staff.MerchantAdmin)
+		operator := w.user("operator@example.kg", 0, staff.Operator)
+		invite := func(once string, by *staff.User, merchant int64, address string) error {
+			_, err := w.Invite(t.Context(), once, access.ByUser(by), &staff.User{MerchantID: merchant, Email: address, Roles: []staff.Role{staff.Operations}})
+			return err
+		}
+		for address, want := range map[string]error{
+			"own@example.kg": people.ErrUserExists, "OWN@example.kg": people.ErrUserExists, "other@example.kg": access.ErrEmailUnfit,
+			"Other@Example.kg": access.ErrEmailUnfit, "operator@example.kg": access.ErrEmailUnfit, "new@example.kg": nil,
+		} {
+			if err := invite("by "+address, boss, 1, address); !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", address, err, want)
+			}
+		}
+		if err := invite("operator's", operator, 1, "other@example.kg"); !errors.Is(err, people.ErrUserExists) {
+			t.Errorf("an operator: %v", err)
+		}
+		refused := 0
+		for i := range 30 {
+			if err := invite(fmt.Sprint("tried", i), boss, 1, fmt.Sprintf("tried%d@example.kg", i)); isWait(err) {
+				refused++
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+		if refused != 30-(20-6) {
+			t.Errorf("%d of 30 were refused, after 6, want %d", refused, 30-(20-6))
+		}
+		time.Sleep(time.Minute)
+		if err := invite("later", boss, 1, "later@example.kg"); err != nil {
+			t.Errorf("a minute later: %v", err)
+		}
+	})
+}
 
 func TestInvitation(t *testing.T) {
 	t.Parallel()

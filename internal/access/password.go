@@ -108,20 +108,16 @@ var common = sync.OnceValue(func() map[string]bool {
 // and whoever floods the sign-in must not have all of them.
 type hasher struct {
 	params  argon2id.Params
-	slots   chan struct{}
-	waiting atomic.Int64
+	queue   *queue
 	done    atomic.Int64 // hashes made or compared
 	refused atomic.Int64
 	dummy   func() string // hash of a password that nobody knows
 }
 
-// maxWaiting is how many checks may wait for their turn.
-const maxWaiting = 40
-
 func newHasher(memory uint32) *hasher {
 	h := &hasher{
 		params: argon2id.Params{Memory: memory, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32},
-		slots:  make(chan struct{}, max(1, runtime.NumCPU()/2)),
+		queue:  newQueue(max(1, runtime.NumCPU()/2)),
 	}
 	h.dummy = sync.OnceValue(func() string {
 		hash, err := argon2id.CreateHash(newToken(), &h.params)
@@ -133,29 +129,24 @@ func newHasher(memory uint32) *hasher {
 	return h
 }
 
-// slot waits for a turn. ErrBusy where too many wait already.
-func (h *hasher) slot(ctx context.Context) (release func(), err error) {
-	if h.waiting.Add(1) > maxWaiting {
-		h.waiting.Add(-1)
-		h.refused.Add(1)
-		return nil, ErrBusy
-	}
-	defer h.waiting.Add(-1)
-	select {
-	case h.slots <- struct{}{}:
+// turn waits for one that is this source's. ErrBusy where too many wait, or for too long.
+func (h *hasher) turn(ctx context.Context, source string) error {
+	err := h.queue.wait(ctx, source)
+	switch {
+	case err == nil:
 		h.done.Add(1)
-		return func() { <-h.slots }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	case errors.Is(err, ErrBusy):
+		h.refused.Add(1)
 	}
+	return err
 }
 
-func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	release, err := h.slot(ctx)
-	if err != nil {
+// hash makes the hash of a new password. source is whose turn it takes: a network, or what is known of whoever asks.
+func (h *hasher) hash(ctx context.Context, source, password string) (string, error) {
+	if err := h.turn(ctx, source); err != nil {
 		return "", err
 	}
-	defer release()
+	defer h.queue.release()
 	hash, err := argon2id.CreateHash(norm.NFKC.String(password), &h.params)
 	if err != nil {
 		return "", fmt.Errorf("access: hashing a password: %w", err)
@@ -163,14 +154,13 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	return hash, nil
 }
 
-// check compares a password with a hash; an empty hash takes as long, and fits nothing. stale says that the hash was made
+// check compares a password with a hash, in a turn of source; an empty hash takes as long, and fits nothing. stale says that the hash was made
 // with other parameters than new ones are.
-func (h *hasher) check(ctx context.Context, password, hash string) (ok, stale bool, err error) {
-	release, err := h.slot(ctx)
-	if err != nil {
+func (h *hasher) check(ctx context.Context, source, password, hash string) (ok, stale bool, err error) {
+	if err := h.turn(ctx, source); err != nil {
 		return false, false, err
 	}
-	defer release()
+	defer h.queue.release()
 	if runes := []rune(password); len(runes) > MaxPassword {
 		password = string(runes[:MaxPassword+1]) // fits nothing, and takes no longer
 	}

@@ -29,7 +29,7 @@ func (s *Service) CreateWithPassword(ctx context.Context, u *staff.User, passwor
 	if err := CheckPassword(password, u); err != nil {
 		return err
 	}
-	hash, err := s.hashes.hash(ctx, password)
+	hash, err := s.hashes.hash(ctx, actor, password)
 	if err != nil {
 		return err
 	}

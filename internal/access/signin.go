@@ -36,7 +36,7 @@ func (s *Service) Password(ctx context.Context, email, password string, from Cli
 	if !account.Deactivated.IsZero() {
 		hash = ""
 	}
-	ok, stale, err := s.hashes.check(ctx, password, hash)
+	ok, stale, err := s.hashes.check(ctx, counts.source, password, hash)
 	if err != nil {
 		return "", err
 	}
@@ -44,7 +44,7 @@ func (s *Service) Password(ctx context.Context, email, password string, from Cli
 		return "", s.failed(ctx, account, "password", from)
 	}
 	if stale {
-		if err := s.rehash(ctx, account, password); err != nil {
+		if err := s.rehash(ctx, counts.source, account, password); err != nil {
 			return "", err
 		}
 	}
@@ -64,8 +64,8 @@ func (s *Service) failed(ctx context.Context, account *people.UserRecord, what s
 }
 
 // rehash replaces a hash that was made with older parameters.
-func (s *Service) rehash(ctx context.Context, account *people.UserRecord, password string) error {
-	fresh, err := s.hashes.hash(ctx, password)
+func (s *Service) rehash(ctx context.Context, source string, account *people.UserRecord, password string) error {
+	fresh, err := s.hashes.hash(ctx, source, password)
 	if err != nil {
 		return err
 	}

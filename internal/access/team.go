@@ -108,14 +108,14 @@ func (s *Service) ChangePassword(ctx context.Context, session *Session, old, fre
 	if err := s.take(ctx, counts); err != nil {
 		return err
 	}
-	ok, _, err := s.hashes.check(ctx, old, account.Password)
+	ok, _, err := s.hashes.check(ctx, counts.source, old, account.Password)
 	if err != nil {
 		return err
 	}
 	if !ok {
 		return ErrWrong
 	}
-	hash, err := s.hashes.hash(ctx, fresh)
+	hash, err := s.hashes.hash(ctx, counts.source, fresh)
 	if err != nil {
 		return err
 	}

@@ -17,8 +17,12 @@ func (e *WaitError) Error() string {
 }
 
 // tries are the counts that one try counts in. Those of its own it forgets when it was right; to the shared ones it is
-// only given back, because others count in them, too.
-type tries struct{ own, shared []people.Try }
+// only given back, because others count in them, too. In the queue for hashes it stands with its source: whoever is known
+// from an earlier sign-in by themselves, others with all of their network.
+type tries struct {
+	own, shared []people.Try
+	source      string
+}
 
 func (t tries) all() []people.Try { return append(append([]people.Try(nil), t.own...), t.shared...) }
 
@@ -31,6 +35,7 @@ var (
 	passwordBudget  = people.Try{Free: 30, Base: 10 * time.Second, Most: 5 * time.Minute, Forget: time.Hour}
 	networkBudget   = people.Try{Free: 100, Base: 5 * time.Second, Most: time.Minute, Forget: time.Hour}
 	codeAtPlace     = people.Try{Free: 5, Base: 30 * time.Second, Most: 15 * time.Minute, Forget: 24 * time.Hour}
+	inviteBudget    = people.Try{Free: 20, Base: time.Minute, Most: time.Hour, Forget: 24 * time.Hour} // of a merchant, or addresses could be tried
 	codeBudget      = people.Try{Free: 10, Base: time.Minute, Most: 15 * time.Minute, Forget: 24 * time.Hour}
 )
 
@@ -41,8 +46,9 @@ func (s *Service) passwordTries(ctx context.Context, email string, user int64, f
 	if err != nil {
 		return tries{}, err
 	}
-	t := tries{own: []people.Try{s.count(passwordAtPlace, account+" "+place)}}
+	t := tries{own: []people.Try{s.count(passwordAtPlace, account+" "+place)}, source: account + " " + place}
 	if !known {
+		t.source = "network " + from.network()
 		t.shared = []people.Try{s.count(passwordBudget, account), s.count(networkBudget, "network "+from.network())}
 	}
 	return t, nil

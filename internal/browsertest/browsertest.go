@@ -1,7 +1,8 @@
 // Package browsertest drives pages in a headless Chromium, for tests.
 //
-// A browser is started once for a test, with a new and empty profile, and ends
-// with it. A machine without Chromium fails the test and is told what to
+// One Chromium serves a test binary: [Main] ends it, whatever the tests came to.
+// Each [Start] has a profile of its own in it, new and empty, that ends with its
+// test. A machine without Chromium fails the test and is told what to
 // install; nothing is skipped. A page fails its test where it asks for anything
 // that is not on loopback, throws an error, or breaks its own content policy.
 package browsertest
@@ -40,20 +41,102 @@ var errNoChromium = errors.New("no Chromium found: run `make deps`, or install i
 	"(`apt-get install chromium fonts-dejavu-core`, `brew install --cask chromium`), so that chromium, chromium-browser, " +
 	"google-chrome, google-chrome-stable or headless_shell is in PATH")
 
-// Browser is a running Chromium.
+// errNoMain is what a developer reads whose package would leave Chromium running.
+var errNoMain = errors.New("the package's TestMain does not call browsertest.Main, which ends Chromium")
+
+// Browser is a profile in the running Chromium: nothing is shared with another one, cookies included.
 type Browser struct{ ctx context.Context }
 
-// Start starts a Chromium for the length of a test.
+// chromium is the one process of a test binary. It is started by the first test that needs it.
+var chromium struct {
+	mu      sync.Mutex
+	inMain  bool            // Main will end it
+	ctx     context.Context // of its first tab; nil: not started
+	end     func()
+	profile string
+}
+
+// Main runs the tests of a binary and ends the Chromium that they shared. A package whose tests call Start has
+//
+//	func TestMain(m *testing.M) { os.Exit(browsertest.Main(m)) }
+func Main(m *testing.M) int {
+	chromium.mu.Lock()
+	chromium.inMain = true
+	chromium.mu.Unlock()
+	defer quit()
+	return m.Run()
+}
+
+// Start gives a test a new and empty profile, for its length, in the Chromium that all tests of the binary share.
 func Start(t testing.TB) *Browser {
 	t.Helper()
-	binary, err := find()
+	first, err := launched()
 	if err != nil {
 		t.Fatalf("browsertest: %v", err)
 	}
-	// Flags of our own only: what a browser does beyond the page is switched off.
-	options := []chromedp.ExecAllocatorOption{
+	ctx, end := chromedp.NewContext(first, chromedp.WithNewBrowserContext())
+	// Not t.Context(): the profile is ended in order when the test has ended.
+	t.Cleanup(end)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("browsertest: open a profile: %v", err)
+	}
+	return &Browser{ctx}
+}
+
+// launched starts Chromium, or returns the one that runs.
+func launched() (context.Context, error) {
+	chromium.mu.Lock()
+	defer chromium.mu.Unlock()
+	if chromium.ctx != nil {
+		return chromium.ctx, nil
+	}
+	if !chromium.inMain {
+		return nil, errNoMain
+	}
+	binary, err := find()
+	if err != nil {
+		return nil, err
+	}
+	profile, err := os.MkdirTemp("", "flashpay-chromium-")
+	if err != nil {
+		return nil, err
+	}
+	alloc, endAlloc := chromedp.NewExecAllocator(context.Background(), flags(binary, profile)...)
+	ctx, end := chromedp.NewContext(alloc)
+	endAll := func() {
+		end()
+		endAlloc()
+	}
+	if err := chromedp.Do(ctx); err != nil {
+		endAll()
+		return nil, errors.Join(fmt.Errorf("%s does not start: %w", binary, err), os.RemoveAll(profile))
+	}
+	chromium.ctx, chromium.end, chromium.profile = ctx, endAll, profile
+	return ctx, nil
+}
+
+// quit ends Chromium in order and removes its profile.
+func quit() {
+	chromium.mu.Lock()
+	defer chromium.mu.Unlock()
+	if chromium.ctx == nil {
+		return
+	}
+	if err := chromedp.Cancel(chromium.ctx); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintf(os.Stderr, "browsertest: ending Chromium: %v\n", err)
+	}
+	chromium.end()
+	if err := os.RemoveAll(chromium.profile); err != nil {
+		fmt.Fprintf(os.Stderr, "browsertest: %v\n", err)
+	}
+	chromium.ctx = nil
+}
+
+// flags are of our own only: what a browser does beyond the page is switched off.
+func flags(binary, profile string) []chromedp.ExecAllocatorOption {
+	return []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(binary),
-		chromedp.UserDataDir(t.TempDir()),
+		chromedp.UserDataDir(profile),
 		chromedp.Headless,
 		chromedp.NoSandbox,
 		chromedp.DisableGPU,
@@ -71,20 +154,6 @@ func Start(t testing.TB) *Browser {
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"),
 		chromedp.WSURLReadTimeout(deadline),
 	}
-	// Not t.Context(): the browser is ended in order when the test has ended.
-	alloc, endAlloc := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, end := chromedp.NewContext(alloc)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			t.Logf("browsertest: ending Chromium: %v", err)
-		}
-		end()
-		endAlloc()
-	})
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("browsertest: %s does not start: %v", binary, err)
-	}
-	return &Browser{ctx}
 }
 
 func find() (string, error) {
@@ -113,8 +182,14 @@ type View struct {
 
 // Page is an open tab. Its methods fail the test that opened it.
 type Page struct {
-	t      testing.TB
-	ctx    context.Context
+	*tab
+	t   testing.TB
+	ctx context.Context // what this test does in the tab
+}
+
+// tab is a tab of the browser with what it has reported.
+type tab struct {
+	life   context.Context
 	mu     sync.Mutex
 	faults []string
 }
@@ -126,25 +201,38 @@ func (b *Browser) Open(t testing.TB, v View) *Page {
 	if v.Width == 0 {
 		v.Width, v.Height = 1440, 900
 	}
-	tab, end := chromedp.NewContext(b.ctx)
-	ctx, stop := context.WithTimeout(tab, deadline)
-	p := &Page{t: t, ctx: ctx}
+	life, end := chromedp.NewContext(b.ctx)
+	t.Cleanup(end)
+	opened := &tab{life: life}
+	// The first action in a tab binds its life to the context's, so it gets the
+	// one without a deadline.
+	if err := chromedp.Do(life); err != nil {
+		t.Fatalf("browsertest: open a tab: %v", err)
+	}
+	if err := chromedp.Listen(life, opened.watch); err != nil {
+		t.Fatalf("browsertest: listen to a tab: %v", err)
+	}
+	p := opened.lend(t)
+	p.Do(chromedp.EmulateViewport(v.Width, v.Height), chromedp.Func(v.emulate))
+	return p
+}
+
+// For lends the tab to a part of the test that opened it, such as one row of its table: what the page does wrong
+// meanwhile fails that part. Opening a tab of its own would cost as much as most of what is asked in it.
+func (p *Page) For(t testing.TB) *Page {
+	t.Helper()
+	return p.lend(t)
+}
+
+func (o *tab) lend(t testing.TB) *Page {
+	ctx, stop := context.WithTimeout(o.life, deadline)
+	p := &Page{tab: o, t: t, ctx: ctx}
 	t.Cleanup(func() {
+		stop()
 		for _, fault := range p.Faults() {
 			t.Errorf("browsertest: the page: %s", fault)
 		}
-		stop()
-		end()
 	})
-	// The first action in a tab binds its life to the context's, so it gets the
-	// one without a deadline.
-	if err := chromedp.Do(tab); err != nil {
-		t.Fatalf("browsertest: open a tab: %v", err)
-	}
-	if err := chromedp.Listen(tab, p.watch); err != nil {
-		t.Fatalf("browsertest: listen to a tab: %v", err)
-	}
-	p.Do(chromedp.EmulateViewport(v.Width, v.Height), chromedp.Func(v.emulate))
 	return p
 }
 
@@ -158,6 +246,13 @@ func media(dark bool) emulation.SetEmulatedMediaParams {
 		{Name: "prefers-color-scheme", Value: scheme},
 		{Name: "prefers-reduced-motion", Value: "reduce"},
 	}}
+}
+
+// Resize gives the page that is open a window of other sizes.
+func (p *Page) Resize(width, height int64) {
+	p.t.Helper()
+	p.Do(chromedp.EmulateViewport(width, height))
+	p.WaitFor(fmt.Sprintf("innerWidth === %d", width))
 }
 
 // Scheme has the system prefer other colours, as it does at nightfall: the page stays.
@@ -187,29 +282,29 @@ func (v View) emulate(ctx context.Context, tab *chromedp.Target) error {
 
 // watch notes what a page must not do. Answers of 4xx are not among it: pages
 // are shown with them.
-func (p *Page) watch(event any) {
+func (o *tab) watch(event any) {
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
 		if !onLoopback(e.Request.URL) {
-			p.note("asked for " + e.Request.URL)
+			o.note("asked for " + e.Request.URL)
 		}
 	case *runtime.EventExceptionThrown:
 		words := e.ExceptionDetails.Text
 		if e.ExceptionDetails.Exception != nil {
 			words += " " + e.ExceptionDetails.Exception.Description
 		}
-		p.note("threw: " + words)
+		o.note("threw: " + words)
 	case *log.EventEntryAdded:
 		if e.Entry.Level == log.EntryLevelError && e.Entry.Source != log.EntrySourceNetwork {
-			p.note(string(e.Entry.Source) + ": " + e.Entry.Text)
+			o.note(string(e.Entry.Source) + ": " + e.Entry.Text)
 		}
 	}
 }
 
-func (p *Page) note(fault string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.faults = append(p.faults, fault)
+func (o *tab) note(fault string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.faults = append(o.faults, fault)
 }
 
 func onLoopback(address string) bool {
@@ -225,11 +320,11 @@ func onLoopback(address string) bool {
 }
 
 // Faults returns what the page has done so far that it must not, and forgets it.
-func (p *Page) Faults() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	faults := p.faults
-	p.faults = nil
+func (o *tab) Faults() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	faults := o.faults
+	o.faults = nil
 	return faults
 }
 

@@ -13,6 +13,26 @@ import (
 	"flashpay/internal/browsertest"
 )
 
+func TestMain(m *testing.M) { os.Exit(browsertest.Main(m)) }
+
+// TestProfilesShareNothing: two tests have one Chromium, and each a profile of its own.
+func TestProfilesShareNothing(t *testing.T) {
+	url := page(t, "", "<p>here")
+	one, two := browsertest.Start(t).Open(t, browsertest.View{}), browsertest.Start(t).Open(t, browsertest.View{})
+	one.SetCookie(url, "session", "of one")
+	for _, p := range []*browsertest.Page{one, two} {
+		p.Goto(url)
+		p.Wait("here")
+	}
+	if a, b := one.Cookie("session"), two.Cookie("session"); a != "of one" || b != "" {
+		t.Errorf("the cookie of one profile is %q there and %q in the other", a, b)
+	}
+	one.Resize(400, 300)
+	if a, b := browsertest.Eval[int](one, "innerWidth"), browsertest.Eval[int](two, "innerWidth"); a != 400 || b != 1440 {
+		t.Errorf("after a change of one window they are %d and %d wide", a, b)
+	}
+}
+
 func page(t *testing.T, head, body string) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/" {

@@ -47,7 +47,7 @@ func (d *Dispatcher) deliver(ctx context.Context, t task, ended chan<- struct{})
 	if saved == nil && state == store.CallbackPending {
 		d.alarm.set(next, d.config.Store.Now())
 	}
-	d.report(ctx, job, a, state, next, saved)
+	d.report(ctx, job, a, state, next, errors.Unwrap(err), saved)
 }
 
 // save saves what came of an attempt, also of one that was cut off because the server stops.
@@ -125,7 +125,7 @@ func address(project *merchant.Project, callbackURL string) (*url.URL, error) {
 }
 
 // report logs an attempt: one line with all of it, without body, secrets and what the URL may hold of them.
-func (d *Dispatcher) report(ctx context.Context, job *store.CallbackJob, a store.Attempt, state store.CallbackState, next time.Time, saved error) {
+func (d *Dispatcher) report(ctx context.Context, job *store.CallbackJob, a store.Attempt, state store.CallbackState, next time.Time, cause, saved error) {
 	level := slog.LevelInfo
 	if state == store.CallbackGivenUp {
 		level = slog.LevelWarn
@@ -138,6 +138,9 @@ func (d *Dispatcher) report(ctx context.Context, job *store.CallbackJob, a store
 	}
 	if a.Error != "" {
 		attributes = append(attributes, slog.String("reason", a.Error))
+	}
+	if cause != nil {
+		attributes = append(attributes, slog.String("cause", cause.Error()))
 	}
 	if !next.IsZero() {
 		attributes = append(attributes, slog.Time("next_at", next))

@@ -688,7 +688,7 @@ func TestLogHasNoSecrets(t *testing.T) {
 		}
 		for name, want := range map[string]any{
 			"msg": "callback attempt", "project_id": 210.0, "number": 1.0, "payment_id": "p", "payment_status": "decline", "host": "shop", "attempt": 1.0,
-			"http_status": 0.0, "state": "pending", "reason": "no connection: dial tcp: connection refused",
+			"http_status": 0.0, "state": "pending", "reason": "no connection: connection refused", "cause": "dial tcp: connection refused",
 		} {
 			if line[name] != want {
 				t.Errorf("%s is %v, want %v", name, line[name], want)

@@ -108,8 +108,26 @@ func readFirst(r io.Reader) []byte {
 	return wire.HideSignatures(first, len(first) == answerKept)
 }
 
+// unanswered is why there is no answer: in words for the merchant, who learns no address that a name led to, and as it
+// came, for the operator's log.
+type unanswered struct {
+	words string
+	cause error
+}
+
+func (u *unanswered) Error() string { return u.words }
+func (u *unanswered) Unwrap() error { return u.cause }
+
 // explain says in words for the delivery log why there is no answer.
 func explain(err, cause error, reached int32, limit time.Duration) error {
+	u := &unanswered{words: describe(err, cause, reached, limit)}
+	if reached == notConnected { // later it may repeat what was sent
+		u.cause = err
+	}
+	return u
+}
+
+func describe(err, cause error, reached int32, limit time.Duration) string {
 	var name *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
@@ -117,25 +135,39 @@ func explain(err, cause error, reached int32, limit time.Duration) error {
 	var op *net.OpError
 	switch {
 	case errors.Is(cause, errStopped):
-		return errors.New("the platform's server stopped before an answer came")
+		return "the platform's server stopped before an answer came"
 	case errors.Is(cause, errTimeout) && reached == asked:
-		return fmt.Errorf("connected, but no answer within %s", limit)
+		return fmt.Sprintf("connected, but no answer within %s", limit)
 	case errors.Is(cause, errTimeout) && reached == connected:
-		return fmt.Errorf("connected, but TLS was not agreed within %s", limit)
+		return fmt.Sprintf("connected, but TLS was not agreed within %s", limit)
 	case errors.Is(cause, errTimeout):
-		return fmt.Errorf("no connection within %s", limit)
+		return fmt.Sprintf("no connection within %s", limit)
 	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork):
-		return fmt.Errorf("private address refused: callbacks go to public addresses only: %w", err)
+		return "private address refused: callbacks go to public addresses only"
 	case errors.As(err, &name) && name.IsNotFound:
-		return fmt.Errorf("the host name %s is not known", name.Name)
+		return fmt.Sprintf("the host name %s is not known", name.Name)
+	case errors.As(err, &name) && name.IsTimeout:
+		return fmt.Sprintf("looking up the host name %s took too long", name.Name)
 	case errors.As(err, &name):
-		return fmt.Errorf("looking up the host name failed: %w", err)
+		return fmt.Sprintf("looking up the host name %s failed", name.Name)
 	case errors.As(err, &certificate), errors.As(err, &record), errors.As(err, &alert):
-		return fmt.Errorf("TLS failed: %w", err)
+		return fmt.Sprintf("TLS failed: %v", err)
 	case errors.As(err, &op) && op.Op == "dial":
-		return fmt.Errorf("no connection: %w", err)
+		return fmt.Sprintf("no connection: %v", innermost(err))
 	}
-	return fmt.Errorf("the connection broke before an answer came: %w", err)
+	what, _, _ := strings.Cut(innermost(err).Error(), ` "`) // net/http quotes what came, which may be what was sent
+	return "the connection broke before an answer came: " + what
+}
+
+// innermost is what an error began with: net puts the addresses of both ends around it.
+func innermost(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
 }
 
 // logged makes an error's text fit for the delivery log and any database: short, printable UTF-8.

@@ -12,8 +12,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -193,7 +195,7 @@ func TestPostRefusesPrivateAddresses(t *testing.T) {
 		"http://192.168.1.1:8080/", "http://169.254.169.254/latest/meta-data", "http://[fd00::1]/", "http://0.0.0.0:" + local.Port(), "http://100.64.0.1/",
 	} {
 		_, _, err := s.post(t.Context(), project, parsed(t, address), []byte("{}"))
-		if err == nil || !strings.HasPrefix(err.Error(), "private address refused: ") {
+		if err == nil || !strings.HasPrefix(err.Error(), "private address refused: ") || strings.Contains(err.Error(), parsed(t, address).Hostname()) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
@@ -228,14 +230,44 @@ func TestPostSaysWhatHappened(t *testing.T) {
 	}()
 	s := newSender(&Config{AllowPrivate: true})
 	for address, want := range map[string]string{
-		refused:                             "no connection: dial tcp 127.0.0.1:",
+		refused:                             "no connection: connection refused",
 		broken.String():                     "the connection broke before an answer came: EOF",
-		"http://" + garbage.Addr().String(): "the connection broke before an answer came: ",
+		"http://" + garbage.Addr().String(): "the connection broke before an answer came: malformed HTTP status code",
 	} {
 		_, _, err := s.post(t.Context(), project, parsed(t, address), []byte("{}"))
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s…", address, err, want)
 		}
+	}
+}
+
+// TestNoAddressIsTold: a merchant learns no address that a name led to, of neither end and of no name server.
+func TestNoAddressIsTold(t *testing.T) {
+	inner := &net.TCPAddr{IP: net.IPv4(10, 20, 30, 40), Port: 8443}
+	own := &net.TCPAddr{IP: net.ParseIP("fd12::7"), Port: 40000}
+	syscallError := &os.SyscallError{Syscall: "connect", Err: syscall.ECONNREFUSED}
+	for _, err := range []error{
+		fmt.Errorf("dial tcp 10.20.30.40:8443: %w: 10.20.30.40 is not a public address", ssrf.ErrProhibitedIP),
+		&net.OpError{Op: "dial", Net: "tcp", Addr: inner, Err: syscallError},
+		&net.OpError{Op: "read", Net: "tcp", Source: own, Addr: inner, Err: &os.SyscallError{Syscall: "read", Err: syscall.ECONNRESET}},
+		fmt.Errorf("http: %w", &net.OpError{Op: "write", Net: "tcp", Source: own, Addr: inner, Err: syscall.EPIPE}),
+		&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Name: "inner.shop", Server: "10.20.30.40:53", Err: "read udp [fd12::7]:1->10.20.30.40:53: i/o timeout", IsTimeout: true}},
+		&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Name: "inner.shop", Server: "10.20.30.40:53", Err: "lookup inner.shop on 10.20.30.40:53: server misbehaving"}},
+		&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Name: "inner.shop", Server: "10.20.30.40:53", IsNotFound: true}},
+	} {
+		for _, reached := range []int32{notConnected, connected, asked} {
+			got := logged(explain(err, nil, reached, attemptTimeout))
+			if strings.Contains(got, "10.20") || strings.Contains(got, "fd12") || got == "" {
+				t.Errorf("%v: %q", err, got)
+			}
+			if cause := errors.Unwrap(explain(err, nil, reached, attemptTimeout)); (cause != nil) != (reached == notConnected) {
+				t.Errorf("%v: for the log %v", err, cause)
+			}
+		}
+	}
+	echo := explain(fmt.Errorf("net/http: transport connection broken: %w", errors.New(`malformed HTTP response "{\"signature\":\"s3cret\"}"`)), nil, asked, attemptTimeout)
+	if strings.Contains(echo.Error(), "s3cret") || !strings.Contains(echo.Error(), "malformed HTTP response") {
+		t.Errorf("of what is no answer: %v", echo)
 	}
 }
 
@@ -251,8 +283,8 @@ func TestExplain(t *testing.T) {
 		{context.Canceled, errTimeout, notConnected, "no connection within 15s"},
 		{fmt.Errorf("dial: %w", ssrf.ErrProhibitedNetwork), nil, notConnected, "private address refused"},
 		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "shop.invalid", IsNotFound: true}}, nil, notConnected, "the host name shop.invalid is not known"},
-		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "shop.invalid", Err: "server misbehaving"}}, nil, notConnected, "looking up the host name failed"},
-		{&net.OpError{Op: "dial", Err: errors.New("network is unreachable")}, nil, notConnected, "no connection: dial"},
+		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "shop.invalid", Err: "server misbehaving"}}, nil, notConnected, "looking up the host name shop.invalid failed"},
+		{&net.OpError{Op: "dial", Err: errors.New("network is unreachable")}, nil, notConnected, "no connection: network is unreachable"},
 		{io.ErrUnexpectedEOF, nil, asked, "the connection broke before an answer came"},
 	} {
 		if got := explain(c.err, c.cause, c.reached, attemptTimeout).Error(); !strings.HasPrefix(got, c.want) {

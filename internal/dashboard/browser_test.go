@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +22,8 @@ import (
 	"flashpay/internal/store"
 	"flashpay/internal/storetest"
 )
+
+func TestMain(m *testing.M) { os.Exit(browsertest.Main(m)) }
 
 // shown is a page as TestEveryPageInBrowser looks at it and pictures it. A new page is one more row.
 type shown struct {
@@ -145,7 +148,8 @@ func submit(p *browsertest.Page, field string) {
 	p.WaitFor(`document.documentElement.dataset.old !== "yes"`)
 }
 
-// looks are the ways in which each page is looked at: once loaded in either width, then in the other colours.
+// looks are the ways in which each page is looked at: in either width, and in each in both colours. The page is loaded
+// in the first; the others are had by changing the window and the system's colours, as its reader would.
 var looks = []struct {
 	name, other string
 	view        browsertest.View
@@ -275,42 +279,61 @@ func (b *browser) places(g *gallery, name string, form map[string][]string) {
 
 func TestEveryPageInBrowser(t *testing.T) {
 	full, empty := fullGallery(t), newGallery(t, newSite(t, freshFor(t, time.Microsecond)))
-	chromium := browsertest.Start(t)
+	tab := browsertest.Start(t).Open(t, looks[0].view)
 	for _, page := range everyPage {
 		t.Run(page.name, func(t *testing.T) {
-			g := full
+			g, p := full, tab.For(t)
 			if page.empty {
 				g = empty
 			}
+			p.Resize(looks[0].view.Width, looks[0].view.Height)
+			g.show(t, p, page, "en")
 			for _, look := range looks {
-				t.Run(look.name, func(t *testing.T) {
-					p := chromium.Open(t, look.view)
-					g.look(t, p, page, "en", look.name)
-					inOtherColours(t, p, !look.view.Dark)
-					p.Screenshot("dashboard-"+page.name+"-"+look.other, true)
-				})
-			}
-			for _, lang := range languages {
-				if page.faces && lang != "en" {
-					t.Run(lang, func(t *testing.T) { g.look(t, chromium.Open(t, looks[0].view), page, lang, lang) })
+				p.Resize(look.view.Width, look.view.Height)
+				inColours(p, look.view.Dark)
+				fits(t, p, look.name)
+				for _, v := range p.Axe() {
+					t.Errorf("%s: %s", look.name, v)
 				}
+				p.Screenshot("dashboard-"+page.name+"-"+look.name, true)
+				inColours(p, !look.view.Dark)
+				for _, v := range p.Contrast() {
+					t.Errorf("%s: %s", look.other, v)
+				}
+				p.Screenshot("dashboard-"+page.name+"-"+look.other, true)
+			}
+			if page.faces {
+				g.speaks(t, p, page)
 			}
 		})
 	}
 }
 
-// inOtherColours judges the page that is open after the system's colours have changed.
-func inOtherColours(t *testing.T, p *browsertest.Page, dark bool) {
-	theme := map[bool]string{true: "dark", false: "light"}[dark]
-	p.Scheme(dark)
-	p.WaitFor(fmt.Sprintf(`document.documentElement.dataset.bsTheme === %q`, theme))
-	for _, v := range p.Contrast() {
-		t.Errorf("%s: %s", theme, v)
+// speaks looks at a page in the other languages: their words are longer, and nothing else differs.
+func (g *gallery) speaks(t *testing.T, p *browsertest.Page, page shown) {
+	for _, lang := range languages {
+		if lang == "en" {
+			continue
+		}
+		p.Resize(looks[0].view.Width, looks[0].view.Height)
+		g.show(t, p, page, lang)
+		for _, look := range looks {
+			p.Resize(look.view.Width, look.view.Height)
+			fits(t, p, lang+", "+look.name)
+		}
+		p.Resize(looks[0].view.Width, looks[0].view.Height)
+		p.Screenshot("dashboard-"+page.name+"-"+lang, true)
 	}
 }
 
-// look shows a page, judges it and takes its picture.
-func (g *gallery) look(t *testing.T, p *browsertest.Page, page shown, lang, name string) {
+// inColours waits until the page that is open has followed the system's colours.
+func inColours(p *browsertest.Page, dark bool) {
+	p.Scheme(dark)
+	p.WaitFor(fmt.Sprintf(`document.documentElement.dataset.bsTheme === %q`, map[bool]string{true: "dark", false: "light"}[dark]))
+}
+
+// show loads a page and does what leads to its state.
+func (g *gallery) show(t *testing.T, p *browsertest.Page, page shown, lang string) {
 	token := "none"
 	if page.as != "" {
 		token = g.session(page.as, lang)
@@ -330,13 +353,14 @@ func (g *gallery) look(t *testing.T, p *browsertest.Page, page shown, lang, name
 	if n := browsertest.Eval[int](p, `document.querySelectorAll("h1").length`); n != 1 {
 		t.Errorf("the page has %d first headings", n)
 	}
+}
+
+// fits says what reaches beyond the window, and in which look of the page.
+func fits(t *testing.T, p *browsertest.Page, look string) {
+	t.Helper()
 	for _, over := range p.Overflows() {
-		t.Errorf("the page is wider than the window: %s", over)
+		t.Errorf("%s the page is wider than the window: %s", look, over)
 	}
-	for _, v := range p.Axe() {
-		t.Errorf("%s", v)
-	}
-	p.Screenshot("dashboard-"+page.name+"-"+name, true)
 }
 
 // pathOf is a page's path with the names of places replaced.

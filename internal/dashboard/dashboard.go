@@ -66,13 +66,11 @@ func New(c Config) (*Dashboard, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	d := &Dashboard{Config: c, people: people.New(c.Store), reports: &report.Service{Store: c.Store}, secure: base.Scheme == "https", pages: make(map[string]*pageSet)}
-	for _, lang := range languages {
-		if d.pages[lang], err = newPageSet(lang); err != nil {
-			return nil, err
-		}
+	pages, err := allPages()
+	if err != nil {
+		return nil, err
 	}
-	d.mux = http.NewServeMux()
+	d := &Dashboard{Config: c, people: people.New(c.Store), reports: &report.Service{Store: c.Store}, secure: base.Scheme == "https", pages: pages, mux: http.NewServeMux()}
 	for i := range routes {
 		d.mux.HandleFunc(routes[i].pattern, d.serve(&routes[i]))
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"flashpay/internal/staff"
@@ -78,6 +79,19 @@ type pageSet struct {
 	words *words
 	pages map[string]*template.Template // by name, without .html
 }
+
+// allPages are the pages by language. They are part of the program, so they are read once, however many Dashboards there are.
+var allPages = sync.OnceValues(func() (map[string]*pageSet, error) {
+	all := make(map[string]*pageSet)
+	for _, lang := range languages {
+		set, err := newPageSet(lang)
+		if err != nil {
+			return nil, err
+		}
+		all[lang] = set
+	}
+	return all, nil
+})
 
 func newPageSet(lang string) (*pageSet, error) {
 	w, err := loadWords(lang)

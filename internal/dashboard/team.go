@@ -220,6 +220,7 @@ func (v *visit) refused(f *Form, err error) bool {
 		{access.ErrRights, "role", "access.rights_wrong"},
 		{access.ErrForbidden, "", "access.may_not_give"},
 		{people.ErrUserExists, "email", "access.email_taken"},
+		{access.ErrEmailUnfit, "email", "access.email_unfit"},
 		{people.ErrLastAdmin, "", "access.last_admin"},
 		{store.ErrNotAnother, "", "access.not_another"},
 		{store.ErrMoved, "", "access.moved"},
@@ -286,6 +287,9 @@ func serveInvite(_ *Dashboard, v *visit) error {
 	}
 	if v.refused(f, err) {
 		return v.showInvite(http.StatusUnprocessableEntity, f, u.MerchantID)
+	}
+	if status := v.slowDown(f, err); status != 0 {
+		return v.showInvite(status, f, u.MerchantID)
 	}
 	if err != nil {
 		return err

@@ -22,20 +22,19 @@ var payloads = []string{
 	`--><x-evil>`, `{{.User.Email}}<x-evil>`, `javascript:xevil()`, `<svg/onxevil=1>`, `&lt;x-evil&gt;<x-evil>`, "`${xevil}`<x-evil>",
 }
 
-var quoted = regexp.MustCompile(`"[^"]*"`)
+var (
+	quoted  = regexp.MustCompile(`"[^"]*"`)
+	markup  = regexp.MustCompile(`(?i)<x-evil|<[^>]*\sonxevil|<svg/onxevil`)
+	scripts = regexp.MustCompile(`(?i)(?:href|src|action)="\s*javascript:`)
+)
 
 // evil is what of a payload got into a page as markup; empty: nothing.
 func evil(body string) string {
 	bare := quoted.ReplaceAllString(body, `""`)
-	for _, pattern := range []string{`(?i)<x-evil`, `(?i)<[^>]*\sonxevil`, `(?i)<svg/onxevil`} {
-		if found := regexp.MustCompile(pattern).FindStringIndex(bare); found != nil {
-			return bare[max(0, found[0]-80):min(len(bare), found[1]+40)]
-		}
+	if found := markup.FindStringIndex(bare); found != nil {
+		return bare[max(0, found[0]-80):min(len(bare), found[1]+40)]
 	}
-	if found := regexp.MustCompile(`(?i)(?:href|src|action)="\s*javascript:`).FindString(body); found != "" {
-		return found
-	}
-	return ""
+	return scripts.FindString(body)
 }
 
 // request is a payout whose every text that a merchant chooses is the payload.

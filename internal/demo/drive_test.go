@@ -1,6 +1,7 @@
 package demo_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -9,6 +10,8 @@ import (
 
 	"flashpay/internal/browsertest"
 )
+
+func TestMain(m *testing.M) { os.Exit(browsertest.Main(m)) }
 
 // fillAndSend fills the form in as a person does.
 func fillAndSend(p *browsertest.Page, amount, account string) {
