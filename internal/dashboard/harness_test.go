@@ -39,7 +39,13 @@ const (
 // newSite makes a site; change may alter its configuration.
 func newSite(t *testing.T, change ...func(*Config)) *site {
 	t.Helper()
-	s := newSiteOver(t, storetest.URL(t, storetest.SQLite), change...)
+	return newSiteAt(t, nil, change...)
+}
+
+// newSiteAt makes a site whose time a clock tells; nil: the machine's.
+func newSiteAt(t *testing.T, clock func() time.Time, change ...func(*Config)) *site {
+	t.Helper()
+	s := newSiteIn(t, store.Config{URL: storetest.URL(t, storetest.SQLite), Clock: clock}, change...)
 	for _, p := range []*merchant.Project{
 		{ID: 210, MerchantID: 1, Name: "Shop", Mode: merchant.Test},
 		{ID: 211, MerchantID: 1, Name: "Salaries", Mode: merchant.Live},
@@ -55,7 +61,13 @@ func newSite(t *testing.T, change ...func(*Config)) *site {
 // newSiteOver makes a site over a database as it is.
 func newSiteOver(t *testing.T, database string, change ...func(*Config)) *site {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{URL: database, Keyset: storetest.Keyset(), Serve: true, Follow: 50 * time.Millisecond})
+	return newSiteIn(t, store.Config{URL: database}, change...)
+}
+
+func newSiteIn(t *testing.T, c store.Config, change ...func(*Config)) *site {
+	t.Helper()
+	c.Keyset, c.Serve, c.Follow = storetest.Keyset(), true, 50*time.Millisecond
+	s, err := store.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,11 +88,11 @@ func newSiteOver(t *testing.T, database string, change ...func(*Config)) *site {
 	toSandbox := func(p *merchant.Project, _ *method.Method) (string, int64, bool) {
 		return "sandbox", 1, p.Mode == merchant.Test
 	}
-	c := Config{Store: s, Access: users, Accept: &accept.Service{Acceptor: s, Route: toSandbox}, Methods: methods, URL: address}
+	config := Config{Store: s, Access: users, Accept: &accept.Service{Acceptor: s, Route: toSandbox}, Methods: methods, URL: address}
 	for _, f := range change {
-		f(&c)
+		f(&config)
 	}
-	d, err := New(c)
+	d, err := New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
