@@ -1,6 +1,8 @@
 package flashpay_test
 
 import (
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -71,4 +73,41 @@ func TestTutorialLeavesNothingToCommit(t *testing.T) {
 			t.Errorf("git would take %s", name)
 		}
 	}
+}
+
+// What the pages say of tests and limits is so.
+func TestContributingIsTrue(t *testing.T) {
+	text := page(t, "CONTRIBUTING.md") + page(t, "SECURITY.md")
+	for _, m := range regexp.MustCompile("`(?:[a-z]+\\.)?(Test\\w+|Fuzz\\w+)`").FindAllStringSubmatch(text, -1) {
+		if !declared(t, m[1]) {
+			t.Errorf("there is no %s", m[1])
+		}
+	}
+	limits := fmt.Sprintf("Functions have at most %d lines, files %d.", maxFunctionLines, maxFileLines)
+	if !strings.Contains(text, limits) || maxExceptions != 5 || !strings.Contains(text, "one list of at most five") {
+		t.Errorf("CONTRIBUTING.md has other limits than house_test.go, whose are: %s", limits)
+	}
+	makefile := page(t, "Makefile")
+	for _, m := range regexp.MustCompile("(?m)(?:`|^    )make ([a-z]+)").FindAllStringSubmatch(text+page(t, "README.md"), -1) {
+		if !strings.Contains(makefile, "\n"+m[1]+":") {
+			t.Errorf("make %s is nothing that Makefile knows", m[1])
+		}
+	}
+}
+
+// declared tells whether a test of a name is anywhere.
+func declared(t *testing.T, name string) bool {
+	t.Helper()
+	found := false
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || found || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		found = strings.Contains(page(t, path), "\nfunc "+name+"(")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }

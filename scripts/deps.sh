@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need beside Go: PostgreSQL's server programs, a
-# Chromium and, on Linux, strace; with the argument "race" also a C compiler,
+# Chromium, what the documents have their readers type and, on Linux, strace; with the argument "race" also a C compiler,
 # which the race detector needs. Where all is there it does nothing. Installing goes through apt, as
 # root or with a sudo that asks for no password; else this script says what to
 # install, and fails.
@@ -28,6 +28,10 @@ has_strace() { # only Linux has it, and the tests that count system calls are Li
 	[ "$(uname)" != Linux ] || command -v strace >/dev/null
 }
 
+has_typed() { # the commands that README and docs/operate.md have their readers type
+	command -v bash >/dev/null && command -v curl >/dev/null && command -v openssl >/dev/null && command -v sqlite3 >/dev/null && command -v psql >/dev/null
+}
+
 has_compiler() {
 	command -v "${CC:-gcc}" >/dev/null || command -v clang >/dev/null
 }
@@ -39,9 +43,10 @@ need() { # what is missing, and the Debian packages that bring it
   - $1"
 	packages="$packages $2"
 }
-has_postgresql || need "PostgreSQL's server programs initdb and postgres, version 13 or newer (or set FLASHPAY_TEST_POSTGRES to the URL of a server whose user may create databases)" postgresql
+has_postgresql || need "PostgreSQL's server programs initdb and postgres, version 13 or newer (or set FLASHPAY_TEST_POSTGRES to the URL of a server whose user may create databases and roles)" postgresql
 has_chromium || need "Chromium or Google Chrome" "chromium fonts-dejavu-core"
 has_strace || need "strace, which counts the calls that bring payouts to the disk" strace
+has_typed || need "bash, curl, openssl, sqlite3 and psql, which the documents have their readers type" "bash curl openssl sqlite3 postgresql-client"
 case "${1:-}" in
 race) has_compiler || need "a C compiler, for the race detector" "gcc libc6-dev" ;;
 "") ;;
