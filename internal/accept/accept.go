@@ -17,6 +17,7 @@ import (
 	"flashpay/internal/method"
 	"flashpay/internal/money"
 	"flashpay/internal/payout"
+	"flashpay/internal/rates"
 	"flashpay/internal/rule"
 	"flashpay/internal/store"
 	"flashpay/internal/wire"
@@ -44,6 +45,8 @@ type Service struct {
 	Acceptor Acceptor
 	// Route chooses the provider for a project's mode and a method; ok is false where none is live.
 	Route func(p *merchant.Project, m *method.Method) (name string, id int64, ok bool)
+	// Rates are what Foresee converts by; nil: there are none.
+	Rates func() *rates.Book
 	// Banks names banks by the first three digits of an account, for the account doctor; nil knows none.
 	Banks account.Banks
 }
@@ -171,7 +174,7 @@ func checkURLs(in *In, add addFault) {
 }
 
 func checkMethod(in *In, currency string, add addFault) {
-	for _, r := range in.Method.RulesFor(currency) {
+	for _, r := range in.Method.RulesFor(paidCurrency(in.Project, in.Method, currency)) {
 		v := at(in.Tree, r.Path)
 		absent := v == nil || v.Kind == signature.Null || v.Kind == signature.String && v.Text == ""
 		switch {
@@ -218,7 +221,7 @@ func (s *Service) newPayout(in *In) *store.NewPayout {
 		Actor:       in.Actor,
 		Threshold:   threshold(p, m),
 	}
-	n.Check = item(m, n)
+	n.Check = item(p, m, n)
 	s.examineAccount(p, m, n)
 	if s.Route != nil {
 		if name, id, ok := s.Route(p, m); ok {
@@ -250,9 +253,9 @@ func options(t *signature.Value) payout.Options {
 	return o
 }
 
-// item is what the consistency check will judge. Limits are the currency's own; where the method lacks the currency
-// they are zero, and the check refuses the currency first.
-func item(m *method.Method, n *store.NewPayout) rule.Item {
+// item is what the consistency check will judge. Limits are those of the currency that is paid; where the method lacks
+// the request's and the project may not convert they are zero, and the check refuses the currency first.
+func item(p *merchant.Project, m *method.Method, n *store.NewPayout) rule.Item {
 	i := rule.Item{
 		Method: m.Path, Amount: n.Amount, Currency: n.Currency, BestBefore: n.Options.BestBefore,
 		Currencies: make([]string, len(m.Currencies)),
@@ -260,10 +263,29 @@ func item(m *method.Method, n *store.NewPayout) rule.Item {
 	for k := range m.Currencies {
 		i.Currencies[k] = m.Currencies[k].Code
 	}
-	if c, ok := m.Currency(n.Currency); ok {
+	paid := paidCurrency(p, m, n.Currency)
+	if paid != n.Currency {
+		i.Target = paid
+	}
+	if c, ok := m.Currency(paid); ok {
 		i.MinAmount, i.MaxAmount, i.Step = c.Min, c.Max, c.Step
 	}
 	return i
+}
+
+// paidCurrency is the currency in which a request is paid: its own, unless the project's method does not pay in it and the
+// project may convert. Then it is the method's main one, of those that the project has.
+func paidCurrency(p *merchant.Project, m *method.Method, currency string) string {
+	settings := p.Settings.Methods[m.Path]
+	if _, ok := m.Currency(currency); ok && (len(settings.Currencies) == 0 || slices.Contains(settings.Currencies, currency)) || !p.Settings.Conversion.On {
+		return currency
+	}
+	for _, c := range m.Currencies {
+		if len(settings.Currencies) == 0 || slices.Contains(settings.Currencies, c.Code) {
+			return c.Code
+		}
+	}
+	return currency
 }
 
 // AccountPolicy is the account doctor's policy for a payout: the project's own, else off in a test project and the

@@ -147,7 +147,7 @@ func TestOtherCurrencyIsLeftToTheConsistencyCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	state := rule.State{Project: &merchant.Project{}, LiveProvider: true, Available: 1 << 40, Now: time.Now()}
-	if code := rule.Decide(state, got.payout.Check); code != payout.CodeCurrencyDisabled {
+	if code := rule.Decide(state, got.payout.Check).Code; code != payout.CodeCurrencyDisabled {
 		t.Errorf("decided %d, want 3023", code)
 	}
 }

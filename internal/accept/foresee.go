@@ -26,7 +26,7 @@ func (s *Service) Foresee(in *In, now time.Time) Foresight {
 	if best := textAt(payment, "best_before"); best != "" {
 		n.Options.BestBefore, _ = instant(best)
 	}
-	i := item(in.Method, n)
+	i := item(in.Project, in.Method, n)
 	f := Foresight{Policy: AccountPolicy(in.Project, in.Method)}
 	if f.Policy == account.Warn || f.Policy == account.Strict {
 		f.Finding = account.Check(textAt(in.Tree, "account", "number"), s.Banks)
@@ -36,6 +36,10 @@ func (s *Service) Foresee(in *In, now time.Time) Foresight {
 	if s.Route != nil {
 		_, _, live = s.Route(in.Project, in.Method)
 	}
-	f.Code = rule.Decide(rule.State{Project: in.Project, LiveProvider: live, Available: math.MaxInt64, Now: now}, i)
+	state := rule.State{Project: in.Project, LiveProvider: live, Available: math.MaxInt64, Now: now}
+	if s.Rates != nil {
+		state.Rates = s.Rates()
+	}
+	f.Code = rule.Decide(state, i).Code
 	return f
 }

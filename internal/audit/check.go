@@ -55,6 +55,7 @@ func (d *dossier) check(r *run) {
 	}
 	r.checked("operations", 1)
 	d.checkFirstLine()
+	d.checkTerms(r)
 	d.checkOperation(r)
 	d.checkState()
 	d.checkEvents()
@@ -100,8 +101,6 @@ func (d *dossier) checkFirstLine() {
 		{"currency", d.Currency, s.Currency},
 		{"content hash", hex.EncodeToString(d.ContentHash), s.Content},
 		{"time of creation", strconv.FormatInt(d.CreatedAt, 10), strconv.FormatInt(d.journal.firstAt, 10)},
-		{"operation's amount", strconv.FormatInt(o.Amount, 10), strconv.FormatInt(s.Amount, 10)},
-		{"operation's currency", o.Currency, s.Currency},
 		{"operation's provider", o.Provider, s.Provider},
 		{"operation's time of creation", strconv.FormatInt(o.CreatedAt.UnixMicro(), 10), strconv.FormatInt(d.journal.firstAt, 10)},
 	} {

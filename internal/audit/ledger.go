@@ -94,6 +94,10 @@ func (r *run) balance(b *snapshot.Balance) {
 	if !b.Project {
 		r.fail(KindBalance, b.ProjectID, "", "there is a balance in %s, but no such project", b.Currency)
 	}
+	byHand := stored[ledger.Funding] != 0 || stored[ledger.Correction] != 0
+	if b.Opened != 1 && (b.Opened != 0 || byHand || stored[ledger.Available] != 0) {
+		r.fail(KindBalance, b.ProjectID, "", "the balance in %s has funds, but nobody has opened it", b.Currency)
+	}
 	if sum != 0 {
 		r.fail(KindBalance, b.ProjectID, "", "the accounts in %s add up to %d, not to zero", b.Currency, sum)
 	}
@@ -157,26 +161,34 @@ func (d *dossier) asked() []booking {
 	if o == nil || !t.held {
 		return nil
 	}
-	base := booking{project: o.ProjectID, payment: d.ID, operation: o.ID, currency: o.Currency, amount: o.Amount}
-	book := func(kind ledger.Kind, debit, credit ledger.Account) booking {
-		b := base
-		b.kind, b.debit, b.credit = kind, debit, credit
-		return b
-	}
-	out := []booking{book(ledger.Hold, ledger.Available, ledger.Held)}
+	cost := costOf(d)
+	transfers := cost.Hold()
 	for _, f := range t.funds[:t.moves] {
 		switch f {
 		case payout.SpendHold:
-			out = append(out, book(ledger.Spend, ledger.Held, ledger.Settlement))
+			transfers = append(transfers, cost.Spend()...)
 		case payout.ReturnHold:
-			out = append(out, book(ledger.Return, ledger.Held, ledger.Available))
+			transfers = append(transfers, cost.Return()...)
 		case payout.DisputeHold:
-			out = append(out, book(ledger.Dispute, ledger.Held, ledger.Disputed))
+			transfers = append(transfers, cost.Dispute()...)
 		case payout.ReturnDispute:
-			out = append(out, book(ledger.DisputeReturn, ledger.Disputed, ledger.Available))
+			transfers = append(transfers, cost.ReturnDisputed()...)
 		}
 	}
+	out := make([]booking, len(transfers))
+	for i := range transfers {
+		out[i] = bookingOf(&transfers[i])
+	}
 	return out
+}
+
+// costOf is what an operation takes from its project.
+func costOf(d *dossier) *ledger.Cost {
+	o := d.operation
+	amount, fee, currency := o.Cost()
+	return &ledger.Cost{
+		ProjectID: o.ProjectID, Payment: d.ID, Operation: o.ID, Currency: currency, Amount: amount, Fee: fee, Paid: o.Amount, PaidIn: o.Currency,
+	}
 }
 
 // account takes an operation's transfers and sums from what the ledger has.
@@ -188,12 +200,13 @@ func (r *run) account(d *dossier) {
 	if d.operation == nil || !t.held {
 		return
 	}
-	f := r.fundsOf(d.ProjectID, d.operation.Currency)
+	cost := costOf(d)
+	f := r.fundsOf(d.ProjectID, cost.Currency)
 	switch t.state.Stage {
 	case payout.New, payout.Sending:
-		f.held += d.operation.Amount
+		f.held += cost.Amount + cost.Fee
 	case payout.Disputed, payout.Unsettled:
-		f.disputed += d.operation.Amount
+		f.disputed += cost.Amount + cost.Fee
 	}
 }
 

@@ -12,15 +12,16 @@ import (
 
 // said is what a journal line's detail says, as far as it is compared.
 type said struct {
-	RequestID         string `json:"request_id"`
-	Amount            int64  `json:"amount"`
-	Currency          string `json:"currency"`
-	AccountKey        int64  `json:"account_key"`
-	Content           string `json:"content"`
-	Provider          string `json:"provider"`
-	Code              int    `json:"code"`
-	ProviderPaymentID string `json:"provider_payment_id"`
-	Differs           string `json:"differs"` // what the provider says otherwise than it was asked: a mismatch
+	RequestID         string          `json:"request_id"`
+	Amount            int64           `json:"amount"`
+	Currency          string          `json:"currency"`
+	AccountKey        int64           `json:"account_key"`
+	Content           string          `json:"content"`
+	Provider          string          `json:"provider"`
+	Code              int             `json:"code"`
+	ProviderPaymentID string          `json:"provider_payment_id"`
+	Terms             json.RawMessage `json:"terms"`   // what the payout costs
+	Differs           string          `json:"differs"` // what the provider says otherwise than it was asked: a mismatch
 }
 
 func saidIn(l *store.Line) (*said, error) {

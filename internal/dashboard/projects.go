@@ -60,7 +60,7 @@ type projectHead struct {
 func projectTabs() []string {
 	tabs := []string{
 		string(merchant.General), "keys", string(merchant.Methods), string(merchant.Callbacks), string(merchant.Security),
-		string(merchant.Limits), "history",
+		string(merchant.Limits), string(merchant.Exchange), "history",
 	}
 	return tabs
 }

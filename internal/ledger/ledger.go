@@ -48,8 +48,10 @@ type Kind string
 
 // The kinds of transfer.
 const (
-	Hold          Kind = "hold"           // available → held: a payout was accepted
-	Spend         Kind = "spend"          // held → settlement: it succeeded
+	Hold          Kind = "hold"           // available → held: a payout was accepted; with its fee, as far as Return, Dispute and DisputeReturn
+	Spend         Kind = "spend"          // held → settlement: it succeeded; where it was converted, conversion → settlement
+	Exchange      Kind = "exchange"       // held → conversion: it succeeded, and another currency pays
+	Charge        Kind = "fee"            // held → fees: it succeeded
 	Return        Kind = "return"         // held → available: it was declined
 	Dispute       Kind = "dispute"        // held → disputed: declined at the threshold, perhaps paid
 	DisputeReturn Kind = "dispute return" // disputed → available: it was not paid after all

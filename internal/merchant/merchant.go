@@ -2,6 +2,7 @@
 package merchant
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"flashpay/internal/account"
+	"flashpay/internal/money"
+	"flashpay/internal/rates"
 )
 
 // Mode tells whether a project moves money.
@@ -53,7 +56,8 @@ type Project struct {
 	Stops      Stops // of the project alone, whatever its merchant's
 	Keys       []Key // live keys, oldest first; the first signs callbacks
 	Settings   Settings
-	Version    int64 // rises with each change of name and settings
+	Balances   []string // currencies in which operators have opened a balance, in the order of their codes
+	Version    int64    // rises with each change of name and settings
 	CreatedAt  time.Time
 }
 
@@ -84,6 +88,51 @@ type Settings struct {
 	AccountCheck  account.Policy            `json:"account_check,omitempty"` // empty: off for test, the method's own for live
 	Approval      Sums                      `json:"approval,omitempty"`      // a manual payout above its currency's sum needs a second person
 	Methods       map[string]MethodSettings `json:"methods,omitempty"`       // by method path; absent: enabled, method's limits
+	Conversion    Conversion                `json:"conversion,omitzero"`
+}
+
+// Conversion says whether a project's payouts may be asked for, and paid, in other currencies than their method's, and at
+// which rates.
+type Conversion struct {
+	On          bool          `json:"on,omitempty"`
+	BaseSource  rates.Source  `json:"base_source,omitempty"`  // asked first; empty: the National Bank
+	Margin      money.Decimal `json:"margin,omitzero"`        // percent, on top of the rate
+	MaxAge      Duration      `json:"max_age,omitempty"`      // of a rate; 0: seven days
+	MainBalance string        `json:"main_balance,omitempty"` // the currency of the balance that pays where there is none in the payout's
+}
+
+// defaultMaxAge lets the rates of a week, and of the longest holidays, be used.
+const defaultMaxAge = 7 * 24 * time.Hour
+
+// Rate finds the rate of two currencies at a moment, as the settings say. ok is false where no source has a usable one.
+func (c *Conversion) Rate(book *rates.Book, from, to string, at time.Time) (r rates.Rate, ok bool) {
+	maxAge := time.Duration(cmp.Or(c.MaxAge, Duration(defaultMaxAge)))
+	return book.Rate(from, to, at, maxAge, rates.Order(cmp.Or(c.BaseSource, rates.NBKR)))
+}
+
+// PayingBalance is the currency of the balance that pays for a payout: the payout's own, unless the project may convert
+// and has no such balance. Then it is the main one: that of the settings, else the only one, else the request's.
+func (p *Project) PayingBalance(payout, request string) string {
+	c := &p.Settings.Conversion
+	switch {
+	case !c.On || slices.Contains(p.Balances, payout):
+		return payout
+	case c.MainBalance != "":
+		return c.MainBalance
+	case len(p.Balances) == 1:
+		return p.Balances[0]
+	case slices.Contains(p.Balances, request):
+		return request
+	}
+	return payout
+}
+
+// Pays tells whether the project's payouts by a method may be in a currency; the method's own are given.
+func (m MethodSettings) Pays(currency string, methods []string) bool {
+	if len(m.Currencies) > 0 && !slices.Contains(m.Currencies, currency) {
+		return false
+	}
+	return slices.Contains(methods, currency)
 }
 
 // NeedsApproval tells whether a manual payout of this sum waits for a second person. Currencies that are not named

@@ -1,6 +1,7 @@
 package merchant
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"flashpay/internal/account"
 	"flashpay/internal/method"
+	"flashpay/internal/rates"
 )
 
 // Kind says what a setting's value is: how it is entered, shown, read and checked follows from it.
@@ -46,6 +48,7 @@ const (
 	Callbacks Group = "callbacks"
 	Security  Group = "security"
 	Limits    Group = "limits"
+	Exchange  Group = "conversion"
 )
 
 // Setting declares one setting of projects. Form, validation, command line, history and audit follow from the
@@ -159,6 +162,48 @@ var declared = []*Setting{
 		weakens: weakensApproval,
 		get:     func(p *Project, _ string) string { return sumsText(p.Settings.Approval) },
 		set:     func(p *Project, f Field, text string) *Fault { return into(&p.Settings.Approval, f, text, readSums) },
+	},
+	{
+		Name: "conversion", Kind: Switch, Group: Exchange, Editor: ByOperators,
+		get: func(p *Project, _ string) string { return onOff(p.Settings.Conversion.On) },
+		set: func(p *Project, f Field, text string) *Fault {
+			return into(&p.Settings.Conversion.On, f, cmp.Or(text, "off"), readSwitch)
+		},
+		weakens: weakensConversion,
+	},
+	{
+		Name: "base_source", Kind: Choice, Group: Exchange, Editor: ByOperators, Default: "nbkr",
+		Choices: []string{string(rates.NBKR), string(rates.ECB), string(rates.Manual)},
+		get:     func(p *Project, _ string) string { return string(p.Settings.Conversion.BaseSource) },
+		set: func(p *Project, f Field, text string) *Fault {
+			return into((*string)(&p.Settings.Conversion.BaseSource), f, text, readChoice)
+		},
+		weakens: never,
+	},
+	{
+		Name: "margin", Kind: Text, Group: Exchange, Editor: ByOperators, Default: "0 percent", Most: 50,
+		get: func(p *Project, _ string) string { return percentText(p.Settings.Conversion.Margin) },
+		set: func(p *Project, f Field, text string) *Fault {
+			return into(&p.Settings.Conversion.Margin, f, text, readPercent)
+		},
+		weakens: never,
+	},
+	{
+		Name: "max_age", Kind: Period, Group: Exchange, Editor: ByOperators, Default: "168h",
+		Least: time.Hour.Microseconds(), Most: rates.MaxAge.Microseconds(),
+		get: func(p *Project, _ string) string { return PeriodText(time.Duration(p.Settings.Conversion.MaxAge)) },
+		set: func(p *Project, f Field, text string) *Fault {
+			return into((*time.Duration)(&p.Settings.Conversion.MaxAge), f, text, readPeriod)
+		},
+		weakens: never,
+	},
+	{
+		Name: "main_balance", Kind: Text, Group: Exchange, Editor: ByOperators, Default: "the only balance that the project has",
+		get: func(p *Project, _ string) string { return p.Settings.Conversion.MainBalance },
+		set: func(p *Project, f Field, text string) *Fault {
+			return into(&p.Settings.Conversion.MainBalance, f, text, readCurrency)
+		},
+		weakens: never,
 	},
 }
 

@@ -14,6 +14,8 @@ import (
 	"flashpay/internal/account"
 	"flashpay/internal/merchant"
 	"flashpay/internal/method"
+	"flashpay/internal/money"
+	"flashpay/internal/rates"
 )
 
 const kyrgyzstan = "bank-transfer/kyrgyzstan"
@@ -45,6 +47,11 @@ func TestSettingsAreChangedByTheirTexts(t *testing.T) {
 		"allow_ip":                              "192.0.2.7\n2001:db8::/32; 192.0.2.7",
 		"account_check":                         "strict",
 		"approval":                              "KGS=15000.00, USD=0.00 JPY=5",
+		"conversion":                            "on",
+		"base_source":                           "ecb",
+		"margin":                                "1.50",
+		"max_age":                               "48h",
+		"main_balance":                          "USD",
 		"methods." + kyrgyzstan + ".enabled":    "off",
 		"methods." + kyrgyzstan + ".currencies": "KGS",
 		"methods." + kyrgyzstan + ".min":        "KGS=20.00",
@@ -62,6 +69,7 @@ func TestSettingsAreChangedByTheirTexts(t *testing.T) {
 	want.Settings.AllowIP = []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/32")}
 	want.Settings.AccountCheck = account.Strict
 	want.Settings.Approval = merchant.Sums{"KGS": 1500000, "USD": 0, "JPY": 5}
+	want.Settings.Conversion = merchant.Conversion{On: true, BaseSource: rates.ECB, Margin: money.Whole(150).Shift(-2), MaxAge: merchant.Duration(48 * time.Hour), MainBalance: "USD"}
 	want.Settings.Methods[kyrgyzstan] = merchant.MethodSettings{
 		Disabled: true, Currencies: []string{"KGS"}, Min: merchant.Sums{"KGS": 2000}, Max: merchant.Sums{"KGS": 1000000},
 	}
@@ -78,6 +86,7 @@ func TestSettingsAreChangedByTheirTexts(t *testing.T) {
 	wantTexts := map[string]string{
 		"name": "Shop → Other shop", "callback_url": "https://shop.example/cb → https://other.example/cb?x=1", "threshold": " → 1h30m",
 		"allow_ip": " → 192.0.2.7, 2001:db8::/32", "account_check": " → strict", "approval": " → JPY=5, KGS=15000.00, USD=0.00",
+		"conversion": "off → on", "base_source": " → ecb", "margin": " → 1.50", "max_age": " → 48h", "main_balance": " → USD",
 		"methods." + kyrgyzstan + ".enabled": "on → off", "methods." + kyrgyzstan + ".currencies": " → KGS",
 		"methods." + kyrgyzstan + ".min": " → KGS=20.00", "methods." + kyrgyzstan + ".max": " → KGS=10000.00",
 	}
@@ -144,6 +153,14 @@ func TestSettingsSayWhatIsWrong(t *testing.T) {
 		{"approval", "KGS=-1.00", "decimals", "write the sum"},
 		{"approval", "XXX=1.00", "currency", "XXX is no ISO 4217"},
 		{"approval", "KGS=1.00 KGS=2.00", "currency_twice", "KGS stands twice"},
+		{"conversion", "maybe", "choice", "want on, off"},
+		{"base_source", "cbr", "choice", "want nbkr, ecb, manual"},
+		{"margin", "50", "percent", "from 0 to below 50"},
+		{"margin", "-1", "percent", "such as 1.5"},
+		{"margin", "1,5", "percent", "such as 1.5"},
+		{"margin", "0.1234567", "percent", "at most six decimals"},
+		{"max_age", "30m", "period_bounds", "from 1h to 744h"},
+		{"main_balance", "som", "currency", "som is no ISO 4217"},
 		{"methods." + kyrgyzstan + ".enabled", "yes", "choice", "want on, off"},
 		{"methods." + kyrgyzstan + ".currencies", "USD", "currency_of_method", "does not pay in USD; it pays in KGS"},
 		{"methods." + kyrgyzstan + ".min", "KGS=14.99", "sum_bounds", "want a sum from KGS=15.00 to KGS=15000.00"},
@@ -230,6 +247,7 @@ func TestDeclarationsAreSound(t *testing.T) {
 	if !maps.Equal(names, map[string]bool{
 		"name": true, "enabled": true, "currencies": true, "min": true, "max": true, "callback_url": true, "callback_rules": true,
 		"allow_ip": true, "account_check": true, "threshold": true, "approval": true,
+		"conversion": true, "base_source": true, "margin": true, "max_age": true, "main_balance": true,
 	}) {
 		t.Errorf("settings %v: names stay for good", slices.Sorted(maps.Keys(names)))
 	}

@@ -185,6 +185,36 @@ func readCurrencies(f Field, text string) ([]string, *Fault) {
 	return out, nil
 }
 
+// percentText is a percentage without trailing zeros; one of none is empty.
+func percentText(d money.Decimal) string {
+	if d.Sign() == 0 {
+		return ""
+	}
+	return d.String()
+}
+
+// readPercent reads a percentage of 0 to what the setting allows, exclusive.
+func readPercent(f Field, text string) (money.Decimal, *Fault) {
+	if text == "" {
+		return money.Decimal{}, nil
+	}
+	d, err := money.ParseDecimal(text)
+	if _, decimals, _ := strings.Cut(text, "."); err != nil || len(decimals) > 6 || d.Cmp(money.Whole(f.Most)) >= 0 {
+		return money.Decimal{}, f.fault("percent", "most", fmt.Sprint(f.Most))
+	}
+	if d.Sign() == 0 {
+		return money.Decimal{}, nil
+	}
+	return d, nil
+}
+
+func readCurrency(f Field, text string) (string, *Fault) {
+	if text != "" && !money.Valid(text) {
+		return "", f.fault("currency", "text", text)
+	}
+	return text, nil
+}
+
 func (f Field) currencies() string {
 	var codes []string
 	for _, c := range f.Method.Currencies {
@@ -335,6 +365,7 @@ var faultTexts = map[string]string{
 	"sum":                "{text} is no sum: want currency and sum, such as KGS=15000.00",
 	"decimals":           "{text}: write the sum in major units with all its decimals, such as {example}",
 	"sum_bounds":         "{text}: want a sum from {least} to {most}",
+	"percent":            "want percent from 0 to below {most}, with at most six decimals, such as 1.5",
 	"min_above_max":      "the smallest sum {min} is above the largest one {max}: change one of them",
 }
 

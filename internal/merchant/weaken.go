@@ -35,6 +35,11 @@ func weakensCurrencies(before, after *Project, path string) bool {
 	return len(had) > 0 && (len(has) == 0 || slices.ContainsFunc(has, func(c string) bool { return !slices.Contains(had, c) }))
 }
 
+// weakensConversion: further currencies may be some without an approval sum.
+func weakensConversion(before, after *Project, _ string) bool {
+	return after.Settings.Conversion.On && !before.Settings.Conversion.On
+}
+
 // weakensMax: a payout may be larger than before.
 func weakensMax(before, after *Project, path string) bool {
 	return raised(before.Settings.Methods[path].Max, after.Settings.Methods[path].Max)

@@ -35,12 +35,15 @@ func TestWhatWeakensControl(t *testing.T) {
 	check := func(mode Mode, policy account.Policy) func(*Project) {
 		return func(p *Project) { p.Mode, p.Settings.AccountCheck = mode, policy }
 	}
+	converting := func(on bool) func(*Project) { return func(p *Project) { p.Settings.Conversion.On = on } }
 	address := func(text string) func(*Project) { return func(p *Project) { p.Settings.CallbackURL = text } }
 	for _, c := range []struct {
 		name          string
 		before, after func(*Project)
 		weakens       bool
 	}{
+		{"conversion switched on", converting(false), converting(true), true},
+		{"conversion switched off", converting(true), converting(false), false},
 		{"approval raised", approval(Sums{"KGS": 100}), approval(Sums{"KGS": 101}), true},
 		{"approval lowered", approval(Sums{"KGS": 100}), approval(Sums{"KGS": 99}), false},
 		{"approval of one currency removed", approval(Sums{"KGS": 100, "USD": 1}), approval(Sums{"KGS": 100}), true},

@@ -53,6 +53,9 @@ func (d Decimal) Sign() int { return d.value.Sign() }
 // Cmp is -1, 0 or 1 where d is less than, equal to or more than e.
 func (d Decimal) Cmp(e Decimal) int { return d.value.Cmp(&e.value) }
 
+// Equal tells whether two numbers are the same, however they are written.
+func (d Decimal) Equal(e Decimal) bool { return d.Cmp(e) == 0 }
+
 // exact computes without rounding: only operations on bounded texts go through it.
 var exact = apd.BaseContext
 

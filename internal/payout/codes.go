@@ -12,6 +12,7 @@ import (
 const (
 	CodeSuccess            = 0
 	CodeAccessDenied       = 303
+	CodeConvertedAbove     = 309
 	CodeNotAllowed         = 310
 	CodeInternal           = 501
 	CodeAutoDecline        = 603
@@ -28,10 +29,12 @@ const (
 	CodePaymentIDExists    = 3041
 	CodeNotFound           = 3061
 	CodeInvalidAmount      = 3104
+	CodeNoRate             = 3119
 	CodeCurrency           = 3121
 	CodeAccountRequired    = 3242
 	CodeSignature          = 3261
 	CodeSignatureMissing   = 3262
+	CodeConvertedBelowUnit = 3281
 	CodeAmountRequired     = 3286
 	CodeCurrencyRequired   = 3287
 	CodeNoPayoutMethod     = 3293

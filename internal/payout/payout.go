@@ -63,9 +63,10 @@ type Operation struct {
 	AuthCode          string
 	Amount            int64 // minor units, as the provider is asked to pay
 	Currency          string
-	Code              int // of the registry
-	Submits           int // how often it was handed to the provider
-	Inquiries         int // since the last submit
+	Terms             *Terms // what it costs the project; nil: its own sum, of a balance in its currency
+	Code              int    // of the registry
+	Submits           int    // how often it was handed to the provider
+	Inquiries         int    // since the last submit
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
 	SubmitDeadline    time.Time // of the last submit: after it nothing of ours can still be on its way

@@ -4,8 +4,10 @@
 package rates
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -137,25 +139,29 @@ func (r *Rate) ValidFrom() time.Time {
 }
 
 // Converted is what a sum in From becomes in To when the platform keeps a margin, in percent, of it: minor units,
-// rounded half to even. money.ErrTooLarge where no sum can hold it.
-func (r *Rate) Converted(amount int64, margin money.Decimal) (int64, error) {
-	return r.times(amount, money.Whole(100).Sub(margin))
+// rounded half to even, to a multiple of step where that is above 1. money.ErrTooLarge where no sum can hold it.
+func (r *Rate) Converted(amount int64, margin money.Decimal, step int64) (int64, error) {
+	return r.times(amount, money.Whole(100).Sub(margin), max(step, 1))
 }
 
 // Cost is what a sum in From costs in To when a margin, in percent, comes on top.
 func (r *Rate) Cost(amount int64, margin money.Decimal) (int64, error) {
-	return r.times(amount, money.Whole(100).Add(margin))
+	return r.times(amount, money.Whole(100).Add(margin), 1)
 }
 
 // ErrCurrency is returned for a rate between what are no currencies.
 var ErrCurrency = errors.New("rates: a currency without a known minor unit")
 
-func (r *Rate) times(amount int64, percent money.Decimal) (int64, error) {
+func (r *Rate) times(amount int64, percent money.Decimal, step int64) (int64, error) {
 	from, known := money.Lookup(r.From)
 	to, alsoKnown := money.Lookup(r.To)
 	if !known || !alsoKnown {
 		return 0, ErrCurrency
 	}
 	over, under := r.fraction()
-	return money.Prorate(amount, over.Mul(percent).Shift(to.Exponent-from.Exponent-2), under)
+	steps, err := money.Prorate(amount, over.Mul(percent).Shift(to.Exponent-from.Exponent-2), under.Mul(money.Whole(step)))
+	if err != nil || steps > math.MaxInt64/step {
+		return 0, cmp.Or(err, money.ErrTooLarge)
+	}
+	return steps * step, nil
 }

@@ -200,14 +200,19 @@ func TestConversion(t *testing.T) {
 		{"KGS", "USD", 43725, "0", 500, 500},
 	} {
 		r, ok := b.Rate(c.from, c.to, day, time.Hour, Order(NBKR))
-		converted, err := r.Converted(c.amount, margin(c.margin))
+		converted, err := r.Converted(c.amount, margin(c.margin), 1)
 		cost, e := r.Cost(c.amount, margin(c.margin))
 		if !ok || err != nil || e != nil || converted != c.converted || cost != c.cost {
 			t.Errorf("%d %s with %s %%: %d and %d %s (%v, %v), want %d and %d", c.amount, c.from, c.margin, converted, cost, c.to, err, e, c.converted, c.cost)
 		}
 	}
 	r, _ := b.Rate("USD", "KGS", day, time.Hour, Order(NBKR))
-	if _, err := r.Converted(1<<62, money.Decimal{}); !errors.Is(err, money.ErrTooLarge) {
+	for _, c := range []struct{ step, want int64 }{{0, 865755}, {100, 865800}, {10000, 870000}, {1 << 40, 0}} {
+		if have, err := r.Converted(10000, margin("1"), c.step); err != nil || have != c.want {
+			t.Errorf("in steps of %d: %d, %v; want %d", c.step, have, err, c.want)
+		}
+	}
+	if _, err := r.Converted(1<<62, money.Decimal{}, 1); !errors.Is(err, money.ErrTooLarge) {
 		t.Errorf("a sum that nobody can hold: %v", err)
 	}
 }

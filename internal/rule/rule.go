@@ -3,21 +3,23 @@
 package rule
 
 import (
-	"slices"
+	"cmp"
 	"time"
 
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
+	"flashpay/internal/rates"
 )
 
 // Item is the payout to be judged.
 type Item struct {
 	Method     string // method path
 	Currencies []string
-	MinAmount  int64 // the method's limits in the item's currency, minor units
+	Target     string // where the request's currency is not to be paid in: the one that the payout is converted to; else empty
+	MinAmount  int64  // the method's limits in the currency that is paid, minor units
 	MaxAmount  int64
 	Step       int64 // the method takes multiples of it only; 0 or 1: any sum
-	Amount     int64
+	Amount     int64 // as requested
 	Currency   string
 	BestBefore time.Time // zero: none
 	BadAccount bool      // the account doctor refused it, and the policy is strict
@@ -26,47 +28,136 @@ type Item struct {
 // State is what an item is judged against.
 type State struct {
 	Project      *merchant.Project
-	LiveProvider bool  // there is a provider for this method and the project's mode
-	Available    int64 // funds in the item's currency
+	LiveProvider bool        // there is a provider for this method and the project's mode
+	Available    int64       // funds in the currency of the balance that pays
+	Rates        *rates.Book // asked where the project may convert
 	Now          time.Time
 }
 
-// Decide gives the code that declines the item, or 0 (payout.CodeSuccess) where it may go on.
-// The order is fixed, so that the same request always meets the same first reason.
-func Decide(s State, i Item) int {
+// Verdict is what becomes of an item.
+type Verdict struct {
+	Code     int   // declines it; 0 (payout.CodeSuccess): it may go on
+	Amount   int64 // what the provider is to pay: the request's sum, or what it was converted to
+	Currency string
+	Terms    *payout.Terms
+}
+
+// Decide judges an item. The order is fixed, so that the same request always meets the same first reason.
+func Decide(s State, i Item) Verdict {
+	v := Verdict{Amount: i.Amount, Currency: i.Currency}
 	settings := s.Project.Settings.Methods[i.Method]
-	least, most := settings.Limits(i.Currency, i.MinAmount, i.MaxAmount)
 	switch {
 	case s.Project.Blocked:
-		return payout.CodeMerchantBlocked
+		v.Code = payout.CodeMerchantBlocked
 	case settings.Disabled:
-		return payout.CodeNotAllowed
+		v.Code = payout.CodeNotAllowed
 	case !s.LiveProvider:
-		return payout.CodeNoPayoutMethod
-	case !currencyAllowed(settings, i):
+		v.Code = payout.CodeNoPayoutMethod
+	default:
+		v.Code = cmp.Or(v.convert(s, i, settings), v.limits(i, settings), i.fault(s.Now))
+		// Black lists and risk, then velocity, have their place here: before the funds.
+		if v.Code == payout.CodeSuccess {
+			v.Code = v.fund(s, i)
+		}
+	}
+	return v
+}
+
+// convert finds the currency and the sum that are paid.
+func (v *Verdict) convert(s State, i Item, settings merchant.MethodSettings) (code int) {
+	if settings.Pays(i.Currency, i.Currencies) {
+		return payout.CodeSuccess
+	}
+	c := &s.Project.Settings.Conversion
+	if !c.On || !settings.Pays(i.Target, i.Currencies) {
 		return payout.CodeCurrencyDisabled
-	case i.Amount > most:
+	}
+	rate, ok := c.Rate(s.Rates, i.Currency, i.Target, s.Now)
+	if !ok {
+		return payout.CodeNoRate
+	}
+	step := int64(0)
+	if i.Step > 1 {
+		step = i.Step
+	}
+	amount, err := rate.Converted(i.Amount, c.Margin, step)
+	switch {
+	case err != nil:
+		return payout.CodeConvertedAbove
+	case amount == 0:
+		return payout.CodeConvertedBelowUnit
+	}
+	v.Amount, v.Currency = amount, i.Target
+	v.Terms = &payout.Terms{Amount: amount, Currency: i.Target, Request: &payout.Conversion{Rate: rate, Margin: c.Margin, Step: step}}
+	return payout.CodeSuccess
+}
+
+func (v *Verdict) limits(i Item, settings merchant.MethodSettings) (code int) {
+	least, most := settings.Limits(v.Currency, i.MinAmount, i.MaxAmount)
+	switch {
+	case v.Amount > most && v.Terms != nil:
+		return payout.CodeConvertedAbove
+	case v.Amount > most:
 		return payout.CodeAboveLimit
-	case i.Amount < least:
+	case v.Amount < least:
 		return payout.CodeBelowLimit
-	case i.Step > 1 && i.Amount%i.Step != 0:
+	case i.Step > 1 && v.Amount%i.Step != 0:
 		return payout.CodeInvalidAmount
+	}
+	return payout.CodeSuccess
+}
+
+// fault is what is wrong with the payout itself.
+func (i Item) fault(now time.Time) (code int) {
+	switch {
 	case i.BadAccount:
 		return payout.CodeAccountData
-	case !i.BestBefore.IsZero() && !i.BestBefore.After(s.Now):
+	case !i.BestBefore.IsZero() && !i.BestBefore.After(now):
 		return payout.CodeAutoDecline
-	// Black lists and risk, then velocity, have their place here: before the funds.
-	case i.Amount > s.Available:
+	}
+	return payout.CodeSuccess
+}
+
+// fund finds which balance pays, how much, and whether it has as much.
+func (v *Verdict) fund(s State, i Item) (code int) {
+	if code := v.exchange(s, i); code != payout.CodeSuccess {
+		return code
+	}
+	o := payout.Operation{Amount: v.Amount, Currency: v.Currency, Terms: v.Terms}
+	if o.Exceeds(s.Available) {
 		return payout.CodeInsufficientFunds
 	}
 	return payout.CodeSuccess
 }
 
-func currencyAllowed(settings merchant.MethodSettings, i Item) bool {
-	if len(settings.Currencies) > 0 && !slices.Contains(settings.Currencies, i.Currency) {
-		return false
+// exchange finds what a balance in another currency pays. The sum of the request itself is paid by a balance in its
+// currency as it is: it is not converted back.
+func (v *Verdict) exchange(s State, i Item) (code int) {
+	pays := s.Project.PayingBalance(v.Currency, i.Currency)
+	if pays == v.Currency {
+		return payout.CodeSuccess
 	}
-	return slices.Contains(i.Currencies, i.Currency)
+	terms := payout.Terms{Amount: i.Amount, Currency: pays}
+	if v.Terms != nil {
+		terms.Request = v.Terms.Request
+	}
+	if pays != i.Currency {
+		c := &s.Project.Settings.Conversion
+		rate, ok := c.Rate(s.Rates, v.Currency, pays, s.Now)
+		if !ok {
+			return payout.CodeNoRate
+		}
+		cost, err := rate.Cost(v.Amount, c.Margin)
+		switch {
+		case err != nil:
+			return payout.CodeConvertedAbove
+		case cost == 0:
+			return payout.CodeConvertedBelowUnit
+		}
+		terms.Amount, terms.Balance = cost, &payout.Conversion{Rate: rate, Margin: c.Margin}
+	}
+	v.Terms = &terms
+	return payout.CodeSuccess
 }
 
 // CallbackURL says where the callback of a payment with this status goes: protocol.md §5.2, highest first. It is

@@ -17,7 +17,7 @@ func TestDecideInOrder(t *testing.T) {
 	i := Item{Method: "m", Currencies: []string{"KGS"}, MinAmount: 10, MaxAmount: 5000, Amount: 1000, Currency: "KGS"}
 	want := func(code int) {
 		t.Helper()
-		if got := Decide(s, i); got != code {
+		if got := Decide(s, i).Code; got != code {
 			t.Errorf("code %d, want %d", got, code)
 		}
 	}
@@ -50,11 +50,11 @@ func TestProjectsOwnLimitsReplaceTheMethods(t *testing.T) {
 	}}}
 	for amount, code := range map[int64]int{99: payout.CodeBelowLimit, 100: 0, 200: 0, 201: payout.CodeAboveLimit} {
 		i := Item{Method: "m", Currencies: []string{"KGS", "USD"}, MinAmount: 1, MaxAmount: 150, Amount: amount, Currency: "KGS"}
-		if got := Decide(State{Project: project, LiveProvider: true, Available: 1000}, i); got != code {
+		if got := Decide(State{Project: project, LiveProvider: true, Available: 1000}, i).Code; got != code {
 			t.Errorf("%d: code %d, want %d", amount, got, code)
 		}
 		i.Currency = "USD"
-		if got := Decide(State{Project: project, LiveProvider: true, Available: 1000}, i); got != payout.CodeCurrencyDisabled {
+		if got := Decide(State{Project: project, LiveProvider: true, Available: 1000}, i).Code; got != payout.CodeCurrencyDisabled {
 			t.Errorf("a currency that the project has not: %d", got)
 		}
 	}

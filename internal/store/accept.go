@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"flashpay/internal/ledger"
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
 	"flashpay/internal/rule"
@@ -240,11 +239,12 @@ func (t *Tx) leaders(commands []*command) []*acceptItem {
 
 // judge makes payment, operation and journal line of an item as they are with these funds available.
 func (t *Tx) judge(it *acceptItem, available int64) {
-	project, ok := t.store.Project(it.ProjectID)
+	project, ok := t.settings.projects[it.ProjectID]
 	if !ok { // it was there when the request was checked; an empty one declines everything
 		project = &merchant.Project{ID: it.ProjectID, Blocked: true}
 	}
-	it.code = rule.Decide(rule.State{Project: project, LiveProvider: it.Provider != "", Available: available, Now: t.now}, it.Check)
+	verdict := rule.Decide(rule.State{Project: project, LiveProvider: it.Provider != "", Available: available, Rates: t.rates, Now: t.now}, it.Check)
+	it.code = verdict.Code
 	shard := t.store.shard.Load()
 	it.payment = payout.Payment{
 		ID: it.id, ProjectID: it.ProjectID, PaymentID: it.PaymentID, PaymentKey: it.key, RequestID: requestID(it.nonce, it.id, shard),
@@ -254,7 +254,7 @@ func (t *Tx) judge(it *acceptItem, available int64) {
 	}
 	it.operation = payout.Operation{
 		ID: it.id, ProjectID: it.ProjectID, Payment: it.id, Number: 1, Stage: payout.New, Status: payout.Processing,
-		Provider: it.Provider, ProviderID: it.ProviderID, Key: it.providerKey, Amount: it.Amount, Currency: it.Currency, Code: payout.CodeAwaiting,
+		Provider: it.Provider, ProviderID: it.ProviderID, Key: it.providerKey, Amount: verdict.Amount, Currency: verdict.Currency, Terms: verdict.Terms, Code: payout.CodeAwaiting,
 		CreatedAt: t.now, UpdatedAt: t.now, ThresholdAt: threshold(t.now, it.Threshold, it.Options.BestBefore), NextAt: t.now, Version: 1,
 	}
 	kind := "accepted"
@@ -270,7 +270,7 @@ func (t *Tx) judge(it *acceptItem, available int64) {
 	}
 	detail := Detail{}.Text("request_id", it.payment.RequestID).Int("amount", it.Amount).Text("currency", it.Currency).
 		Int("account_key", it.accountKey).Text("content", hex.EncodeToString(it.content[:])).Text("provider", it.Provider).
-		Int("code", int64(it.code)).Text("remark", it.Options.AccountRemark)
+		Int("code", int64(it.code)).Text("remark", it.Options.AccountRemark).JSON("terms", it.operation.Terms.String())
 	it.line = Line{ProjectID: it.ProjectID, Payment: it.id, Seq: 1, At: t.now, Kind: kind, Operation: it.id, Detail: detail.String()}
 	it.line.Hash = it.line.Chain([32]byte{})
 	it.payment.Head = payout.Head{Seq: 1, Hash: it.line.Hash}
@@ -377,7 +377,8 @@ func (t *Tx) decide(ctx context.Context, commands []*command) error {
 
 func (t *Tx) decideAccept(it *acceptItem) error {
 	if it.code == payout.CodeSuccess {
-		if available := t.available(it.ProjectID, it.Currency); it.Amount > available {
+		_, _, currency := it.operation.Cost()
+		if available := t.available(it.ProjectID, currency); it.operation.Exceeds(available) {
 			t.judge(it, available)
 		}
 	}
@@ -388,10 +389,7 @@ func (t *Tx) decideAccept(it *acceptItem) error {
 		t.announce(&it.payment, &it.operation, t.now)
 		return nil
 	}
-	return t.post(ledger.Transfer{
-		ProjectID: it.ProjectID, Currency: it.Currency, Debit: ledger.Available, Credit: ledger.Held, Amount: it.Amount,
-		Kind: ledger.Hold, Payment: it.id, Operation: it.id,
-	})
+	return t.postAll(costOf(&it.operation).Hold())
 }
 
 // declinePoor corrects the rows of payments that were inserted before it was known that the funds do not suffice.
@@ -405,8 +403,8 @@ func (t *Tx) declinePoor(ctx context.Context, poor []*acceptItem) error {
 
 var insertOperationRows = sqldb.NewBulk(
 	`INSERT INTO operations (id, project_id, payment, number, stage, status, provider, provider_id, provider_key, provider_payment_id,
-		auth_code, amount, currency, code, submits, inquiries, created_at, updated_at, submit_deadline, threshold_at, next_at, lease, version) VALUES `,
-	"(%i, %i, %i, %i, %s, %s, %s, %i, %s, %s, %s, %i, %s, %i, %i, %i, %i, %i, %i, %i, %i, %i, %i)", "")
+		auth_code, amount, currency, code, submits, inquiries, created_at, updated_at, submit_deadline, threshold_at, next_at, lease, version, terms) VALUES `,
+	"(%i, %i, %i, %i, %s, %s, %s, %i, %s, %s, %s, %i, %s, %i, %i, %i, %i, %i, %i, %i, %i, %i, %i, %s)", "")
 
 var insertRequestRows = sqldb.NewBulk(
 	"INSERT INTO requests (payment, project_id, sealed, account_key, email_key, phone_key, ip_key) VALUES ",
@@ -428,7 +426,7 @@ func (t *Tx) insertOperations(ctx context.Context, commands []*command) error {
 		}
 		operations = append(operations, o.ID, o.ProjectID, o.Payment, int64(o.Number), string(o.Stage), string(o.Status), o.Provider, o.ProviderID,
 			o.Key, "", "", o.Amount, o.Currency, int64(o.Code), int64(o.Submits), int64(0), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro(),
-			sqldb.Micros(o.SubmitDeadline), o.ThresholdAt.UnixMicro(), optionalMicros(o.NextAt), lease, o.Version)
+			sqldb.Micros(o.SubmitDeadline), o.ThresholdAt.UnixMicro(), optionalMicros(o.NextAt), lease, o.Version, optionalText(o.Terms.String()))
 		requests = append(requests, it.id, it.ProjectID, it.sealed, it.accountKey, it.emailKey, it.phoneKey, it.ipKey)
 		if it.Actor == "" {
 			continue
@@ -442,6 +440,14 @@ func (t *Tx) insertOperations(ctx context.Context, commands []*command) error {
 		return err
 	}
 	return insertRequestRows.Later(ctx, t.conn, requests, nil)
+}
+
+// optionalText stores a text; an empty one is null.
+func optionalText(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
 }
 
 // optionalMicros stores a time; the zero time is null.

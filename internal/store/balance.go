@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
+	"slices"
 
 	"flashpay/internal/ledger"
 	"flashpay/internal/store/sqldb"
@@ -45,9 +46,14 @@ func (t *Tx) correct(ctx context.Context, projectID int64, currency string, amou
 // openBalance locks a balance, which is made where there is none.
 func (t *Tx) openBalance(ctx context.Context, projectID int64, currency string) (*ledger.Balance, error) {
 	const open = `INSERT INTO balances (project_id, currency, available, held, disputed, receivable, settlement, funding, fees, conversion, correction)
-		VALUES ($1, $2, 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT (project_id, currency) DO NOTHING`
+		VALUES ($1, $2, 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT (project_id, currency) DO UPDATE SET opened = 1 WHERE balances.opened = 0`
 	if _, err := t.Exec(ctx, open, projectID, currency); err != nil {
 		return nil, err
+	}
+	if p := t.settings.projects[projectID]; p == nil || !slices.Contains(p.Balances, currency) { // which balance pays may be another one now
+		if _, err := t.Exec(ctx, "UPDATE settings_version SET version = version + 1 WHERE one = 1"); err != nil {
+			return nil, err
+		}
 	}
 	key := balanceKey{projectID, currency}
 	if err := t.lockBalances(ctx, []balanceKey{key}); err != nil {
@@ -57,6 +63,25 @@ func (t *Tx) openBalance(ctx context.Context, projectID int64, currency string) 
 		return nil, err
 	}
 	return t.funds.balances[key], nil
+}
+
+// openedByHand is the condition on balances that operators have opened.
+const openedByHand = "opened = 1"
+
+// loadBalances reads in which currencies projects have balances.
+func (s *Store) loadBalances(ctx context.Context, fresh *snapshot) error {
+	const find = "SELECT project_id, currency FROM balances WHERE " + openedByHand + " ORDER BY project_id, currency"
+	return sqldb.Query(ctx, s.db.Reads, find).Each(func(r *sql.Rows) error {
+		var project int64
+		var currency string
+		if err := r.Scan(&project, &currency); err != nil {
+			return err
+		}
+		if p := fresh.projects[project]; p != nil {
+			p.Balances = append(p.Balances, currency)
+		}
+		return nil
+	})
 }
 
 func (t *Tx) postAll(transfers []ledger.Transfer) error {
@@ -95,10 +120,10 @@ func (t *Tx) bookApproved(ctx context.Context, a *Approval, actor string) error 
 	return t.Audit(ctx, actor, action, projectObject(a.ProjectID), detail)
 }
 
-// Balances returns a project's balances by currency.
+// Balances returns a project's balances by currency: those that operators have opened.
 func (s *Store) Balances(ctx context.Context, projectID int64) (map[string]ledger.Balance, error) {
 	out := make(map[string]ledger.Balance)
-	err := sqldb.Query(ctx, s.db.Reads, "SELECT "+BalanceColumns+" FROM balances WHERE project_id = $1 ORDER BY currency", projectID).Each(func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Reads, "SELECT "+BalanceColumns+" FROM balances WHERE project_id = $1 AND "+openedByHand+" ORDER BY currency", projectID).Each(func(r *sql.Rows) error {
 		b, err := scanBalance(r)
 		out[b.Currency] = b
 		return err
@@ -106,13 +131,13 @@ func (s *Store) Balances(ctx context.Context, projectID int64) (map[string]ledge
 	return out, err
 }
 
-// AllBalances returns the balances of some projects, by project and currency.
+// AllBalances returns the balances of some projects, by project and currency: those that operators have opened.
 func (s *Store) AllBalances(ctx context.Context, projects []int64) ([]ledger.Balance, error) {
 	if len(projects) == 0 {
 		return nil, nil
 	}
 	q := &sqldb.Statement{}
-	q.Text("SELECT "+BalanceColumns+" FROM balances WHERE ").In("project_id", sqldb.IntArgs(projects)).Text(" ORDER BY project_id, currency")
+	q.Text("SELECT "+BalanceColumns+" FROM balances WHERE "+openedByHand+" AND ").In("project_id", sqldb.IntArgs(projects)).Text(" ORDER BY project_id, currency")
 	var out []ledger.Balance
 	err := sqldb.Query(ctx, s.db.Reads, q.String(), q.Args...).Each(func(r *sql.Rows) error {
 		b, err := scanBalance(r)

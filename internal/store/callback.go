@@ -67,7 +67,7 @@ type callbackKey struct{ project, number int64 }
 
 var readCallbacks = sqldb.NewBulk("WITH v (project_id, number) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
 	`) SELECT e.project_id, e.number, e.payment, e.operation, e.payment_status, e.operation_status, e.code, e.provider_id,
-		e.provider_payment_id, e.auth_code, e.at, c.url, c.lane, c.attempts, c.scheduled, o.amount, o.currency, o.created_at, `+paymentColumns+`
+		e.provider_payment_id, e.auth_code, e.at, c.url, c.lane, c.attempts, c.scheduled, o.amount, o.currency, o.terms, o.created_at, `+paymentColumns+`
 		FROM v JOIN events e ON e.project_id = +v.project_id AND e.number = +v.number
 		JOIN callbacks c ON c.project_id = e.project_id AND c.number = e.number
 		JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment
@@ -84,13 +84,17 @@ func (s *Store) callbackJobs(ctx context.Context, keys []callbackKey, until time
 		job := &CallbackJob{LeasedUntil: until}
 		e, o := &job.Event, &job.Operation
 		var at, created int64
+		var terms sql.NullString
 		job.Payment, err = scanPayment(func(payment ...any) error {
 			return r.Scan(append([]any{
 				&e.ProjectID, &e.Number, &e.Payment, &e.Operation, (*string)(&e.PaymentStatus), (*string)(&e.OperationStatus), &e.Code,
 				&e.ProviderID, &e.ProviderPaymentID, &e.AuthCode, &at, &job.URL, &job.Lane, &job.Attempts, &job.Scheduled,
-				&o.Amount, &o.Currency, &created,
+				&o.Amount, &o.Currency, &terms, &created,
 			}, payment...)...)
 		})
+		if err == nil {
+			o.Terms, err = payout.ParseTerms(terms.String)
+		}
 		e.At, o.CreatedAt, o.ID, o.ProjectID, o.Payment = sqldb.FromMicros(at), sqldb.FromMicros(created), e.Operation, e.ProjectID, e.Payment
 		jobs = append(jobs, job)
 		return err

@@ -29,11 +29,14 @@ func (job *CallbackJob) Body() *signature.Value {
 
 // faulty names the member of the request that a code of the consistency check speaks of.
 var faulty = map[int]string{
-	payout.CodeAboveLimit:       "payment.amount",
-	payout.CodeBelowLimit:       "payment.amount",
-	payout.CodeInvalidAmount:    "payment.amount",
-	payout.CodeCurrencyDisabled: "payment.currency",
-	payout.CodeAccountData:      "account.number",
+	payout.CodeAboveLimit:         "payment.amount",
+	payout.CodeBelowLimit:         "payment.amount",
+	payout.CodeInvalidAmount:      "payment.amount",
+	payout.CodeCurrencyDisabled:   "payment.currency",
+	payout.CodeNoRate:             "payment.currency",
+	payout.CodeConvertedAbove:     "payment.amount",
+	payout.CodeConvertedBelowUnit: "payment.amount",
+	payout.CodeAccountData:        "account.number",
 }
 
 // faults are the errors that a callback carries: of a decline that the platform's own consistency check made because of

@@ -63,7 +63,7 @@ type CallbackJob struct {
 	Attempts  int // made so far
 	Scheduled int // of them since the schedule was last started
 	Payment   payout.Payment
-	Operation payout.Operation // its ids, sum and time of creation; what changes stands in Event
+	Operation payout.Operation // its ids, sum, terms and time of creation; what changes stands in Event
 
 	LeasedUntil time.Time // when it stops belonging to this process
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"flashpay/internal/ledger"
+	"flashpay/internal/payout"
 	"flashpay/internal/store/sqldb"
 )
 
@@ -34,15 +35,40 @@ var lockBalances = map[string]*sqldb.Bulk{
 // is known when the same round trip has come back.
 func (t *Tx) lockFunds(ctx context.Context, _ []*command) error {
 	var keys []balanceKey
+	var paidIn []any
 	for _, it := range t.first {
-		keys = append(keys, balanceKey{it.ProjectID, it.Currency})
-	}
-	for _, c := range t.steps {
-		if c.step.movesFunds() {
-			keys = append(keys, balanceKey{c.step.after.Operation.ProjectID, c.step.after.Operation.Currency})
+		_, _, currency := it.operation.Cost()
+		keys = append(keys, balanceKey{it.ProjectID, currency})
+		if currency != it.operation.Currency {
+			paidIn = append(paidIn, it.ProjectID, it.operation.Currency)
 		}
 	}
+	for _, c := range t.steps {
+		if o := &c.step.after.Operation; c.step.movesFunds() {
+			_, _, currency := o.Cost()
+			keys = append(keys, balanceKey{o.ProjectID, currency})
+			if currency != o.Currency && c.step.move.Funds == payout.SpendHold {
+				keys = append(keys, balanceKey{o.ProjectID, o.Currency})
+			}
+		}
+	}
+	if err := openConversions.Later(ctx, t.conn, paidIn, nil); err != nil {
+		return err
+	}
 	return t.lockBalances(ctx, keys)
+}
+
+// openConversions makes the accounts in which a payout is paid that a balance in another currency pays for. To the project
+// they are no balance: nothing of them is ever available.
+var openConversions = sqldb.NewBulk("INSERT INTO balances ("+BalanceColumns+", opened) VALUES ", "(%i, %s, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+	" ON CONFLICT (project_id, currency) DO NOTHING")
+
+// costOf is what an operation takes from its project.
+func costOf(o *payout.Operation) *ledger.Cost {
+	amount, fee, currency := o.Cost()
+	return &ledger.Cost{
+		ProjectID: o.ProjectID, Payment: o.Payment, Operation: o.ID, Currency: currency, Amount: amount, Fee: fee, Paid: o.Amount, PaidIn: o.Currency,
+	}
 }
 
 // lockBalances locks balances, and reads them with the next round trip.

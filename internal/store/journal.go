@@ -73,6 +73,14 @@ func (d Detail) Text(name, value string) Detail {
 	return append(d.name(name), quoted...)
 }
 
+// JSON adds a member whose value is JSON already. An empty one is left out.
+func (d Detail) JSON(name, value string) Detail {
+	if value == "" {
+		return d
+	}
+	return append(d.name(name), value...)
+}
+
 // plain says that json.Marshal would write a text as it is, between quotes.
 func plain(s string) bool {
 	for i := range len(s) {

@@ -36,6 +36,7 @@ var migrationFiles = []string{
 	"migrations/0009_rates.sql",
 	"migrations/0010_files.sql",
 	"migrations/0011_control.sql",
+	"migrations/0012_terms.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

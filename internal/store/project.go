@@ -97,6 +97,9 @@ func (s *Store) load(ctx context.Context, version int64) error {
 	if err := s.loadKeys(ctx, fresh); err != nil {
 		return err
 	}
+	if err := s.loadBalances(ctx, fresh); err != nil {
+		return err
+	}
 	if known := s.snapshot.Load(); known == nil || known.version <= version {
 		s.snapshot.Store(fresh)
 	}

@@ -267,24 +267,20 @@ func (t *Tx) bookStep(i *stepItem) error {
 	if i.move.Callback {
 		t.announce(p, o, i.line.At)
 	}
-	if tr, ok := transferOf(i.move.Funds); ok {
-		tr.ProjectID, tr.Currency, tr.Amount, tr.Payment, tr.Operation = o.ProjectID, o.Currency, o.Amount, p.ID, o.ID
-		return t.post(tr)
-	}
-	return nil
+	return t.postAll(transfersOf(i.move.Funds, costOf(o)))
 }
 
-// transferOf says between which accounts a movement of funds goes.
-func transferOf(f payout.Funds) (ledger.Transfer, bool) {
+// transfersOf are what a movement of funds makes of what a payout costs.
+func transfersOf(f payout.Funds, c *ledger.Cost) []ledger.Transfer {
 	switch f {
 	case payout.SpendHold:
-		return ledger.Transfer{Debit: ledger.Held, Credit: ledger.Settlement, Kind: ledger.Spend}, true
+		return c.Spend()
 	case payout.ReturnHold:
-		return ledger.Transfer{Debit: ledger.Held, Credit: ledger.Available, Kind: ledger.Return}, true
+		return c.Return()
 	case payout.DisputeHold:
-		return ledger.Transfer{Debit: ledger.Held, Credit: ledger.Disputed, Kind: ledger.Dispute}, true
+		return c.Dispute()
 	case payout.ReturnDispute:
-		return ledger.Transfer{Debit: ledger.Disputed, Credit: ledger.Available, Kind: ledger.DisputeReturn}, true
+		return c.ReturnDisputed()
 	}
-	return ledger.Transfer{}, false
+	return nil
 }

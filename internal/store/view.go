@@ -40,15 +40,19 @@ func scanPayment(scan func(...any) error) (payout.Payment, error) {
 const OperationColumns = `operations.id, operations.project_id, operations.payment, operations.number, operations.stage, operations.status,
 	operations.provider, operations.provider_id, operations.provider_key, operations.provider_payment_id, operations.auth_code, operations.amount,
 	operations.currency, operations.code, operations.submits, operations.inquiries, operations.created_at, operations.updated_at,
-	operations.submit_deadline, operations.threshold_at, operations.next_at, operations.version`
+	operations.submit_deadline, operations.threshold_at, operations.next_at, operations.version, operations.terms`
 
 func ScanOperation(scan func(...any) error) (payout.Operation, error) {
 	var o payout.Operation
 	var created, updated, deadline, threshold int64
 	var next sql.NullInt64
+	var terms sql.NullString
 	err := scan(&o.ID, &o.ProjectID, &o.Payment, &o.Number, (*string)(&o.Stage), (*string)(&o.Status), &o.Provider, &o.ProviderID, &o.Key,
 		&o.ProviderPaymentID, &o.AuthCode, &o.Amount, &o.Currency, &o.Code, &o.Submits, &o.Inquiries, &created, &updated, &deadline,
-		&threshold, &next, &o.Version)
+		&threshold, &next, &o.Version, &terms)
+	if err == nil {
+		o.Terms, err = payout.ParseTerms(terms.String)
+	}
 	if err != nil {
 		return o, sqldb.NotFound(err)
 	}

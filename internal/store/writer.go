@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"flashpay/internal/batch"
+	"flashpay/internal/rates"
 	"flashpay/internal/store/sqldb"
 	"flashpay/internal/vault"
 )
@@ -34,6 +35,11 @@ type Tx struct {
 	conn  *sqldb.Conn
 	store *Store
 	now   time.Time
+
+	// What is known of projects and rates, for all of the commit: an item that is judged twice is judged alike.
+	settings *snapshot
+	rates    *rates.Book
+
 	funds fundsBook
 	lines []any // journal rows
 	moved []any // transfer rows
@@ -232,7 +238,7 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 		return nil, fmt.Errorf("store: begin: %w", err)
 	}
 	t := &Tx{
-		conn: s.conn, store: s, now: s.Now(),
+		conn: s.conn, store: s, now: s.Now(), settings: s.snapshot.Load(), rates: s.Rates(),
 		lines: make([]any, 0, len(commands)*insertLines.Columns), moved: make([]any, 0, len(commands)*insertTransfers.Columns),
 	}
 	err = t.runSafely(ctx, commands)

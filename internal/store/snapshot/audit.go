@@ -140,7 +140,8 @@ func (m *Marks) shard(number int64) *Shard {
 // AuditBalance is a row of balances.
 type Balance struct {
 	ledger.Balance
-	Project bool // the project exists
+	Opened  int64 // 1: by operators; 0: by payouts that another balance pays for
+	Project bool  // the project exists
 }
 
 // AuditLedger is what AuditLedger reads, in the order of the fields: all of one instant.
@@ -232,7 +233,7 @@ func account(n int64) ledger.Account {
 }
 
 func (v *Snapshot) balances(ctx context.Context, each func(*Balance) error) error {
-	const query = `SELECT ` + store.BalanceColumns + `, EXISTS (SELECT 1 FROM projects p WHERE p.id = project_id) FROM balances ORDER BY project_id, currency`
+	const query = `SELECT ` + store.BalanceColumns + `, opened, EXISTS (SELECT 1 FROM projects p WHERE p.id = project_id) FROM balances ORDER BY project_id, currency`
 	return v.each(ctx, query, func(r *sql.Rows) error {
 		var b Balance
 		var project int64
@@ -242,7 +243,7 @@ func (v *Snapshot) balances(ctx context.Context, each func(*Balance) error) erro
 		for i := range sums {
 			into = append(into, &sums[i])
 		}
-		if err := r.Scan(append(into, &b.Project)...); err != nil {
+		if err := r.Scan(append(into, &b.Opened, &b.Project)...); err != nil {
 			return err
 		}
 		byAccount := make(map[ledger.Account]int64, len(sums))

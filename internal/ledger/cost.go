@@ -1,0 +1,57 @@
+package ledger
+
+// Cost is what a payout takes from its project: a sum and a fee of a balance in one currency, and what the provider pays
+// in that or another one. Each of its movements is a list of transfers that leave nothing between the accounts: what was
+// held goes where the payout's fate says, unit for unit.
+type Cost struct {
+	ProjectID int64
+	Payment   int64
+	Operation int64
+	Currency  string // of the balance that pays
+	Amount    int64  // that it pays for the payout
+	Fee       int64  // that it pays on top; 0: none
+	Paid      int64  // what the provider pays …
+	PaidIn    string // … in this currency
+}
+
+// Converts tells whether the balance pays in another currency than the provider.
+func (c *Cost) Converts() bool { return c.PaidIn != c.Currency }
+
+func (c *Cost) transfer(kind Kind, debit, credit Account, amount int64, currency string) Transfer {
+	return Transfer{
+		ProjectID: c.ProjectID, Currency: currency, Debit: debit, Credit: credit, Amount: amount, Kind: kind, Payment: c.Payment, Operation: c.Operation,
+	}
+}
+
+// move is one transfer of sum and fee together.
+func (c *Cost) move(kind Kind, debit, credit Account) []Transfer {
+	return []Transfer{c.transfer(kind, debit, credit, c.Amount+c.Fee, c.Currency)}
+}
+
+// Hold reserves sum and fee: the payout was accepted.
+func (c *Cost) Hold() []Transfer { return c.move(Hold, Available, Held) }
+
+// Return gives back what was held: the payout was declined.
+func (c *Cost) Return() []Transfer { return c.move(Return, Held, Available) }
+
+// Dispute keeps what was held apart: declined at the threshold, perhaps paid.
+func (c *Cost) Dispute() []Transfer { return c.move(Dispute, Held, Disputed) }
+
+// ReturnDisputed gives back what was kept apart: it was not paid after all.
+func (c *Cost) ReturnDisputed() []Transfer { return c.move(DisputeReturn, Disputed, Available) }
+
+// Spend spends what is held: the provider has paid, and the fee is charged. Where the balance pays in another currency, its
+// sum goes to conversion, which pays the provider in that of the payout.
+func (c *Cost) Spend() []Transfer {
+	var out []Transfer
+	if c.Converts() {
+		out = append(out, c.transfer(Exchange, Held, Conversion, c.Amount, c.Currency),
+			c.transfer(Spend, Conversion, Settlement, c.Paid, c.PaidIn))
+	} else {
+		out = append(out, c.transfer(Spend, Held, Settlement, c.Amount, c.Currency))
+	}
+	if c.Fee > 0 {
+		out = append(out, c.transfer(Charge, Held, Fees, c.Fee, c.Currency))
+	}
+	return out
+}
