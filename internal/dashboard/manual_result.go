@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"unicode/utf8"
 
 	"flashpay/internal/manual"
 	"flashpay/internal/merchant"
@@ -151,7 +152,7 @@ func (v *visit) decide(state string) (*Form, store.Decision, error) {
 	return f, store.Decision{ID: a.ID, State: state, By: v.user.ID, Decider: v.user.Name, Reason: f.Get("reason")}, nil
 }
 
-// maxReason is how long a reason may be, in bytes.
+// maxReason is how long a reason may be, in characters.
 const maxReason = 1000
 
 func serveApprove(d *Dashboard, v *visit) error {
@@ -159,7 +160,7 @@ func serveApprove(d *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	if len(decision.Reason) > maxReason {
+	if utf8.RuneCountInString(decision.Reason) > maxReason {
 		f.Fault("reason", v.t("manual.reason_long"))
 		return v.showApproval(http.StatusUnprocessableEntity, f)
 	}
@@ -178,7 +179,7 @@ func serveReject(d *Dashboard, v *visit) error {
 	switch {
 	case decision.Reason == "":
 		f.Fault("reason", v.t("manual.reason_missing"))
-	case len(decision.Reason) > maxReason:
+	case utf8.RuneCountInString(decision.Reason) > maxReason:
 		f.Fault("reason", v.t("manual.reason_long"))
 	}
 	if !f.OK() {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"flashpay/internal/merchant"
 	"flashpay/internal/staff"
@@ -152,7 +153,7 @@ func (data *registerData) read(v *visit) error {
 // serveSearch leads from the header's search to what it finds: to the payment, where there is exactly one.
 func serveSearch(d *Dashboard, v *visit) error {
 	text := strings.TrimSpace(v.r.URL.Query().Get("q"))
-	if text == "" || len(text) > maxSearch {
+	if text == "" || utf8.RuneCountInString(text) > maxSearch {
 		return v.redirect("/payments", "")
 	}
 	f := store.RegisterFilter{Projects: projectIDs(v.projects()), Search: text}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"flashpay/internal/merchant"
 	"flashpay/internal/money"
@@ -70,7 +71,7 @@ func (l *listing) readChoices(v *visit) {
 		}
 		l.filter.Situation = s
 	}
-	if l.filter.Search = f.Get("q"); len(l.filter.Search) > maxSearch {
+	if l.filter.Search = f.Get("q"); utf8.RuneCountInString(l.filter.Search) > maxSearch {
 		f.Fault("q", v.t("payments.fault_search"))
 	}
 	if text := f.Get("code"); text != "" {

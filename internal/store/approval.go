@@ -103,7 +103,7 @@ func (s *Store) RequestApproval(ctx context.Context, once string, a Approval, ac
 		return 0, err
 	}
 	var id int64
-	err = s.db.Reads.QueryRowContext(ctx, "SELECT id FROM approvals WHERE once = $1", once).Scan(&id)
+	err = sqldb.One(ctx, s.db.Reads, "SELECT id FROM approvals WHERE once = $1", once).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, ErrApprovalWaits
 	}
@@ -244,7 +244,7 @@ func (t *Tx) approval(ctx context.Context, id int64) (*Approval, error) {
 // Approval reads an approval with its content. ErrNotFound where there is none.
 func (s *Store) Approval(ctx context.Context, id int64) (*Approval, error) {
 	var sealed []byte
-	row := s.db.Reads.QueryRowContext(ctx, "SELECT "+approvalColumns+", sealed FROM approvals WHERE id = $1", id)
+	row := sqldb.One(ctx, s.db.Reads, "SELECT "+approvalColumns+", sealed FROM approvals WHERE id = $1", id)
 	a, once, err := scanApproval(row.Scan, s.Now(), &sealed)
 	if err != nil {
 		return nil, s.db.Unavailable(err)

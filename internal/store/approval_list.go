@@ -71,7 +71,7 @@ func (f *ApprovalFilter) conditions(now time.Time) (out []func(*sqldb.Statement)
 func (s *Store) WaitingApproval(ctx context.Context, projectID int64, kind, subject string) (int64, error) {
 	var id int64
 	const find = "SELECT id FROM approvals WHERE project_id = $1 AND kind = $2 AND subject = $3 AND state = 'waiting' AND subject <> '' AND expires_at > $4"
-	err := s.db.Reads.QueryRowContext(ctx, find, projectID, kind, payout.Fold(subject), s.Now().UnixMicro()).Scan(&id)
+	err := sqldb.One(ctx, s.db.Reads, find, projectID, kind, payout.Fold(subject), s.Now().UnixMicro()).Scan(&id)
 	return id, s.db.Unavailable(sqldb.NotFound(err))
 }
 

@@ -153,7 +153,7 @@ func (s *Store) ResendCallback(ctx context.Context, once string, projectID int64
 		const newest = `SELECT MAX(e.number) FROM payments p JOIN events e ON e.payment = p.id AND +e.project_id = p.project_id
 			WHERE p.project_id = $1 AND p.payment_key = $2`
 		var found sql.NullInt64
-		if err := s.db.Reads.QueryRowContext(ctx, newest, projectID, payout.Fold(paymentID)).Scan(&found); err != nil {
+		if err := sqldb.One(ctx, s.db.Reads, newest, projectID, payout.Fold(paymentID)).Scan(&found); err != nil {
 			return 0, fmt.Errorf("store: newest callback: %w", err)
 		}
 		if number = found.Int64; !found.Valid {

@@ -101,7 +101,7 @@ func (s *Store) measureClock(ctx context.Context) error {
 	}
 	before := time.Now()
 	var micros int64
-	if err := s.db.Reads.QueryRowContext(ctx, "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)").Scan(&micros); err != nil {
+	if err := sqldb.One(ctx, s.db.Reads, "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)").Scan(&micros); err != nil {
 		return fmt.Errorf("store: reading the database's clock: %w", err)
 	}
 	at := before.Add(time.Since(before) / 2)
@@ -117,7 +117,7 @@ func (s *Store) startClock(ctx context.Context) error {
 		return err
 	}
 	var latest sql.NullInt64
-	if err := s.db.Reads.QueryRowContext(ctx, "SELECT MAX(lease_until) FROM shards").Scan(&latest); err != nil {
+	if err := sqldb.One(ctx, s.db.Reads, "SELECT MAX(lease_until) FROM shards").Scan(&latest); err != nil {
 		return fmt.Errorf("store: reading the latest lease: %w", err)
 	}
 	s.Now()

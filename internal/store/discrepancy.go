@@ -73,7 +73,7 @@ func (s *Store) OpenDiscrepancies(ctx context.Context, project *int64, limit int
 // CountOpenDiscrepancies counts what nobody has settled, of all projects and of none. It reads one small table.
 func (s *Store) CountOpenDiscrepancies(ctx context.Context) (int64, error) {
 	var n int64
-	err := s.db.Reads.QueryRowContext(ctx, "SELECT COUNT(*) FROM discrepancies WHERE settled_at IS NULL").Scan(&n)
+	err := sqldb.One(ctx, s.db.Reads, "SELECT COUNT(*) FROM discrepancies WHERE settled_at IS NULL").Scan(&n)
 	if err != nil {
 		return 0, s.db.Unavailable(fmt.Errorf("store: discrepancies: %w", err))
 	}

@@ -20,7 +20,7 @@ func (s *Store) PaymentByID(ctx context.Context, projectID, id int64) (*View, er
 func (s *Store) OpenRequest(ctx context.Context, v *View) ([]byte, error) {
 	p := &v.Payment
 	var sealed []byte
-	err := s.DB().Reads.QueryRowContext(ctx, "SELECT sealed FROM requests WHERE project_id = $1 AND payment = $2", p.ProjectID, p.ID).Scan(&sealed)
+	err := sqldb.One(ctx, s.DB().Reads, "SELECT sealed FROM requests WHERE project_id = $1 AND payment = $2", p.ProjectID, p.ID).Scan(&sealed)
 	if err != nil {
 		return nil, s.DB().Unavailable(sqldb.NotFound(err))
 	}
@@ -145,7 +145,7 @@ func (s *Store) SealProof(ctx context.Context, line int64) (*Proof, error) {
 	var root, hash []byte
 	var at int64
 	const covering = "SELECT number, last_row, lines, root, hash, at FROM seals WHERE shard = $1 AND last_row >= $2 ORDER BY last_row LIMIT 1"
-	err := s.DB().Lists.QueryRowContext(ctx, covering, p.Seal.Shard, line).Scan(&p.Seal.Number, &p.Seal.LastRow, &p.Seal.Lines, &root, &hash, &at)
+	err := sqldb.One(ctx, s.DB().Lists, covering, p.Seal.Shard, line).Scan(&p.Seal.Number, &p.Seal.LastRow, &p.Seal.Lines, &root, &hash, &at)
 	if err != nil {
 		return nil, s.DB().Unavailable(sqldb.NotFound(err))
 	}
@@ -154,7 +154,7 @@ func (s *Store) SealProof(ctx context.Context, line int64) (*Proof, error) {
 	p.Seal.At = sqldb.FromMicros(at)
 	after := p.Seal.Shard * shardSpan
 	const before = "SELECT last_row, hash FROM seals WHERE shard = $1 AND number = $2"
-	err = s.DB().Lists.QueryRowContext(ctx, before, p.Seal.Shard, p.Seal.Number-1).Scan(&after, &hash)
+	err = sqldb.One(ctx, s.DB().Lists, before, p.Seal.Shard, p.Seal.Number-1).Scan(&after, &hash)
 	switch {
 	case err == nil:
 		copy(p.Previous[:], hash)

@@ -46,7 +46,7 @@ func (s *Store) checkExisting(ctx context.Context) error {
 		found = "SELECT COUNT(to_regclass($1))"
 	}
 	var tables int
-	if err := s.db.Writes.QueryRowContext(ctx, found, goose.DefaultTablename).Scan(&tables); err != nil {
+	if err := sqldb.One(ctx, s.db.Writes, found, goose.DefaultTablename).Scan(&tables); err != nil {
 		return fmt.Errorf("store: database %s cannot be read: %w", redacted(s.url), err)
 	}
 	if tables == 0 {

@@ -56,7 +56,7 @@ func (s *Store) SaveNotification(ctx context.Context, name string, n provider.No
 // WaitingNotifications counts the notifications that nobody has read, up to most.
 func (s *Store) WaitingNotifications(ctx context.Context, most int64) (n int64, err error) {
 	const count = "SELECT COUNT(*) FROM (SELECT 1 FROM notifications WHERE next_at IS NOT NULL LIMIT $1) AS waiting"
-	err = s.db.Reads.QueryRowContext(ctx, count, most).Scan(&n)
+	err = sqldb.One(ctx, s.db.Reads, count, most).Scan(&n)
 	return n, s.db.Unavailable(err)
 }
 
@@ -178,7 +178,7 @@ func (s *Store) RejectionByRequest(ctx context.Context, projectID int64, request
 	r := &Rejection{RequestID: requestID, ProjectID: projectID}
 	var at int64
 	const find = "SELECT status, body, at FROM rejections WHERE request_id = $1 AND project_id = $2 AND at > $3"
-	err := s.db.Reads.QueryRowContext(ctx, find, requestID, projectID, s.Now().Add(-rejectionLife).UnixMicro()).Scan(&r.Status, &r.Body, &at)
+	err := sqldb.One(ctx, s.db.Reads, find, requestID, projectID, s.Now().Add(-rejectionLife).UnixMicro()).Scan(&r.Status, &r.Body, &at)
 	if err != nil {
 		return nil, s.db.Unavailable(sqldb.NotFound(err))
 	}

@@ -118,6 +118,9 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if err := s.connect(ctx, address, c); err != nil {
 		return err
 	}
+	if err := s.db.CheckSessions(ctx); err != nil {
+		return err
+	}
 	s.shortenLog(ctx)
 	if err := s.checkDurability(ctx); err != nil {
 		return err
@@ -233,7 +236,7 @@ func redacted(address string) string {
 func (s *Store) checkDurability(ctx context.Context) error {
 	if s.db.Dialect == &sqldb.SQLite {
 		var level int
-		if err := s.db.Writes.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&level); err != nil {
+		if err := sqldb.One(ctx, s.db.Writes, "PRAGMA synchronous").Scan(&level); err != nil {
 			return fmt.Errorf("store: reading PRAGMA synchronous: %w", err)
 		}
 		if level < 2 {
@@ -243,7 +246,7 @@ func (s *Store) checkDurability(ctx context.Context) error {
 	}
 	for _, setting := range []string{"synchronous_commit", "fsync"} {
 		var value string
-		if err := s.db.Writes.QueryRowContext(ctx, "SELECT current_setting($1)", setting).Scan(&value); err != nil {
+		if err := sqldb.One(ctx, s.db.Writes, "SELECT current_setting($1)", setting).Scan(&value); err != nil {
 			return fmt.Errorf("store: reading the setting %s: %w", setting, err)
 		}
 		if value == "off" || (setting == "synchronous_commit" && value == "local") {
@@ -255,7 +258,7 @@ func (s *Store) checkDurability(ctx context.Context) error {
 
 func (s *Store) openVault(ctx context.Context, setting, address string) error {
 	var known string
-	err := s.db.Writes.QueryRowContext(ctx, "SELECT fingerprint FROM installation WHERE one = 1").Scan(&known)
+	err := sqldb.One(ctx, s.db.Writes, "SELECT fingerprint FROM installation WHERE one = 1").Scan(&known)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("store: reading the installation: %w", err)
 	}
@@ -273,7 +276,7 @@ func (s *Store) openVault(ctx context.Context, setting, address string) error {
 		if _, err := s.db.Writes.ExecContext(ctx, insert, s.vault.Fingerprint(), time.Now().UnixMicro()); err != nil {
 			return fmt.Errorf("store: writing the installation: %w", err)
 		}
-		if err := s.db.Writes.QueryRowContext(ctx, "SELECT fingerprint FROM installation WHERE one = 1").Scan(&known); err != nil {
+		if err := sqldb.One(ctx, s.db.Writes, "SELECT fingerprint FROM installation WHERE one = 1").Scan(&known); err != nil {
 			return fmt.Errorf("store: reading the installation: %w", err)
 		}
 	}
@@ -325,7 +328,7 @@ func (s *Store) Ready(ctx context.Context) error {
 		return fmt.Errorf("store: nothing can be committed: %w", *trouble)
 	}
 	var one int
-	if err := s.db.Reads.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+	if err := sqldb.One(ctx, s.db.Reads, "SELECT 1").Scan(&one); err != nil {
 		return fmt.Errorf("store: the database does not answer: %w", err)
 	}
 	return nil

@@ -53,7 +53,7 @@ func (s *Store) Projects() []*merchant.Project {
 // follow reads settings and rates again where somebody has changed them.
 func (s *Store) follow(ctx context.Context) error {
 	var version, ratesVersion int64
-	if err := s.db.Reads.QueryRowContext(ctx, "SELECT version, rates FROM settings_version WHERE one = 1").Scan(&version, &ratesVersion); err != nil {
+	if err := sqldb.One(ctx, s.db.Reads, "SELECT version, rates FROM settings_version WHERE one = 1").Scan(&version, &ratesVersion); err != nil {
 		return fmt.Errorf("store: reading the settings' version: %w", err)
 	}
 	if err := s.loadRates(ctx, ratesVersion); err != nil {

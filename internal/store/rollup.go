@@ -70,7 +70,7 @@ func (s *Store) FollowJournal(ctx context.Context) error {
 // followPiece takes in the next lines of a shard, and says whether there are more.
 func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err error) {
 	at := shard * shardSpan
-	err = s.db.Lists.QueryRowContext(ctx, "SELECT last_row FROM followed WHERE shard = $1", shard).Scan(&at)
+	err = sqldb.One(ctx, s.db.Lists, "SELECT last_row FROM followed WHERE shard = $1", shard).Scan(&at)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return false, err
 	}

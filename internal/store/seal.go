@@ -153,7 +153,7 @@ func (s *Store) lastSeal(ctx context.Context, shard int64) (Seal, error) {
 	seal := Seal{Shard: shard}
 	var hash []byte
 	const find = "SELECT number, last_row, hash FROM seals WHERE shard = $1 ORDER BY number DESC LIMIT 1"
-	err := s.db.Reads.QueryRowContext(ctx, find, shard).Scan(&seal.Number, &seal.LastRow, &hash)
+	err := sqldb.One(ctx, s.db.Reads, find, shard).Scan(&seal.Number, &seal.LastRow, &hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return seal, nil
 	}
@@ -172,7 +172,7 @@ func (s *Store) findUnsealed(ctx context.Context) error {
 func (s *Store) newestLine(ctx context.Context, shard int64) (int64, error) {
 	var newest sql.NullInt64
 	const find = "SELECT MAX(id) FROM journal WHERE id >= $1 AND id < $2"
-	if err := s.db.Reads.QueryRowContext(ctx, find, shard*shardSpan, (shard+1)*shardSpan).Scan(&newest); err != nil {
+	if err := sqldb.One(ctx, s.db.Reads, find, shard*shardSpan, (shard+1)*shardSpan).Scan(&newest); err != nil {
 		return 0, fmt.Errorf("store: newest journal line: %w", err)
 	}
 	return newest.Int64, nil

@@ -174,7 +174,7 @@ func (s *Store) countAll(ctx context.Context, f RegisterFilter, from, to int64, 
 // asOf is when rollups were brought up last.
 func (s *Store) asOf(ctx context.Context, out *Totals) error {
 	var at sql.NullInt64
-	err := s.DB().Lists.QueryRowContext(ctx, "SELECT MAX(at) FROM followed").Scan(&at)
+	err := sqldb.One(ctx, s.DB().Lists, "SELECT MAX(at) FROM followed").Scan(&at)
 	out.AsOf = sqldb.FromMicros(at.Int64)
 	return err
 }

@@ -64,7 +64,7 @@ func ScanOperation(scan func(...any) error) (payout.Operation, error) {
 // PaymentView finds a payment of a project by the merchant's payment id, in any case. ErrNotFound where there is none.
 func (s *Store) PaymentView(ctx context.Context, projectID int64, paymentID string) (*View, error) {
 	const find = "SELECT " + paymentColumns + " FROM payments p WHERE p.project_id = $1 AND p.payment_key = $2"
-	return s.view(ctx, s.db.Reads.QueryRowContext(ctx, find, projectID, payout.Fold(paymentID)))
+	return s.view(ctx, sqldb.One(ctx, s.db.Reads, find, projectID, payout.Fold(paymentID)))
 }
 
 // PaymentViewByRequest finds the payment that a request made, by the request's id. ErrNotFound where it made none.
@@ -89,7 +89,7 @@ func (s *Store) PaymentViewByRequest(ctx context.Context, projectID int64, reque
 
 func (s *Store) viewByID(ctx context.Context, projectID, id int64) (*View, error) {
 	const find = "SELECT " + paymentColumns + " FROM payments p WHERE p.project_id = $1 AND p.id = $2"
-	return s.view(ctx, s.db.Reads.QueryRowContext(ctx, find, projectID, id))
+	return s.view(ctx, sqldb.One(ctx, s.db.Reads, find, projectID, id))
 }
 
 func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {

@@ -169,14 +169,14 @@ func (r *Recent) span(ctx context.Context, project int64) ([2]int64, error) {
 	span := [2]int64{0, -1}
 	db := r.payments.store.DB()
 	var first int64
-	err := db.Lists.QueryRowContext(ctx, firstSince, project, r.since.UnixMicro()).Scan(&first)
+	err := sqldb.One(ctx, db.Lists, firstSince, project, r.since.UnixMicro()).Scan(&first)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 	case err != nil:
 		return span, db.Unavailable(err)
 	default:
 		span[0] = max(0, first/store.LookupBucket-1)
-		if err := db.Lists.QueryRowContext(ctx, lastBucket).Scan(&span[1]); err != nil {
+		if err := sqldb.One(ctx, db.Lists, lastBucket).Scan(&span[1]); err != nil {
 			return span, db.Unavailable(err)
 		}
 	}
@@ -190,6 +190,6 @@ const usualSums = `SELECT COALESCE(SUM(payments), 0), COALESCE(SUM(amount), 0) F
 // Usual is how many payouts of a currency a project has made since a day, and their sum.
 func (p *Payments) Usual(ctx context.Context, projectID int64, currency string, since time.Time) (payments, amount int64, err error) {
 	db := p.store.DB()
-	err = db.Lists.QueryRowContext(ctx, usualSums, projectID, since.UnixMicro(), currency).Scan(&payments, &amount)
+	err = sqldb.One(ctx, db.Lists, usualSums, projectID, since.UnixMicro(), currency).Scan(&payments, &amount)
 	return payments, amount, db.Unavailable(err)
 }

@@ -9,6 +9,7 @@ import (
 
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/sqldb"
 )
 
 // maxSavedFilters is how many filters a user can save.
@@ -64,7 +65,7 @@ func (dir *Directory) DropFilter(ctx context.Context, once string, user *staff.U
 // RegisterColumns are the columns that a user has chosen, in their order; none: the default.
 func (dir *Directory) RegisterColumns(ctx context.Context, user int64) ([]string, error) {
 	var text string
-	err := dir.store.DB().Lists.QueryRowContext(ctx, "SELECT columns FROM register_columns WHERE user_id = $1", user).Scan(&text)
+	err := sqldb.One(ctx, dir.store.DB().Lists, "SELECT columns FROM register_columns WHERE user_id = $1", user).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && text == "" {
 		return nil, nil
 	}

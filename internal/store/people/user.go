@@ -83,7 +83,7 @@ func (dir *Directory) UserByEmail(ctx context.Context, email string) (*UserRecor
 func emailKey(email string) string { return vault.Normalise("email", email) }
 
 func (dir *Directory) account(ctx context.Context, query string, key any) (*UserRecord, error) {
-	a, err := scanAccount(dir.store.DB().Reads.QueryRowContext(ctx, query, key).Scan)
+	a, err := scanAccount(sqldb.One(ctx, dir.store.DB().Reads, query, key).Scan)
 	if err != nil {
 		return nil, dir.store.DB().Unavailable(err)
 	}
@@ -91,7 +91,7 @@ func (dir *Directory) account(ctx context.Context, query string, key any) (*User
 		return nil, dir.store.DB().Unavailable(err)
 	}
 	const left = "SELECT COUNT(*) FROM recovery_codes WHERE user_id = $1 AND used_at = 0"
-	if err := dir.store.DB().Reads.QueryRowContext(ctx, left, a.ID).Scan(&a.CodesLeft); err != nil {
+	if err := sqldb.One(ctx, dir.store.DB().Reads, left, a.ID).Scan(&a.CodesLeft); err != nil {
 		return nil, dir.store.DB().Unavailable(err)
 	}
 	if a.Invitation, err = dir.invitationOf(ctx, a.ID); err != nil {

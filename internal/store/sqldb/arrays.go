@@ -74,6 +74,7 @@ func appendArray(to []byte, kind byte, args []any, column, columns int) ([]byte,
 			}
 		case string:
 			if kind == 's' {
+				v = storable(v)
 				to = append(appendInt32(to, len(v)), v...)
 				continue
 			}

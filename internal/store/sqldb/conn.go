@@ -164,7 +164,7 @@ func (s *Conn) Exec(ctx context.Context, text string, args ...any) (int64, error
 	if err != nil {
 		return 0, err
 	}
-	result, err := stmt.ExecContext(ctx, args...)
+	result, err := stmt.ExecContext(ctx, storables(args)...)
 	if err != nil {
 		return 0, fmt.Errorf("store: %s: %w", FirstWords(text), err)
 	}
@@ -180,7 +180,7 @@ func (s *Conn) Query(ctx context.Context, text string, scan func(*sql.Rows) erro
 	if err != nil {
 		return err
 	}
-	rows, err := stmt.QueryContext(ctx, args...)
+	rows, err := stmt.QueryContext(ctx, storables(args)...)
 	if err != nil {
 		return fmt.Errorf("store: %s: %w", FirstWords(text), err)
 	}

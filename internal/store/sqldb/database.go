@@ -70,7 +70,7 @@ func (db *DB) Read(ctx context.Context, text string, scan func(*sql.Rows) error,
 			_ = stmt.Close()
 		}
 	}
-	rows, err := known.(*sql.Stmt).QueryContext(ctx, args...)
+	rows, err := known.(*sql.Stmt).QueryContext(ctx, storables(args)...)
 	if err != nil {
 		return fmt.Errorf("store: %s: %w", FirstWords(text), err)
 	}
@@ -88,7 +88,7 @@ func Query(ctx context.Context, on interface {
 	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
 }, text string, args ...any,
 ) Result {
-	return Result{func() (*sql.Rows, error) { return on.QueryContext(ctx, text, args...) }, FirstWords(text)}
+	return Result{func() (*sql.Rows, error) { return on.QueryContext(ctx, text, storables(args)...) }, FirstWords(text)}
 }
 
 // Each calls scan for each row of the answer. Its error is the query's or the first of scan's.
