@@ -124,11 +124,11 @@ func (s *store) openSQLite(ctx context.Context, path string) error {
 func (s *store) openPostgres(ctx context.Context, address string) error {
 	s.postgres, s.prefix = true, "sandbox_bank."
 	var err error
-	if s.writer, err = openPrimary(byKey(address)); err != nil {
+	if s.writer, err = openPrimary(address, byKey); err != nil {
 		return fmt.Errorf("bank: the PostgreSQL address: %w", err)
 	}
 	s.writer.SetMaxOpenConns(1)
-	if s.reader, err = openPrimary(address); err != nil {
+	if s.reader, err = openPrimary(address, ""); err != nil {
 		return fmt.Errorf("bank: the PostgreSQL address: %w", err)
 	}
 	s.reader.SetMaxOpenConns(4)
@@ -139,30 +139,23 @@ func (s *store) openPostgres(ctx context.Context, address string) error {
 	return nil
 }
 
-// openPrimary opens a pool none of whose connections leads to a standby: what stands there may be old.
-func openPrimary(address string) (*sql.DB, error) {
+// openPrimary opens a pool none of whose connections leads to a standby: what stands there may be old. settings are statements
+// that set each of them up; as parameters of the start, a pooler would refuse them.
+func openPrimary(address, settings string) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		return nil, err
 	}
 	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
+	if settings != "" {
+		config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error { return conn.Exec(ctx, settings).Close() }
+	}
 	return stdlib.OpenDB(*config), nil
 }
 
-// byKey is the address for connections that find rows by key: tasks come and go so fast that PostgreSQL's planner would now
-// and then read the whole table, with all that are dead.
-func byKey(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return address // opening it says what is wrong
-	}
-	q := u.Query()
-	for _, name := range []string{"enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"} {
-		q.Set(name, "off")
-	}
-	u.RawQuery = q.Encode()
-	return u.String()
-}
+// byKey sets up connections that find rows by key: tasks come and go so fast that PostgreSQL's planner would now and then read
+// the whole table, with all that are dead.
+const byKey = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
 
 // createPostgres makes what is missing, in one transaction.
 func (s *store) createPostgres(ctx context.Context) error {
