@@ -89,6 +89,13 @@ func (r *crashRun) check(t *testing.T, twoNodes bool) {
 	if n := report.Kills["platform"] + report.Kills["bank"]; n < kills() || report.Kills["platform"] == 0 || report.Kills["bank"] == 0 {
 		t.Errorf("kills %v; want at least %d, of both", report.Kills, kills())
 	}
+	outages := 0
+	for _, n := range report.Outages {
+		outages += n
+	}
+	if outages != 3 || report.Outages["paused"] == 0 {
+		t.Errorf("outages %v; want 3, of each kind in turn", report.Outages)
+	}
 	if report.Answered != report.Payouts || report.Executed != report.Statuses["success"] || report.Callbacks.Payments != report.Payouts {
 		t.Error("the figures of the report do not fit together")
 	}

@@ -193,9 +193,16 @@ func (t *test) startAll(ctx context.Context) error {
 	}
 	t.bank = t.child("bank", args)
 	for i := range t.config.Nodes {
-		t.nodes = append(t.nodes, t.child(victim(i).String(), []string{
-			"serve", "--gate", ports[1+2*i], "--dashboard", "127.0.0.1:0", "--ops", ports[2+2*i], "--bank-url", "http://" + ports[0], "--allow-private-callbacks", "--log-level", "info",
-		}))
+		to, env, err := newLines(&t.config, ports[0])
+		t.lines = append(t.lines, to)
+		if err != nil {
+			return err
+		}
+		node := t.child(victim(i).String(), []string{
+			"serve", "--gate", ports[1+2*i], "--dashboard", "127.0.0.1:0", "--ops", ports[2+2*i], "--bank-url", "http://" + to.bank.address(), "--allow-private-callbacks", "--log-level", "info",
+		})
+		node.env = env
+		t.nodes = append(t.nodes, node)
 		gate, err := t.shop.client("http://" + ports[1+2*i])
 		if err != nil {
 			return err
@@ -246,6 +253,9 @@ func (t *test) stopAll() {
 		if c.current() != nil {
 			c.kill()
 		}
+	}
+	for _, of := range t.lines {
+		of.close()
 	}
 	if t.receiver != nil {
 		t.receiver.close()

@@ -30,6 +30,8 @@ type Config struct {
 	Duration time.Duration // over which kills and payouts are spread; default 1.5 s a kill
 	Payouts  int           // how many are requested; default 30 a kill
 	Nodes    int           // platform processes, 1 or 2; default 1. Two need PostgreSQL
+	Outages  int           // how often, on top, a node is paused for longer than its leases, or cut off from bank or database
+	Standby  string        // a hot standby of a PostgreSQL Database: nodes are led to it, too; empty: there is none
 	NoDedup  bool          // the bank executes a key that comes again once more
 	Seed     uint64        // of everything that is random
 
@@ -64,7 +66,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Duration = time.Duration(c.Kills) * defaultGap
 	}
 	if c.Payouts == 0 {
-		c.Payouts = c.Kills * payoutsPerKill
+		c.Payouts = (c.Kills + c.Outages) * payoutsPerKill
 	}
 	if c.Progress == nil {
 		c.Progress = func(string) {}
@@ -72,8 +74,8 @@ func (c Config) withDefaults() (Config, error) {
 	switch {
 	case c.Program == "":
 		return c, errors.New("crashtest: no program to test")
-	case c.Kills < 0 || c.Payouts < 0 || c.Duration < 0:
-		return c, errors.New("crashtest: kills, payouts and duration must not be negative")
+	case c.Kills < 0 || c.Outages < 0 || c.Payouts < 0 || c.Duration < 0:
+		return c, errors.New("crashtest: kills, outages, payouts and duration must not be negative")
 	case c.Nodes < 1 || c.Nodes > 2:
 		return c, fmt.Errorf("crashtest: %d nodes: want 1 or 2", c.Nodes)
 	case c.Nodes == 2 && !strings.HasPrefix(c.Database, "postgres"):
@@ -91,6 +93,7 @@ type test struct {
 	receiver *receiver
 	bank     *child
 	nodes    []*child
+	lines    []lines          // of the nodes, in order
 	gates    []*client.Client // of the nodes, in order
 	beside   *store.Store     // on PostgreSQL: to see a dead node's work move on
 
@@ -104,6 +107,7 @@ type test struct {
 // counts is what is counted on the way.
 type counts struct {
 	kills, restarts        map[string]int // by role
+	outages                map[string]int // by kind
 	copies                 int
 	takeOvers              int
 	worstTakeOver, standBy time.Duration
@@ -123,7 +127,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	t := &test{
 		config: c, dir: dir, plan: newPlan(rand.New(rand.NewPCG(c.Seed, 0)), &c),
-		counts: counts{kills: make(map[string]int), restarts: make(map[string]int)},
+		counts: counts{kills: make(map[string]int), restarts: make(map[string]int), outages: make(map[string]int)},
 	}
 	report, err := t.run(ctx)
 	t.stopAll()
@@ -144,6 +148,11 @@ func (t *test) run(ctx context.Context) (*Report, error) {
 		t.config.Database, t.config.Keyset = "sqlite:"+filepath.Join(t.dir, "flashpay.db"), ""
 	}
 	var err error
+	if t.config.Keyset == "" && strings.HasPrefix(t.config.Database, "postgres") { // nodes reach the database under other addresses
+		if t.config.Keyset, err = store.KeysetPath(t.config.Database); err != nil {
+			return nil, err
+		}
+	}
 	if t.receiver, err = newReceiver(t.plan); err != nil {
 		return nil, err
 	}

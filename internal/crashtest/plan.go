@@ -28,8 +28,10 @@ type wish struct {
 	refuse  int           // how many of its callbacks the merchant answers with 500
 }
 
-// blow ends a process, which is then started again at once.
+// blow ends a process, which is then started again at once; or, where it is an outage, has a node go through that.
 type blow struct {
+	outage   outage        // empty: it ends a process
+	lasts    time.Duration // the outage
 	victims  []victim
 	term     bool          // SIGTERM instead of kill -9
 	after    time.Duration // the blow before
@@ -83,6 +85,7 @@ const (
 func newPlan(random *rand.Rand, c *Config) *plan {
 	p := &plan{}
 	p.planBlows(random, c)
+	p.planOutages(random, c)
 	for n := range c.Payouts {
 		portion := random.IntN(len(p.blows) + 1)
 		e := chooseEnding(random, portion <= len(p.blows)/2)

@@ -68,6 +68,40 @@ func TestPlans(t *testing.T) {
 	}
 }
 
+// Outages come on top of kills, of each kind that there is; a node stands still for longer than its leases.
+func TestOutages(t *testing.T) {
+	for name, c := range map[string]struct {
+		database, standby string
+		kinds             int
+	}{
+		"file":                     {"sqlite:x", "", 3},
+		"PostgreSQL":               {"postgres://x", "", 5},
+		"PostgreSQL, with standby": {"postgres://x", "postgres://y", 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := Config{Seed: 7, Outages: 40, Database: c.database, Standby: c.standby}
+			found, kills := map[outage]int{}, 0
+			for _, b := range planOf(t, config).blows {
+				if b.outage == "" {
+					kills++
+					continue
+				}
+				found[b.outage]++
+				if b.victims[0] == bankVictim || b.lasts < time.Second || b.outage == paused && b.lasts <= longestLease {
+					t.Errorf("outage %+v", b)
+				}
+			}
+			if len(found) != c.kinds || kills != 13 {
+				t.Errorf("outages %v beside %d kills and restarts", found, kills)
+			}
+			config.Outages = 0
+			if kills != len(planOf(t, config).blows) {
+				t.Error("outages come in the place of kills")
+			}
+		})
+	}
+}
+
 func checkWishes(t *testing.T, seed uint64, c Config, p *plan) {
 	t.Helper()
 	ids, sent := map[string]bool{}, 0

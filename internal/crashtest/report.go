@@ -21,6 +21,8 @@ type Report struct {
 	Kills    map[string]int `json:"kills"`    // by role: platform, bank
 	Restarts map[string]int `json:"restarts"` // orderly ones, by role
 
+	Outages map[string]int `json:"outages"` // that nodes went through, by kind
+
 	Payouts     int            `json:"payouts"`     // requested
 	Answered    int            `json:"answered"`    // with success
 	Statuses    map[string]int `json:"statuses"`    // at the end
@@ -68,7 +70,7 @@ func (t *test) report(f *facts) *Report {
 	engine, _, _ := strings.Cut(t.config.Database, ":")
 	r := &Report{
 		Seed: t.config.Seed, Engine: strings.Replace(engine, "postgresql", "postgres", 1), Nodes: t.config.Nodes, Dedup: !t.config.NoDedup,
-		Clean: len(t.violations) == 0, Project: f.project, Kills: t.counts.kills, Restarts: t.counts.restarts,
+		Clean: len(t.violations) == 0, Project: f.project, Kills: t.counts.kills, Restarts: t.counts.restarts, Outages: t.counts.outages,
 		Statuses: make(map[string]int), Copies: t.counts.copies, Stop: seconds(t.counts.standBy),
 		Callbacks: Callbacks{Refused: f.refused}, Audit: f.audit.counts(), Violations: append([]Violation{}, t.violations...),
 	}
@@ -105,6 +107,9 @@ func (r *Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "Crash test, seed %d: %s, platform processes: %d, bank %s\n", r.Seed, r.Engine, r.Nodes, dedup)
 	fmt.Fprintf(w, "  kill -9     platform %d, bank %d; orderly restarts: platform %d, bank %d, the longest stop %.1f s\n",
 		r.Kills["platform"], r.Kills["bank"], r.Restarts["platform"], r.Restarts["bank"], r.Stop)
+	if len(r.Outages) > 0 {
+		fmt.Fprintf(w, "  outages     %s\n", counted(r.Outages))
+	}
 	fmt.Fprintf(w, "  payouts     %d requested (%d requests, %d payouts by two senders at once), %d answered: %s\n",
 		r.Payouts, r.Requests, r.Copies, r.Answered, counted(r.Statuses))
 	fmt.Fprintf(w, "  bank        %d submissions, %d executed\n", r.Submissions, r.Executed)

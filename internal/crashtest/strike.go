@@ -30,6 +30,12 @@ func (t *test) strikeAll(ctx, sending context.Context) error {
 		if err := sleep(ctx, b.intoIt); err != nil {
 			return err
 		}
+		if b.outage != "" {
+			if err := t.suffer(ctx, b); err != nil {
+				return err
+			}
+			continue
+		}
 		if !b.term {
 			kills++
 		}

@@ -133,7 +133,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if err := s.migrate(ctx, c.Migrate); err != nil {
 		return err
 	}
-	if err := s.openVault(ctx, c.Keyset, address); err != nil {
+	if err := s.openVault(ctx, c.Keyset); err != nil {
 		return err
 	}
 	if err := s.startClock(ctx); err != nil {
@@ -256,17 +256,15 @@ func (s *Store) checkDurability(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) openVault(ctx context.Context, setting, address string) error {
+func (s *Store) openVault(ctx context.Context, setting string) error {
 	var known string
 	err := sqldb.One(ctx, s.db.Writes, "SELECT fingerprint FROM installation WHERE one = 1").Scan(&known)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("store: reading the installation: %w", err)
 	}
-	fallback := address + ".keyset"
-	if s.db.Dialect == &sqldb.Postgres {
-		if fallback, err = vault.DefaultPath(keysetName(address)); err != nil && setting == "" {
-			return err
-		}
+	fallback, err := KeysetPath(s.url)
+	if err != nil && setting == "" {
+		return err
 	}
 	if s.vault, err = vault.Locate(setting, fallback, known == ""); err != nil {
 		return err
@@ -284,6 +282,15 @@ func (s *Store) openVault(ctx context.Context, setting, address string) error {
 		return fmt.Errorf("store: this database was made with keyset %s, not %s: give its keyset in FLASHPAY_KEYSET", known, s.vault.Fingerprint())
 	}
 	return nil
+}
+
+// KeysetPath is where the keyset of a database stands that is given none.
+func KeysetPath(databaseURL string) (string, error) {
+	d, address, err := sqldb.ParseURL(databaseURL)
+	if err != nil || d == &sqldb.SQLite {
+		return address + ".keyset", err
+	}
+	return vault.DefaultPath(keysetName(address))
 }
 
 // keysetName is what identifies a PostgreSQL database, without user and password.
