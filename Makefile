@@ -46,6 +46,12 @@ screenshots: deps ## The pictures of the documentation, taken anew (docs/images)
 fuzz: ## Each fuzz test for FUZZTIME (default 30s)
 	@scripts/fuzz.sh
 
+.PHONY: mutate
+mutate: deps ## Small faults on the road of money, and which of them no test notices (hours; MUTATEFLAGS='-sample 50 -seed 2')
+	go run ./internal/tools/mutate $(MUTATEFLAGS) -report mutations.txt \
+		./internal/rule ./internal/accept ./internal/provider/sandbox ./internal/callback ./internal/process
+	go run ./internal/tools/mutate $(MUTATEFLAGS) -files accept.go,attempt.go,event.go,funds.go,lease.go,notification.go,shard.go,step.go,writer.go -report mutations-store.txt ./internal/store
+
 .PHONY: vuln
 vuln: ## Known vulnerabilities in what is imported and called (govulncheck)
 	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...

@@ -75,6 +75,8 @@ var rooms = map[string][]string{
 	"internal/provider/providertest": nouns,
 	"internal/bank":                  {"internal/money", "internal/batch", "signature"},
 
+	"internal/tools/mutate": {},
+
 	"internal/batch":        {},
 	"internal/csvfile":      {}, // all exports
 	"internal/vault":        nouns,
