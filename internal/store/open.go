@@ -158,23 +158,27 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	if c.Serve {
-		s.every(background, cmp.Or(c.Follow, 500*time.Millisecond), s.follow)
-		s.every(background, time.Minute, s.SealJournal)
-		s.every(background, max(followBeat, c.Follow), s.FollowJournal)
-		s.every(background, time.Minute, s.saveKeyUse)
-		s.every(background, time.Hour, s.DropOld)
-	}
-	if c.Serve && s.file != nil {
-		s.every(background, fileBeat, s.watchFile)
-		s.every(background, fileBeat, s.watchRoom)
-		s.every(background, fileBeat, s.tryAgain)
-	}
-	if c.Serve && s.db.Dialect == &sqldb.Postgres { // SQLite has one server and one clock
-		s.done.Go(func() { _ = s.keepShard(background) }) // a predecessor's leases are freed at once
-		s.every(background, shardBeat, s.keepShard)
-		s.every(background, clockBeat, s.measureClock)
+		s.workBeside(background, c.Follow)
 	}
 	return nil
+}
+
+// workBeside begins what a server does by itself.
+func (s *Store) workBeside(ctx context.Context, follow time.Duration) {
+	s.every(ctx, cmp.Or(follow, 500*time.Millisecond), s.follow)
+	s.every(ctx, time.Minute, s.SealJournal)
+	s.every(ctx, max(followBeat, follow), s.FollowJournal)
+	s.every(ctx, time.Minute, s.saveKeyUse)
+	s.every(ctx, time.Hour, s.DropOld)
+	if s.file != nil { // one server and one clock
+		s.every(ctx, fileBeat, s.watchFile)
+		s.every(ctx, fileBeat, s.watchRoom)
+		s.every(ctx, fileBeat, s.tryAgain)
+		return
+	}
+	s.done.Go(func() { _ = s.keepShard(ctx) }) // a predecessor's leases are freed at once
+	s.every(ctx, shardBeat, s.keepShard)
+	s.every(ctx, clockBeat, s.measureClock)
 }
 
 // connect opens the pools. SQLite has one writer and several readers; PostgreSQL's writer has a connection of its own.
