@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -14,6 +15,11 @@ import (
 const (
 	// clockBeat is how often PostgreSQL's clock is read. In between this machine's monotonic clock carries it on.
 	clockBeat = 5 * time.Second
+	// clockReading is how long a reading may take: when within it the clock was read is not known, and deadlines of submits
+	// are judged by it, on this node and on others.
+	clockReading = 500 * time.Millisecond
+	// clockReadings is how often a start tries to read it in time.
+	clockReadings = 20
 	// clockJump is how much a clock must be off what has passed to be reported.
 	clockJump = time.Second
 	// clockAhead is how far ahead of the clock a lease may be for a start to go on from there: more is no clock set back.
@@ -94,7 +100,11 @@ func (s *Store) Now() time.Time {
 // maxClockOffset is how far a node's clock may be from the database's before the node is not ready.
 const maxClockOffset = 2 * time.Second
 
-// measureClock reads PostgreSQL's clock. SQLite has this machine's.
+// errSlowReading says that the answer of a database to what its time is took too long to be of use.
+var errSlowReading = errors.New("store: the database took too long to tell its time")
+
+// measureClock reads PostgreSQL's clock; a reading that took too long is not believed, and the one before goes on. SQLite has
+// this machine's.
 func (s *Store) measureClock(ctx context.Context) error {
 	if s.db.Dialect == &sqldb.SQLite {
 		return nil
@@ -104,7 +114,11 @@ func (s *Store) measureClock(ctx context.Context) error {
 	if err := sqldb.One(ctx, s.db.Reads, "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)").Scan(&micros); err != nil {
 		return fmt.Errorf("store: reading the database's clock: %w", err)
 	}
-	at := before.Add(time.Since(before) / 2)
+	took := time.Since(before)
+	if took > clockReading {
+		return fmt.Errorf("%w: %s", errSlowReading, took)
+	}
+	at := before.Add(took / 2)
 	s.measured.Store(&measured{at: at, said: time.UnixMicro(micros)})
 	s.offset.Store(micros - at.UnixMicro())
 	return nil
@@ -113,7 +127,11 @@ func (s *Store) measureClock(ctx context.Context) error {
 // startClock goes on from the latest lease of a shard, where the clock was set back before this start: nodes that run
 // have kept their lead and would take this one's leases for ended.
 func (s *Store) startClock(ctx context.Context) error {
-	if err := s.measureClock(ctx); err != nil || s.given != nil {
+	err := s.measureClock(ctx)
+	for n := 1; n < clockReadings && errors.Is(err, errSlowReading); n++ {
+		err = s.measureClock(ctx)
+	}
+	if err != nil || s.given != nil {
 		return err
 	}
 	var latest sql.NullInt64

@@ -51,6 +51,9 @@ func (s *Store) AgeShard(ctx context.Context, by time.Duration) error {
 	return s.Exec(ctx, func() { s.renewed = time.Now().Add(-by) })
 }
 
+// MeasureClock reads the database's clock, as a server does every few seconds.
+func (s *Store) MeasureClock(ctx context.Context) error { return s.measureClock(ctx) }
+
 // LoseNextCommitsAnswer lets the next commit go through, and its answer get lost.
 func (s *Store) LoseNextCommitsAnswer() {
 	s.answerCommits(func() error {

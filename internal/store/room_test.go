@@ -193,6 +193,26 @@ func TestASilentDatabaseIsSaidSoon(t *testing.T) {
 	}
 }
 
+// A clock that is read over a line which falls silent meanwhile says nothing: believed, it would be seconds ahead, and an
+// inquiry would take a submit that is still on its way for one whose deadline has passed. A bank without dedup paid twice.
+func TestAClockReadOverASilentLineIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	way := newRoute(t, database)
+	s := open(t, way.address(t, database))
+	release := way.swallow()
+	read := make(chan error, 1)
+	go func() { read <- s.MeasureClock(t.Context()) }()
+	time.Sleep(4 * time.Second) // as long as the line is silent
+	release()
+	if err := <-read; err == nil {
+		t.Error("the reading is believed")
+	}
+	if off := time.Until(s.Now()); off.Abs() > time.Second { // one machine, one clock
+		t.Errorf("the clock is %s off", off)
+	}
+}
+
 // refusedSoon hands payouts over one after the other for two seconds, whose clients wait or leave.
 func refusedSoon(t *testing.T, s *store.Store) {
 	t.Helper()
