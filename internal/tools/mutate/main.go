@@ -135,7 +135,9 @@ func choose(s settings, folder string) ([]mutant, error) {
 	if s.sample > 0 {
 		all = all[:min(s.sample, len(all))]
 	}
-	slices.SortFunc(all, func(a, b mutant) int { return strings.Compare(fmt.Sprintf("%s:%06d", a.File, a.Line), fmt.Sprintf("%s:%06d", b.File, b.Line)) })
+	slices.SortFunc(all, func(a, b mutant) int {
+		return strings.Compare(fmt.Sprintf("%s:%06d", a.File, a.Line), fmt.Sprintf("%s:%06d", b.File, b.Line))
+	})
 	return all, nil
 }
 
