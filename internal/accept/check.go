@@ -123,7 +123,7 @@ func (r *Report) members(f *field, v *signature.Value, path string) {
 
 // missing reports a required member and, where it is an object, what that would have to hold.
 func (r *Report) missing(f *field, parent string) {
-	fault := missing(f)
+	fault := f.absent
 	at := ""
 	if parent != "" {
 		at = parent + "." + f.name
@@ -170,6 +170,8 @@ func kindWord(k signature.Kind) string {
 func isInteger(v *signature.Value) bool {
 	return v.Kind == signature.Number && !strings.ContainsAny(v.Text, ".eE") && v.Text != "-0"
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 func isDigits(s string) bool {
 	for i := range len(s) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"flashpay/internal/method"
 	"flashpay/internal/payout"
 	"flashpay/signature"
 )
@@ -397,7 +398,7 @@ func FuzzPatterns(f *testing.F) {
 		}
 	}
 	for _, p := range patterns {
-		fast, err := compilePattern(p)
+		fast, err := method.CompilePattern(p)
 		if err != nil {
 			f.Fatal(err)
 		}

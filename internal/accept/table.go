@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"flashpay/internal/method"
 )
 
 // Table is a compiled field table: what a request may and must hold. It is safe for use by many goroutines.
@@ -63,8 +65,9 @@ type field struct {
 	fits                 func(string) bool // nil: anything
 	want                 string            // what fits asks for, as words that continue «path …»
 	codes                fieldCodes
-	digitsTaken          bool // a string of digits is taken for an integer
-	integerTaken         bool // an integer is taken for a string
+	absent               Fault // of a required member that is not there
+	digitsTaken          bool  // a string of digits is taken for an integer
+	integerTaken         bool  // an integer is taken for a string
 }
 
 //go:embed gate-payout-fields.csv
@@ -172,6 +175,7 @@ func compile(row Row, order int) (*field, error) {
 	}
 	f.required = row.Required
 	f.codes = codesFor(row.Path)
+	f.absent = missing(f)
 	if err := f.readLimits(row); err != nil {
 		return nil, err
 	}
@@ -224,7 +228,7 @@ func (f *field) readPattern(pattern string) error {
 		return nil
 	}
 	var err error
-	f.fits, err = compilePattern(pattern)
+	f.fits, err = method.CompilePattern(pattern)
 	f.want = "must match " + pattern
 	return err
 }

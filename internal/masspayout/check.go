@@ -206,7 +206,7 @@ func (t *tally) judge(ctx context.Context, j *judge, p *piece) error {
 		if r.good {
 			p := &r.payout
 			c.id = t.hash(p.Project.ID, payout.Fold(p.PaymentID))
-			c.twin = t.hash(p.Project.ID, p.Account) ^ t.hash(p.Amount, p.Currency)
+			c.twin = mix(t.hash(p.Project.ID, p.Account) + t.hash(p.Amount, p.Currency))
 		}
 		c.raw = raw
 		p.rows = append(p.rows, c)
@@ -219,6 +219,16 @@ func (t *tally) judge(ctx context.Context, j *judge, p *piece) error {
 	return errors.Join(t.lookUp(ctx, j, p.rows), err)
 }
 
+// hash is of a number and a text.
 func (t *tally) hash(n int64, s string) uint64 {
-	return maphash.String(t.seed, s) ^ maphash.Comparable(t.seed, n)
+	return mix(maphash.String(t.seed, s) ^ mix(uint64(n)))
+}
+
+// mix spreads what differs in few bits over all of them (the finalizer of MurmurHash3).
+func mix(h uint64) uint64 {
+	h ^= h >> 33
+	h *= 0xff51afd7ed558ccd
+	h ^= h >> 33
+	h *= 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
 }

@@ -3,6 +3,7 @@ package masspayout_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -297,4 +298,31 @@ func TestFaultsAreCountedBeyondThoseKept(t *testing.T) {
 	if n := strings.Count(out.String(), "Incorrect Amount"); n != 2500 {
 		t.Errorf("%d faults in the download", n)
 	}
+}
+
+// TestFilesOfLibreOffice checks one sheet as LibreOffice Calc saves it, in a live project: with its numbers as text and as
+// numbers, between semicolons and between commas, in UTF-8, Windows-1251 and a character set that has no Cyrillic.
+func TestFilesOfLibreOffice(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob("testdata/libreoffice/*.csv")
+	if err != nil || len(paths) != 7 {
+		t.Fatal(paths, err)
+	}
+	r := rules(t)
+	r.Sender = &merchant.Project{ID: 210, MerchantID: 7, Mode: merchant.Live}
+	r.Project = func(id int64) (*merchant.Project, bool) { return r.Sender, id == 210 }
+	c := masspayout.Checker{Rules: r}
+	var b strings.Builder
+	for _, path := range paths {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := c.Check(t.Context(), f, masspayout.Options{Name: filepath.Base(path)})
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "== %s\n%s", filepath.Base(path), render(report))
+	}
+	golden(t, "libreoffice", b.String())
 }

@@ -47,6 +47,7 @@ const (
 	colCustomerIP    = accept.PathCustomerIP
 	colPhone         = "customer.phone"
 	colBirth         = "customer.day_of_birth"
+	colRegion        = "account.region_id"
 	colToken         = "token"
 	colCardYear      = "card.year"
 	colCardMonth     = "card.month"
@@ -83,7 +84,7 @@ func columnUse(name string) (use, accept.InputKind) {
 		return judged, 0
 	case name == colToken || strings.HasPrefix(name, cardPrefix):
 		return card, 0
-	case name == "account.region_id": // the platform's table has it, Gate's has not
+	case name == colRegion: // the platform's table has it, Gate's has not
 		return member, accept.IntegerInput
 	}
 	if kind, ok := accept.KindOf(name); ok && name != "general.signature" {

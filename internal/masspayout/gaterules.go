@@ -88,6 +88,11 @@ func (j *judge) foresee(r *row, p *Payout) {
 		}
 		j.add(told.column, told.message, j.limitAdvice(f.Code, p))
 	}
+	if f.Policy == account.Off && p.Method.Country == account.Country {
+		if lost := zerosLost(p.Account); lost != "" {
+			r.warnings = append(r.warnings, Warning{Line: j.line, Column: colAccount, Kind: SpreadsheetHabit, Message: lost})
+		}
+	}
 	if f.Policy != account.Warn || f.Finding.OK() {
 		return
 	}
@@ -113,7 +118,7 @@ func zerosLost(number string) string {
 	if !account.Check(zeros+number, nil).OK() {
 		return ""
 	}
-	return fmt.Sprintf("A spreadsheet took the account for a number and dropped what it began with: with %s before it, its check digits fit. "+
+	return fmt.Sprintf("It looks as if a spreadsheet took the account for a number and dropped what it began with: with %s before it, its check digits fit. "+
 		"Format the column as text, and enter the account again.", zeros)
 }
 

@@ -140,7 +140,15 @@ func codeHabit(cell string) string {
 }
 
 // textHabit is codeHabit for what people read: there non-breaking spaces and line breaks are text.
-func textHabit(cell string) string { return lostValue(cell) }
+func textHabit(cell string) string {
+	if lost := lostValue(cell); lost != "" {
+		return lost
+	}
+	if strings.Contains(cell, "??") && !strings.ContainsFunc(cell, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+		return "The letters are lost: question marks stand in their place, as a character set without Cyrillic leaves them. Enter the text again. " + excelToCSV
+	}
+	return ""
+}
 
 // amountAdvice says what is wrong with an amount that is none, and how it is written.
 func amountAdvice(cell, currency string) string {

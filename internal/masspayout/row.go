@@ -56,6 +56,8 @@ type judge struct {
 	projects map[string]projectWord
 	methods  map[string]methodWord
 
+	own ownColumns
+
 	line   int64
 	cells  []string
 	faults []Fault
@@ -79,9 +81,41 @@ type methodWord struct {
 
 func newJudge(rules *Rules, h *head) *judge {
 	return &judge{
-		rules: rules, head: h, plan: newRequestPlan(h.columns),
+		rules: rules, head: h, plan: newRequestPlan(h.columns), own: newOwnColumns(h),
 		projects: make(map[string]projectWord), methods: make(map[string]methodWord),
 	}
+}
+
+// ownColumns are the places of the columns that are looked at in every row; -1: the file has none.
+type ownColumns struct {
+	operation, project, method, paymentID, amount, currency, account, customerID, operationID, region int
+
+	limited [len(ownLimits)]int
+}
+
+func newOwnColumns(h *head) ownColumns {
+	at := func(name string) int {
+		if i, ok := h.index[name]; ok {
+			return i
+		}
+		return -1
+	}
+	own := ownColumns{
+		operation: at(colOperationType), project: at(colProject), method: at(colMethod), paymentID: at(colPaymentID), amount: at(colAmount),
+		currency: at(colCurrency), account: at(colAccount), customerID: at(colCustomerID), operationID: at(colOperationID), region: at(colRegion),
+	}
+	for i, limit := range ownLimits {
+		own.limited[i] = at(limit.column)
+	}
+	return own
+}
+
+// at is what stands in a column; empty where the row or the file does not have it.
+func (j *judge) at(place int) string {
+	if place < 0 || place >= len(j.cells) {
+		return ""
+	}
+	return j.cells[place]
 }
 
 // row judges a row that was cut into cells.
@@ -110,18 +144,23 @@ func (j *judge) isBlank() bool {
 		if cell == "" || i < len(j.head.columns) && j.head.columns[i].use == ours {
 			continue
 		}
-		if strings.TrimFunc(cell, isEdge) != "" {
+		if !isEmpty(cell) {
 			return false
 		}
 	}
 	return true
 }
 
+// isEmpty tells whether a cell has nothing in it that can be seen.
+func isEmpty(cell string) bool {
+	return cell == "" || !plainBytes[cell[0]] && strings.TrimFunc(cell, isEdge) == ""
+}
+
 // isSum tells whether a row is the sum below a table: it names no payment, account, customer and method, but has a number, and
 // next to nothing else.
 func (j *judge) isSum() bool {
-	for _, name := range []string{colPaymentID, colMethod, colAccount, colCustomerID} {
-		if cell := strings.TrimSpace(j.cell(name)); cell != "" && !isSumWord(cell) {
+	for _, place := range [...]int{j.own.paymentID, j.own.method, j.own.account, j.own.customerID} {
+		if cell := j.at(place); cell != "" && !isSumWord(cell) && strings.TrimSpace(cell) != "" {
 			return false
 		}
 	}
@@ -138,7 +177,7 @@ func (j *judge) isSum() bool {
 			others++
 		}
 	}
-	return numbers > 0 && (words > 0 || j.cell(colAmount) != "") && others <= 1 // a currency may stand beside it
+	return numbers > 0 && (words > 0 || j.at(j.own.amount) != "") && others <= 1 // a currency may stand beside it
 }
 
 func isNumberLike(cell string) bool {
@@ -243,7 +282,7 @@ func (j *judge) broken(f *cellFault) {
 // isSample tells whether a row is what the template came with.
 func (j *judge) isSample() bool {
 	const delete = "The row is the sample that the template came with. Delete it."
-	if strings.EqualFold(j.cell(colPaymentID), samplePaymentID) {
+	if strings.EqualFold(j.at(j.own.paymentID), samplePaymentID) {
 		j.add(colPaymentID, incorrect(colPaymentID), delete)
 		return true
 	}
@@ -264,11 +303,11 @@ func (j *judge) payout(r *row) {
 		}
 	}
 	p := &r.payout
-	*p = Payout{PaymentID: j.cell(colPaymentID), Currency: j.cell(colCurrency), Account: j.cell(colAccount)}
+	*p = Payout{PaymentID: j.at(j.own.paymentID), Currency: j.at(j.own.currency), Account: j.at(j.own.account)}
 	p.Project = j.project()
 	m := j.method()
 	p.Method = m.method
-	if strings.TrimSpace(p.PaymentID) == "" {
+	if isEmpty(p.PaymentID) {
 		j.add(colPaymentID, PaymentIDEmpty, "Give each payout an id of its own: by it the payout is known for good.")
 	}
 	p.Amount = j.amount(p.Currency)
@@ -298,7 +337,7 @@ func habitOf(c column, cell string) string {
 
 // operation tells whether the row asks for a payout.
 func (j *judge) operation() bool {
-	switch cell := j.cell(colOperationType); cell {
+	switch cell := j.at(j.own.operation); cell {
 	case "payout":
 		return true
 	case "capture", "cancel", "refund":
@@ -312,7 +351,7 @@ func (j *judge) operation() bool {
 }
 
 func (j *judge) project() *merchant.Project {
-	cell := j.cell(colProject)
+	cell := j.at(j.own.project)
 	word, known := j.projects[cell]
 	if !known {
 		word = j.readProject(cell)
@@ -355,7 +394,7 @@ func (j *judge) readProject(cell string) projectWord {
 }
 
 func (j *judge) method() methodWord {
-	cell := j.cell(colMethod)
+	cell := j.at(j.own.method)
 	word, known := j.methods[cell]
 	if !known {
 		word = j.readMethod(cell)
@@ -387,8 +426,8 @@ func (j *judge) readMethod(cell string) methodWord {
 
 // amount reads the sum; 0 where it is none.
 func (j *judge) amount(currency string) int64 {
-	cell := j.cell(colAmount)
-	if strings.TrimFunc(cell, isEdge) == "" {
+	cell := j.at(j.own.amount)
+	if isEmpty(cell) {
 		j.add(colAmount, AmountEmpty, "Write the sum in minor units, in digits only: 150000 stands for 1500.00 of a currency with two decimals.")
 		return 0
 	}
@@ -403,55 +442,13 @@ func (j *judge) amount(currency string) int64 {
 
 func (j *judge) currency(cell string) {
 	switch {
-	case strings.TrimFunc(cell, isEdge) == "":
+	case isEmpty(cell):
 		j.add(colCurrency, CurrencyEmpty, "Write the currency's code of three letters, such as KGS.")
 	case money.Valid(cell):
 	case money.Valid(strings.ToUpper(strings.TrimSpace(cell))):
 		j.add(colCurrency, CurrencyIncorrect, "Write "+strings.ToUpper(strings.TrimSpace(cell))+", in capitals and without spaces.")
 	default:
 		j.add(colCurrency, CurrencyIncorrect, "The code is none of ISO 4217. Write three capitals, such as KGS.")
-	}
-}
-
-// ownColumns judges what only files have.
-func (j *judge) ownColumns() {
-	if j.cell(colOperationID) != "" {
-		j.add(colOperationID, incorrect(colOperationID), "Only refunds name an operation; payouts have none yet. Empty the cell.")
-	}
-	for _, limit := range ownLimits {
-		cell := j.cell(limit.column)
-		if n := len([]rune(cell)); n > limit.most {
-			j.add(limit.column, incorrect(limit.column), fmt.Sprintf("At most %d characters; there are %d.", limit.most, n))
-		}
-	}
-	if cell := j.cell("account.region_id"); cell != "" && (!accept.IsInteger(cell) || strings.Trim(cell, "0") == "") {
-		j.add("account.region_id", incorrect("account.region_id"), "A whole number from 1 is wanted.")
-	}
-}
-
-// ownLimits are those of the platform's table of columns that Gate's has not.
-var ownLimits = []struct {
-	column string
-	most   int
-}{{"account.branch", 255}, {"account.city", 255}, {"customer.zip", 16}}
-
-// card finds what else is wrong with a row that pays to a card.
-func (j *judge) card() {
-	year, errYear := strconv.Atoi(j.cell(colCardYear))
-	month, errMonth := strconv.Atoi(j.cell(colCardMonth))
-	if j.cell(colToken) != "" && j.cell(colCardYear) == "" && j.cell(colCardMonth) == "" {
-		return // the token stands for the card
-	}
-	now := j.rules.Now
-	switch {
-	case errYear != nil || year < 2020 || year > 9999:
-		j.add(colCardYear, CardDateInvalid, "Write the year in which the card expires in four digits, such as 2030.")
-	case errMonth != nil || month < 1 || month > 12:
-		j.add(colCardMonth, CardDateInvalid, "Write the month in which the card expires, from 1 to 12.")
-	case year < now.Year():
-		j.add(colCardYear, CardYearPast, "The card has expired.")
-	case year == now.Year() && month < int(now.Month()):
-		j.add(colCardMonth, CardMonthPast, "The card has expired.")
 	}
 }
 

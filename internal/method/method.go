@@ -5,7 +5,6 @@ package method
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -81,7 +80,7 @@ type Rule struct {
 	Values     []string // the values that are allowed; empty is any
 	Currencies []string // the rule holds for requests in these currencies; empty is all
 
-	pattern *regexp.Regexp // of Pattern, anchored at both ends; nil without one
+	fits func(string) bool // of Pattern; nil without one
 }
 
 // Fault tells what the rule finds wrong with a value, as words that continue «account.number …»: "must have at
@@ -90,7 +89,7 @@ func (r *Rule) Fault(value string) string {
 	if r.MaxLength > 0 && utf8.RuneCountInString(value) > r.MaxLength {
 		return fmt.Sprintf("must have at most %d characters", r.MaxLength)
 	}
-	if r.pattern != nil && !r.pattern.MatchString(value) {
+	if r.fits != nil && !r.fits(value) {
 		return "must match " + r.Pattern
 	}
 	if len(r.Values) > 0 && !slices.Contains(r.Values, value) {
@@ -162,7 +161,7 @@ func (m *Method) prepare() {
 	m.byCurrency = make(map[string]view)
 	for i := range m.Rules {
 		if r := &m.Rules[i]; r.Pattern != "" {
-			r.pattern = regexp.MustCompile(anchored(r.Pattern))
+			r.fits, _ = CompilePattern(r.Pattern) // the file's checks have tried it
 		}
 	}
 	m.byCurrency[""] = m.buildView("")

@@ -1,4 +1,4 @@
-package accept
+package method
 
 import (
 	"fmt"
@@ -10,11 +10,10 @@ import (
 	"unicode/utf8"
 )
 
-// compilePattern makes a check of a pattern of the field table, matched against the whole value. A run of character
-// classes, which nearly every pattern is, becomes a loop over bytes; anything else stays a regular expression.
-func compilePattern(pattern string) (func(string) bool, error) {
-	anchored := `\A(?:` + pattern + `)\z`
-	re, err := regexp.Compile(anchored)
+// CompilePattern makes a check of a pattern, matched against the whole value. A run of character classes, which nearly every
+// pattern of field table and method files is, becomes a loop over bytes; anything else stays a regular expression.
+func CompilePattern(pattern string) (func(string) bool, error) {
+	re, err := regexp.Compile(anchored(pattern))
 	if err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", pattern, err)
 	}
