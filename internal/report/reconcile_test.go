@@ -1,0 +1,223 @@
+package report_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"flashpay/internal/ledger"
+	"flashpay/internal/money"
+	"flashpay/internal/payout"
+	"flashpay/internal/report"
+	"flashpay/internal/sample"
+	"flashpay/internal/store"
+	"flashpay/internal/storetest"
+)
+
+// table is a report that was read.
+type table struct {
+	t    *testing.T
+	head []string
+	rows [][]string
+}
+
+func (d *desk) table(t *testing.T, values string, projects []int64) *table {
+	t.Helper()
+	o := d.order(0, values)
+	var out bytes.Buffer
+	_, err := d.Write(t.Context(), &out, &o.Request, projects, nil)
+	d.must(err)
+	rows, err := csv.NewReader(&out).ReadAll()
+	d.must(err)
+	return &table{t, rows[0], rows[1:]}
+}
+
+func (r *table) cell(row []string, column string) string {
+	r.t.Helper()
+	for i, name := range r.head {
+		if name == column {
+			return row[i]
+		}
+	}
+	r.t.Fatalf("no column %s in %v", column, r.head)
+	return ""
+}
+
+// sums adds up a sum in minor units, and counts rows as the currency "rows", by the values of columns.
+func (r *table) sums(sum, currency string, by ...string) map[string]int64 {
+	r.t.Helper()
+	out := make(map[string]int64)
+	for _, row := range r.rows {
+		code := r.cell(row, currency)
+		text, negative := strings.CutPrefix(r.cell(row, sum), "-")
+		amount, err := money.ParseMajor(text, code)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if negative {
+			amount = -amount
+		}
+		key := code
+		for _, column := range by {
+			key += " " + r.cell(row, column)
+		}
+		out[key] += amount
+		out[key+" rows"]++
+	}
+	return out
+}
+
+// reconcile compares everything that says something about the money of these projects.
+func (d *desk) reconcile(t *testing.T, projects []int64) {
+	t.Helper()
+	operations := d.table(t, "kind=operations&columns=operation_status,sum_initial.amount,sum_initial.currency,sum_converted.amount,sum_converted.currency,payment_provider_code,account_number", projects)
+	byStatus := operations.sums("sum_initial.amount", "sum_initial.currency", "operation_status")
+	if got := operations.sums("sum_converted.amount", "sum_converted.currency", "operation_status"); !reflect.DeepEqual(got, byStatus) {
+		t.Errorf("operations: requested %v, paid out %v", byStatus, got)
+	}
+	payments := d.table(t, "kind=payments&columns=status,amount,currency,payment_id", projects)
+	if got := payments.sums("amount", "currency", "status"); !reflect.DeepEqual(got, byStatus) {
+		t.Errorf("payments %v, operations %v", got, byStatus)
+	}
+	if got := d.registerTotals(t, projects); !reflect.DeepEqual(got, byStatus) {
+		t.Errorf("the register's totals %v, operations %v", got, byStatus)
+	}
+	movements := d.table(t, "kind=movements&columns=kind,debit,credit,amount,currency,available_change", projects)
+	d.compareLedger(t, movements, projects)
+	byKind := movements.sums("amount", "currency", "kind")
+	currencies := make(map[string]bool)
+	for key := range byKind {
+		code, _, _ := strings.Cut(key, " ")
+		currencies[code] = true
+	}
+	for code := range currencies {
+		if spent := byKind[code+" "+string(ledger.Spend)]; spent != byStatus[code+" "+string(payout.Success)] {
+			t.Errorf("%s: the ledger has spent %d, operations that succeeded have %d", code, spent, byStatus[code+" success"])
+		}
+	}
+	ended := 0
+	for _, row := range operations.rows {
+		if payout.Status(operations.cell(row, "operation_status")).Final() {
+			ended++
+		}
+	}
+	if callbacks := d.table(t, "kind=callbacks&columns=payment_status,payment_id", projects); len(callbacks.rows) != ended {
+		t.Errorf("%d callbacks, %d operations have ended", len(callbacks.rows), ended)
+	}
+}
+
+// registerTotals are the totals that the register shows of the projects.
+func (d *desk) registerTotals(t *testing.T, projects []int64) map[string]int64 {
+	t.Helper()
+	d.must(d.Store.FollowJournal(t.Context()))
+	out := make(map[string]int64)
+	var rest []store.Cursor
+	for {
+		totals, err := d.Store.Totals(t.Context(), store.RegisterFilter{Projects: projects}, rest)
+		d.must(err)
+		for _, l := range totals.Lines {
+			if l.Payments > 0 {
+				out[l.Currency+" "+string(l.Status)] += l.Amount
+				out[l.Currency+" "+string(l.Status)+" rows"] += l.Payments
+			}
+		}
+		if rest = totals.Rest; len(rest) == 0 {
+			return out
+		}
+	}
+}
+
+// compareLedger compares what movements add up to with the balances.
+func (d *desk) compareLedger(t *testing.T, movements *table, projects []int64) {
+	t.Helper()
+	got, want := make(map[string]int64), make(map[string]int64)
+	for key, sum := range movements.sums("amount", "currency", "credit") {
+		got[key] += sum
+	}
+	for key, sum := range movements.sums("amount", "currency", "debit") {
+		got[key] -= sum
+	}
+	for _, project := range projects {
+		balances, err := d.Store.Balances(t.Context(), project)
+		d.must(err)
+		for code, b := range balances {
+			for _, a := range ledger.Accounts() {
+				want[code+" "+a.String()] += b.Sum(a)
+			}
+			want[code+" change"] += b.Sum(ledger.Available)
+		}
+	}
+	for key, sum := range movements.sums("available_change", "currency") {
+		got[key+" change"] = sum
+	}
+	for key, sum := range want {
+		if got[key] != sum {
+			t.Errorf("%s: the movements say %d, the balances %d", key, got[key], sum)
+		}
+	}
+}
+
+// The figures of reports, register and ledger agree to the unit: on the sample year.
+func TestReconcilesOnTheSample(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		_, err := sample.Fill(t.Context(), sample.Config{
+			Store: store.Config{URL: url, Keyset: storetest.Keyset()}, Payouts: 300, Seed: 7, End: time.Now(),
+			Shop:     sample.Project{ID: 210, Name: "Shop", Key: "shop", CallbackURL: "http://192.0.2.1/callback"},
+			Salaries: sample.Project{ID: 211, Name: "Salaries", Key: "salaries", CallbackURL: "http://192.0.2.1/callback"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close(context.Background()) })
+		d := &desk{t: t, Service: &report.Service{Store: s}, clock: &clock{}}
+		for _, projects := range [][]int64{{210}, {211}, {210, 211}} {
+			d.reconcile(t, projects)
+		}
+		if all := d.table(t, "kind=payments&columns=payment_id", []int64{210, 211}); len(all.rows) < 250 {
+			t.Errorf("%d payments in the sample", len(all.rows))
+		}
+	})
+}
+
+// And where payouts were declined at once and by the bank, are disputed, came back, or are under way.
+func TestReconcilesOnWhatWentWrong(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		d := newDesk(t, url)
+		for i := range 4 {
+			d.payout(210, fmt.Sprint("paid-", i), int64(1000+i), payout.Succeeded, 0)
+			d.payout(211, fmt.Sprint("declined-", i), int64(20+i), payout.Declined, 20000)
+		}
+		d.payout(210, "refused", -5, 0, 0)
+		d.payout(210, "open", 7, 0, 0)
+		d.payout(210, "disputed", 11, payout.Threshold, payout.CodeAutoDecline)
+		for id, event := range map[string]payout.Event{"not paid after all": payout.Declined, "paid late": payout.Succeeded, "never answered": payout.GivenUp} {
+			d.payout(210, id, 13, payout.Threshold, payout.CodeAutoDecline)
+			d.again(210, id, event)
+		}
+		d.payout(210, "came back", 17, payout.Succeeded, 0)
+		d.again(210, "came back", payout.Returned)
+		d.must(d.Store.TopUp(t.Context(), 211, "USD", 999, "more", "test"))
+		for _, projects := range [][]int64{{210}, {211}, {210, 211}} {
+			d.reconcile(t, projects)
+		}
+	})
+}
+
+// again applies an event to a payout that has ended.
+func (d *desk) again(project int64, id string, event payout.Event) {
+	d.t.Helper()
+	v, err := d.Store.PaymentView(d.t.Context(), project, id)
+	d.must(err)
+	d.apply(&store.Work{Payment: v.Payment, Operation: v.Operations[0]}, event, 20000)
+}
