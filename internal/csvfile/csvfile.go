@@ -109,15 +109,21 @@ const (
 	ignored  = "\"'\ufeff" // what a spreadsheet may take away before it looks for one, beside white space
 )
 
-// harmless tells of most cells at a glance that they are written as they are: nothing in them ends a cell, and they begin
-// with a letter or a digit.
+// harmless tells of most cells at a glance that they are written as they are: no quotes or line breaks are in them, and a
+// letter or digit stands wherever a spreadsheet could begin a cell, spaces before it aside.
 func harmless(cell string) bool {
+	head := true
 	for i := range len(cell) {
 		switch c := cell[i]; {
-		case c == '"', c == ';', c == ',', c < ' ':
+		case c == '"', c < ' ':
 			return false
-		case i == 0 && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z'):
-			return false
+		case c == ';', c == ',':
+			head = true
+		case head && c != ' ':
+			if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+				return false
+			}
+			head = false
 		}
 	}
 	return true

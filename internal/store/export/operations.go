@@ -179,6 +179,7 @@ func (r *operationReader) statement(in pageRange, which string) *sqldb.Statement
 func (r *operationReader) readRows(ctx context.Context, in pageRange, which string) (rows []record.Operation, err error) {
 	q := r.statement(in, which)
 	s := newOperationScan(r.needs)
+	rows = make([]record.Operation, 0, r.export.page)
 	err = r.export.store.DB().List(ctx, q.String(), func(row *sql.Rows) error {
 		if err := row.Scan(s.into...); err != nil {
 			return err
