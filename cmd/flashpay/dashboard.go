@@ -25,7 +25,7 @@ func (p *platform) startDashboard() error {
 	}
 	p.tester = callback.NewTester(callback.Config{AllowPrivate: c.AllowPrivateCallbacks, Logger: c.Logger})
 	site, err := dashboard.New(dashboard.Config{
-		Store: p.store, Access: p.users, Accept: p.acceptor(), Methods: p.methods,
+		Store: p.store, Access: p.users, Accept: p.acceptor(), Methods: p.methods, Reports: p.reports(),
 		URL: address, TrustedProxies: c.TrustedProxies, TestCallback: p.testCallback, Logger: c.Logger,
 	})
 	if err != nil {

@@ -7,7 +7,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,9 +19,11 @@ import (
 	"flashpay/internal/browsertest"
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
+	"flashpay/internal/report"
 	"flashpay/internal/sample"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/jobs"
 	"flashpay/internal/storetest"
 )
 
@@ -83,6 +87,16 @@ var everyPage = []shown{
 	{name: "finance", path: "/finance", as: staff.Finance},
 	{name: "finance-project", path: "/finance/210", as: staff.Finance},
 
+	{name: "reports", path: "/reports", as: staff.Finance, faces: true},
+	{name: "reports-empty", path: "/reports", as: staff.Finance, empty: true},
+	{name: "report-new", path: "/reports/new", as: staff.Finance, faces: true},
+	{name: "report-new-faulty", path: "/reports/new?kind=payments", as: staff.Finance, act: func(p *browsertest.Page) {
+		p.Type("input[name=min]", "10")
+		p.Type("input[name=code]", "4x")
+		submit(p, "input[name=min]")
+	}},
+	{name: "report-link", path: "{report-link}"},
+
 	{name: "projects", path: "/projects", as: staff.MerchantAdmin},
 	{name: "project", path: "/projects/210", as: staff.Support},
 	{name: "project-general", path: "/projects/210/general", as: staff.MerchantAdmin},
@@ -123,6 +137,7 @@ var notShown = []string{
 	"GET /payments/totals",                  // a part of the register
 	"GET /payments/export",                  // a file
 	"GET /payments/{project}/{id}/evidence", // a file
+	"GET /reports/file/{id}",                // a file
 }
 
 func signInWith(email, password string) func(p *browsertest.Page) {
@@ -215,6 +230,7 @@ func fullGallery(t *testing.T) *gallery {
 	g.findPayouts()
 	g.addPeople()
 	g.payByHand()
+	g.askForReports()
 	return g
 }
 
@@ -269,6 +285,38 @@ func (g *gallery) payByHand() {
 	clerk := g.signedIn(staff.Operations)
 	clerk.places(g, "manual-payout", payoutEntries("general.payment_id", "by-hand-1", "once", "once-of-gallery-1"))
 	clerk.places(g, "manual-approval", payoutEntries("general.payment_id", "by-hand-2", "payment.amount", "2000", "once", "once-of-gallery-2"))
+}
+
+// askForReports makes reports of each state, for a reader of each language.
+func (g *gallery) askForReports() {
+	g.t.Helper()
+	var readers []*browser
+	for _, lang := range languages {
+		b := g.stranger()
+		b.cookies[g.sessionCookie()] = g.session(staff.Finance, lang)
+		readers = append(readers, b)
+		b.post("/reports", reportEntries("project", "210", "project", "211", "from", "2026-03-01", "to", "2026-03-31")...).wants(http.StatusSeeOther)
+		b.post("/reports", reportEntries("from", "2020-01-01", "to", "2020-01-01")...).wants(http.StatusSeeOther)
+		g.makeReports()
+		b.post("/reports", reportEntries("from", "2026-03-01T10:00:00")...).wants(http.StatusSeeOther)
+		list := b.get("/reports")
+		b.post(regexp.MustCompile(`/reports/cancel/\d+`).FindString(list.Body)).wants(http.StatusSeeOther)
+		id, _ := strconv.ParseInt(regexp.MustCompile(`/reports/file/(\d+)`).FindStringSubmatch(list.Body)[1], 10, 64)
+		g.places["report-link"] = "/reports/link/" + g.Reports.Link(id, g.Store.Now().Add(time.Hour))
+	}
+	for _, b := range readers {
+		b.post("/reports", reportEntries("to", "2026-03-31")...).wants(http.StatusSeeOther)
+		leased, err := jobs.Lease(g.t.Context(), g.Store, report.JobReport, 1, time.Hour)
+		if err != nil || len(leased) != 1 {
+			g.t.Fatal(leased, err)
+		}
+		if err := leased[0].Checkpoint(g.t.Context(), nil, 412_000, 1_000_000, nil); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+	for _, b := range readers {
+		b.post("/reports", reportEntries()...).wants(http.StatusSeeOther)
+	}
 }
 
 // places sends a payout by hand and notes where its page is.
@@ -385,7 +433,7 @@ func TestEveryPageIsShown(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, page := range everyPage {
 		path, _, _ := strings.Cut(page.path, "?")
-		for name, example := range map[string]string{"{invitation}": "/invitation/x", "{manual-payout}": "/manual/payouts/210/x", "{manual-approval}": "/manual/approvals/7"} {
+		for name, example := range map[string]string{"{invitation}": "/invitation/x", "{manual-payout}": "/manual/payouts/210/x", "{manual-approval}": "/manual/approvals/7", "{report-link}": "/reports/link/x"} {
 			path = strings.ReplaceAll(path, name, example)
 		}
 		if strings.HasPrefix(path, "{") {

@@ -26,6 +26,8 @@ type Config struct {
 	Access  *access.Service
 	Accept  *accept.Service
 	Methods *method.Registry
+	// Reports makes reports; nil: it is made here, without e-mail.
+	Reports *report.Service
 	// Banks names banks for the account doctor; nil knows none.
 	Banks account.Banks
 	// URL is where browsers reach Dashboard, such as https://pay.example.kg: links in invitations begin with it, passkeys
@@ -50,11 +52,10 @@ type SampleAnswer struct {
 // Dashboard serves the pages. It is safe for concurrent use.
 type Dashboard struct {
 	Config
-	people  *people.Directory
-	reports *report.Service
-	pages   map[string]*pageSet // by language
-	mux     *http.ServeMux
-	secure  bool // cookies travel over TLS only
+	people *people.Directory
+	pages  map[string]*pageSet // by language
+	mux    *http.ServeMux
+	secure bool // cookies travel over TLS only
 }
 
 // New makes a Dashboard. Its pages and words are checked: what is wrong with them is an error, not a broken page later.
@@ -66,11 +67,14 @@ func New(c Config) (*Dashboard, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Reports == nil {
+		c.Reports = &report.Service{Store: c.Store}
+	}
 	pages, err := allPages()
 	if err != nil {
 		return nil, err
 	}
-	d := &Dashboard{Config: c, people: people.New(c.Store), reports: &report.Service{Store: c.Store}, secure: base.Scheme == "https", pages: pages, mux: http.NewServeMux()}
+	d := &Dashboard{Config: c, people: people.New(c.Store), secure: base.Scheme == "https", pages: pages, mux: http.NewServeMux()}
 	for i := range routes {
 		d.mux.HandleFunc(routes[i].pattern, d.serve(&routes[i]))
 	}

@@ -10,16 +10,11 @@ import (
 	"flashpay/internal/report"
 )
 
-// reportRoutes are those of links in e-mails: who has one needs no sign-in. Opening one shows a page and uses nothing up,
-// because programs that look at e-mails do so, too.
-var reportRoutes = []route{
-	{pattern: "GET /reports/link/{link}", right: anyone, serve: serveReportLink},
-	{pattern: "POST /reports/link/{link}", right: anyone, serve: serveReportByLink},
-}
-
+// serveReportLink shows what the link of an e-mail leads to. It uses nothing up, because programs that look at e-mails open
+// links, too.
 func serveReportLink(d *Dashboard, v *visit) error {
 	v.w.Header().Set("Referrer-Policy", "no-referrer")
-	r, err := d.reports.CheckLink(v.ctx(), v.r.PathValue("link"))
+	r, err := d.Reports.CheckLink(v.ctx(), v.r.PathValue("link"))
 	if err != nil {
 		return linkError(err)
 	}
@@ -27,7 +22,7 @@ func serveReportLink(d *Dashboard, v *visit) error {
 }
 
 func serveReportByLink(d *Dashboard, v *visit) error {
-	r, file, err := d.reports.OpenLink(v.ctx(), v.r.PathValue("link"))
+	r, file, err := d.Reports.OpenLink(v.ctx(), v.r.PathValue("link"))
 	if err != nil {
 		return linkError(err)
 	}
@@ -36,7 +31,7 @@ func serveReportByLink(d *Dashboard, v *visit) error {
 
 // linkError says that a link does not work any more; whether it ever did, it does not say.
 func linkError(err error) error {
-	if errors.Is(err, report.ErrLink) || errors.Is(err, report.ErrGone) || errors.Is(err, report.ErrNotReady) {
+	if errors.Is(err, report.ErrLink) || errors.Is(err, report.ErrGone) || errors.Is(err, report.ErrNotReady) || errors.Is(err, report.ErrNoRight) {
 		return &userError{ID: "report.link_dead", Status: http.StatusGone}
 	}
 	return err

@@ -83,12 +83,12 @@ func (p *person) shows(where string, want map[string]bool) {
 
 // The sections of protocol.md §11.2 that exist, and who has which by §11.5; the operators' desk is the platform's own.
 var sectionsOf = map[staff.Role][]string{
-	staff.Support:       {"/payments", "/projects", "/profile"},
-	staff.Operations:    {"/payments", "/manual", "/projects", "/profile"},
-	staff.Finance:       {"/payments", "/finance", "/projects", "/profile"},
-	staff.Risks:         {"/payments", "/projects", "/profile"},
-	staff.MerchantAdmin: {"/payments", "/manual", "/finance", "/projects", "/team", "/profile"},
-	staff.Operator:      {"/payments", "/manual", "/finance", "/projects", "/team", "/operate", "/profile"},
+	staff.Support:       {"/payments", "/reports", "/projects", "/profile"},
+	staff.Operations:    {"/payments", "/manual", "/reports", "/projects", "/profile"},
+	staff.Finance:       {"/payments", "/finance", "/reports", "/projects", "/profile"},
+	staff.Risks:         {"/payments", "/reports", "/projects", "/profile"},
+	staff.MerchantAdmin: {"/payments", "/manual", "/finance", "/reports", "/projects", "/team", "/profile"},
+	staff.Operator:      {"/payments", "/manual", "/finance", "/reports", "/projects", "/team", "/operate", "/profile"},
 }
 
 // actsOf are acts that pages offer: those who may do it see it, nobody else does.
@@ -101,6 +101,7 @@ var actsOf = []struct {
 	{"{payment}", `form[action$="/evidence"] button`, []staff.Role{staff.MerchantAdmin, staff.Operator}},
 	{"/payments", `a[href^="/payments/export"]`, staff.Roles},
 	{"/manual", `a[href^="/manual/new"]`, []staff.Role{staff.Operations, staff.MerchantAdmin, staff.Operator}},
+	{"/reports", `a[href="/reports/new"]`, staff.Roles},
 	{"/projects", `a[href="/projects/210"]`, staff.Roles},
 	{"/projects", `a[href="/projects/220"]`, []staff.Role{staff.Operator}},
 	{"/projects/210/general", `main form[action="/projects/210/general"] .btn-primary`, []staff.Role{staff.MerchantAdmin, staff.Operator}},

@@ -54,6 +54,7 @@ var sections = []section{
 	{"/payments", "nav.payments", "list-details", staff.ViewPayments},
 	{"/manual", "nav.manual", "send", staff.ViewManual},
 	{"/finance", "nav.finance", "wallet", staff.ViewBalances},
+	{"/reports", "nav.reports", "report-analytics", staff.ManageReports},
 	{"/projects", "nav.projects", "building-store", staff.ViewProjects},
 	{"/team", "nav.team", "users", staff.ViewTeam},
 	{"/operate", "nav.operate", "activity", staff.OperateWork},

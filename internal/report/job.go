@@ -194,7 +194,7 @@ func (s *Service) open(ctx context.Context, r *Report) (io.ReadCloser, error) {
 		return nil, err
 	}
 	if len(intersect(r.projects, seen)) < len(r.projects) {
-		return nil, errNoRight
+		return nil, ErrNoRight
 	}
 	file, err := files.Open(ctx, s.Store, r.file, 0)
 	if errors.Is(err, store.ErrNotFound) {
@@ -225,7 +225,7 @@ func (s *Service) make(ctx context.Context, r *jobs.Run) error {
 		return r.Fail(ctx, "its request cannot be read")
 	}
 	projects, err := s.projects(ctx, r.UserID, o.Request.Projects)
-	if errors.Is(err, errNoRight) || errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, ErrNoRight) || errors.Is(err, store.ErrNotFound) {
 		return r.Fail(ctx, "its owner may not have reports any more")
 	}
 	if err != nil {

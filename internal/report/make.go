@@ -79,7 +79,7 @@ func (s *Service) seen(ctx context.Context, userID int64) (ids []int64, err erro
 		user = &account.User
 	}
 	if userID != 0 && !user.Can(staff.ManageReports) {
-		return nil, fmt.Errorf("%w: user %d", errNoRight, userID)
+		return nil, fmt.Errorf("%w: user %d", ErrNoRight, userID)
 	}
 	for _, p := range s.Store.Projects() {
 		if user.Sees(p) {
@@ -88,9 +88,6 @@ func (s *Service) seen(ctx context.Context, userID int64) (ids []int64, err erro
 	}
 	return ids, nil
 }
-
-// errNoRight ends a report whose owner may not have it any more.
-var errNoRight = errors.New("report: its owner may not have reports any more")
 
 // FileName is the name under which a report is saved.
 func (q *Request) FileName(asOf time.Time) string {

@@ -76,6 +76,8 @@ var (
 	ErrNotReady = errors.New("report: it is not ready")
 	// ErrGone says that the report's time is over.
 	ErrGone = errors.New("report: it is not kept any longer; make it again")
+	// ErrNoRight says that the owner may not see all of the report any more.
+	ErrNoRight = errors.New("report: its owner may not have it any more")
 	// ErrLink says that a link of an e-mail is not valid, or any longer.
 	ErrLink = errors.New("report: this link does not work: it was used, or a day has passed; sign in to download the report")
 )

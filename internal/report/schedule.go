@@ -177,7 +177,7 @@ func (s *Service) schedule(ctx context.Context, r *jobs.Run) error {
 		}
 	}
 	switch _, err := s.seen(ctx, r.UserID); {
-	case errors.Is(err, errNoRight), errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, ErrNoRight), errors.Is(err, store.ErrNotFound):
 		return r.Fail(ctx, "its owner may not have reports any more")
 	case err != nil:
 		return err

@@ -1,0 +1,158 @@
+package dashboard
+
+import (
+	"cmp"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"flashpay/internal/report"
+)
+
+// reportForm is what the form of a report offers.
+type reportForm struct {
+	Kinds                                            []kindTab
+	Kind                                             *report.Kind
+	Columns, Absent                                  []reportColumn // those of the last are always empty for payouts to accounts
+	Projects, Methods, Currencies, Statuses, Headers []option
+	Zones                                            []string
+	Mail                                             bool // e-mail is set up
+}
+
+// kindTab leads to the form of another kind.
+type kindTab struct {
+	Label, Href string
+	On          bool
+}
+
+// reportColumn is a column that can be chosen.
+type reportColumn struct {
+	Name  string
+	Title string // in the visitor's language; empty: as its name
+	On    bool
+	Place string
+}
+
+// serveReportForm shows the form of a report of the kind that the address names.
+func serveReportForm(_ *Dashboard, v *visit) error {
+	return v.showReportForm(http.StatusOK, v.newReportForm(), "/reports/new", "report_new", "report.new")
+}
+
+// newReportForm is the form with what most readers of a language want: spreadsheets of Russian and Kyrgyz systems take
+// semicolons and decimal commas.
+func (v *visit) newReportForm() *Form {
+	f := newForm("kind", v.r.URL.Query().Get("kind"), "zone", v.zone.String(), "header", v.lang, "separator", "comma", "decimal", "point", "bom", "yes")
+	if v.lang != languages[0] {
+		f.Values.Set("separator", "semicolon")
+		f.Values.Set("decimal", "comma")
+	}
+	return f
+}
+
+// showReportForm shows a form; path is its own address, where the links to the other kinds lead.
+func (v *visit) showReportForm(status int, f *Form, path, page, title string) error {
+	return v.renderStatus(status, page, Page{Title: v.t(title), Form: f, Data: v.reportForm(f, path)})
+}
+
+func (v *visit) reportForm(f *Form, path string) *reportForm {
+	kind, ok := report.Find(f.Get("kind"))
+	if !ok {
+		kind = report.Kinds[0]
+	}
+	f.Values.Set("kind", kind.Name)
+	out := &reportForm{Kind: kind, Zones: zones, Mail: v.d.Reports.Mail != nil}
+	for _, k := range report.Kinds {
+		out.Kinds = append(out.Kinds, kindTab{v.t("report.kind." + k.Name), path + "?kind=" + k.Name, k == kind})
+	}
+	for _, p := range v.projects() {
+		id := strconv.FormatInt(p.ID, 10)
+		out.Projects = append(out.Projects, option{Value: id, Label: id + " " + p.Name})
+	}
+	out.Methods, out.Currencies = v.methodOptions()
+	for _, s := range kind.Statuses {
+		out.Statuses = append(out.Statuses, option{Value: string(s), Label: v.t("status." + strings.ReplaceAll(string(s), " ", "_"))})
+	}
+	for _, lang := range languages {
+		out.Headers = append(out.Headers, option{Value: lang, Label: v.t("report.header_titles", "language", v.t("language."+lang))})
+	}
+	out.Headers = append(out.Headers, option{Value: "names", Label: v.t("report.header_names")})
+	out.offerColumns(v, f)
+	return out
+}
+
+// offerColumns lists the columns with what is chosen of them: first the usual ones.
+func (out *reportForm) offerColumns(v *visit, f *Form) {
+	if f.Get("chosen") == "" {
+		f.Values["column"] = out.Kind.Defaults()
+	}
+	for i, c := range out.Kind.Columns {
+		offered := reportColumn{Name: c.Name, Title: report.Title(c.Name, v.lang), On: f.Has("column", c.Name)}
+		if offered.Title == c.Name {
+			offered.Title = ""
+		}
+		offered.Place = cmp.Or(f.Get("place_"+c.Name), strconv.Itoa(i+1))
+		if c.Absent {
+			out.Absent = append(out.Absent, offered)
+		} else {
+			out.Columns = append(out.Columns, offered)
+		}
+	}
+}
+
+// chosenColumns are the columns that are ticked, in the order of their numbers.
+func chosenColumns(f *Form) []string {
+	names := slices.Clone(f.Values["column"])
+	place := func(name string) int {
+		n, _ := strconv.Atoi(f.Get("place_" + name)) // what is no number comes first
+		return n
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(place(a), place(b)) })
+	return names
+}
+
+// readRequest reads the form of a report; what is wrong stands beside its field.
+func (v *visit) readRequest(f *Form) *report.Request {
+	values := maps.Clone(f.Values)
+	values["columns"] = chosenColumns(f)
+	if len(values["columns"]) == 0 {
+		f.Fault("columns", v.t("report.fault.columns"))
+	}
+	q, faults := report.Parse(values, v.reportReader())
+	for _, fault := range faults {
+		field := fault.Field
+		if field == "kind" { // there is no field for it: the page is of one kind
+			field = ""
+		}
+		f.Fault(field, v.t("report.fault."+string(fault.What), "value", fault.Value))
+	}
+	return q
+}
+
+func (v *visit) reportReader() report.Reader {
+	return report.Reader{Projects: projectIDs(v.projects()), Zone: v.zone.String(), Language: v.lang}
+}
+
+// order is a request as the visitor's own.
+func (v *visit) order(q *report.Request, mail bool) report.Order {
+	return report.Order{
+		Request: *q, Mail: mail && v.d.Reports.Mail != nil, UserID: v.user.ID, MerchantID: v.user.MerchantID, Actor: v.actor(),
+	}
+}
+
+// serveMakeReport asks for a report.
+func serveMakeReport(d *Dashboard, v *visit) error {
+	f, err := v.form()
+	if err != nil {
+		return err
+	}
+	q := v.readRequest(f)
+	if !f.OK() {
+		return v.showReportForm(http.StatusUnprocessableEntity, f, "/reports/new", "report_new", "report.new")
+	}
+	if _, err := d.Reports.Add(v.ctx(), f.Once, v.order(q, f.Get("mail") != "")); err != nil {
+		return err
+	}
+	return v.redirect("/reports", "report.asked")
+}
