@@ -149,9 +149,8 @@ func (r *operationReader) read(ctx context.Context, in pageRange) ([]record.Oper
 	return r.export.takeBack(ctx, rows)
 }
 
-// statement reads the rows of a page.
-func (r *operationReader) statement(in pageRange, which string) *sqldb.Statement {
-	q := &sqldb.Statement{}
+// columns begins a statement over payments p, operations o and, where what is needed says so, requests r.
+func (r *operationReader) columns(q *sqldb.Statement) *sqldb.Statement {
 	q.Text("SELECT " + alwaysColumns)
 	if r.needs&record.Texts != 0 {
 		q.Text(textColumns)
@@ -162,6 +161,12 @@ func (r *operationReader) statement(in pageRange, which string) *sqldb.Statement
 	if r.needs&record.Request != 0 {
 		q.Text(requestColumns)
 	}
+	return q
+}
+
+// statement reads the rows of a page.
+func (r *operationReader) statement(in pageRange, which string) *sqldb.Statement {
+	q := r.columns(&sqldb.Statement{})
 	q.Text(" FROM payments p CROSS JOIN operations o")
 	if r.needs&record.Request != 0 {
 		q.Text(" CROSS JOIN requests r")
@@ -177,7 +182,11 @@ func (r *operationReader) statement(in pageRange, which string) *sqldb.Statement
 }
 
 func (r *operationReader) readRows(ctx context.Context, in pageRange, which string) (rows []record.Operation, err error) {
-	q := r.statement(in, which)
+	return r.scan(ctx, r.statement(in, which), in.project)
+}
+
+// scan runs a statement that begins with columns, over one project.
+func (r *operationReader) scan(ctx context.Context, q *sqldb.Statement, project int64) (rows []record.Operation, err error) {
 	s := newOperationScan(r.needs)
 	rows = make([]record.Operation, 0, r.export.page)
 	err = r.export.store.DB().List(ctx, q.String(), func(row *sql.Rows) error {
@@ -185,7 +194,7 @@ func (r *operationReader) readRows(ctx context.Context, in pageRange, which stri
 			return err
 		}
 		o := s.record()
-		o.Project = r.export.projects[in.project]
+		o.Project = r.export.projects[project]
 		if r.needs&record.Request != 0 {
 			if err := r.openRequest(&o, s.sealed); err != nil {
 				return err

@@ -22,7 +22,7 @@ var (
 	ErrLastAdmin  = errors.New("store: nobody would be left to manage the accounts: make another user an admin first")
 )
 
-// Account is a user with what signs them in.
+// UserRecord is a user with what signs them in.
 type UserRecord struct {
 	staff.User
 	Password   string    // argon2id hash; empty: none yet
@@ -351,8 +351,10 @@ func setActive(ctx context.Context, t *store.Tx, id int64, active, byOperator bo
 		if err := endSessions(ctx, t, id, 0); err != nil {
 			return err
 		}
-		if _, err := t.Exec(ctx, "DELETE FROM invitations WHERE user_id = $1", id); err != nil {
-			return err
+		for _, drop := range []string{"DELETE FROM invitations WHERE user_id = $1", "DELETE FROM data_api_tokens WHERE user_id = $1"} {
+			if _, err := t.Exec(ctx, drop, id); err != nil {
+				return err
+			}
 		}
 	}
 	return t.Audit(ctx, actor, action, user.Object(), nil)
