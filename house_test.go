@@ -93,6 +93,8 @@ var rooms = map[string][]string{
 
 	"internal/store/snapshot": with(nouns, "internal/store", "internal/store/sqldb"),
 
+	"internal/dataapi": with(nouns, "internal/store", "internal/store/people", "internal/store/export", "internal/record", "signature", "openapi"),
+
 	"internal/gate":     with(nouns, "internal/store", "internal/work", "internal/accept", "signature", "openapi"),
 	"internal/process":  with(nouns, "internal/store", "internal/work", "signature"),
 	"internal/callback": with(nouns, "internal/store", "internal/work", "signature"),

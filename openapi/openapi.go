@@ -8,3 +8,8 @@ import _ "embed"
 //
 //go:embed gate.yaml
 var Gate []byte
+
+// Data describes the interface from which merchants' programs read, as YAML.
+//
+//go:embed data.yaml
+var Data []byte

@@ -74,6 +74,7 @@ type commands struct {
 	Mass        massCmd        `cmd:"" group:"operate" help:"Payouts from a file: templates, and checks of files."`
 	Callback    callbackCmd    `cmd:"" group:"operate" help:"List a project's callbacks, send one again."`
 	Discrepancy discrepancyCmd `cmd:"" group:"operate" help:"List what the bank's word and ours do not agree on: it waits for a person."`
+	Token       tokenCmd       `cmd:"" group:"operate" help:"Create and revoke tokens of the Data API."`
 	Report      reportCmd      `cmd:"" group:"operate" help:"Make reports as CSV, once or by a schedule; list and save them."`
 	Audit       auditCmd       `cmd:"" group:"operate" help:"Check every invariant of a whole database."`
 	Backup      backupCmd      `cmd:"" group:"operate" help:"Copy a SQLite database beside a running server."`

@@ -22,6 +22,7 @@ import (
 	"flashpay/internal/account"
 	"flashpay/internal/bank"
 	"flashpay/internal/callback"
+	"flashpay/internal/dataapi"
 	"flashpay/internal/gate"
 	"flashpay/internal/merchant"
 	"flashpay/internal/method"
@@ -40,8 +41,10 @@ type platformConfig struct {
 	TakeRequests   bool         // role gate
 	Process        bool         // role engine
 	ServeDashboard bool         // role dashboard
+	ServeDataAPI   bool         // role dataapi
 	Gate           net.Listener
 	Dashboard      net.Listener
+	DataAPI        net.Listener
 	Ops            net.Listener
 
 	BankListener net.Listener // of a simulated bank in this process
@@ -63,7 +66,7 @@ type platformConfig struct {
 
 func (c *platformConfig) closeListeners() error {
 	var errs []error
-	for _, ln := range []net.Listener{c.Gate, c.Dashboard, c.Ops, c.BankListener} {
+	for _, ln := range []net.Listener{c.Gate, c.Dashboard, c.DataAPI, c.Ops, c.BankListener} {
 		if ln != nil {
 			errs = append(errs, ln.Close())
 		}
@@ -86,6 +89,7 @@ type platform struct {
 	users     *access.Service  // of Dashboard
 	tester    *callback.Tester // of sample callbacks
 	dashboard *server
+	dataAPI   *server
 	ops       *server
 
 	started bool
@@ -120,6 +124,9 @@ func (c *platformConfig) closeUnserved(p *platform) error {
 	}
 	if p.dashboard != nil {
 		c.Dashboard = nil
+	}
+	if p.dataAPI != nil {
+		c.DataAPI = nil
 	}
 	if p.ops != nil {
 		c.Ops = nil
@@ -168,13 +175,17 @@ func (p *platform) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if c.DataAPI != nil {
+		api := dataapi.New(dataapi.Config{Store: p.store, Logger: c.Logger, Answered: p.metrics.DataAPIAnswered})
+		p.dataAPI = startServer(c.DataAPI, api.Handler(), c.Logger, p.failed)
+	}
 	if c.Ops != nil {
 		p.ops = startServer(c.Ops, p.console, c.Logger, p.failed)
 	}
 	p.started = true
 	at := p.addresses()
 	c.Logger.Info("started", "build", ops.ReadBuild().String(), "database", p.store.EngineName(), "takes_requests", c.TakeRequests, "processes", c.Process,
-		"gate", at.Gate, "dashboard", at.Dashboard, "ops", at.Ops, "bank", at.Bank)
+		"gate", at.Gate, "dashboard", at.Dashboard, "data_api", at.DataAPI, "ops", at.Ops, "bank", at.Bank)
 	return nil
 }
 
@@ -364,6 +375,9 @@ func (p *platform) addresses() addresses {
 	if p.dashboard != nil {
 		found.Dashboard = p.dashboard.url
 	}
+	if p.dataAPI != nil {
+		found.DataAPI = p.dataAPI.url
+	}
 	if p.ops != nil {
 		found.Ops = p.ops.url
 	}
@@ -405,7 +419,7 @@ func (p *platform) stop(ctx context.Context) error {
 // are cut off, and said so.
 func (p *platform) finish(ctx context.Context) {
 	var parts sync.WaitGroup
-	for _, served := range []*server{p.gate, p.dashboard} {
+	for _, served := range []*server{p.gate, p.dashboard, p.dataAPI} {
 		parts.Go(func() {
 			if err := served.stop(ctx); err != nil {
 				p.config.Logger.Warn("requests were cut off: they took too long to finish", "err", err)

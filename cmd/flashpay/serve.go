@@ -21,8 +21,8 @@ type serveCmd struct {
 	Ops                   string   `var:"FLASHPAY_OPS" default:"127.0.0.1:8090" placeholder:"ADDR" help:"Where metrics, health and profiles are; not for strangers. Default: 127.0.0.1:8090."`
 	Dashboard             string   `var:"FLASHPAY_DASHBOARD" default:"127.0.0.1:8083" placeholder:"ADDR" help:"Where Dashboard listens; port 0 takes a free one. Default: 127.0.0.1:8083."`
 	DashboardURL          string   `name:"dashboard-url" var:"FLASHPAY_DASHBOARD_URL" placeholder:"URL" help:"Dashboard's address as browsers reach it, such as https://pay.example.kg. Default: where it listens."`
-	DataAPI               string   `name:"data-api" var:"FLASHPAY_DATA_API" placeholder:"ADDR" help:"Where the Data API listens. Not part of this version yet."`
-	Roles                 []string `var:"FLASHPAY_ROLES" default:"gate,engine,dashboard" placeholder:"gate" help:"What this node does: gate takes requests, engine processes payouts and sends callbacks, dashboard is the web site of staff. Default: all."`
+	DataAPI               string   `name:"data-api" var:"FLASHPAY_DATA_API" placeholder:"ADDR" help:"Serve the Data API here; port 0 takes a free one. Default: nowhere, or 127.0.0.1:8084 with the role dataapi."`
+	Roles                 []string `var:"FLASHPAY_ROLES" default:"gate,engine,dashboard" placeholder:"gate" help:"What this node does: gate takes requests, engine processes payouts and sends callbacks, dashboard is the web site of staff, dataapi the interface from which programs read. Default: the first three, and dataapi with --data-api."`
 	Bank                  string   `var:"FLASHPAY_BANK" xor:"bank" placeholder:"ADDR" help:"Where the simulated bank in this process listens. Default: 127.0.0.1 and a free port."`
 	BankURL               string   `name:"bank-url" var:"FLASHPAY_BANK_URL" xor:"bank" placeholder:"URL" help:"Use a simulated bank that runs elsewhere (flashpay bank)."`
 	BankState             string   `name:"bank-state" var:"FLASHPAY_BANK_STATE" secret:"" placeholder:"PATH" help:"Books of the simulated bank. Default: beside a SQLite database its file plus .bank, in PostgreSQL the schema sandbox_bank."`
@@ -62,6 +62,7 @@ type addresses struct {
 	Ready     bool   `json:"ready"`
 	Gate      string `json:"gate,omitempty"`
 	Dashboard string `json:"dashboard,omitempty"`
+	DataAPI   string `json:"data_api,omitempty"`
 	Ops       string `json:"ops,omitempty"`
 	Bank      string `json:"bank,omitempty"`
 }
@@ -196,9 +197,8 @@ func (c *serveCmd) mail(dashboard string) (*report.Mail, error) {
 	return m, nil
 }
 
-// readRoles reads what this node does, and refuses what this version cannot do.
+// readRoles reads what this node does.
 func (c *serveCmd) readRoles(p *platformConfig) error {
-	const later = "is not part of this version yet: leave it out"
 	for _, role := range c.Roles {
 		switch role = strings.TrimSpace(role); role {
 		case "gate":
@@ -208,16 +208,16 @@ func (c *serveCmd) readRoles(p *platformConfig) error {
 		case "dashboard":
 			p.ServeDashboard = true
 		case "dataapi":
-			return usagef("--roles: %s %s", role, later)
+			p.ServeDataAPI = true
 		default:
-			return usagef("--roles: there is no role %q: want gate, engine, dashboard, or several of them", role)
+			return usagef("--roles: there is no role %q: want gate, engine, dashboard, dataapi, or several of them", role)
 		}
 	}
-	switch {
-	case c.DataAPI != "":
-		return usagef("--data-api=%s: the Data API %s", c.DataAPI, later)
-	case !p.TakeRequests && !p.Process && !p.ServeDashboard:
-		return usagef("--roles: none given: want gate, engine, dashboard, or several of them")
+	if c.DataAPI != "" {
+		p.ServeDataAPI = true
+	}
+	if !p.TakeRequests && !p.Process && !p.ServeDashboard && !p.ServeDataAPI {
+		return usagef("--roles: none given: want gate, engine, dashboard, dataapi, or several of them")
 	}
 	return nil
 }
@@ -231,6 +231,11 @@ func (c *serveCmd) listen(p *platformConfig) (err error) {
 	}
 	if p.ServeDashboard {
 		if p.Dashboard, err = listen("--dashboard", c.Dashboard); err != nil {
+			return err
+		}
+	}
+	if p.ServeDataAPI {
+		if p.DataAPI, err = listen("--data-api", cmp.Or(c.DataAPI, "127.0.0.1:8084")); err != nil {
 			return err
 		}
 	}

@@ -74,17 +74,16 @@ func (q *queue) enter(ctx context.Context, user int64) (leave func(), err error)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	leave = func() { t.free <- struct{}{} }
 	if wait := longPause - time.Since(t.ended); wait > 0 && !t.ended.IsZero() {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			leave()
+			t.free <- struct{}{}
 			return nil, ctx.Err()
 		}
 	}
 	return func() {
 		t.ended = time.Now()
-		leave()
+		t.free <- struct{}{}
 	}, nil
 }

@@ -17,6 +17,7 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
+	dataAPI   *prometheus.CounterVec   // endpoint, status
 	requests  *prometheus.CounterVec   // endpoint, status
 	seconds   *prometheus.HistogramVec // endpoint
 	accepted  *prometheus.CounterVec   // repeat
@@ -35,6 +36,7 @@ type Metrics struct {
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
+		dataAPI:  counters("data_api_requests_total", "Requests that the Data API answered, by endpoint and HTTP status.", "endpoint", "status"),
 		requests: counters("gate_requests_total", "Requests that Gate answered, by endpoint and HTTP status.", "endpoint", "status"),
 		seconds:  timings("gate_request_seconds", "Time from a request's arrival at Gate to its answer.", "endpoint"),
 		accepted: counters("gate_payouts_accepted_total", "Payout requests answered with success; repeat tells those that had been accepted before.", "repeat"),
@@ -58,7 +60,7 @@ func NewMetrics() *Metrics {
 	})
 	info.Set(1)
 	m.registry.MustRegister(
-		m.requests, m.seconds, m.accepted, m.refused, m.outcomes, m.calls, m.declined, m.callbacks, m.delivery, info, m.notifications, m.notificationBytes,
+		m.requests, m.dataAPI, m.seconds, m.accepted, m.refused, m.outcomes, m.calls, m.declined, m.callbacks, m.delivery, info, m.notifications, m.notificationBytes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -93,6 +95,11 @@ func (m *Metrics) Accepted(repeat bool) {
 func (m *Metrics) Notified(provider, result string, bytes int) {
 	m.notifications.WithLabelValues(provider, result).Inc()
 	m.notificationBytes.WithLabelValues(provider, result).Add(float64(bytes))
+}
+
+// DataAPIAnswered counts an answer of the Data API. The endpoints are few and fixed.
+func (m *Metrics) DataAPIAnswered(endpoint string, status int, _ time.Duration) {
+	m.dataAPI.WithLabelValues(endpoint, strconv.Itoa(status)).Inc()
 }
 
 // CallbackAttempted counts an attempt to deliver a callback. The results are few and fixed, such as "delivered".

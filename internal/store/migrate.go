@@ -37,6 +37,7 @@ var migrationFiles = []string{
 	"migrations/0010_files.sql",
 	"migrations/0011_control.sql",
 	"migrations/0012_terms.sql",
+	"migrations/0013_tokens.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

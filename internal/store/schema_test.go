@@ -57,6 +57,7 @@ var tableWords = map[string]string{
 	"register_columns": "The columns of the register that a user has chosen.",
 	"user_origins":     "From whom a user has sign-in or rights, until another person has confirmed whose the account is.",
 	"users":            "People who work in Dashboard. A user keeps the row when deactivated.",
+	"data_api_tokens":  "Tokens of the Data API: the newest of each user, as its hash, and the secret that signs with it, sealed.",
 	"user_factors":     "Second factors of users: TOTP secrets and passkeys, sealed.",
 	"recovery_codes":   "Codes that stand in for a second factor, once each, as keyed digests.",
 	"user_sessions":    "Browsers in which users are signed in, or about to be. A session that has ended has no row.",
