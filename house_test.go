@@ -77,19 +77,20 @@ var rooms = map[string][]string{
 
 	"internal/tools/mutate": {},
 
-	"internal/batch":        {},
-	"internal/csvfile":      {}, // all exports
-	"internal/vault":        nouns,
-	"internal/store/sqldb":  {},
-	"internal/store":        with(nouns, "internal/store/sqldb", "internal/batch", "internal/vault", "signature"),
-	"internal/record":       nouns, // what lists show: of reports and the Data API
-	"internal/store/export": with(nouns, "internal/store", "internal/store/sqldb", "internal/record", "signature"),
-	"internal/store/jobs":   with(nouns, "internal/store", "internal/store/sqldb"),
-	"internal/store/paid":   with(nouns, "internal/store", "internal/store/sqldb"),
-	"internal/store/files":  with(nouns, "internal/store", "internal/store/sqldb"),
-	"internal/store/people": with(nouns, "internal/store", "internal/store/sqldb", "internal/vault"),
-	"internal/work":         with(nouns, "internal/store", "internal/store/jobs"),
-	"internal/accept":       with(nouns, "internal/store", "internal/work", "internal/vault", "signature"),
+	"internal/batch":         {},
+	"internal/csvfile":       {}, // all exports
+	"internal/vault":         nouns,
+	"internal/store/sqldb":   {},
+	"internal/store":         with(nouns, "internal/store/sqldb", "internal/batch", "internal/vault", "signature"),
+	"internal/record":        nouns, // what lists show: of reports and the Data API
+	"internal/store/export":  with(nouns, "internal/store", "internal/store/sqldb", "internal/record", "signature"),
+	"internal/store/jobs":    with(nouns, "internal/store", "internal/store/sqldb"),
+	"internal/store/paid":    with(nouns, "internal/store", "internal/store/sqldb"),
+	"internal/store/batches": with(nouns, "internal/store", "internal/store/sqldb"),
+	"internal/store/files":   with(nouns, "internal/store", "internal/store/sqldb"),
+	"internal/store/people":  with(nouns, "internal/store", "internal/store/sqldb", "internal/vault"),
+	"internal/work":          with(nouns, "internal/store", "internal/store/jobs"),
+	"internal/accept":        with(nouns, "internal/store", "internal/work", "internal/vault", "signature"),
 
 	"internal/store/snapshot": with(nouns, "internal/store", "internal/store/sqldb"),
 
@@ -104,11 +105,14 @@ var rooms = map[string][]string{
 		"internal/record", "internal/csvfile", "internal/work"),
 	"internal/manual":     with(nouns, "internal/store", "internal/store/jobs", "internal/work", "internal/accept", "signature"),
 	"internal/masspayout": with(nouns, "internal/store", "internal/store/paid", "internal/accept", "internal/csvfile", "signature"),
+	"internal/massbatch": with(nouns, "internal/store", "internal/store/batches", "internal/store/files", "internal/store/jobs", "internal/store/paid",
+		"internal/work", "internal/accept", "internal/masspayout", "internal/csvfile", "signature"),
 	"internal/dashboard": with(nouns, "internal/store", "internal/store/people", "internal/accept", "internal/manual", "internal/access", "internal/csvfile", "internal/vault", "internal/record",
 		"internal/report", "internal/store/jobs", "signature"),
 
-	"internal/ops":       with(nouns, "internal/store", "internal/work"),
-	"internal/audit":     with(nouns, "internal/store", "internal/store/snapshot", "internal/store/jobs", "internal/store/files", "internal/vault"),
+	"internal/ops": with(nouns, "internal/store", "internal/work"),
+	"internal/audit": with(nouns, "internal/store", "internal/store/snapshot", "internal/store/jobs", "internal/store/files", "internal/store/batches",
+		"internal/vault"),
 	"internal/bench":     with(nouns, "internal/store", "internal/accept", "internal/gate", "internal/audit", "signature", "client"),
 	"internal/crashtest": with(nouns, "internal/store", "internal/audit", "signature", "client"),
 

@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"flashpay/internal/accept"
 	"flashpay/internal/manual"
+	"flashpay/internal/massbatch"
 	"flashpay/internal/report"
+	"flashpay/internal/store/batches"
 	"flashpay/internal/store/files"
 	"flashpay/internal/work"
 )
@@ -19,7 +22,8 @@ func (p *platform) acceptor() *accept.Service {
 // newRunner runs rare work, on every node that has the role engine.
 func (p *platform) newRunner() *work.Runner {
 	payouts := &manual.Service{Store: p.store, Payouts: p.acceptor(), Methods: p.methods, Banks: p.config.Banks}
-	return work.NewRunner(work.RunnerConfig{Store: p.store, Logger: p.config.Logger, Kinds: append(p.reports().Jobs(), payouts.Job())})
+	kinds := append(p.reports().Jobs(), payouts.Job(), p.mass().Job())
+	return work.NewRunner(work.RunnerConfig{Store: p.store, Logger: p.config.Logger, Kinds: kinds})
 }
 
 // reports makes reports and keeps them.
@@ -27,11 +31,18 @@ func (p *platform) reports() *report.Service {
 	return &report.Service{Store: p.store, Mail: p.config.Mail}
 }
 
-// newFileKeeper deletes files whose time is over, and what crashes left half written.
-func (p *platform) newFileKeeper() *work.Loop {
+// mass pays files.
+func (p *platform) mass() *massbatch.Service {
+	return &massbatch.Service{Store: p.store, Payouts: p.acceptor(), Methods: p.methods}
+}
+
+// newKeeper deletes files and batches whose time is over, and what crashes left half made; and it moves batches whose
+// approval has lapsed.
+func (p *platform) newKeeper() *work.Loop {
 	return work.NewLoop(10*time.Minute, func(ctx context.Context) (more bool) {
-		if err := files.DropOld(ctx, p.store); err != nil && ctx.Err() == nil {
-			p.config.Logger.Error("old files could not be deleted", "err", err)
+		err := errors.Join(p.mass().Reconcile(ctx), files.DropOld(ctx, p.store), batches.DropOld(ctx, p.store))
+		if err != nil && ctx.Err() == nil {
+			p.config.Logger.Error("old files and batches could not be cleared away", "err", err)
 		}
 		return false
 	})

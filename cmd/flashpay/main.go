@@ -71,7 +71,7 @@ type commands struct {
 	Project     projectCmd     `cmd:"" group:"operate" help:"Create and show projects, change their settings, block and pause them, add and revoke their keys."`
 	Balance     balanceCmd     `cmd:"" group:"operate" help:"Show and top up a project's balances."`
 	Rates       ratesCmd       `cmd:"" group:"operate" help:"Import, set, list and show exchange rates."`
-	Mass        massCmd        `cmd:"" group:"operate" help:"Payouts from a file: templates, and checks of files."`
+	Mass        massCmd        `cmd:"" group:"operate" help:"Payouts from a file, one a row: templates, checks, sending, results."`
 	Callback    callbackCmd    `cmd:"" group:"operate" help:"List a project's callbacks, send one again."`
 	Discrepancy discrepancyCmd `cmd:"" group:"operate" help:"List what the bank's word and ours do not agree on: it waits for a person."`
 	Token       tokenCmd       `cmd:"" group:"operate" help:"Create and revoke tokens of the Data API."`

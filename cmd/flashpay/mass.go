@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,16 +12,22 @@ import (
 	"time"
 
 	"flashpay/internal/accept"
-	"flashpay/internal/ledger"
+	"flashpay/internal/massbatch"
 	"flashpay/internal/masspayout"
 	"flashpay/internal/money"
 	"flashpay/internal/store"
-	"flashpay/internal/store/paid"
 )
 
 type massCmd struct {
 	Template massTemplateCmd `cmd:"" help:"Print a file to begin with: the method's columns and a sample row."`
 	Check    massCheckCmd    `cmd:"" help:"Check a file without sending anything: rows good and bad, totals against the balance."`
+	Send     massSendCmd     `cmd:"" help:"Check a file and send it as a batch; prints the batch's id."`
+	List     massListCmd     `cmd:"" help:"List a project's batches."`
+	Status   massStatusCmd   `cmd:"" help:"Show what became of a batch's rows."`
+	Pause    massPauseCmd    `cmd:"" help:"Stop sending a batch, until it is resumed."`
+	Resume   massResumeCmd   `cmd:"" help:"Go on with a paused batch."`
+	Cancel   massCancelCmd   `cmd:"" help:"Cancel what of a batch is not sent."`
+	Result   massResultCmd   `cmd:"" help:"Write a batch's file with what came of each row."`
 }
 
 // errRowsBad is the answer of a check that finds rows which cannot be paid, already printed.
@@ -98,30 +103,14 @@ func (c *massCheckCmd) Run(a *app) error {
 		if !ok {
 			return unknownProject(c.Project)
 		}
-		checker := &masspayout.Checker{
-			Rules: masspayout.Rules{
-				Payouts: &accept.Service{Acceptor: s, Route: route, Banks: banks}, Method: registry.Get, Project: s.Project, Sender: sender, Now: s.Now(),
-			},
-			Paid: paid.New(s), Balance: available(s),
-		}
+		m := &massbatch.Service{Store: s, Payouts: &accept.Service{Acceptor: s, Route: route, Banks: banks}, Methods: registry}
+		checker := m.Checker(sender)
 		report, err := c.check(a, checker)
 		if err != nil {
 			return err
 		}
 		return c.print(a, report)
 	})
-}
-
-// available reads what is available of a project's currency.
-func available(s *store.Store) func(context.Context, int64, string) (int64, error) {
-	return func(ctx context.Context, projectID int64, currency string) (int64, error) {
-		balances, err := s.Balances(ctx, projectID)
-		if err != nil {
-			return 0, err
-		}
-		b := balances[currency]
-		return b.Sum(ledger.Available), nil
-	}
 }
 
 func (c *massCheckCmd) check(a *app, checker *masspayout.Checker) (report *masspayout.Report, err error) {

@@ -278,7 +278,7 @@ func (p *platform) startEngine(ctx context.Context) error {
 	p.work(ctx, "processing", p.engine.Run)
 	p.work(ctx, "callbacks", p.callbacks.Run)
 	p.work(ctx, "jobs", p.newRunner().Run)
-	p.workers.Go(func() { p.newFileKeeper().Run(ctx) })
+	p.workers.Go(func() { p.newKeeper().Run(ctx) })
 	return nil
 }
 

@@ -61,6 +61,7 @@ type In struct {
 	Body      []byte          // the request as received, to be sealed
 	Interface int             // InterfaceGate or InterfaceDashboard
 	Actor     string          // the person who sends it, for the audit log; empty: a program does
+	Batch     store.BatchRow  // the row of a mass batch that it is; zero: it is none
 	Report    *Report         // what Payout.Check found in Tree and CheckLines in Form; nil: not checked yet
 }
 
@@ -219,6 +220,7 @@ func (s *Service) newPayout(in *In) *store.NewPayout {
 		Request:     in.Body,
 		Interface:   in.Interface,
 		Actor:       in.Actor,
+		Batch:       in.Batch,
 		Threshold:   threshold(p, m),
 	}
 	n.Check = item(p, m, n)

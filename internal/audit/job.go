@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"flashpay/internal/store"
+	"flashpay/internal/store/batches"
 	"flashpay/internal/store/files"
 	"flashpay/internal/store/jobs"
 )
@@ -63,6 +64,15 @@ func (r *run) checkFiles(ctx context.Context) error {
 	})
 	if n > 0 {
 		r.checked("files", n)
+	}
+	return err
+}
+
+// checkBatches compares the batches of mass payouts with their rows, and these with their payments.
+func (r *run) checkBatches(ctx context.Context) error {
+	n, err := batches.Audit(ctx, r.store, func(b *batches.Batch, what string) { r.fail(KindBatch, b.ProjectID, "", "%s", what) })
+	if n > 0 {
+		r.checked("batches", n)
 	}
 	return err
 }

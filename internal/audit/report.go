@@ -24,6 +24,7 @@ const (
 	KindJob          = "job"
 	KindApproval     = "approval"
 	KindFile         = "file"
+	KindBatch        = "batch"
 	KindShard        = "shard"
 	KindBank         = "bank"
 )

@@ -65,6 +65,16 @@ type Options struct {
 	Name     string           // of the file; empty where it has none
 	Faults   io.Writer        // gets the faults' download; nil: nobody wants it
 	Progress func(read int64) // is told how many bytes were read; nil likewise
+	// Each is told what the check found of each row that is not empty, in the file's order; nil likewise.
+	Each func(*Judged) error
+}
+
+// Judged is what the check found of a row. Its texts share memory with rows around it.
+type Judged struct {
+	Line        int64
+	Faults      []Fault // none: it may be sent
+	Payout      Payout  // counts where there are none
+	PaidAlready bool    // it will not be paid again
 }
 
 // piece is a block on its way through the check.
@@ -89,7 +99,7 @@ type checked struct {
 // Check reads a file to its end. The error is the reader's, the store's or Faults'; whatever is wrong with the file stands in
 // the report.
 func (c *Checker) Check(ctx context.Context, in io.Reader, o Options) (*Report, error) {
-	t := &tally{checker: c, report: &Report{}, seed: maphash.MakeSeed()}
+	t := &tally{checker: c, report: &Report{}, each: o.Each, seed: maphash.MakeSeed()}
 	s := newSource(in, o.Progress)
 	h, err := readHead(s, o.Name)
 	if err == nil {

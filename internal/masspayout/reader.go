@@ -146,3 +146,6 @@ func (r *Reader) Request(row Row) (accept.In, error) {
 		Project: p.Project, Method: p.Method, Tree: tree, Form: signature.Canonical(tree), Body: tree.AppendJSON(nil), Interface: accept.InterfaceDashboard,
 	}, nil
 }
+
+// Separator is what stands between the file's cells.
+func (r *Reader) Separator() rune { return rune(r.head.separator) }

@@ -27,6 +27,7 @@ const recently = 7 * 24 * time.Hour
 type tally struct {
 	checker *Checker
 	report  *Report
+	each    func(*Judged) error
 	head    *head
 	seed    maphash.Seed
 	spare   sync.Pool // of *[]checked
@@ -112,6 +113,9 @@ func (t *tally) row(c *checked) error {
 		t.report.Rows++
 		t.report.Bad++
 		t.fault(f)
+		if err := t.judged(&Judged{Line: f.Line, Faults: []Fault{f}}); err != nil {
+			return err
+		}
 		if err := t.writeRow("", []Fault{f}); err != nil {
 			return err
 		}
@@ -132,7 +136,18 @@ func (t *tally) row(c *checked) error {
 		t.warn(c.warnings...)
 		t.countCut(c.payout.Account)
 	}
+	if err := t.judged(&Judged{Line: c.line, Faults: faults, Payout: c.payout, PaidAlready: c.before != nil && len(faults) == 0}); err != nil {
+		return err
+	}
 	return t.writeRow(c.raw, faults)
+}
+
+// judged tells who asked what was found of a row.
+func (t *tally) judged(j *Judged) error {
+	if t.each == nil {
+		return nil
+	}
+	return t.each(j)
 }
 
 // keptDigits is how many digits of a number a spreadsheet keeps.

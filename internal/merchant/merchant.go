@@ -85,9 +85,10 @@ type Settings struct {
 	CallbackRules []CallbackRule            `json:"callback_rules,omitempty"`
 	Threshold     Duration                  `json:"threshold,omitempty"` // 0: the method's own
 	AllowIP       []netip.Prefix            `json:"allow_ip,omitempty"`
-	AccountCheck  account.Policy            `json:"account_check,omitempty"` // empty: off for test, the method's own for live
-	Approval      Sums                      `json:"approval,omitempty"`      // a manual payout above its currency's sum needs a second person
-	Methods       map[string]MethodSettings `json:"methods,omitempty"`       // by method path; absent: enabled, method's limits
+	AccountCheck  account.Policy            `json:"account_check,omitempty"`  // empty: off for test, the method's own for live
+	MassRetention Duration                  `json:"mass_retention,omitempty"` // how long files of mass payouts are kept; 0: 400 days
+	Approval      Sums                      `json:"approval,omitempty"`       // a manual payout above its currency's sum needs a second person
+	Methods       map[string]MethodSettings `json:"methods,omitempty"`        // by method path; absent: enabled, method's limits
 	Conversion    Conversion                `json:"conversion,omitzero"`
 }
 

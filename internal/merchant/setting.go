@@ -205,6 +205,15 @@ var declared = []*Setting{
 		},
 		weakens: never,
 	},
+	{
+		Name: "mass_retention", Kind: Period, Group: Limits, Default: "9600h, which are 400 days",
+		Least: (24 * time.Hour).Microseconds(), Most: (10 * 366 * 24 * time.Hour).Microseconds(),
+		get: func(p *Project, _ string) string { return PeriodText(time.Duration(p.Settings.MassRetention)) },
+		set: func(p *Project, f Field, text string) *Fault {
+			return into((*time.Duration)(&p.Settings.MassRetention), f, text, readPeriod)
+		},
+		weakens: never,
+	},
 }
 
 // Declared lists all settings, in the order in which pages and commands show them. Nobody may change it.

@@ -52,12 +52,15 @@ func (h *heard) after(shard, position int64) ([]followedLine, bool) {
 	return slices.Clone(h.lines[:min(followPiece, len(h.lines))]), true
 }
 
+// byHand is the interface_type of payments that entered by Dashboard, from forms and files.
+const byHand = 5
+
 // hear notes a line of a payment that is new.
 func (t *Tx) hearAccept(it *acceptItem) {
 	p := &it.payment
 	t.heard = append(t.heard, followedLine{
 		id: it.line.ID, seq: 1, project: p.ProjectID, payment: p.ID, created: p.CreatedAt.UnixMicro(), amount: p.Amount, method: p.Method,
-		currency: p.Currency, customer: p.CustomerID, accountKey: it.accountKey, after: p.Status,
+		currency: p.Currency, customer: p.CustomerID, accountKey: it.accountKey, byHand: p.Interface == byHand, after: p.Status,
 	})
 }
 
@@ -66,7 +69,7 @@ func (t *Tx) hearStep(i *stepItem) {
 	p := &i.after.Payment
 	l := followedLine{
 		id: i.line.ID, seq: i.line.Seq, project: p.ProjectID, payment: p.ID, created: p.CreatedAt.UnixMicro(), amount: p.Amount, method: p.Method,
-		currency: p.Currency, providerID: i.after.Operation.ProviderPaymentID,
+		currency: p.Currency, providerID: i.after.Operation.ProviderPaymentID, byHand: p.Interface == byHand,
 	}
 	if before := i.before.Payment.Status; before != p.Status {
 		l.before, l.after = before, p.Status

@@ -38,6 +38,7 @@ var migrationFiles = []string{
 	"migrations/0011_control.sql",
 	"migrations/0012_terms.sql",
 	"migrations/0013_tokens.sql",
+	"migrations/0014_batches.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

@@ -15,7 +15,7 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// Rollups and lookups are filled behind the road: a worker follows the journal of each shard, whose ids rise in commit
+// Rollups, lookups and the counters of mass batches are filled behind the road: a worker follows the journal of each shard, whose ids rise in commit
 // order, and commits what it writes together with how far it has come. So each line counts once, whatever crashes and
 // however many nodes follow.
 
@@ -36,6 +36,7 @@ type followedLine struct {
 	id, seq, project, payment, created, amount int64
 	method, currency, customer, providerID     string
 	accountKey                                 int64         // of a payment that is new
+	byHand                                     bool          // the payment entered by Dashboard
 	before, after                              payout.Status // before is empty for a payment that is new, after where nothing changes
 }
 
@@ -71,7 +72,10 @@ func (s *Store) FollowJournal(ctx context.Context) error {
 func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err error) {
 	at := shard * shardSpan
 	err = sqldb.One(ctx, s.db.Lists, "SELECT last_row FROM followed WHERE shard = $1", shard).Scan(&at)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if errors.Is(err, sql.ErrNoRows) { // the shard is new: its first line is not taken in yet
+		err = nil
+	}
+	if err != nil {
 		return false, err
 	}
 	lines, ok := s.heard.after(shard, at)
@@ -91,7 +95,10 @@ func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err er
 		if err := addRollups.Later(ctx, on, totals, nil); err != nil {
 			return err
 		}
-		return insertLookups.Run(ctx, on, lookups, nil)
+		if err := insertLookups.Run(ctx, on, lookups, nil); err != nil {
+			return err
+		}
+		return countBatches(ctx, on, lines)
 	})
 	return len(lines) == followPiece, err
 }
@@ -109,7 +116,7 @@ func (s *Store) advance(ctx context.Context, on *sqldb.Conn, shard, from, to int
 
 // A status changes with an event, which carries the time of its journal line. Each line comes with all events of its
 // payment, once for each; by their payment: the sign keeps both engines from reading the project's.
-const readFollowed = `SELECT j.id, j.seq, j.at, j.project_id, j.payment, j.detail, p.created_at, p.method, p.currency, p.amount, p.customer_id,
+const readFollowed = `SELECT j.id, j.seq, j.at, j.project_id, j.payment, j.detail, p.created_at, p.method, p.currency, p.amount, p.customer_id, p.interface = 5,
 	COALESCE(o.provider_payment_id, ''), COALESCE(e.at, 0), COALESCE(e.payment_status, '')
 	FROM (SELECT id, seq, at, project_id, payment, operation, detail FROM journal
 		WHERE id > $1 AND id < $2 AND at <= $3 ORDER BY id LIMIT $4) j
@@ -129,7 +136,7 @@ func (s *Store) readFollowed(ctx context.Context, shard, after int64) ([]followe
 		var at, eventAt int64
 		var status payout.Status
 		var detail sql.RawBytes
-		err := r.Scan(&l.id, &l.seq, &at, &l.project, &l.payment, &detail, &l.created, &l.method, &l.currency, &l.amount, &l.customer,
+		err := r.Scan(&l.id, &l.seq, &at, &l.project, &l.payment, &detail, &l.created, &l.method, &l.currency, &l.amount, &l.customer, &l.byHand,
 			&l.providerID, &eventAt, (*string)(&status))
 		if n := len(lines); n == 0 || lines[n-1].id != l.id {
 			if l.seq == 1 {

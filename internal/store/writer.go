@@ -306,7 +306,7 @@ func (s *Store) releaseJobs(jobs []*CallbackJob) {
 	}
 }
 
-// run writes all commands, in the lock order of the house: senders, new payments, operations, balances, heads of payments, counters.
+// run writes all commands, in the lock order of the house: batches, senders, new payments, operations, balances, heads of payments, counters.
 // What waits in the connection goes out where an answer is needed: PostgreSQL is asked three times at most where nothing is
 // out of the ordinary, and twice where there are new payments only.
 func (t *Tx) run(ctx context.Context, commands []*command) error {
@@ -327,8 +327,8 @@ func (t *Tx) run(ctx context.Context, commands []*command) error {
 		}
 	}
 	for _, phase := range []func(context.Context, []*command) error{
-		t.checkSenders, t.insertPayments, t.moveOperations, t.lockFunds, t.meetPayments, t.meetMoves, t.lockNumbers, t.checkHeads, t.decide, t.forgetSenders,
-		t.insertOperations, t.writeFunds, t.writeJournal, t.writeAttempts, t.writeNotifications, t.writeRejections, t.writeDiscrepancies, t.writeEvents,
+		t.checkBatches, t.checkSenders, t.insertPayments, t.moveOperations, t.lockFunds, t.meetPayments, t.meetMoves, t.lockNumbers, t.checkHeads, t.decide, t.forgetSenders,
+		t.insertOperations, t.writeBatchRows, t.writeFunds, t.writeJournal, t.writeAttempts, t.writeNotifications, t.writeRejections, t.writeDiscrepancies, t.writeEvents,
 	} {
 		if err := phase(ctx, commands); err != nil {
 			return err
@@ -377,8 +377,17 @@ func (t *Tx) Vault() *vault.Vault { return t.store.vault }
 // Now is the time of the commit, by the database's clock.
 func (t *Tx) Now() time.Time { return t.now }
 
+// Store is the store that the transaction is of.
+func (t *Tx) Store() *Store { return t.store }
+
 // Shard is the shard of this process: what it leases is leased to it.
 func (t *Tx) Shard() int64 { return t.store.shard.Load() }
+
+// Bulk runs a statement over many rows, with as many values a row as it has columns. scan, where given, gets the rows that
+// come back.
+func (t *Tx) Bulk(ctx context.Context, b *sqldb.Bulk, args []any, scan func(sqldb.Row) error) error {
+	return b.Run(ctx, t.conn, args, scan)
+}
 
 // Wake has the listeners of a topic in this process called once the transaction is committed.
 func (t *Tx) Wake(topic string) { t.wakes = append(t.wakes, topic) }

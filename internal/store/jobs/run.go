@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -27,6 +28,12 @@ func Due(ctx context.Context, s *store.Store) (kinds []string, err error) {
 		return err
 	}, s.Now().UnixMicro())
 	return kinds, s.DB().Unavailable(err)
+}
+
+// Waiting tells whether a job of a kind is due, and nobody works on it.
+func Waiting(ctx context.Context, s *store.Store, kind string) (bool, error) {
+	kinds, err := Due(ctx, s)
+	return slices.Contains(kinds, kind), err
 }
 
 // Lease takes up to n due jobs of a kind for this process, those first that wait longest. Each lease must be renewed (Keep,

@@ -1,0 +1,135 @@
+package massbatch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"flashpay/internal/csvfile"
+	"flashpay/internal/masspayout"
+	"flashpay/internal/payout"
+	"flashpay/internal/store/batches"
+	"flashpay/internal/store/files"
+)
+
+// resultColumns stand behind the uploaded ones.
+var resultColumns = []string{"result.status", "result.code", "result.message", "result.payment_id", "result.operation_id", "result.date"}
+
+// ResultOptions say what a result holds.
+type ResultOptions struct {
+	// Words is a message in the reader's language, which gets a column of its own; nil: there is none.
+	Words func(code int, message string) string
+}
+
+// Result writes a batch's rows as they stand: the uploaded columns in their order and spelling, then what came of each. It may
+// be called at any time, reads the file as a stream, and writes no cell that a spreadsheet would run.
+func (s *Service) Result(ctx context.Context, id int64, to io.Writer, o ResultOptions) (err error) {
+	b, err := batches.Get(ctx, s.Store, id)
+	if err != nil {
+		return err
+	}
+	sender, err := s.sender(b)
+	if err != nil {
+		return err
+	}
+	file, err := files.Open(ctx, s.Store, b.File, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	rules := s.rules(sender)
+	reader, err := masspayout.NewReader(file, b.Name, &rules)
+	if err != nil {
+		return err
+	}
+	w, err := csvfile.NewWriter(to, reader.Separator())
+	if err != nil {
+		return err
+	}
+	columns := slices.Concat(reader.Names(), resultColumns)
+	if o.Words != nil {
+		columns = append(columns, "result.message_translated")
+	}
+	if err := w.Write(columns...); err != nil {
+		return err
+	}
+	known := &rowReader{service: s, batch: b}
+	for {
+		row, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return w.Flush()
+		}
+		if err != nil {
+			return err
+		}
+		kept, err := known.at(ctx, row.Line)
+		if err != nil {
+			return err
+		}
+		if err := w.Write(append(reader.Cells(row), cellsOf(b, kept, o)...)...); err != nil {
+			return err
+		}
+	}
+}
+
+// cellsOf are the result's cells of a row.
+func cellsOf(b *batches.Batch, r *batches.Row, o ResultOptions) []string {
+	status, code, message, date := "", r.Code, r.Message, time.Time{}
+	switch r.State {
+	case batches.Made:
+		status, code, message, date = string(r.Status), r.Final, payout.Message(r.Final), r.PaymentAt
+	case batches.Good:
+		if status = NotSent; b.State == batches.Cancelled {
+			status = string(batches.Cancelled)
+		}
+	case batches.Bad:
+		status = WithFaults
+	default:
+		status = string(r.State)
+	}
+	cells := []string{status, "", message, r.PaidAs, "", ""}
+	if code != 0 || r.State == batches.Made {
+		cells[1] = strconv.Itoa(code)
+	}
+	if r.Payment != 0 {
+		cells[4] = strconv.FormatInt(r.Payment, 10)
+	}
+	if !date.IsZero() {
+		cells[5] = date.UTC().Format(time.RFC3339)
+	}
+	if o.Words != nil {
+		cells = append(cells, o.Words(code, message))
+	}
+	return cells
+}
+
+// rowReader reads the rows of a batch page after page, as their lines come.
+type rowReader struct {
+	service *Service
+	batch   *batches.Batch
+	page    []batches.Row
+}
+
+// resultPage is how many rows are read at a time.
+const resultPage = 1000
+
+// at is the row of a line; one that the batch does not have counts as not sent.
+func (p *rowReader) at(ctx context.Context, line int64) (*batches.Row, error) {
+	for len(p.page) > 0 && p.page[0].Line < line {
+		p.page = p.page[1:]
+	}
+	if len(p.page) == 0 {
+		var err error
+		p.page, err = batches.Rows(ctx, p.service.Store, batches.RowFilter{Batch: p.batch.ID, After: line - 1, Limit: resultPage})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(p.page) == 0 || p.page[0].Line != line {
+		return &batches.Row{Line: line, State: batches.Good}, nil
+	}
+	return &p.page[0], nil
+}

@@ -1,0 +1,214 @@
+package massbatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"flashpay/internal/accept"
+	"flashpay/internal/masspayout"
+	"flashpay/internal/payout"
+	"flashpay/internal/store"
+	"flashpay/internal/store/batches"
+	"flashpay/internal/store/files"
+	"flashpay/internal/store/jobs"
+	"flashpay/internal/work"
+)
+
+const (
+	// atOnce is how many rows of a batch are on their way at once: a share of what one commit takes, so that Gate's requests
+	// have their place beside them in each.
+	atOnce = 256
+	// turn is how long a batch is sent before others that wait have their turn.
+	turn = 30 * time.Second
+)
+
+// Job sends batches. Two of a process are sent at once; where more wait, they take turns.
+func (s *Service) Job() work.JobKind {
+	return work.JobKind{Name: JobKind, AtOnce: 2, Run: s.run}
+}
+
+// run sends a batch from where its last commit ended. Each row's payment is committed together with the row, so a row is
+// paid once, whoever sends it how often.
+func (s *Service) run(ctx context.Context, r *jobs.Run) error {
+	first, _, _ := strings.Cut(r.Key, "/")
+	id, err := strconv.ParseInt(first, 10, 64)
+	if err != nil {
+		return fmt.Errorf("massbatch: job %q names no batch: %w", r.Key, err)
+	}
+	b, err := batches.Get(ctx, s.Store, id)
+	if err != nil {
+		return err
+	}
+	if b.State != batches.Sending {
+		return r.Finish(ctx, string(b.State), nil)
+	}
+	sender, err := s.sender(b)
+	if err != nil {
+		return err
+	}
+	file, err := files.Open(ctx, s.Store, b.File, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	rules := s.rules(sender)
+	reader, err := masspayout.NewReader(file, b.Name, &rules)
+	if err != nil {
+		return err
+	}
+	sending := &sending{service: s, job: r, batch: b, reader: reader, until: time.Now().Add(turn)}
+	if err := sending.all(ctx); err != nil {
+		if errors.Is(err, store.ErrBatchStopped) {
+			return r.Finish(ctx, "stopped", nil)
+		}
+		return err
+	}
+	return r.Finish(ctx, "sent", func(ctx context.Context, t *store.Tx) error {
+		done, err := batches.Apply(ctx, t, id, batches.Finish, batches.Change{})
+		var moved *batches.MovedError
+		if errors.As(err, &moved) && (moved.State == batches.Paused || moved.State == batches.Cancelled) {
+			return nil // after its last row
+		}
+		if err != nil {
+			return err
+		}
+		return t.Audit(ctx, "batch "+first, "batch done", object(done), detail(done))
+	})
+}
+
+// sending is a batch on its way.
+type sending struct {
+	service *Service
+	job     *jobs.Run
+	batch   *batches.Batch
+	reader  *masspayout.Reader
+	until   time.Time // when others have their turn
+	done    int64     // rows dealt with
+}
+
+// window is some rows that are sent together.
+type window struct {
+	rows []masspayout.Row
+	last int64 // line
+}
+
+// all sends the rows behind the batch's position, window after window.
+func (s *sending) all(ctx context.Context) error {
+	for ended := false; !ended; {
+		var w window
+		var err error
+		if w, ended, err = s.next(); err != nil {
+			return err
+		}
+		if w.last == 0 {
+			break
+		}
+		if err := s.send(ctx, &w); err != nil {
+			return err
+		}
+		if ended || time.Now().Before(s.until) {
+			continue
+		}
+		if waiting, err := jobs.Waiting(ctx, s.service.Store, JobKind); err != nil || waiting {
+			return errors.Join(err, &work.JobPause{Until: s.service.Store.Now()})
+		}
+	}
+	return nil
+}
+
+// next reads the next window; ended tells that there is none behind it.
+func (s *sending) next() (w window, ended bool, err error) {
+	for len(w.rows) < atOnce {
+		row, err := s.reader.Next()
+		if errors.Is(err, io.EOF) {
+			return w, true, nil
+		}
+		if err != nil {
+			return w, false, err
+		}
+		s.done++
+		if row.Line <= s.batch.Position {
+			continue
+		}
+		w.rows, w.last = append(w.rows, row), row.Line
+	}
+	return w, false, nil
+}
+
+// send sends a window's rows that are not sent yet, and commits what came of those that made no payment, together with how far
+// the batch has come.
+func (s *sending) send(ctx context.Context, w *window) error {
+	store, id := s.service.Store, s.batch.ID
+	unsent, err := batches.Unsent(ctx, store, id, s.batch.Position, w.last)
+	if err != nil {
+		return err
+	}
+	results := make([]result, len(w.rows))
+	var running sync.WaitGroup
+	for i := range w.rows {
+		row := &w.rows[i]
+		if !unsent[row.Line] {
+			continue
+		}
+		in, err := s.reader.Request(*row)
+		if err != nil { // by the settings of now it has faults
+			results[i] = result{outcome: &batches.Outcome{Line: row.Line, State: batches.Refused, Message: firstMessage(row)}}
+			continue
+		}
+		in.Batch.Batch, in.Batch.Line = id, row.Line
+		running.Go(func() { results[i] = s.pay(ctx, in) })
+	}
+	running.Wait()
+	var outcomes []batches.Outcome
+	for i := range results {
+		if results[i].err != nil {
+			return results[i].err
+		}
+		if results[i].outcome != nil {
+			outcomes = append(outcomes, *results[i].outcome)
+		}
+	}
+	err = s.job.Checkpoint(ctx, strconv.AppendInt(nil, w.last, 10), s.done, s.batch.Rows, settle(id, w.last, outcomes))
+	if err == nil {
+		s.batch.Position = w.last
+	}
+	return err
+}
+
+func settle(batch, last int64, outcomes []batches.Outcome) func(context.Context, *store.Tx) error {
+	return func(ctx context.Context, t *store.Tx) error { return batches.Settle(ctx, t, batch, last, outcomes) }
+}
+
+func firstMessage(row *masspayout.Row) string {
+	if len(row.Faults) == 0 {
+		return ""
+	}
+	return row.Faults[0].Message
+}
+
+// result is what came of sending a row: an outcome where it made no payment, or an error that says nothing about the row.
+type result struct {
+	outcome *batches.Outcome
+	err     error
+}
+
+// pay sends one row.
+func (s *sending) pay(ctx context.Context, in accept.In) result {
+	receipt, err := s.service.Payouts.Payout(ctx, in)
+	var refusal *accept.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return result{outcome: &batches.Outcome{Line: in.Batch.Line, State: batches.Refused, Code: refusal.Code, Message: payout.Message(refusal.Code)}}
+	case err != nil:
+		return result{err: err}
+	case receipt.Repeat: // by whomever, before; a row that this batch had paid keeps its payment
+		return result{outcome: &batches.Outcome{Line: in.Batch.Line, State: batches.PaidAlready}}
+	}
+	return result{}
+}

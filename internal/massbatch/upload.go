@@ -1,0 +1,153 @@
+package massbatch
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+
+	"flashpay/internal/ledger"
+	"flashpay/internal/masspayout"
+	"flashpay/internal/merchant"
+	"flashpay/internal/store"
+	"flashpay/internal/store/batches"
+	"flashpay/internal/store/files"
+	"flashpay/internal/store/paid"
+)
+
+// Upload is a file that is taken in.
+type Upload struct {
+	Project  *merchant.Project // in whose name it is sent
+	Name     string            // of the file
+	Progress func(read int64)  // is told how many bytes were read; nil: nobody
+	By       By
+}
+
+// Checker checks files that are sent in a project's name, against what the store knows.
+func (s *Service) Checker(sender *merchant.Project) *masspayout.Checker {
+	return &masspayout.Checker{
+		Rules: s.rules(sender), Paid: paid.New(s.Store),
+		Balance: func(ctx context.Context, project int64, currency string) (int64, error) {
+			all, err := s.Store.Balances(ctx, project)
+			if err != nil {
+				return 0, err
+			}
+			b := all[currency]
+			return b.Sum(ledger.Available), nil
+		},
+		SeenBefore: func(ctx context.Context, digest [sha256.Size]byte) (*masspayout.Seen, error) {
+			b, err := batches.SameFile(ctx, s.Store, sender.MerchantID, s.Store.Vault().Digest("file", digest[:]))
+			if errors.Is(err, store.ErrNotFound) {
+				return nil, nil
+			}
+			if err != nil {
+				return nil, err
+			}
+			return &masspayout.Seen{Batch: strconv.FormatInt(b.ID, 10), At: b.CreatedAt, By: b.User}, nil
+		},
+	}
+}
+
+// Take takes a file in as a checked batch, and sends nothing. The batch is nil where the file cannot be read, as the
+// report says. The error is in's or the store's.
+func (s *Service) Take(ctx context.Context, in io.Reader, u Upload) (*batches.Batch, *masspayout.Report, error) {
+	keep := Retention(u.Project)
+	w, err := files.Create(ctx, s.Store, files.New{
+		Kind: batches.FileKind, ProjectID: u.Project.ID, MerchantID: u.Project.MerchantID, UserID: u.By.User, KeepFor: keep,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	committed := false
+	defer func() {
+		if !committed {
+			w.Abort(ctx)
+		}
+	}()
+	id, err := batches.NewID(ctx, s.Store)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows := &intake{ctx: ctx, store: s.Store, batch: id, totals: make(map[batches.Total]batches.Total)}
+	report, err := s.Checker(u.Project).Check(ctx, io.TeeReader(in, w.With(ctx)), masspayout.Options{Name: u.Name, Progress: u.Progress, Each: rows.add})
+	if err != nil || report.Unreadable != nil {
+		return nil, report, err
+	}
+	if err := errors.Join(rows.flush(), w.Close(ctx)); err != nil {
+		return nil, nil, err
+	}
+	n := batches.New{
+		ID: id, ProjectID: u.Project.ID, Merchant: u.Project.MerchantID, Name: u.Name, Rows: report.Rows, Good: report.Good, Bad: report.Bad,
+		UserID: u.By.User, User: u.By.Name, KeepFor: keep,
+	}
+	for _, c := range rows.totals {
+		n.Totals = append(n.Totals, c)
+	}
+	err = s.Store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
+		f, err := w.Commit(ctx, t)
+		if err != nil {
+			return err
+		}
+		n.File, n.Digest, n.Size = f.ID, f.Digest, f.Size
+		if err := batches.Create(ctx, t, n); err != nil {
+			return err
+		}
+		about := store.Detail{}.Int("batch", id).Int("rows", report.Rows).Int("good", report.Good)
+		return t.Audit(ctx, u.By.Actor, "batch upload", "project "+strconv.FormatInt(u.Project.ID, 10), about)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	committed = true
+	b, err := batches.Get(ctx, s.Store, id)
+	return b, report, err
+}
+
+// intakePiece is how many rows one commit takes in.
+const intakePiece = 500
+
+// intake keeps the rows of a file that is being checked.
+type intake struct {
+	ctx    context.Context
+	store  *store.Store
+	batch  int64
+	rows   []batches.Row
+	totals map[batches.Total]batches.Total
+}
+
+// add takes a row in, in the order of the file.
+func (i *intake) add(j *masspayout.Judged) error {
+	r := batches.Row{Line: j.Line, State: batches.Good}
+	switch {
+	case len(j.Faults) > 0:
+		r.State, r.Message = batches.Bad, j.Faults[0].Message
+	default:
+		p := &j.Payout
+		r.ProjectID, r.PaymentID, r.Amount, r.Currency = p.Project.ID, strings.Clone(p.PaymentID), p.Amount, strings.Clone(p.Currency)
+		if j.PaidAlready {
+			r.State = batches.PaidAlready
+		}
+	}
+	k := batches.Total{ProjectID: r.ProjectID, Currency: r.Currency, Status: string(r.State)}
+	c, known := i.totals[k]
+	if !known {
+		c = k
+	}
+	c.Rows, c.Amount = c.Rows+1, c.Amount+r.Amount
+	i.totals[k] = c
+	if i.rows = append(i.rows, r); len(i.rows) < intakePiece {
+		return nil
+	}
+	return i.flush()
+}
+
+func (i *intake) flush() error {
+	if len(i.rows) == 0 {
+		return nil
+	}
+	err := batches.AddRows(i.ctx, i.store, i.batch, i.rows)
+	i.rows = i.rows[:0]
+	return err
+}

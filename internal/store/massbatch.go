@@ -1,0 +1,159 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"slices"
+
+	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
+)
+
+// A payout of a mass batch is accepted like any other, and its row notes the payment in the same commit. So a row that made a
+// payment says so, whatever crashes when. Package batches has the rest of a batch's life.
+
+// ErrBatchStopped says that the batch of a payout is not being sent: it was paused or cancelled. Nothing was stored.
+var ErrBatchStopped = errors.New("store: the batch was paused or cancelled; nothing was stored")
+
+// BatchRow names a row of a mass batch.
+type BatchRow struct {
+	Batch int64
+	Line  int64
+}
+
+// checkBatches refuses the items of batches that are not being sent. It locks the batches: whoever stops one, knows that no
+// row is sent after that commit.
+func (t *Tx) checkBatches(ctx context.Context, commands []*command) error {
+	states := make(map[int64]bool)
+	for _, c := range commands {
+		if c.accept != nil && c.accept.Batch.Batch != 0 {
+			states[c.accept.Batch.Batch] = false
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(states)) {
+		err := t.Query(ctx, "SELECT state FROM batches WHERE id = $1{{for_update}}", func(r *sql.Rows) error {
+			var state string
+			err := r.Scan(&state)
+			states[id] = state == "sending"
+			return err
+		}, id)
+		if err != nil {
+			return err
+		}
+	}
+	for _, c := range commands {
+		if c.accept != nil && c.accept.Batch.Batch != 0 && !states[c.accept.Batch.Batch] {
+			c.err = ErrBatchStopped
+		}
+	}
+	return nil
+}
+
+var makeBatchRows = sqldb.NewBulk(
+	"WITH v (batch, line, payment) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
+	`) UPDATE batch_rows SET state = 'made', payment = v.payment FROM v
+		WHERE batch_rows.batch = +v.batch AND batch_rows.line = +v.line AND batch_rows.state = 'good' RETURNING batch_rows.payment`)
+
+// writeBatchRows notes in the rows of batches which payments they have made. A row makes one: where it has another state by
+// now, the commit fails.
+func (t *Tx) writeBatchRows(ctx context.Context, commands []*command) error {
+	var args []any
+	noted := make(map[int64]bool)
+	for _, c := range commands {
+		if it := c.accept; it != nil && it.inserted && it.Batch.Batch != 0 {
+			args = append(args, it.Batch.Batch, it.Batch.Line, it.id)
+			noted[it.id] = false
+		}
+	}
+	if len(args) == 0 {
+		return nil
+	}
+	err := makeBatchRows.Run(ctx, t.conn, args, func(r sqldb.Row) error {
+		var payment int64
+		err := r.Scan(&payment)
+		noted[payment] = true
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range commands {
+		if it := c.accept; it != nil && it.inserted && it.Batch.Batch != 0 && !noted[it.id] {
+			return errors.New("store: a row of a batch that is not to be sent would make a payment")
+		}
+	}
+	return nil
+}
+
+// batchCount is a row of batch_counts.
+type batchCount struct {
+	batch, project int64
+	currency       string
+	status         payout.Status
+}
+
+func (k batchCount) compare(o batchCount) int {
+	return cmp.Or(cmp.Compare(k.batch, o.batch), cmp.Compare(k.project, o.project), cmp.Compare(k.currency, o.currency), cmp.Compare(k.status, o.status))
+}
+
+// AddBatchCounts adds to the counters of batches: batch, project, currency, status, rows, amount. Its rows come in the order
+// of their keys.
+var AddBatchCounts = sqldb.NewBulk("INSERT INTO batch_counts (batch, project_id, currency, status, row_count, amount) VALUES ",
+	"(%i, %i, %s, %s, %i, %i)", ` ON CONFLICT (batch, project_id, currency, status) DO UPDATE
+		SET row_count = batch_counts.row_count + excluded.row_count, amount = batch_counts.amount + excluded.amount`)
+
+// batchPiece is how many payments one query asks for, always: one text for any number.
+const batchPiece = 100
+
+var batchesOfPayments = func() string {
+	q := &sqldb.Statement{}
+	q.Text("SELECT payment, batch FROM batch_rows WHERE payment IS NOT NULL AND ").In("payment", make([]any, batchPiece))
+	return q.String()
+}()
+
+// countBatches adds the changes of statuses that lines tell to the counters of their payments' batches.
+func countBatches(ctx context.Context, on *sqldb.Conn, lines []followedLine) error {
+	var changed []*followedLine
+	for i := range lines {
+		if lines[i].byHand && lines[i].after != "" {
+			changed = append(changed, &lines[i])
+		}
+	}
+	deltas := make(map[batchCount]rollupDelta)
+	for piece := range slices.Chunk(changed, batchPiece) {
+		args := make([]any, batchPiece)
+		for i := range args {
+			args[i] = piece[min(i, len(piece)-1)].payment
+		}
+		batches := make(map[int64]int64, len(piece))
+		err := on.Query(ctx, batchesOfPayments, func(r *sql.Rows) error {
+			var payment, batch int64
+			err := r.Scan(&payment, &batch)
+			batches[payment] = batch
+			return err
+		}, args...)
+		if err != nil {
+			return err
+		}
+		for _, l := range piece {
+			k := batchCount{batch: batches[l.payment], project: l.project, currency: l.currency, status: l.after}
+			if k.batch == 0 {
+				continue
+			}
+			deltas[k] = deltas[k].plus(1, l.amount)
+			if k.status = l.before; k.status != "" {
+				deltas[k] = deltas[k].plus(-1, -l.amount)
+			}
+		}
+	}
+	var args []any
+	for _, k := range slices.SortedFunc(maps.Keys(deltas), batchCount.compare) {
+		if d := deltas[k]; d != (rollupDelta{}) {
+			args = append(args, k.batch, k.project, k.currency, string(k.status), d.payments, d.amount)
+		}
+	}
+	return AddBatchCounts.Run(ctx, on, args, nil)
+}
