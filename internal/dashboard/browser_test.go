@@ -95,6 +95,9 @@ var everyPage = []shown{
 		p.Type("input[name=code]", "4x")
 		submit(p, "input[name=min]")
 	}},
+	{name: "report-schedules", path: "/reports/schedules", as: staff.Finance, faces: true},
+	{name: "report-schedules-empty", path: "/reports/schedules", as: staff.Finance, empty: true},
+	{name: "report-schedule-new", path: "/reports/schedules/new?kind=movements", as: staff.Finance, faces: true},
 	{name: "report-link", path: "{report-link}"},
 
 	{name: "projects", path: "/projects", as: staff.MerchantAdmin},
@@ -305,6 +308,7 @@ func (g *gallery) askForReports() {
 		g.places["report-link"] = "/reports/link/" + g.Reports.Link(id, g.Store.Now().Add(time.Hour))
 	}
 	for _, b := range readers {
+		b.post("/reports/schedules", scheduleEntries("name", "Бухгалтерия үчүн")...).wants(http.StatusSeeOther)
 		b.post("/reports", reportEntries("to", "2026-03-31")...).wants(http.StatusSeeOther)
 		leased, err := jobs.Lease(g.t.Context(), g.Store, report.JobReport, 1, time.Hour)
 		if err != nil || len(leased) != 1 {

@@ -31,7 +31,7 @@ var routes = slices.Concat(
 	projectRoutes,
 	controlRoutes,
 	operateRoutes,
-	reportRoutes,
+	reportRoutes, scheduleRoutes,
 	signInRoutes, enrolRoutes, teamRoutes, profileRoutes,
 )
 
