@@ -169,6 +169,7 @@ func (p *platform) start(ctx context.Context) (err error) {
 	if c.Gate != nil {
 		door := p.newGate()
 		p.gate = startServer(door.Listen(c.Gate), door.Handler(), c.Logger, p.failed)
+		p.gate.http.RegisterOnShutdown(door.StopWaiting)
 	}
 	if c.Dashboard != nil {
 		if err := p.startDashboard(); err != nil {
@@ -315,7 +316,7 @@ func (p *platform) newGate() *gate.Gate {
 		limiter = gate.PerProject(time.Second/time.Duration(n), n)
 	}
 	return gate.New(gate.Config{
-		Projects: p.store, Acceptor: p.store, Payments: p.store, Rejections: p.store, Notifications: p.store, Methods: p.methods, Banks: p.config.Banks,
+		Projects: p.store, Acceptor: p.store, Payments: p.store, Rejections: p.store, Notifications: p.store, Events: p.store, Methods: p.methods, Banks: p.config.Banks,
 		Route: route, Doors: p.doors(), Notified: p.notified, TrustedProxies: p.config.TrustedProxies, OtherKeys: p.otherKeys, KeyUsed: p.store.KeyUsed,
 		Logger: p.config.Logger, Answered: p.answered, Limiter: limiter,
 	})

@@ -69,7 +69,7 @@ func newRoad(tb testing.TB, databaseURL string, toEnd bool, projects int) *road 
 		tb.Fatal(err)
 	}
 	r.handler = gate.New(gate.Config{
-		Projects: s, Acceptor: s, Payments: s, Rejections: s, Notifications: s, Methods: methods,
+		Projects: s, Acceptor: s, Payments: s, Rejections: s, Notifications: s, Events: s, Methods: methods,
 		Route:  func(*merchant.Project, *method.Method) (string, int64, bool) { return "bank", 7, true },
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	}).Handler()

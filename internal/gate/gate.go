@@ -74,6 +74,7 @@ type Config struct {
 	Payments      Payments
 	Rejections    Rejections
 	Notifications Notifications
+	Events        Events
 	Methods       *method.Registry
 	// Route chooses the provider for a project's mode and a method; ok is false where none is live.
 	Route func(p *merchant.Project, m *method.Method) (name string, id int64, ok bool)
@@ -115,6 +116,7 @@ type Gate struct {
 	payouts accept.Service
 	fresh   refresher
 	turns   *turns
+	feed    *feed
 	doors   map[string]*door
 	backlog backlog
 	// searches limits, by test project, how often the mistake in a signature is searched for.
@@ -132,7 +134,7 @@ func New(c Config) *Gate {
 	}
 	g := &Gate{
 		Config: c, payouts: accept.Service{Acceptor: c.Acceptor, Route: c.Route, Banks: c.Banks},
-		turns: newTurns(processors()), searches: PerProject(doctorEvery, doctorBurst), doors: make(map[string]*door, len(c.Doors)),
+		turns: newTurns(processors()), feed: newFeed(c.Events), searches: PerProject(doctorEvery, doctorBurst), doors: make(map[string]*door, len(c.Doors)),
 		backlog: backlog{most: cmp.Or(c.NotificationBacklog, notificationBacklog), count: c.Notifications.WaitingNotifications},
 	}
 	for name, d := range c.Doors {

@@ -208,7 +208,8 @@ func FuzzHandler(f *testing.F) {
 	f.Add(`{"general":{"project_id":210,"payment_id":"x"},"payment":{"amount":1,"currency":"KGS"}}`, uint8(3))
 	f.Add(`{"general":{"project_id":210},"payment_method_list":[null,{"payment_method":"kyrgyzstan","amount":null}]}`, uint8(4))
 	f.Add("\x00", uint8(5))
-	paths := []string{kyrgyzstan, statusPath, requestPath, "/v2/info/banks/bank-transfer/kyrgyzstan/payout/list", methodsPath, "/v2/payment/card/payout"}
+	f.Add(`{"project_id":210,"after":0,"limit":null,"wait":0}`, uint8(6))
+	paths := []string{kyrgyzstan, statusPath, requestPath, "/v2/info/banks/bank-transfer/kyrgyzstan/payout/list", methodsPath, "/v2/payment/card/payout", eventsPath}
 	g, _ := setup(f)
 	f.Fuzz(func(t *testing.T, body string, which uint8) {
 		path := paths[int(which)%len(paths)]

@@ -93,6 +93,27 @@ type memory struct {
 	notifyErr     error
 	waiting       int64 // notifications that nobody has read
 	waitingErr    error
+	events        []*store.CallbackJob // of project 210
+	eventsErr     error
+	eventReads    int
+	listeners     map[string]func()
+}
+
+func (m *memory) EventsAfter(_ context.Context, projectID, after int64, limit int) ([]*store.CallbackJob, int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.eventReads++
+	if projectID != 210 || m.eventsErr != nil {
+		return nil, 0, m.eventsErr
+	}
+	last := int64(len(m.events))
+	return m.events[min(after, last):min(after+int64(limit), last)], last, nil
+}
+
+func (m *memory) Listen(topic string, f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.listeners[topic] = f
 }
 
 func (m *memory) Project(id int64) (*merchant.Project, bool) {
@@ -216,14 +237,14 @@ func setup(t testing.TB, change ...func(*Config)) (*Gate, *memory) {
 	}
 	m := &memory{
 		accepted: map[string]*store.NewPayout{}, receipts: map[string]store.Receipt{}, views: map[string]*store.View{},
-		rejections: map[string]store.Rejection{},
+		rejections: map[string]store.Rejection{}, listeners: map[string]func(){},
 		projects: map[int64]*merchant.Project{
 			210: {ID: 210, Mode: merchant.Test, Keys: []merchant.Key{{ID: 1, Secret: key}}},
 			211: {ID: 211, Mode: merchant.Live, Keys: []merchant.Key{{ID: 2, Secret: key}}},
 		},
 	}
 	c := Config{
-		Projects: m, Acceptor: m, Payments: m, Rejections: m, Notifications: m, Methods: methods,
+		Projects: m, Acceptor: m, Payments: m, Rejections: m, Notifications: m, Events: m, Methods: methods,
 		Doors:        map[string]provider.Door{"sandbox": {MaxBody: maxBody, Headers: []string{proof}, Verify: verifyProof}},
 		Route:        func(*merchant.Project, *method.Method) (string, int64, bool) { return "sandbox", 6, true },
 		RefreshEvery: time.Microsecond,

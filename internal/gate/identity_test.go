@@ -66,6 +66,7 @@ func everyRequest(t testing.TB) map[string]string {
 		kyrgyzstan:  request(t),
 		statusPath:  signed(t, `{"general":{"project_id":210,"payment_id":"test_payment"}}`, key),
 		requestPath: signed(t, `{"project_id":210,"request_id":"refused-1"}`, key),
+		eventsPath:  signed(t, `{"project_id":210,"after":0}`, key),
 		"/v2/info/banks/bank-transfer/kyrgyzstan/payout/list": signed(t, `{"general":{"project_id":210,"payment_id":"x"},"payment":{"amount":1,"currency":"KGS"}}`, key),
 		methodsPath: signed(t, `{"general":{"project_id":210},"payment_method_list":[{"payment_method":"kyrgyzstan","amount":1500,"currency":"KGS"}]}`, key),
 	}
@@ -77,7 +78,7 @@ func TestCommonRefusalsOfEveryEndpoint(t *testing.T) {
 		g, m := setup(t)
 		id := "general.project_id"
 		sig := "general.signature"
-		if path == requestPath {
+		if path == requestPath || path == eventsPath {
 			id, sig = "project_id", "signature"
 		}
 		wantRefused(t, post(t, g, path, edit2(t, body, "x", `"`+longText+`"`)), 413, "702")

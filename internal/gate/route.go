@@ -37,6 +37,9 @@ var banksCSV string
 //go:embed fields/available-methods.csv
 var availableMethodsCSV string
 
+//go:embed fields/events.csv
+var eventsCSV string
+
 // Tables are the field tables of the endpoints that take a signed request, by path pattern.
 var Tables = map[string]*accept.Table{
 	payoutPath:   accept.Payout,
@@ -44,16 +47,18 @@ var Tables = map[string]*accept.Table{
 	requestPath:  accept.MustParseTable(statusRequestCSV),
 	banksPath:    accept.MustParseTable(banksCSV),
 	methodsPath:  accept.MustParseTable(availableMethodsCSV),
+	eventsPath:   accept.MustParseTable(eventsCSV),
 	"any method": accept.MustParseTable(generalCSV),
 }
 
-// Path patterns of the endpoints of product.md §2.
+// Path patterns of the endpoints of product.md §2 and §12.6.
 const (
 	payoutPath       = "/v2/payment/bank-transfer/{payment_method}/payout"
 	statusPath       = "/v2/payment/status"
 	requestPath      = "/v2/payment/status/request"
 	banksPath        = "/v2/info/banks/bank-transfer/{payment_method}/payout/list"
 	methodsPath      = "/v2/info/available-methods/payout/list"
+	eventsPath       = "/v1/events/get"
 	notificationPath = "/provider/{name}/notification"
 	openapiPath      = "/openapi.yaml"
 )
@@ -81,6 +86,7 @@ func makeRoutes() []route {
 		{name: requestPath, serve: serveStatusRequest, flat: true},
 		{name: banksPath, serve: serveBanks},
 		{name: methodsPath, serve: serveMethods},
+		{name: eventsPath, serve: serveEvents, flat: true},
 		{name: notificationPath, serve: serveNotification},
 		{name: openapiPath, method: http.MethodGet, serve: serveOpenAPI},
 	}

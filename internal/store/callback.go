@@ -65,13 +65,17 @@ func (s *Store) LeaseCallbacks(ctx context.Context, lane int64, n int) ([]*Callb
 // callbackKey names a callback.
 type callbackKey struct{ project, number int64 }
 
-var readCallbacks = sqldb.NewBulk("WITH v (project_id, number) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
-	`) SELECT e.project_id, e.number, e.payment, e.operation, e.payment_status, e.operation_status, e.code, e.provider_id,
-		e.provider_payment_id, e.auth_code, e.at, c.url, c.lane, c.attempts, c.scheduled, o.amount, o.currency, o.terms, o.created_at, `+paymentColumns+`
-		FROM v JOIN events e ON e.project_id = +v.project_id AND e.number = +v.number
-		JOIN callbacks c ON c.project_id = e.project_id AND c.number = e.number
+// callbackColumns are what scanCallback reads.
+const callbackColumns = `e.project_id, e.number, e.payment, e.operation, e.payment_status, e.operation_status, e.code, e.provider_id,
+		e.provider_payment_id, e.auth_code, e.at, c.url, c.lane, c.attempts, c.scheduled, o.amount, o.currency, o.terms, o.created_at, ` + paymentColumns
+
+// ofEvents joins to events what their callbacks are rendered from.
+const ofEvents = ` JOIN callbacks c ON c.project_id = e.project_id AND c.number = e.number
 		JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment
-		JOIN operations o ON o.project_id = e.project_id AND o.id = e.operation`)
+		JOIN operations o ON o.project_id = e.project_id AND o.id = e.operation`
+
+var readCallbacks = sqldb.NewBulk("WITH v (project_id, number) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
+	") SELECT "+callbackColumns+" FROM v JOIN events e ON e.project_id = +v.project_id AND e.number = +v.number"+ofEvents)
 
 // callbackJobs loads callbacks with all that their bodies are rendered from.
 func (s *Store) callbackJobs(ctx context.Context, keys []callbackKey, until time.Time) ([]*CallbackJob, error) {
@@ -80,22 +84,9 @@ func (s *Store) callbackJobs(ctx context.Context, keys []callbackKey, until time
 	for _, k := range keys {
 		args = append(args, k.project, k.number)
 	}
-	err := readCallbacks.Read(ctx, s.db, args, func(r *sql.Rows) (err error) {
-		job := &CallbackJob{LeasedUntil: until}
-		e, o := &job.Event, &job.Operation
-		var at, created int64
-		var terms sql.NullString
-		job.Payment, err = scanPayment(func(payment ...any) error {
-			return r.Scan(append([]any{
-				&e.ProjectID, &e.Number, &e.Payment, &e.Operation, (*string)(&e.PaymentStatus), (*string)(&e.OperationStatus), &e.Code,
-				&e.ProviderID, &e.ProviderPaymentID, &e.AuthCode, &at, &job.URL, &job.Lane, &job.Attempts, &job.Scheduled,
-				&o.Amount, &o.Currency, &terms, &created,
-			}, payment...)...)
-		})
-		if err == nil {
-			o.Terms, err = payout.ParseTerms(terms.String)
-		}
-		e.At, o.CreatedAt, o.ID, o.ProjectID, o.Payment = sqldb.FromMicros(at), sqldb.FromMicros(created), e.Operation, e.ProjectID, e.Payment
+	err := readCallbacks.Read(ctx, s.db, args, func(r *sql.Rows) error {
+		job, err := scanCallback(r)
+		job.LeasedUntil = until
 		jobs = append(jobs, job)
 		return err
 	})
@@ -103,6 +94,25 @@ func (s *Store) callbackJobs(ctx context.Context, keys []callbackKey, until time
 		return nil, s.db.Unavailable(err)
 	}
 	return jobs, nil
+}
+
+func scanCallback(r *sql.Rows) (job *CallbackJob, err error) {
+	job = &CallbackJob{}
+	e, o := &job.Event, &job.Operation
+	var at, created int64
+	var terms sql.NullString
+	job.Payment, err = scanPayment(func(payment ...any) error {
+		return r.Scan(append([]any{
+			&e.ProjectID, &e.Number, &e.Payment, &e.Operation, (*string)(&e.PaymentStatus), (*string)(&e.OperationStatus), &e.Code,
+			&e.ProviderID, &e.ProviderPaymentID, &e.AuthCode, &at, &job.URL, &job.Lane, &job.Attempts, &job.Scheduled,
+			&o.Amount, &o.Currency, &terms, &created,
+		}, payment...)...)
+	})
+	if err == nil {
+		o.Terms, err = payout.ParseTerms(terms.String)
+	}
+	e.At, o.CreatedAt, o.ID, o.ProjectID, o.Payment = sqldb.FromMicros(at), sqldb.FromMicros(created), e.Operation, e.ProjectID, e.Payment
+	return job, err
 }
 
 // HoldCallback is asked before an attempt of a callback that has waited: is it still pending and leased to this process,

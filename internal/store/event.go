@@ -200,6 +200,7 @@ func (t *Tx) numberEvents(ctx context.Context) error {
 	var args []any
 	for project := range numbered {
 		args = append(args, project, t.taken[project])
+		t.Wake(EventsTopic(project))
 	}
 	return updateCounters.Later(ctx, t.conn, args, nil)
 }
