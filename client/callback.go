@@ -35,14 +35,23 @@ func ParseCallback(body []byte, keys ...string) (*Callback, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client: callback refused: %w", err)
 	}
-	p, err := readPayment(v, body)
+	cb, err := callbackOf(v, body, order)
 	if err != nil {
 		return nil, fmt.Errorf("client: callback cannot be read: %w", err)
+	}
+	return cb, nil
+}
+
+// callbackOf reads a verified body.
+func callbackOf(v *signature.Value, raw []byte, order signature.Order) (*Callback, error) {
+	p, err := readPayment(v, raw)
+	if err != nil {
+		return nil, err
 	}
 	cb := &Callback{Payment: *p, Order: order, Decision: text(v, "decision", "message")}
 	if op := v.Get("operation"); op != nil {
 		if cb.Operation, err = readOperation(op); err != nil {
-			return nil, fmt.Errorf("client: callback cannot be read: operation: %w", err)
+			return nil, fmt.Errorf("operation: %w", err)
 		}
 		cb.Operations = []Operation{cb.Operation}
 	}

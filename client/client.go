@@ -42,6 +42,8 @@ type Config struct {
 type Client struct {
 	cfg  Config
 	gate string // without a slash at the end
+
+	maxAnswer int64 // bytes of an answer that are read
 }
 
 const (
@@ -73,7 +75,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.HTTPClient == nil {
 		cfg.HTTPClient = &http.Client{CheckRedirect: noRedirect}
 	}
-	return &Client{cfg: cfg, gate: strings.TrimRight(cfg.GateURL, "/")}, nil
+	return &Client{cfg: cfg, gate: strings.TrimRight(cfg.GateURL, "/"), maxAnswer: maxAnswer}, nil
 }
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -185,7 +187,7 @@ func (c *Client) once(ctx context.Context, req Request, read func([]byte) error)
 		return attempt{err: err, again: true, open: !neverSent(err)}
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxAnswer))
 	status := resp.StatusCode
 	if status == http.StatusOK {
 		if err == nil {

@@ -31,4 +31,10 @@
 // [CallbackHandler] verifies the signature, hands a typed view to your function
 // and answers 200 only after it returned without error, so a callback that you
 // could not store comes again. Expect the same callback more than once.
+//
+// # Miss nothing
+//
+// [Client.Events] reads what callbacks tell, numbered without gaps: to catch up
+// after an outage, to prove that nothing is missing, or, with
+// [Client.FollowEvents], to do without an endpoint of your own.
 package client

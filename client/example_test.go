@@ -85,3 +85,42 @@ func ExampleCallbackHandler() {
 		return store(ctx, cb.ID, string(cb.Status), cb.Operation.Code)
 	}))
 }
+
+// Store the number of each event with what you make of it, in one transaction,
+// and go on from there after a start: then nothing is missed or done twice.
+func ExampleClient_FollowEvents() {
+	c, err := client.New(client.Config{GateURL: os.Getenv("FLASHPAY_GATE"), ProjectID: 210, Key: os.Getenv("FLASHPAY_KEY")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	store := func(number int64, paymentID string, status client.Status) error { return nil } // yours
+	stored := int64(0)                                                                       // read from where you keep it
+
+	for event, err := range c.FollowEvents(context.Background(), stored) {
+		if err != nil {
+			log.Fatal(err) // start again later, from the number that is stored
+		}
+		if err := store(event.Number, event.Callback.ID, event.Callback.Status); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+// The feed is read to its end in pages, each of them verified.
+func ExampleClient_Events() {
+	gate := feedOf(3) // stands in for the platform
+	defer gate.Close()
+	c, err := client.New(client.Config{GateURL: gate.URL, ProjectID: 210, Key: "secret"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for event, err := range c.Events(context.Background(), 1) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(event.Number, event.Callback.ID, event.Callback.Status)
+	}
+	// Output:
+	// 2 p-2 success
+	// 3 p-3 success
+}
