@@ -79,6 +79,7 @@ type commands struct {
 	Audit       auditCmd       `cmd:"" group:"operate" help:"Check every invariant of a whole database."`
 	Backup      backupCmd      `cmd:"" group:"operate" help:"Copy a SQLite database beside a running server."`
 	Payout      payoutCmd      `cmd:"" group:"merchant" help:"Request a payout, ask for its status; list payouts of a database."`
+	Events      eventsCmd      `cmd:"" group:"merchant" help:"Print a project's events, numbered without gaps: all, or as they come."`
 	Sign        signCmd        `cmd:"" group:"merchant" help:"Sign the JSON on stdin."`
 	Verify      verifyCmd      `cmd:"" group:"merchant" help:"Check the signature of the JSON on stdin."`
 	Listen      listenCmd      `cmd:"" group:"merchant" help:"Receive callbacks, print them, forward them to a web service under development."`

@@ -20,15 +20,20 @@ type payoutCmd struct {
 	List   payoutListCmd   `cmd:"" help:"List payouts of a database, newest first."`
 }
 
-// gateFlags say which Gate is asked, and by whom.
-type gateFlags struct {
+// gateAddress says which Gate is asked, and by whom.
+type gateAddress struct {
 	keyFlag
-	Gate    string        `var:"FLASHPAY_GATE_URL" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Gate's address. Default: http://127.0.0.1:8080, where serve has it."`
-	Project int64         `var:"FLASHPAY_PROJECT" placeholder:"N" help:"Your project's number."`
+	Gate    string `var:"FLASHPAY_GATE_URL" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Gate's address. Default: http://127.0.0.1:8080, where serve has it."`
+	Project int64  `var:"FLASHPAY_PROJECT" placeholder:"N" help:"Your project's number."`
+}
+
+// gateFlags also say for how long.
+type gateFlags struct {
+	gateAddress
 	Timeout time.Duration `default:"30s" placeholder:"30s" help:"How long to try and to repeat where no answer comes. Default: 30s."`
 }
 
-func (g *gateFlags) client() (*client.Client, error) {
+func (g *gateAddress) client() (*client.Client, error) {
 	if g.Project < 1 {
 		return nil, usagef("no project: give --project N, or set FLASHPAY_PROJECT")
 	}
