@@ -43,6 +43,7 @@ func TestExamples(t *testing.T) {
 // words splits a command line as a shell does, up to what a shell keeps to itself.
 func words(line string) []string {
 	line, _, _ = strings.Cut(line, "<")
+	line, _, _ = strings.Cut(line, ">")
 	line, _, _ = strings.Cut(line, " (")
 	var out []string
 	for i, quoted := range strings.Split(line, `"`) {
