@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"flashpay/internal/money"
 	"flashpay/internal/report"
 )
 
@@ -37,18 +40,85 @@ type reportColumn struct {
 
 // serveReportForm shows the form of a report of the kind that the address names.
 func serveReportForm(_ *Dashboard, v *visit) error {
-	return v.showReportForm(http.StatusOK, v.newReportForm(), "/reports/new", "report_new", "report.new")
+	f, err := v.newReportForm()
+	if err != nil {
+		return err
+	}
+	return v.showReportForm(http.StatusOK, f, "/reports/new", "report_new", "report.new")
 }
 
 // newReportForm is the form with what most readers of a language want: spreadsheets of Russian and Kyrgyz systems take
-// semicolons and decimal commas.
-func (v *visit) newReportForm() *Form {
+// semicolons and decimal commas. Where the address names a report of one's own, the form holds what it was asked for with.
+func (v *visit) newReportForm() (*Form, error) {
 	f := newForm("kind", v.r.URL.Query().Get("kind"), "zone", v.zone.String(), "header", v.lang, "separator", "comma", "decimal", "point", "bom", "yes")
 	if v.lang != languages[0] {
 		f.Values.Set("separator", "semicolon")
 		f.Values.Set("decimal", "comma")
 	}
-	return f
+	again := v.r.URL.Query().Get("again")
+	if again == "" {
+		return f, nil
+	}
+	id, err := strconv.ParseInt(again, 10, 64)
+	if err != nil {
+		return nil, errNotFound
+	}
+	r, err := v.d.Reports.Get(v.ctx(), v.user.ID, id)
+	if err != nil {
+		return nil, err
+	}
+	f.Values = entriesOf(&r.Order)
+	return f, nil
+}
+
+// entriesOf are the entries of a form with which a report was asked for.
+func entriesOf(o *report.Order) url.Values {
+	q := &o.Request
+	entries := url.Values{
+		"kind": {q.Kind}, "zone": {q.Zone}, "chosen": {"yes"}, "column": q.Columns, "method": q.Methods, "currency": q.Currencies,
+		"separator": {"comma"}, "decimal": {"point"}, "header": {cmp.Or(q.Format.Header, "names")},
+	}
+	for i, name := range q.Columns {
+		entries.Set("place_"+name, strconv.Itoa(i+1))
+	}
+	for _, id := range q.Projects {
+		entries.Add("project", strconv.FormatInt(id, 10))
+	}
+	for _, s := range q.Statuses {
+		entries.Add("status", string(s))
+	}
+	codes := make([]string, 0, len(q.Codes))
+	for _, c := range q.Codes {
+		codes = append(codes, strconv.Itoa(c))
+	}
+	entries.Set("code", strings.Join(codes, ", "))
+	if zone, err := time.LoadLocation(q.Zone); err == nil {
+		setMoment(entries, "from", q.From, zone, 0)
+		setMoment(entries, "to", q.To, zone, -time.Second) // the second that the field names is in the report
+	}
+	for name, amount := range map[string]int64{"min": q.MinAmount, "max": q.MaxAmount} {
+		if major, err := money.Major(amount, strings.Join(q.Currencies, "")); err == nil && amount > 0 {
+			entries.Set(name, major)
+		}
+	}
+	for name, set := range map[string]bool{"bom": q.Format.BOM, "gzip": q.Format.Gzip, "mail": o.Mail} {
+		if set {
+			entries.Set(name, "yes")
+		}
+	}
+	if q.Format.Semicolon {
+		entries.Set("separator", "semicolon")
+	}
+	if q.Format.DecimalComma {
+		entries.Set("decimal", "comma")
+	}
+	return entries
+}
+
+func setMoment(entries url.Values, name string, at time.Time, zone *time.Location, add time.Duration) {
+	if !at.IsZero() {
+		entries.Set(name, at.Add(add).In(zone).Format("2006-01-02T15:04:05"))
+	}
 }
 
 // showReportForm shows a form; path is its own address, where the links to the other kinds lead.

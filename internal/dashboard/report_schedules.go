@@ -67,7 +67,10 @@ type scheduleForm struct {
 }
 
 func serveScheduleForm(_ *Dashboard, v *visit) error {
-	f := v.newReportForm()
+	f, err := v.newReportForm()
+	if err != nil {
+		return err
+	}
 	f.Values.Set("every", string(report.Day))
 	f.Values.Set("hour", "6")
 	return v.showScheduleForm(http.StatusOK, f)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flashpay/internal/access"
+	"flashpay/internal/payout"
 	"flashpay/internal/report"
 	"flashpay/internal/staff"
 	"flashpay/internal/store/jobs"
@@ -92,8 +93,42 @@ func TestAReportIsAskedForAndDownloaded(t *testing.T) {
 		t.Errorf("the file is named %s", name)
 	}
 	other.get(file).wants(http.StatusNotFound)
+	other.get(fmt.Sprintf("/reports/new?again=%d", r.ID)).wants(http.StatusNotFound)
 	other.post(fmt.Sprintf("/reports/cancel/%d", r.ID)).wants(http.StatusNotFound)
 	other.get("/reports").says("No reports yet")
+}
+
+// A report that is asked for again has the same entries, to the second and in the same order.
+func TestAReportIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	zone, err := time.LoadLocation("Asia/Bishkek")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := report.Request{
+		Kind: "operations", Columns: []string{"payment_id", "operation_id"}, Projects: []int64{210, 211}, Zone: "Asia/Bishkek",
+		From: time.Date(2026, 3, 1, 10, 0, 1, 0, zone).UTC(), To: time.Date(2026, 3, 2, 0, 0, 0, 0, zone).UTC(), Methods: []string{"bank-transfer/kyrgyzstan"},
+		Statuses: []payout.Status{payout.Decline, payout.AwaitingRetry}, Codes: []int{0, 20102}, Currencies: []string{"KGS"}, MinAmount: 1050, MaxAmount: 200_000,
+		Format: report.Format{Semicolon: true, DecimalComma: true, BOM: true, Header: "ky", Gzip: true},
+	}
+	for _, q := range []report.Request{want, {Kind: "callbacks", Columns: []string{"url"}, Zone: "UTC"}} {
+		f := &Form{Values: entriesOf(&report.Order{Request: q})}
+		f.Values["columns"] = chosenColumns(f)
+		got, faults := report.Parse(f.Values, report.Reader{Projects: []int64{210, 211}})
+		if faults != nil || fmt.Sprintf("%+v", *got) != fmt.Sprintf("%+v", q) {
+			t.Errorf("again it is %+v, %v; want %+v", got, faults, q)
+		}
+	}
+	s := newSite(t)
+	b := s.signedIn(staff.Finance)
+	b.post("/reports", reportEntries("place_payment_id", "2", "place_amount", "1", "from", "2026-03-01T10:00:01")...).wants(http.StatusSeeOther)
+	s.makeReports()
+	again := regexp.MustCompile(`/reports/new\?again=\d+`).FindString(b.get("/reports").says("Make another").Body)
+	page := b.get(again).wants(http.StatusOK)
+	if page.field("from") != "2026-03-01T10:00:01" || page.field("zone") != "Asia/Bishkek" || page.field("place_amount") != "1" ||
+		len(regexp.MustCompile(`name="column" value="[^"]+" checked`).FindAllString(page.Body, -1)) != 2 {
+		t.Errorf("the form does not hold what the report was asked for with:\n%s", page.Body)
+	}
 }
 
 // What is wrong stands beside its field, all at once, and what was typed and ticked stays.
