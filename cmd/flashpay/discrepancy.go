@@ -12,7 +12,9 @@ import (
 )
 
 type discrepancyCmd struct {
-	List discrepancyListCmd `cmd:"" help:"List the open discrepancies, newest first, and what to do about each kind."`
+	List   discrepancyListCmd   `cmd:"" help:"List the open discrepancies, newest first, and what to do about each kind."`
+	Show   discrepancyShowCmd   `cmd:"" help:"Show one, and what either decision on it would move."`
+	Settle discrepancySettleCmd `cmd:"" help:"Settle one: record a decision and its reason, and move the funds that it concerns."`
 }
 
 type discrepancyListCmd struct {
@@ -25,46 +27,63 @@ type discrepancyListCmd struct {
 // Help is shown by --help.
 func (c *discrepancyListCmd) Help() string {
 	return `A discrepancy is what the bank's word and ours do not agree on, such as a payout that was paid after it had been declined at its
-threshold. It changes no status and no funds, and waits for a person. There is no command yet that settles one: it comes
-with the rules for the money of corrections and reversals. Until then each stays in this list and in the metric
-flashpay_discrepancies_open.
+threshold. By itself it changes no status and no funds, and waits for a person: see ` + "`flashpay discrepancy show`" + ` and
+` + "`flashpay discrepancy settle`" + `. Until then it stays in this list and in the metric flashpay_discrepancies_open.
 
   flashpay discrepancy list --database sqlite:flashpay.db
   flashpay discrepancy list --database sqlite:flashpay.db --id 210 --json`
 }
 
-// discrepancyWords say of a kind of discrepancy, to the people who run the platform, what it means and what to do.
-type discrepancyWords struct{ meaning, advice string }
+// discrepancyWords say of a kind of discrepancy, to the people who run the platform, what it means, what to do, and what either
+// decision states.
+type discrepancyWords struct{ meaning, advice, bank, ours string }
+
+const (
+	itWasPaid    = "It was paid: the customer has the money."
+	itWasNotPaid = "It was not paid: the customer does not have the money."
+)
 
 // discrepancyKinds has the words of product.md §3.5 and §3.6.
 var discrepancyKinds = map[string]discrepancyWords{
 	payout.LateSuccess: {
-		"The bank paid, although the platform had declined the payout at its threshold (603) and told the merchant so. The sum is still in the project's disputed balance.",
+		"The bank paid, although the platform had declined the payout at its threshold (603) and told the merchant so. The sum is in the project's disputed balance until it is settled.",
 		"Tell the merchant that it is paid after all, so that nobody pays it again under another payment id.",
+		itWasPaid, itWasNotPaid,
 	},
 	payout.PaidAfterNo: {
-		"The bank says that it paid, although the payout had been declined as not paid. Its sum is back in the project's available balance.",
+		"The bank says that it paid, although the payout had been declined, or settled, as not paid. Its sum is back in the project's available balance.",
 		"Ask the bank, by the reference PROJECT/PAYMENT, whether the money left. If it did, tell the merchant that it is paid, so that nobody pays it again under another payment id; the project owes the sum.",
+		itWasPaid, itWasNotPaid,
 	},
 	payout.DeclinedAfterOK: {
-		"The bank says that it refused, although it had said that it paid, or had long given no answer. Status and balances stay as they are.",
+		"The bank says that it refused, although it had said that it paid, or had long given no answer. Status and balances stay as they are until it is settled.",
 		"Ask the bank, by the reference PROJECT/PAYMENT, which of the two holds. If it did not pay, tell the merchant; before that is certain nobody may pay it again.",
+		itWasNotPaid, itWasPaid,
 	},
 	payout.MoneyReturned: {
-		"The money was paid and came back. There are no reversals yet: status and balances stay as they are.",
+		"The money was paid and came back. Status and balances stay as they are until it is settled.",
 		"Check that the sum has arrived on the platform's account at the bank, and tell the merchant that the customer does not have it. Then it can be paid again, under a new payment id and to a right account.",
+		"The money is back on the platform's account.", "The money has not come back.",
 	},
 	payout.NoAnswer: {
-		"The payout was declined at its threshold (603), and 30 days of inquiries have not brought out whether the bank paid. The sum is still in the project's disputed balance.",
+		"The payout was declined at its threshold (603), and 30 days of inquiries have not brought out whether the bank paid. The sum is in the project's disputed balance until it is settled.",
 		"Look for the reference PROJECT/PAYMENT in the bank's statements, or ask the bank. Nobody may pay it again before the bank says for certain that it did not pay.",
+		itWasPaid + " The bank's statement shows it.", itWasNotPaid + " The bank's statement does not have it.",
+	},
+	payout.HoldDisputed: {
+		"The payout was declined at its threshold (603), and the bank is still being inquired whether it paid. The sum is in the project's disputed balance.",
+		"Let the inquiries go on, unless the bank's statement already says what happened. Nobody may pay it again before it is certain that it was not paid.",
+		itWasPaid + " The bank's statement shows it.", itWasNotPaid + " The bank's statement does not have it.",
 	},
 	payout.Mismatch: {
 		"The bank reports another sum, currency or account than the payout has; differs in the detail names which. That was not taken for a result: a payout that is not final goes on being inquired, until its threshold.",
-		"Compare the bank's transfer with the payout, by the reference PROJECT/PAYMENT. Nobody may pay it again before it is certain what was paid, and to whom.",
+		"Compare the bank's transfer with the payout, by the reference PROJECT/PAYMENT. Nobody may pay it again before it is certain what was paid, and to whom. Neither decision moves funds: a sum that was paid otherwise is booked as a correction, in Dashboard.",
+		"The bank did what it reports.", "The bank's report is wrong.",
 	},
 	payout.UnknownKey: {
 		"The bank reported on a transfer whose key this platform never made. No payment was touched.",
 		"Look for the key, which is in the detail, in the bank's list of transfers. Either another installation uses the same account at the bank, or this database was restored from a backup older than the transfer: then the merchant should send the same request again, under the same payment id, which carries the same key and is not paid twice.",
+		"The transfer is one of this platform's.", "The transfer is none of this platform's.",
 	},
 }
 
@@ -73,11 +92,13 @@ func wordsOf(kind string) discrepancyWords {
 	if words, ok := discrepancyKinds[kind]; ok {
 		return words
 	}
-	return discrepancyWords{"This version does not know this kind.", "See what the version that opened it says."}
+	return discrepancyWords{
+		"This version does not know this kind.", "See what the version that opened it says.", "What the bank says holds.", "What the bank says does not hold.",
+	}
 }
 
-// settleLater says why the list has no command to end an entry.
-const settleLater = "They change no status and no funds. A command that settles them comes with the rules for the money of corrections and reversals."
+// settleThem says how an entry of the list ends.
+const settleThem = "What either decision moves: flashpay discrepancy show ID. To decide: flashpay discrepancy settle ID --decision bank|ours --reason TEXT."
 
 // discrepancyView is a discrepancy as the command line shows it.
 type discrepancyView struct {
@@ -160,6 +181,6 @@ func printDiscrepancies(a *app, found []store.OpenDiscrepancy) error {
 		words := wordsOf(kind)
 		fmt.Fprintf(a.stdout, "\n%s: %s\n  What to do: %s\n", kind, words.meaning, words.advice)
 	}
-	_, err := fmt.Fprintf(a.stdout, "\n%s\n", settleLater)
+	_, err := fmt.Fprintf(a.stdout, "\n%s\n", settleThem)
 	return err
 }

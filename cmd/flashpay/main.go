@@ -73,7 +73,7 @@ type commands struct {
 	Rates       ratesCmd       `cmd:"" group:"operate" help:"Import, set, list and show exchange rates."`
 	Mass        massCmd        `cmd:"" group:"operate" help:"Payouts from a file, one a row: templates, checks, sending, results."`
 	Callback    callbackCmd    `cmd:"" group:"operate" help:"List a project's callbacks, send one again."`
-	Discrepancy discrepancyCmd `cmd:"" group:"operate" help:"List what the bank's word and ours do not agree on: it waits for a person."`
+	Discrepancy discrepancyCmd `cmd:"" group:"operate" help:"List and settle what the bank's word and ours do not agree on: it waits for a person."`
 	Token       tokenCmd       `cmd:"" group:"operate" help:"Create and revoke tokens of the Data API."`
 	Report      reportCmd      `cmd:"" group:"operate" help:"Make reports as CSV, once or by a schedule; list and save them."`
 	Audit       auditCmd       `cmd:"" group:"operate" help:"Check every invariant of a whole database."`

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -260,11 +261,24 @@ func (d *dossier) checkDiscrepancies() {
 			d.fail(KindDiscrepancy, "there are %d discrepancies «%s»; by its journal there should be %d", got, kind, want)
 		}
 	}
+	for i, kind := range discrepancyKinds {
+		if stored, told := d.settlements[kind], t.settlements[i]; stored != told {
+			d.fail(KindDiscrepancy, "the discrepancy «%s» is %s; by its journal it is %s", kind, stored, told)
+		}
+	}
 	for kind := range d.discrepancies {
 		if !slices.Contains(discrepancyKinds, kind) {
 			d.fail(KindDiscrepancy, "there is a discrepancy «%s», which nothing opens", kind)
 		}
 	}
+}
+
+// String says how it was settled.
+func (s settlement) String() string {
+	if s == (settlement{}) {
+		return "open"
+	}
+	return fmt.Sprintf("settled as %q, and moved %q", s.decision, s.funds)
 }
 
 // checkRequest opens the sealed request and compares what it says with what is stored beside it.

@@ -108,9 +108,12 @@ var tables = []table{
 			}
 			return ""
 		},
-		unseen: map[string]string{"id": "ids have gaps", "detail": "kept for people", "dedup": "its uniqueness matters", "opened_at": schedule, "reason": "kept for people"},
+		unseen: map[string]string{
+			"id": "ids have gaps", "detail": "kept for people", "dedup": "its uniqueness matters", "opened_at": schedule,
+			"settled_at": schedule, "reason": "kept for people", "owner": "kept for people", "note": "kept for people", "settled_by": "kept for people",
+		},
 		partly: map[string]string{
-			"kind": "what belongs to no payment stands nowhere else", "project_id": "what belongs to no payment stands nowhere else",
+			"funds": "what belongs to no payment moves nothing", "kind": "what belongs to no payment stands nowhere else", "project_id": "what belongs to no payment stands nowhere else",
 			"operation": "what belongs to no payment stands nowhere else",
 		},
 	},

@@ -163,8 +163,8 @@ func (d *dossier) asked() []booking {
 	}
 	cost := costOf(d)
 	transfers := cost.Hold()
-	for _, f := range t.funds[:t.moves] {
-		switch f {
+	for _, m := range t.funds[:t.moves] {
+		switch m.funds {
 		case payout.SpendHold:
 			transfers = append(transfers, cost.Spend()...)
 		case payout.ReturnHold:
@@ -173,6 +173,12 @@ func (d *dossier) asked() []booking {
 			transfers = append(transfers, cost.Dispute()...)
 		case payout.ReturnDispute:
 			transfers = append(transfers, cost.ReturnDisputed()...)
+		case payout.SpendDispute:
+			transfers = append(transfers, cost.SpendDisputed()...)
+		case payout.SpendLate:
+			transfers = append(transfers, cost.SpendLate(m.owed)...)
+		case payout.Refund:
+			transfers = append(transfers, cost.Refund(m.owed)...)
 		}
 	}
 	out := make([]booking, len(transfers))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"flashpay/internal/payout"
 	"flashpay/internal/store/snapshot"
 )
 
@@ -47,6 +48,8 @@ func (r *run) checkDiscrepancies(ctx context.Context) error {
 				r.fail(KindDiscrepancy, d.ProjectID, "", "discrepancy %d («%s») belongs to payment %d, which does not exist", d.ID, d.Kind, d.Payment)
 			}
 			switch {
+			case d.Settled != (d.Decision == payout.BankIsRight || d.Decision == payout.WeAreRight):
+				r.fail(KindDiscrepancy, d.ProjectID, "", "discrepancy %d («%s») has the decision %q, which does not fit whether it is settled", d.ID, d.Kind, d.Decision)
 			case !d.Settled:
 				r.inform("discrepancies open: "+d.Kind, 1)
 			case d.Reason == "":

@@ -26,6 +26,7 @@ type dossier struct {
 	events        []snapshot.Event
 	eventCount    int64
 	discrepancies map[string]int
+	settlements   map[string]settlement
 
 	chosen *track // the way that the journal tells and that leads to what is stored; nil: there is none
 	faults []Finding
@@ -126,13 +127,14 @@ func (r *run) readParts(ctx context.Context, v *snapshot.Snapshot, in snapshot.R
 	return v.Discrepancies(ctx, in, func(found *store.Discrepancy) error {
 		if d := page[snapshot.Place{Project: found.ProjectID, ID: found.Payment}]; d != nil {
 			if d.discrepancies == nil {
-				d.discrepancies = make(map[string]int)
+				d.discrepancies, d.settlements = make(map[string]int), make(map[string]settlement)
 			}
 			kind := found.Kind
 			if found.Operation != d.ID {
 				kind += " of another operation"
 			}
 			d.discrepancies[kind]++
+			d.settlements[kind] = settlement{found.Decision, found.Funds}
 		}
 		return nil
 	})
@@ -212,8 +214,10 @@ func (d *dossier) then() instant {
 		{Status: payout.Decline, Stage: payout.Closed}:    {payout.ReturnHold},
 		{Status: payout.Decline, Stage: payout.Disputed}:  {payout.DisputeHold},
 		{Status: payout.Decline, Stage: payout.Unsettled}: {payout.DisputeHold},
+		{Status: payout.Decline, Stage: payout.Settled}:   {payout.DisputeHold, payout.SpendDispute},
+		{Status: payout.Success, Stage: payout.Refunded}:  {payout.SpendHold, payout.Refund},
 	}[t.state] {
-		t.funds[t.moves] = f
+		t.funds[t.moves] = movement{funds: f}
 		t.moves++
 	}
 	return t

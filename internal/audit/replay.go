@@ -20,8 +20,13 @@ type said struct {
 	Provider          string          `json:"provider"`
 	Code              int             `json:"code"`
 	ProviderPaymentID string          `json:"provider_payment_id"`
-	Terms             json.RawMessage `json:"terms"`   // what the payout costs
-	Differs           string          `json:"differs"` // what the provider says otherwise than it was asked: a mismatch
+	Terms             json.RawMessage `json:"terms"`       // what the payout costs
+	Differs           string          `json:"differs"`     // what the provider says otherwise than it was asked: a mismatch
+	Discrepancy       string          `json:"discrepancy"` // of a settlement: the kind that was settled
+	Decision          string          `json:"decision"`    // of a settlement
+	Moved             string          `json:"moved"`       // of a settlement: the event that it was; empty: the books stayed as they were
+	Funds             string          `json:"funds"`       // of a settlement: what it did with the sum
+	Receivable        int64           `json:"receivable"`  // of a settlement: how much is owed since, or was before
 }
 
 func saidIn(l *store.Line) (*said, error) {
@@ -55,13 +60,34 @@ var events = map[string]payout.Event{
 // discrepancyKinds are those that a payment's journal can open.
 var discrepancyKinds = []string{
 	payout.LateSuccess, payout.PaidAfterNo, payout.DeclinedAfterOK, payout.MoneyReturned, payout.NoAnswer, payout.Mismatch,
+	payout.HoldDisputed,
 }
+
+// settlementEvents are what a settlement can be, by the word in its line.
+var settlementEvents = map[string]payout.Event{
+	"": 0, payout.SettledPaid.String(): payout.SettledPaid, payout.SettledUnpaid.String(): payout.SettledUnpaid,
+}
+
+// movement is a movement of an operation's funds. Of a charge and a refund, part of the sum can be what is owed.
+type movement struct {
+	funds payout.Funds
+	owed  int64
+}
+
+// settlement is what an operator made of a discrepancy; empty: nothing yet.
+type settlement struct {
+	decision payout.Decision
+	funds    string
+}
+
+// mostMovements are those that end the hold, and one for each kind of discrepancy: each is settled once.
+const mostMovements = 10
 
 // instant is where an operation stands: its state, and which transfers it has caused.
 type instant struct {
 	state payout.State // canonical
 	held  bool         // accepted: funds are held for it
-	funds [3]payout.Funds
+	funds [mostMovements]movement
 	moves int // of funds
 }
 
@@ -72,11 +98,12 @@ type track struct {
 	then          instant // at the ledger's instant
 	statusAt      int64   // microseconds: when the status last changed
 	code          int
-	announced     int    // events
-	announcedAt   int64  // of the last
-	announcedBy   int64  // the journal line's number
-	discrepancies uint8  // bits, by discrepancyKinds
-	told          string // provider's id of the payment, where the last line that says one left nothing open
+	announced     int           // events
+	announcedAt   int64         // of the last
+	announcedBy   int64         // the journal line's number
+	discrepancies uint8         // bits, by discrepancyKinds
+	settlements   [7]settlement // by discrepancyKinds
+	told          string        // provider's id of the payment, where the last line that says one left nothing open
 }
 
 // canonical makes one of the two states between which an operation goes without a line of the journal.
@@ -93,6 +120,9 @@ func follow(tracks []track, l *store.Line, s *said, threshold time.Time, had boo
 		return begin(l, s, had)
 	}
 	event, known := events[l.Kind]
+	if l.Kind == store.SettledLine {
+		event, known = settlementEvents[s.Moved]
+	}
 	if !known {
 		return nil
 	}
@@ -132,6 +162,9 @@ func (t track) on(event payout.Event, l *store.Line, s *said, threshold time.Tim
 	if s.Differs != "" {
 		t.open(payout.Mismatch)
 	}
+	if l.Kind == store.SettledLine && !t.settle(event, s) {
+		return nil
+	}
 	if event == 0 {
 		t.hear(s)
 		return []track{t}
@@ -161,7 +194,7 @@ func (t *track) move(m payout.Move, l *store.Line, s *said) bool {
 		if t.moves == len(t.funds) {
 			return false
 		}
-		t.funds[t.moves] = m.Funds
+		t.funds[t.moves] = movement{m.Funds, s.Receivable}
 		t.moves++
 	}
 	if m.From.Status != m.To.Status {
@@ -191,6 +224,24 @@ func codeOf(event payout.Event, said int) int {
 		return payout.CodeGeneralDecline
 	}
 	return said
+}
+
+// settle notes that a discrepancy is settled. It is false where the decision does not move what the line says, or where there
+// is nothing to settle: one that is open, or a disputed hold.
+func (t *track) settle(event payout.Event, s *said) bool {
+	i := slices.Index(discrepancyKinds, s.Discrepancy)
+	if i < 0 || t.settlements[i].decision != "" {
+		return false
+	}
+	if s.Discrepancy == payout.HoldDisputed && t.state.Stage == payout.Disputed {
+		t.open(payout.HoldDisputed)
+	}
+	m, moves := payout.Settle(s.Discrepancy, t.state, payout.Decision(s.Decision))
+	if t.discrepancies>>i&1 == 0 || moves != (event != 0) || moves && m.On != event || m.Funds.String() != s.Funds {
+		return false
+	}
+	t.settlements[i] = settlement{payout.Decision(s.Decision), s.Funds}
+	return t.settlements[i].decision != ""
 }
 
 func (t *track) open(discrepancy string) {

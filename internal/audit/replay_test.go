@@ -17,12 +17,19 @@ func TestEveryMoveCanBeFollowed(t *testing.T) {
 		}
 		before := track{instant: instant{state: canonical(m.From)}}
 		line := &store.Line{Seq: 2, Kind: m.On.String(), At: time.UnixMicro(1000)}
-		after := follow([]track{before}, line, &said{Code: 20102}, time.UnixMicro(1000), true)
+		says := &said{Code: 20102}
+		if m.On == payout.SettledPaid || m.On == payout.SettledUnpaid {
+			line.Kind, says = store.SettledLine, settling(t, m)
+			if says.Discrepancy != payout.HoldDisputed {
+				before.open(says.Discrepancy)
+			}
+		}
+		after := follow([]track{before}, line, says, time.UnixMicro(1000), true)
 		found := false
 		for _, a := range after {
 			found = found || a.state == canonical(m.To) && a.then == a.instant && (a.announced == 1) == m.Callback &&
-				(a.moves == 1) == (m.Funds != payout.KeepFunds) && (m.Funds == payout.KeepFunds || a.funds[0] == m.Funds) &&
-				(a.discrepancies != 0) == (m.Discrepancy != "")
+				(a.moves == 1) == (m.Funds != payout.KeepFunds) && (m.Funds == payout.KeepFunds || a.funds[0].funds == m.Funds) &&
+				(a.discrepancies != 0) == (m.Discrepancy != "" || says.Discrepancy != "")
 		}
 		if !found {
 			t.Errorf("%+v: followed to %+v", m, after)
@@ -31,9 +38,23 @@ func TestEveryMoveCanBeFollowed(t *testing.T) {
 			t.Errorf("%+v: not reachable", m)
 		}
 	}
-	if reachable[payout.State{Status: payout.Success, Stage: payout.Sending}] || len(reachable) != 6 {
+	if reachable[payout.State{Status: payout.Success, Stage: payout.Sending}] || len(reachable) != 8 {
 		t.Errorf("reachable: %v", reachable)
 	}
+}
+
+// settling is what a line says of a settlement that makes a move.
+func settling(t *testing.T, m payout.Move) *said {
+	t.Helper()
+	for _, kind := range discrepancyKinds {
+		for _, d := range []payout.Decision{payout.BankIsRight, payout.WeAreRight} {
+			if found, ok := payout.Settle(kind, m.From, d); ok && found == m {
+				return &said{Discrepancy: kind, Decision: string(d), Moved: m.On.String(), Funds: m.Funds.String()}
+			}
+		}
+	}
+	t.Fatalf("no decision makes %+v", m)
+	return nil
 }
 
 // TestJournals follows whole journals; each ends in the states that are given, or cannot be.

@@ -160,6 +160,7 @@ func build(t testing.TB, s *store.Store) {
 	r.succeed(r.send(quiet))
 	r.must(s.SealJournal(t.Context()))
 	r.declines()
+	r.settlements()
 	r.must(s.SealJournal(t.Context()))
 	r.open()
 	r.callbacks()
@@ -214,6 +215,61 @@ func (r *road) declines() {
 		r.t.Fatalf("never sent: %+v", work)
 	}
 	r.step(work[0], store.Step{Event: payout.Threshold, Code: payout.CodeAutoDecline})
+}
+
+// settlements makes payouts with discrepancies that operators settle: one for each thing that can become of the sum.
+func (r *road) settlements() {
+	r.t.Helper()
+	w := r.send(newPayout(210, "charged", 1000))
+	r.step(w, store.Step{Event: payout.Declined, Code: 20102})
+	r.step(w, store.Step{Event: payout.Succeeded})
+	r.settle("charged", payout.PaidAfterNo, payout.BankIsRight)
+	w = r.send(newPayout(210, "refunded", 1000))
+	r.succeed(w)
+	r.step(w, store.Step{Event: payout.Returned})
+	r.settle("refunded", payout.MoneyReturned, payout.BankIsRight)
+	late := map[string]*store.Work{}
+	for _, id := range []string{"spent-late", "not-spent", "hold-settled"} {
+		p := newPayout(210, id, 1000)
+		p.Threshold = soon
+		late[id] = r.send(p)
+	}
+	r.pass(r.store.Now().Add(soon))
+	for _, w := range late {
+		r.step(w, store.Step{Event: payout.Threshold, Code: payout.CodeAutoDecline})
+	}
+	r.step(late["spent-late"], store.Step{Event: payout.Succeeded})
+	r.settle("spent-late", payout.LateSuccess, payout.BankIsRight)
+	r.step(late["not-spent"], store.Step{Event: payout.GivenUp})
+	r.settle("not-spent", payout.NoAnswer, payout.WeAreRight)
+	r.settle("hold-settled", payout.HoldDisputed, payout.BankIsRight)
+}
+
+// caseOf finds the open case of a payment of project 210.
+func (r *road) caseOf(id, kind string) *store.Case {
+	r.t.Helper()
+	if kind == payout.HoldDisputed {
+		c, err := r.store.DisputedCase(r.t.Context(), 210, id)
+		r.must(err)
+		return c
+	}
+	project := int64(210)
+	open, err := r.store.OpenDiscrepancies(r.t.Context(), &project, 100)
+	r.must(err)
+	for _, d := range open {
+		if d.PaymentID == id && d.Kind == kind {
+			c, err := r.store.Case(r.t.Context(), d.ID)
+			r.must(err)
+			return c
+		}
+	}
+	r.t.Fatalf("%s has no open discrepancy «%s»", id, kind)
+	return nil
+}
+
+func (r *road) settle(id, kind string, d payout.Decision) {
+	r.t.Helper()
+	r.must(r.store.Settle(r.t.Context(), store.SettlementOf(r.caseOf(id, kind), d, "looked at the statement"), store.By{Actor: "test"}))
 }
 
 // open makes payouts that are not finished.
@@ -311,8 +367,8 @@ func TestSampleIsClean(t *testing.T) {
 		report := run(t, audit.Config{Store: s})
 		clean(t, report)
 		for table, want := range map[string]int64{
-			"payments": 27, "operations": 27, "requests": 27, "transfers": 49, "balances": 3, "seals": 2, "events": 22, "callbacks": 22,
-			"attempts": 10, "notifications": 3, "discrepancies": 9, "journal": 57,
+			"payments": 32, "operations": 32, "requests": 32, "transfers": 64, "balances": 3, "seals": 2, "events": 27, "callbacks": 27,
+			"attempts": 10, "notifications": 3, "discrepancies": 14, "journal": 76,
 		} {
 			if report.Checked[table] != want {
 				t.Errorf("checked %d of %s, want %d", report.Checked[table], table, want)

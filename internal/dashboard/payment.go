@@ -166,6 +166,10 @@ func adviceFor(p *payout.Payment, o *payout.Operation, open []store.Discrepancy)
 		return "payments.advice.clarified"
 	case o.Stage == payout.Sending:
 		return "payments.advice.with_bank"
+	case o.Stage == payout.Settled:
+		return "payments.advice.settled_paid"
+	case o.Stage == payout.Refunded:
+		return "payments.advice.refunded"
 	case !p.Status.Final():
 		return "payments.advice.waiting"
 	case p.Status == payout.Success:
@@ -181,6 +185,14 @@ func adviceFor(p *payout.Payment, o *payout.Operation, open []store.Discrepancy)
 // DiscrepancyWord is the id of the words about a kind of discrepancy.
 func (data *paymentData) DiscrepancyWord(kind string) string {
 	return "payments.discrepancy." + strings.ReplaceAll(kind, " ", "_")
+}
+
+// SettledWord is the id of the words about what a settlement did with the sum.
+func (data *paymentData) SettledWord(funds string) string {
+	if funds == "" {
+		return "payments.settled.nothing"
+	}
+	return "payments.settled." + strings.ReplaceAll(funds, " ", "_")
 }
 
 func timelineOf(v *visit, l store.Line) timelineLine {

@@ -281,7 +281,8 @@ func (b *bundle) discrepancies() error {
 	rows := make([]map[string]any, 0, len(all))
 	for _, d := range all {
 		rows = append(rows, map[string]any{
-			"kind": d.Kind, "detail": json.RawMessage(d.Detail), "opened_at": stamp(d.OpenedAt), "settled_at": stamp(d.SettledAt), "reason": d.Reason,
+			"kind": d.Kind, "detail": json.RawMessage(d.Detail), "opened_at": stamp(d.OpenedAt), "settled_at": stamp(d.SettledAt), "decision": d.Decision,
+			"funds": d.Funds, "reason": d.Reason,
 		})
 	}
 	return b.file("discrepancies.json", rows)

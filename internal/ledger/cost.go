@@ -42,16 +42,44 @@ func (c *Cost) ReturnDisputed() []Transfer { return c.move(DisputeReturn, Disput
 
 // Spend spends what is held: the provider has paid, and the fee is charged. Where the balance pays in another currency, its
 // sum goes to conversion, which pays the provider in that of the payout.
-func (c *Cost) Spend() []Transfer {
+func (c *Cost) Spend() []Transfer { return c.spend(Held) }
+
+// SpendDisputed spends what was kept apart: it was paid after all.
+func (c *Cost) SpendDisputed() []Transfer { return c.spend(Disputed) }
+
+// SpendLate spends what had been given back: it was paid after all. Owed is what is not available any more: the project
+// owes it.
+func (c *Cost) SpendLate(owed int64) []Transfer {
+	out := c.spend(Available)
+	if owed > 0 {
+		out = append([]Transfer{c.transfer(Owe, Receivable, Available, owed, c.Currency)}, out...)
+	}
+	return out
+}
+
+// Refund gives back what was spent: it was not paid, or came back. Owed is what the project owes of it, and pays with it.
+func (c *Cost) Refund(owed int64) []Transfer {
+	var out []Transfer
+	for _, t := range c.spend(Available) {
+		t.Kind, t.Debit, t.Credit = Refund, t.Credit, t.Debit
+		out = append(out, t)
+	}
+	if owed > 0 {
+		out = append(out, c.transfer(Repay, Available, Receivable, owed, c.Currency))
+	}
+	return out
+}
+
+func (c *Cost) spend(from Account) []Transfer {
 	var out []Transfer
 	if c.Converts() {
-		out = append(out, c.transfer(Exchange, Held, Conversion, c.Amount, c.Currency),
+		out = append(out, c.transfer(Exchange, from, Conversion, c.Amount, c.Currency),
 			c.transfer(Spend, Conversion, Settlement, c.Paid, c.PaidIn))
 	} else {
-		out = append(out, c.transfer(Spend, Held, Settlement, c.Amount, c.Currency))
+		out = append(out, c.transfer(Spend, from, Settlement, c.Amount, c.Currency))
 	}
 	if c.Fee > 0 {
-		out = append(out, c.transfer(Charge, Held, Fees, c.Fee, c.Currency))
+		out = append(out, c.transfer(Charge, from, Fees, c.Fee, c.Currency))
 	}
 	return out
 }

@@ -49,12 +49,15 @@ type Kind string
 // The kinds of transfer.
 const (
 	Hold          Kind = "hold"           // available → held: a payout was accepted; with its fee, as far as Return, Dispute and DisputeReturn
-	Spend         Kind = "spend"          // held → settlement: it succeeded; where it was converted, conversion → settlement
+	Spend         Kind = "spend"          // held → settlement: it succeeded; where it was converted, conversion → settlement; from disputed or available where it was paid after all
 	Exchange      Kind = "exchange"       // held → conversion: it succeeded, and another currency pays
 	Charge        Kind = "fee"            // held → fees: it succeeded
 	Return        Kind = "return"         // held → available: it was declined
 	Dispute       Kind = "dispute"        // held → disputed: declined at the threshold, perhaps paid
 	DisputeReturn Kind = "dispute return" // disputed → available: it was not paid after all
+	Refund        Kind = "refund"         // back the way of spend, exchange and fee, to available: it was not paid, or came back
+	Owe           Kind = "owe"            // receivable → available: what a payout that was paid after all needs and is not available
+	Repay         Kind = "repay"          // available → receivable: what is owed is paid from a refund
 	TopUp         Kind = "top-up"         // funding → receivable, then available
 	Correct       Kind = "correction"     // correction → receivable, then available; or back: available, then receivable → correction
 )

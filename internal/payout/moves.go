@@ -26,6 +26,8 @@ const (
 	Sending   Stage = "sending"   // handed over, or about to be: from here on it may be with the provider
 	Disputed  Stage = "disputed"  // declined at the threshold although it may be with the provider: hourly inquiries
 	Unsettled Stage = "unsettled" // declined, yet paid or never answered: an operator settles its disputed hold
+	Settled   Stage = "settled"   // declined, yet an operator has settled that it was paid: its sum is spent
+	Refunded  Stage = "refunded"  // a success of which an operator has settled that the money is back: its sum is given back
 	Closed    Stage = "closed"    // nothing is open
 )
 
@@ -37,20 +39,22 @@ type Event uint8
 
 // The events.
 const (
-	Intent    Event = iota + 1 // about to be handed to the provider
-	NotSent                    // certainly not with the provider
-	Succeeded                  // the provider says: paid
-	Declined                   // the provider, or the platform at acceptance, says: finally refused
-	Threshold                  // the platform waits no longer
-	GivenUp                    // thirty days of inquiries brought no answer
-	Returned                   // the provider says: the money came back after a success
+	Intent        Event = iota + 1 // about to be handed to the provider
+	NotSent                        // certainly not with the provider
+	Succeeded                      // the provider says: paid
+	Declined                       // the provider, or the platform at acceptance, says: finally refused
+	Threshold                      // the platform waits no longer
+	GivenUp                        // thirty days of inquiries brought no answer
+	Returned                       // the provider says: the money came back after a success
+	SettledPaid                    // an operator settles: the money is with the customer
+	SettledUnpaid                  // an operator settles: the money is with the platform
 )
 
-var eventNames = [...]string{"", "intent", "not sent", "succeeded", "declined", "threshold", "given up", "returned"}
+var eventNames = [...]string{"", "intent", "not sent", "succeeded", "declined", "threshold", "given up", "returned", "settled as paid", "settled as not paid"}
 
 // Events lists all events, for tests and documentation.
 func Events() []Event {
-	return []Event{Intent, NotSent, Succeeded, Declined, Threshold, GivenUp, Returned}
+	return []Event{Intent, NotSent, Succeeded, Declined, Threshold, GivenUp, Returned, SettledPaid, SettledUnpaid}
 }
 
 // String names the event.
@@ -71,9 +75,12 @@ const (
 	ReturnHold          // held → available
 	DisputeHold         // held → disputed
 	ReturnDispute       // disputed → available
+	SpendDispute        // disputed → settlement
+	SpendLate           // available, and what it does not cover from receivable → settlement
+	Refund              // settlement → what receivable owes, the rest to available
 )
 
-var fundsNames = [...]string{"", "spend the hold", "return the hold", "dispute the hold", "return the disputed hold"}
+var fundsNames = [...]string{"", "spend the hold", "return the hold", "dispute the hold", "return the disputed hold", "spend the disputed hold", "spend after all", "refund"}
 
 // String names the movement; empty where nothing moves.
 func (f Funds) String() string { return fundsNames[f] }
@@ -99,10 +106,11 @@ const (
 	LateSuccess     = "late success"      // paid after the platform had declined at the threshold
 	PaidAfterNo     = "paid after no"     // paid, although the provider had said that it was not
 	DeclinedAfterOK = "declined after ok" // refused, although the provider had said that it was paid
-	MoneyReturned   = "returned"          // came back after success; makes the reversal, once reversals exist
+	MoneyReturned   = "returned"          // came back after success
 	NoAnswer        = "no answer"         // thirty days of inquiries after the threshold brought none
 	Mismatch        = "mismatch"          // the provider's sum, currency or account differs from ours
 	UnknownKey      = "unknown key"       // a notification for a key that we never made
+	HoldDisputed    = "disputed hold"     // settled by an operator before the inquiries had ended
 )
 
 // moves is the one table that decides every move. What it does not hold is not possible: On says so, and the
@@ -138,6 +146,20 @@ var moves = []Move{
 	{From: State{Decline, Closed}, On: Returned, To: State{Decline, Closed}, Discrepancy: MoneyReturned},
 	{From: State{Success, Closed}, On: Declined, To: State{Success, Closed}, Discrepancy: DeclinedAfterOK},
 	{From: State{Success, Closed}, On: Returned, To: State{Success, Closed}, Discrepancy: MoneyReturned},
+
+	// What an operator has settled stands, and a further word of the bank against it opens a discrepancy again.
+	{From: State{Decline, Settled}, On: Declined, To: State{Decline, Settled}, Discrepancy: DeclinedAfterOK},
+	{From: State{Decline, Settled}, On: Returned, To: State{Decline, Settled}, Discrepancy: MoneyReturned},
+	{From: State{Success, Refunded}, On: Succeeded, To: State{Success, Refunded}, Discrepancy: PaidAfterNo},
+
+	{From: State{Decline, Disputed}, On: SettledPaid, To: State{Decline, Settled}, Funds: SpendDispute},
+	{From: State{Decline, Disputed}, On: SettledUnpaid, To: State{Decline, Closed}, Funds: ReturnDispute},
+	{From: State{Decline, Unsettled}, On: SettledPaid, To: State{Decline, Settled}, Funds: SpendDispute},
+	{From: State{Decline, Unsettled}, On: SettledUnpaid, To: State{Decline, Closed}, Funds: ReturnDispute},
+	{From: State{Decline, Closed}, On: SettledPaid, To: State{Decline, Settled}, Funds: SpendLate},
+	{From: State{Decline, Settled}, On: SettledUnpaid, To: State{Decline, Closed}, Funds: Refund},
+	{From: State{Success, Closed}, On: SettledUnpaid, To: State{Success, Refunded}, Funds: Refund},
+	{From: State{Success, Refunded}, On: SettledPaid, To: State{Success, Closed}, Funds: SpendLate},
 }
 
 // Moves returns a copy of the table, for documentation and audit.

@@ -8,7 +8,7 @@ import (
 // TestTableOfMoves walks all states and events: the table may only do what product.md §3 allows.
 func TestTableOfMoves(t *testing.T) {
 	statuses := []Status{Processing, AwaitingRetry, Decline, Success, Reversed}
-	stages := []Stage{New, Sending, Disputed, Unsettled, Closed}
+	stages := []Stage{New, Sending, Disputed, Unsettled, Settled, Refunded, Closed}
 	found := 0
 	for _, status := range statuses {
 		for _, stage := range stages {
@@ -44,6 +44,7 @@ func checkMove(t *testing.T, s State, e Event, m Move) {
 	funds := map[[2]string]Funds{
 		{"held", "held"}: KeepFunds, {"held", "spent"}: SpendHold, {"held", "returned"}: ReturnHold, {"held", "disputed"}: DisputeHold,
 		{"disputed", "disputed"}: KeepFunds, {"disputed", "returned"}: ReturnDispute,
+		{"disputed", "spent"}: SpendDispute, {"returned", "spent"}: SpendLate, {"spent", "returned"}: Refund,
 		{"spent", "spent"}: KeepFunds, {"returned", "returned"}: KeepFunds,
 	}
 	want, ok := funds[[2]string{place(s), place(to)}]
@@ -59,7 +60,9 @@ func place(s State) string {
 		return "held"
 	case s.Stage == Disputed || s.Stage == Unsettled:
 		return "disputed"
-	case s.Status == Success:
+	case s.Stage == Refunded:
+		return "returned"
+	case s.Status == Success || s.Stage == Settled:
 		return "spent"
 	}
 	return "returned"

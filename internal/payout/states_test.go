@@ -110,7 +110,7 @@ func renderStates(t *testing.T) string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", stateText(m.From), m.On, stateText(m.To), m.Funds, callback, m.Discrepancy)
 	}
 	b.WriteString("\nA consistency check that fails makes a payment that is born declined, with a callback and no hold: it walks no row of this table.\n")
-	b.WriteString("\n## Discrepancies\n\nA discrepancy is a row for a person to look at; it changes no status.\n\n| kind | meaning |\n|---|---|\n")
+	b.WriteString("\n## Discrepancies\n\nA discrepancy is a row for a person to look at. It changes no status, and moves no funds until an operator settles it.\n\n| kind | meaning |\n|---|---|\n")
 	for _, kind := range kinds() {
 		fmt.Fprintf(&b, "| %s | %s |\n", kind, words[strconv.Quote(kind)])
 	}
@@ -120,6 +120,7 @@ func renderStates(t *testing.T) string {
 func kinds() []string {
 	return []string{
 		payout.LateSuccess, payout.PaidAfterNo, payout.DeclinedAfterOK, payout.MoneyReturned, payout.NoAnswer, payout.Mismatch, payout.UnknownKey,
+		payout.HoldDisputed,
 	}
 }
 

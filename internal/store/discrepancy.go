@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"flashpay/internal/payout"
 	"flashpay/internal/store/sqldb"
 )
 
@@ -18,22 +19,36 @@ type Discrepancy struct {
 	Kind      string // of payout's kinds
 	Detail    string // JSON without personal data
 	OpenedAt  time.Time
-	SettledAt time.Time // zero: open
-	Reason    string    // of who settled it
+	SettledAt time.Time       // zero: open
+	Reason    string          // of who settled it
+	Decision  payout.Decision // empty: open, or settled before there were decisions
+	Funds     string          // what the decision did with the sum; empty: nothing
+	SettledBy string          // who acted, as in the audit log
+	Owner     string          // who cares for it
+	Note      string          // the operators' own
+}
+
+const discrepancyColumns = `d.id, d.project_id, d.payment, d.operation, d.kind, d.detail, d.opened_at, d.settled_at, d.reason, d.decision, d.funds,
+	d.settled_by, d.owner, d.note`
+
+func scanDiscrepancy(r *sql.Rows, more ...any) (d Discrepancy, err error) {
+	var opened int64
+	var settled sql.NullInt64
+	err = r.Scan(append([]any{
+		&d.ID, &d.ProjectID, &d.Payment, &d.Operation, &d.Kind, &d.Detail, &opened, &settled, &d.Reason, (*string)(&d.Decision), &d.Funds,
+		&d.SettledBy, &d.Owner, &d.Note,
+	}, more...)...)
+	d.OpenedAt, d.SettledAt = sqldb.FromMicros(opened), sqldb.FromMicros(settled.Int64)
+	return d, err
 }
 
 // Discrepancies lists a project's discrepancies, newest first, at most 1,000; of project 0 those whose payment is not
 // known.
 func (s *Store) Discrepancies(ctx context.Context, projectID int64) ([]Discrepancy, error) {
-	const find = `SELECT id, project_id, payment, operation, kind, detail, opened_at, settled_at, reason FROM discrepancies
-		WHERE project_id = $1 ORDER BY opened_at DESC, id DESC LIMIT 1000`
+	const find = "SELECT " + discrepancyColumns + " FROM discrepancies d WHERE d.project_id = $1 ORDER BY d.opened_at DESC, d.id DESC LIMIT 1000"
 	var out []Discrepancy
 	err := sqldb.Query(ctx, s.db.Reads, find, projectID).Each(func(r *sql.Rows) error {
-		var d Discrepancy
-		var opened int64
-		var settled sql.NullInt64
-		err := r.Scan(&d.ID, &d.ProjectID, &d.Payment, &d.Operation, &d.Kind, &d.Detail, &opened, &settled, &d.Reason)
-		d.OpenedAt, d.SettledAt = sqldb.FromMicros(opened), sqldb.FromMicros(settled.Int64)
+		d, err := scanDiscrepancy(r)
 		out = append(out, d)
 		return err
 	})
@@ -49,7 +64,7 @@ type OpenDiscrepancy struct {
 // OpenDiscrepancies lists what nobody has settled, newest first, at most limit: of one project, of 0 those whose payment
 // is not known, or, where project is nil, all.
 func (s *Store) OpenDiscrepancies(ctx context.Context, project *int64, limit int) ([]OpenDiscrepancy, error) {
-	query := `SELECT d.id, d.project_id, d.payment, COALESCE(p.payment_id, ''), d.operation, d.kind, d.detail, d.opened_at
+	query := "SELECT " + discrepancyColumns + `, COALESCE(p.payment_id, '')
 		FROM discrepancies d LEFT JOIN payments p ON p.project_id = d.project_id AND p.id = d.payment WHERE d.settled_at IS NULL`
 	var args []any
 	if project != nil {
@@ -61,9 +76,8 @@ func (s *Store) OpenDiscrepancies(ctx context.Context, project *int64, limit int
 	var out []OpenDiscrepancy
 	err := sqldb.Query(ctx, s.db.Reads, query, args...).Each(func(r *sql.Rows) error {
 		var d OpenDiscrepancy
-		var opened int64
-		err := r.Scan(&d.ID, &d.ProjectID, &d.Payment, &d.PaymentID, &d.Operation, &d.Kind, &d.Detail, &opened)
-		d.OpenedAt = sqldb.FromMicros(opened)
+		var err error
+		d.Discrepancy, err = scanDiscrepancy(r, &d.PaymentID)
 		out = append(out, d)
 		return err
 	})

@@ -241,7 +241,7 @@ type discrepancy struct {
 func (t *Tx) dispute(p *payout.Payment, o *payout.Operation, kind string, detail Detail) {
 	t.open = append(t.open, discrepancy{
 		project: p.ProjectID, payment: p.ID, operation: o.ID, kind: kind, detail: detail.String(),
-		dedup: strconv.FormatInt(o.ID, 10) + " " + kind,
+		dedup: dedupOf(o.ID, kind),
 	})
 }
 

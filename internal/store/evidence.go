@@ -75,14 +75,9 @@ func (s *Store) PaymentTransfers(ctx context.Context, lines []Line) (out []ledge
 
 // PaymentDiscrepancies reads the discrepancies of a payment, oldest first.
 func (s *Store) PaymentDiscrepancies(ctx context.Context, projectID, payment int64) (out []Discrepancy, err error) {
-	const find = `SELECT id, operation, kind, detail, opened_at, settled_at, reason FROM discrepancies
-		WHERE project_id = $1 AND payment = $2 ORDER BY opened_at, id`
+	const find = "SELECT " + discrepancyColumns + " FROM discrepancies d WHERE d.project_id = $1 AND d.payment = $2 ORDER BY d.opened_at, d.id"
 	err = sqldb.Query(ctx, s.DB().Reads, find, projectID, payment).Each(func(r *sql.Rows) error {
-		d := Discrepancy{ProjectID: projectID, Payment: payment}
-		var opened int64
-		var settled sql.NullInt64
-		err := r.Scan(&d.ID, &d.Operation, &d.Kind, &d.Detail, &opened, &settled, &d.Reason)
-		d.OpenedAt, d.SettledAt = sqldb.FromMicros(opened), sqldb.FromMicros(settled.Int64)
+		d, err := scanDiscrepancy(r)
 		out = append(out, d)
 		return err
 	})

@@ -39,6 +39,7 @@ var migrationFiles = []string{
 	"migrations/0012_terms.sql",
 	"migrations/0013_tokens.sql",
 	"migrations/0014_batches.sql",
+	"migrations/0015_settling.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

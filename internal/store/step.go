@@ -151,10 +151,8 @@ func (t *Tx) moveOperations(ctx context.Context, commands []*command) error {
 	byOperation := make(map[int64]*stepItem, len(steps))
 	args := make([]any, 0, len(steps)*moveOperationRows.Columns)
 	for _, c := range steps {
-		o, before := &c.step.after.Operation, &c.step.before.Operation
-		byOperation[o.ID] = c.step
-		args = append(args, o.ProjectID, o.ID, before.Version, string(o.Stage), string(o.Status), o.ProviderPaymentID, o.AuthCode,
-			int64(o.Code), int64(o.Inquiries), o.UpdatedAt.UnixMicro(), optionalMicros(o.NextAt))
+		byOperation[c.step.after.Operation.ID] = c.step
+		args = append(args, moveOperationArgs(c.step)...)
 	}
 	return moveOperationRows.Later(ctx, t.conn, args, func(r sqldb.Row) error {
 		var id int64
@@ -164,6 +162,15 @@ func (t *Tx) moveOperations(ctx context.Context, commands []*command) error {
 		byOperation[id].won = true
 		return nil
 	})
+}
+
+// moveOperationArgs is one row of moveOperationRows.
+func moveOperationArgs(i *stepItem) []any {
+	o := &i.after.Operation
+	return []any{
+		o.ProjectID, o.ID, i.before.Operation.Version, string(o.Stage), string(o.Status), o.ProviderPaymentID, o.AuthCode,
+		int64(o.Code), int64(o.Inquiries), o.UpdatedAt.UnixMicro(), optionalMicros(o.NextAt),
+	}
 }
 
 // meetMoves tells the steps that have lost why, and moves the heads of the others' payments.
@@ -270,7 +277,8 @@ func (t *Tx) bookStep(i *stepItem) error {
 	return t.postAll(transfersOf(i.move.Funds, costOf(o)))
 }
 
-// transfersOf are what a movement of funds makes of what a payout costs.
+// transfersOf are what a movement of funds makes of what a payout costs. What settles late is split by what is owed: see
+// settlementTransfers.
 func transfersOf(f payout.Funds, c *ledger.Cost) []ledger.Transfer {
 	switch f {
 	case payout.SpendHold:
@@ -281,6 +289,8 @@ func transfersOf(f payout.Funds, c *ledger.Cost) []ledger.Transfer {
 		return c.Dispute()
 	case payout.ReturnDispute:
 		return c.ReturnDisputed()
+	case payout.SpendDispute:
+		return c.SpendDisputed()
 	}
 	return nil
 }

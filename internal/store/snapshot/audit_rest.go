@@ -76,12 +76,12 @@ type Discrepancy struct {
 
 // AuditDiscrepancies reads up to n discrepancies with ids above after, in their order.
 func (reader *Reader) Discrepancies(ctx context.Context, after int64, n int, each func(*Discrepancy) error) error {
-	const query = `SELECT d.id, d.project_id, d.payment, d.operation, d.kind, d.settled_at IS NOT NULL, d.reason, p.id IS NOT NULL OR d.payment = 0
+	const query = `SELECT d.id, d.project_id, d.payment, d.operation, d.kind, d.settled_at IS NOT NULL, d.reason, d.decision, p.id IS NOT NULL OR d.payment = 0
 		FROM discrepancies d LEFT JOIN payments p ON p.project_id = d.project_id AND p.id = d.payment WHERE d.id > $1 ORDER BY d.id LIMIT $2`
 	return reader.Read(ctx, func(v *Snapshot) error {
 		return v.each(ctx, query, func(r *sql.Rows) error {
 			var d Discrepancy
-			if err := r.Scan(&d.ID, &d.ProjectID, &d.Payment, &d.Operation, &d.Kind, &d.Settled, &d.Reason, &d.Found); err != nil {
+			if err := r.Scan(&d.ID, &d.ProjectID, &d.Payment, &d.Operation, &d.Kind, &d.Settled, &d.Reason, (*string)(&d.Decision), &d.Found); err != nil {
 				return err
 			}
 			return each(&d)

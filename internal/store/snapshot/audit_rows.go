@@ -160,11 +160,11 @@ func (v *Snapshot) Events(ctx context.Context, in Range, each func(*Event) error
 // Discrepancies reads those of a range's payments.
 func (v *Snapshot) Discrepancies(ctx context.Context, in Range, each func(*store.Discrepancy) error) error {
 	where, args := v.within("p.project_id", "p.id", in)
-	query := "SELECT d.id, d.project_id, d.payment, d.operation, d.kind FROM payments p CROSS JOIN discrepancies d WHERE " + where +
+	query := "SELECT d.id, d.project_id, d.payment, d.operation, d.kind, d.decision, d.funds FROM payments p CROSS JOIN discrepancies d WHERE " + where +
 		" AND d.project_id = p.project_id AND d.payment = p.id"
 	return v.each(ctx, query, func(r *sql.Rows) error {
 		var d store.Discrepancy
-		if err := r.Scan(&d.ID, &d.ProjectID, &d.Payment, &d.Operation, &d.Kind); err != nil {
+		if err := r.Scan(&d.ID, &d.ProjectID, &d.Payment, &d.Operation, &d.Kind, (*string)(&d.Decision), &d.Funds); err != nil {
 			return err
 		}
 		return each(&d)
