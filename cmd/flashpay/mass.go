@@ -208,10 +208,10 @@ const shownFaults = 50
 
 func showReport(a *app, r *masspayout.Report) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	if r.Unreadable != nil {
-		f := r.Unreadable.Fault
-		fmt.Fprintf(a.stdout, "%s%s: %s\nNothing of the file can be paid.\n", f.Message, atLine(f.Line), f.Advice)
-		return nil
+	if unreadable := r.Unreadable; unreadable != nil {
+		f := unreadable.Fault
+		_, err := fmt.Fprintf(a.stdout, "%s%s: %s\nNothing of the file can be paid.\n", f.Message, atLine(f.Line), f.Advice)
+		return err
 	}
 	fmt.Fprintf(a.stdout, "%d of %d rows can be paid, %d need you", r.Good-r.PaidAlready, r.Rows, r.Bad)
 	if r.PaidAlready > 0 {

@@ -49,8 +49,10 @@ func (b *browser) newestReport() *report.Report {
 
 // reportEntries are those of a form that is filled in; pairs of name and value come on top.
 func reportEntries(pairs ...string) []string {
-	return append([]string{"kind", "payments", "zone", "Asia/Bishkek", "chosen", "yes", "column", "payment_id", "column", "amount", "separator", "comma",
-		"decimal", "point", "header", "names"}, pairs...)
+	return append([]string{
+		"kind", "payments", "zone", "Asia/Bishkek", "chosen", "yes", "column", "payment_id", "column", "amount", "separator", "comma",
+		"decimal", "point", "header", "names",
+	}, pairs...)
 }
 
 // A report from its form to its file: all that was chosen arrives, a second click makes no second one, and nobody else

@@ -75,7 +75,10 @@ func TestStrangersStoreNothing(t *testing.T) {
 		t.Errorf("the provider's own: %d, %d stored", a.status, len(m.notifications))
 	}
 	want := []Notified{
-		{"sandbox", NotificationUnsigned, 6}, {"sandbox", NotificationUnsigned, 6}, {"sandbox", NotificationElsewhere, 0}, {"sandbox", NotificationElsewhere, 0},
+		{"sandbox", NotificationUnsigned, 6},
+		{"sandbox", NotificationUnsigned, 6},
+		{"sandbox", NotificationElsewhere, 0},
+		{"sandbox", NotificationElsewhere, 0},
 		{"sandbox", NotificationStored, 4},
 	}
 	if !slices.Equal(heard, want) {
@@ -176,7 +179,7 @@ func TestForgeriesWaitTheirTurn(t *testing.T) {
 	for range crowd {
 		go func() {
 			defer func() { ended <- struct{}{} }()
-			r, _ := http.NewRequestWithContext(ctx, "POST", doorPath, strings.NewReader("x"))
+			r, _ := http.NewRequestWithContext(ctx, http.MethodPost, doorPath, strings.NewReader("x"))
 			_, _ = (&exchange{gate: g, r: r, started: time.Now()}).takeNotification(ctx, g.doors["sandbox"])
 		}()
 	}

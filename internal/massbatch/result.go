@@ -77,12 +77,15 @@ func (s *Service) Result(ctx context.Context, id int64, to io.Writer, o ResultOp
 
 // cellsOf are the result's cells of a row.
 func cellsOf(b *batches.Batch, r *batches.Row, o ResultOptions) []string {
-	status, code, message, date := "", r.Code, r.Message, time.Time{}
+	code, message := r.Code, r.Message
+	var status string
+	var date time.Time
 	switch r.State {
 	case batches.Made:
 		status, code, message, date = string(r.Status), r.Final, payout.Message(r.Final), r.PaymentAt
 	case batches.Good:
-		if status = NotSent; b.State == batches.Cancelled {
+		status = NotSent
+		if b.State == batches.Cancelled {
 			status = string(batches.Cancelled)
 		}
 	case batches.Bad:

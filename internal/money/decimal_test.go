@@ -39,9 +39,17 @@ func TestProrateRoundsHalfToEven(t *testing.T) {
 		over, under string
 		want        int64
 	}{
-		{5, "1", "2", 2}, {7, "1", "2", 4}, {3, "1", "2", 2}, {1, "1", "2", 0}, // halves go to the even neighbour
-		{25, "0.1", "1", 2}, {35, "0.1", "1", 4}, {10, "1", "3", 3}, {20, "1", "3", 7},
-		{0, "87.45", "1", 0}, {100, "87.4500", "1", 8745}, {math.MaxInt64 - 1, "1", "1", math.MaxInt64 - 1},
+		{5, "1", "2", 2},
+		{7, "1", "2", 4},
+		{3, "1", "2", 2},
+		{1, "1", "2", 0}, // halves go to the even neighbour
+		{25, "0.1", "1", 2},
+		{35, "0.1", "1", 4},
+		{10, "1", "3", 3},
+		{20, "1", "3", 7},
+		{0, "87.45", "1", 0},
+		{100, "87.4500", "1", 8745},
+		{math.MaxInt64 - 1, "1", "1", math.MaxInt64 - 1},
 	} {
 		have, err := Prorate(c.amount, decimal(t, c.over), decimal(t, c.under))
 		if err != nil || have != c.want {

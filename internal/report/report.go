@@ -5,7 +5,6 @@ package report
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -59,15 +58,6 @@ func (q *Request) filter(projects []int64) export.Filter {
 		Projects: projects, From: q.From, To: q.To, Methods: q.Methods, Statuses: q.Statuses, Codes: q.Codes, Currencies: q.Currencies,
 		MinAmount: q.MinAmount, MaxAmount: q.MaxAmount,
 	}
-}
-
-// text is the request as it is kept.
-func (q *Request) text() ([]byte, error) {
-	text, err := json.Marshal(q)
-	if err != nil {
-		return nil, fmt.Errorf("report: %w", err)
-	}
-	return text, nil
 }
 
 // Errors of the calls on reports.

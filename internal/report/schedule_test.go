@@ -73,7 +73,12 @@ func TestTurns(t *testing.T) {
 func TestSchedulesThatCannotBe(t *testing.T) {
 	t.Parallel()
 	for _, s := range []report.Schedule{
-		{Every: "year"}, {Every: report.Day, Hour: 24}, {Every: report.Day, Hour: -1}, {Every: report.Day, On: 1}, {Every: report.Week, On: 8}, {Every: report.Month, On: 32},
+		{Every: "year"},
+		{Every: report.Day, Hour: 24},
+		{Every: report.Day, Hour: -1},
+		{Every: report.Day, On: 1},
+		{Every: report.Week, On: 8},
+		{Every: report.Month, On: 32},
 		{Every: report.Day, Order: report.Order{Request: report.Request{From: time.Unix(1, 0)}}},
 	} {
 		if s.Check() == nil {

@@ -137,7 +137,7 @@ func (s *Store) optionalIndex(field, value string) any {
 	return s.vault.Index(field, value)
 }
 
-// requestPlace binds a sealed request to its payment.
+// RequestPlace binds a sealed request to its payment.
 func RequestPlace(projectID int64, key string) string {
 	return "request/" + strconv.FormatInt(projectID, 10) + "/" + key
 }

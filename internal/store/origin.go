@@ -20,7 +20,7 @@ const (
 	OriginRights = "rights" // roles, rights, projects, or being active again
 )
 
-// comeFrom notes from whom an account has its sign-in or its rights. The actor is as the audit log names it: what the
+// ComeFrom notes from whom an account has its sign-in or its rights. The actor is as the audit log names it: what the
 // command line gives comes from nobody, for whoever runs it holds the database.
 func (t *Tx) ComeFrom(ctx context.Context, userID int64, actor, what string) error {
 	giver, ok := staff.ActorID(actor)

@@ -113,7 +113,7 @@ func (s *Store) view(ctx context.Context, row *sql.Row) (*View, error) {
 	return v, nil
 }
 
-// keyBuckets lists the buckets of ids by which operations_key keeps random keys together, newest first.
+// KeyBuckets lists the buckets of ids by which operations_key keeps random keys together, newest first.
 const KeyBuckets = `WITH RECURSIVE b (bucket) AS (SELECT MAX(id / 4096) FROM operations
 	UNION ALL SELECT (SELECT MAX(o.id / 4096) FROM operations o WHERE o.id / 4096 < b.bucket) FROM b WHERE b.bucket IS NOT NULL)`
 

@@ -15,7 +15,7 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// AuditSnapshot is one consistent view of the database for internal/audit. It only reads. It is valid inside the
+// Snapshot is one consistent view of the database for internal/audit. It only reads. It is valid inside the
 // function that AuditSnapshot calls, and belongs to one goroutine; none of its methods may be called from inside the
 // function that another one calls for each row.
 type Snapshot struct {
@@ -23,7 +23,7 @@ type Snapshot struct {
 	conn  *sql.Conn
 }
 
-// AuditSnapshot runs read over one consistent view of the database. On SQLite it should take well under a second, so
+// Read runs read over one consistent view of the database. On SQLite it should take well under a second, so
 // that checkpoints and writers get their turn (design.md §4); who reads more reads page after page.
 func (reader *Reader) Read(ctx context.Context, read func(*Snapshot) error) error {
 	return reader.read(ctx, func(v *Snapshot) error {
@@ -68,7 +68,7 @@ func (v *Snapshot) each(ctx context.Context, query string, scan func(*sql.Rows) 
 	return nil
 }
 
-// AuditPlace is a place in the order in which an audit reads payments: on SQLite by id, on PostgreSQL by project and
+// Place is a place in the order in which an audit reads payments: on SQLite by id, on PostgreSQL by project and
 // id, as their primary keys stand.
 type Place struct{ Project, ID int64 }
 
@@ -78,7 +78,7 @@ var (
 	End   = Place{math.MaxInt64, math.MaxInt64}
 )
 
-// AuditRange is what lies behind After, up to To. Where it ends before AuditEnd, all of it is of To's project on
+// Range is what lies behind After, up to To. Where it ends before AuditEnd, all of it is of To's project on
 // PostgreSQL, as pages of payments are.
 type Range struct{ After, To Place }
 
@@ -104,7 +104,7 @@ func (v *Snapshot) order(project, id string) string {
 	return project + ", " + id
 }
 
-// AuditShard is how far a shard had come at one instant.
+// Shard is how far a shard had come at one instant.
 type Shard struct {
 	Shard      int64
 	Known      bool  // it has a row in the table of shards
@@ -115,7 +115,7 @@ type Shard struct {
 	transfer   int64 // id of its newest transfer (SQLite only)
 }
 
-// AuditMarks says how far the tables that only grow had grown at one instant. Within a shard, rows become visible in
+// Marks says how far the tables that only grow had grown at one instant. Within a shard, rows become visible in
 // the order of their ids, so a journal line was there exactly where its id is not above its shard's mark.
 type Marks struct {
 	Shards  map[int64]*Shard
@@ -137,21 +137,21 @@ func (m *Marks) shard(number int64) *Shard {
 	return s
 }
 
-// AuditBalance is a row of balances.
+// Balance is a row of balances.
 type Balance struct {
 	ledger.Balance
 	Opened  int64 // 1: by operators; 0: by payouts that another balance pays for
 	Project bool  // the project exists
 }
 
-// AuditLedger is what AuditLedger reads, in the order of the fields: all of one instant.
+// Ledger is what AuditLedger reads, in the order of the fields: all of one instant.
 type Ledger struct {
 	Marks    func(*Marks) error
 	Balance  func(*Balance) error
 	Transfer func(*ledger.Transfer) error
 }
 
-// AuditLedger reads balances and transfers of one and the same instant, and says by its marks which one. PostgreSQL
+// Ledger reads balances and transfers of one and the same instant, and says by its marks which one. PostgreSQL
 // keeps one snapshot over all of it. SQLite does so for the balances and the marks, and reads the transfers in pages
 // up to the marks: transfers are never changed, and those of servers become visible in the order of their ids. The few
 // that command-line programs make do not (several of them share a shard), so they are read with the balances.
@@ -310,7 +310,7 @@ func (v *Snapshot) one(ctx context.Context, query string, args ...any) (n sql.Nu
 	return n, err
 }
 
-// AuditSeals reads up to n seals of a shard behind a number, in their order.
+// Seals reads up to n seals of a shard behind a number, in their order.
 func (reader *Reader) Seals(ctx context.Context, shard, after int64, n int) (seals []store.Seal, err error) {
 	const query = "SELECT number, last_row, lines, root, hash, at FROM seals WHERE shard = $1 AND number > $2 ORDER BY number LIMIT $3"
 	err = reader.read(ctx, func(v *Snapshot) error {
@@ -341,7 +341,7 @@ func fill(hash *[32]byte, from []byte) error {
 	return nil
 }
 
-// AuditLine is what a seal covers of a journal line.
+// Line is what a seal covers of a journal line.
 type Line struct {
 	ID        int64
 	ProjectID int64
@@ -350,7 +350,7 @@ type Line struct {
 	Found     bool // its payment exists
 }
 
-// AuditLines reads up to n journal lines with ids above after, up to last, in their order.
+// Lines reads up to n journal lines with ids above after, up to last, in their order.
 func (reader *Reader) Lines(ctx context.Context, after, last int64, n int, each func(*Line) error) error {
 	const query = `SELECT j.id, j.project_id, j.payment, j.hash, p.id IS NOT NULL FROM journal j
 		LEFT JOIN payments p ON p.project_id = j.project_id AND p.id = j.payment WHERE j.id > $1 AND j.id <= $2 ORDER BY j.id LIMIT $3`
@@ -369,7 +369,7 @@ func (reader *Reader) Lines(ctx context.Context, after, last int64, n int, each 
 	})
 }
 
-// AuditShards lists the marks' shards by their numbers.
+// InOrder lists the marks' shards by their numbers.
 func (m *Marks) InOrder() []*Shard {
 	var out []*Shard
 	for _, s := range m.Shards {

@@ -10,7 +10,7 @@ import (
 	"flashpay/internal/store"
 )
 
-// AuditPart is a row that belongs to a payment, seen from the row's own table.
+// Part is a row that belongs to a payment, seen from the row's own table.
 type Part struct {
 	Place
 	Payment int64
@@ -18,7 +18,7 @@ type Part struct {
 	Found   bool  // the payment exists
 }
 
-// AuditParts reads up to n rows of a table behind a place, in the order of places: requests, or operations.
+// Parts reads up to n rows of a table behind a place, in the order of places: requests, or operations.
 func (reader *Reader) Parts(ctx context.Context, table string, after Place, n int) (parts []Part, err error) {
 	id, number := "t.id", "t.number"
 	if table == "requests" {
@@ -39,7 +39,7 @@ func (reader *Reader) Parts(ctx context.Context, table string, after Place, n in
 	return parts, err
 }
 
-// AuditNotification is a notification as it stands in the database.
+// Notification is a notification as it stands in the database.
 type Notification struct {
 	ID, Received int64 // microseconds
 	State        string
@@ -48,7 +48,7 @@ type Notification struct {
 	Opens        error // why it cannot be opened; nil: it can
 }
 
-// AuditNotifications reads up to n notifications with ids above after, in their order.
+// Notifications reads up to n notifications with ids above after, in their order.
 func (reader *Reader) Notifications(ctx context.Context, after int64, n int, each func(*Notification) error) error {
 	const query = "SELECT id, received_at, state, next_at, lease IS NOT NULL, provider, sealed FROM notifications WHERE id > $1 ORDER BY id LIMIT $2"
 	return reader.Read(ctx, func(v *Snapshot) error {
@@ -67,14 +67,14 @@ func (reader *Reader) Notifications(ctx context.Context, after int64, n int, eac
 	})
 }
 
-// AuditDiscrepancy is a discrepancy as it stands in the database.
+// Discrepancy is a discrepancy as it stands in the database.
 type Discrepancy struct {
 	store.Discrepancy
 	Settled bool
 	Found   bool // its payment exists, or it belongs to none
 }
 
-// AuditDiscrepancies reads up to n discrepancies with ids above after, in their order.
+// Discrepancies reads up to n discrepancies with ids above after, in their order.
 func (reader *Reader) Discrepancies(ctx context.Context, after int64, n int, each func(*Discrepancy) error) error {
 	const query = `SELECT d.id, d.project_id, d.payment, d.operation, d.kind, d.settled_at IS NOT NULL, d.reason, d.decision, p.id IS NOT NULL OR d.payment = 0
 		FROM discrepancies d LEFT JOIN payments p ON p.project_id = d.project_id AND p.id = d.payment WHERE d.id > $1 ORDER BY d.id LIMIT $2`
@@ -89,7 +89,7 @@ func (reader *Reader) Discrepancies(ctx context.Context, after int64, n int, eac
 	})
 }
 
-// AuditBankOperation is an operation as a bank's books are compared with it.
+// BankOperation is an operation as a bank's books are compared with it.
 type BankOperation struct {
 	Operation
 	PaymentID   string
@@ -99,13 +99,13 @@ type BankOperation struct {
 	Discrepancy bool   // one is recorded, settled or not
 }
 
-// AuditName names a payment as a bank's books do.
+// Name names a payment as a bank's books do.
 type Name struct {
 	ProjectID  int64
 	PaymentKey string
 }
 
-// AuditByName reads the operations of payments, in no order.
+// ByName reads the operations of payments, in no order.
 func (reader *Reader) ByName(ctx context.Context, names []Name, each func(*BankOperation) error) error {
 	rows := make([]string, len(names))
 	args := make([]any, 0, 2*len(names))
@@ -124,7 +124,7 @@ func (reader *Reader) ByName(ctx context.Context, names []Name, each func(*BankO
 	return nil
 }
 
-// AuditByKey reads the operations that carry keys towards their provider, in no order. It looks through all buckets of
+// ByKey reads the operations that carry keys towards their provider, in no order. It looks through all buckets of
 // the index for each (workByKey): for the few that AuditByName does not find.
 func (reader *Reader) ByKey(ctx context.Context, keys []string, each func(*BankOperation) error) error {
 	places := make([]string, len(keys))

@@ -12,7 +12,7 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// AuditPayment is a payment as it stands in the database, whether it makes sense or not, with its sealed request.
+// Payment is a payment as it stands in the database, whether it makes sense or not, with its sealed request.
 type Payment struct {
 	ID, ProjectID                    int64
 	PaymentKey, PaymentID, RequestID string
@@ -62,7 +62,7 @@ func (v *Snapshot) Payments(ctx context.Context, after Place, last int64, n int)
 	return out, err
 }
 
-// AuditOperation is an operation as it stands in the database.
+// Operation is an operation as it stands in the database.
 type Operation struct {
 	payout.Operation
 	Due   bool // next_at is set
@@ -121,7 +121,7 @@ func (v *Snapshot) Lines(ctx context.Context, in Range, each func(*store.Line) e
 	}, args...)
 }
 
-// AuditEvent is an event with its callback's state.
+// Event is an event with its callback's state.
 type Event struct {
 	store.Event
 	State store.CallbackState // empty: it has no callback
@@ -171,7 +171,7 @@ func (v *Snapshot) Discrepancies(ctx context.Context, in Range, each func(*store
 	}, args...)
 }
 
-// AuditCallback is a callback as it stands in the database, with the event of its number.
+// Callback is a callback as it stands in the database, with the event of its number.
 type Callback struct {
 	Event     *Event // nil: there is none of this number
 	PaymentID string // the event's; empty: no such payment
@@ -270,7 +270,7 @@ func (v *Snapshot) Callbacks(ctx context.Context, project, first, last int64, ea
 	return nil
 }
 
-// AuditAttempts reads the attempts of a project's callbacks with numbers from first to last, in the order of numbers
+// Attempts reads the attempts of a project's callbacks with numbers from first to last, in the order of numbers
 // and attempts. Their answers are left out.
 func (v *Snapshot) Attempts(ctx context.Context, project, first, last int64, each func(*store.Attempt) error) error {
 	const query = `SELECT project_id, number, attempt, url, at, duration, http_status, error FROM attempts
