@@ -83,6 +83,7 @@ var everyPage = []shown{
 	}},
 	{name: "manual-payout", path: "{manual-payout}", as: staff.Operations},
 	{name: "manual-approval", path: "{manual-approval}", as: staff.MerchantAdmin},
+	{name: "control", path: "{control}", as: staff.Operator, faces: true},
 
 	{name: "finance", path: "/finance", as: staff.Finance},
 	{name: "finance-project", path: "/finance/210", as: staff.Finance},
@@ -288,6 +289,14 @@ func (g *gallery) payByHand() {
 	clerk := g.signedIn(staff.Operations)
 	clerk.places(g, "manual-payout", payoutEntries("general.payment_id", "by-hand-1", "once", "once-of-gallery-1"))
 	clerk.places(g, "manual-approval", payoutEntries("general.payment_id", "by-hand-2", "payment.amount", "2000", "once", "once-of-gallery-2"))
+	g.signedIn(staff.MerchantAdmin).post("/projects/210/keys", "once", "once-of-gallery-key", "label", "Бухгалтерия").wants(http.StatusOK)
+	waiting, err := g.Store.Approvals(g.t.Context(), store.ApprovalFilter{Kinds: []string{store.ApprovalKey}, Limit: 10})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	for _, a := range waiting {
+		g.places["control"] = controlPath(a.ID)
+	}
 }
 
 // askForReports makes reports of each state, for a reader of each language.
@@ -437,7 +446,7 @@ func TestEveryPageIsShown(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, page := range everyPage {
 		path, _, _ := strings.Cut(page.path, "?")
-		for name, example := range map[string]string{"{invitation}": "/invitation/x", "{manual-payout}": "/manual/payouts/210/x", "{manual-approval}": "/manual/approvals/7", "{report-link}": "/reports/link/x"} {
+		for name, example := range map[string]string{"{invitation}": "/invitation/x", "{manual-payout}": "/manual/payouts/210/x", "{manual-approval}": "/manual/approvals/7", "{control}": "/approvals/7", "{report-link}": "/reports/link/x"} {
 			path = strings.ReplaceAll(path, name, example)
 		}
 		if strings.HasPrefix(path, "{") {
