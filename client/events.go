@@ -10,7 +10,7 @@ import (
 	"flashpay/signature"
 )
 
-// ErrGap: the feed's answer does not continue where it was asked to. Nothing of
+// ErrGap says that the feed's answer does not continue where it was asked to. Nothing of
 // it was handed out. Where it comes again, tell the platform: it has lost events,
 // or the number belongs to another project.
 var ErrGap = errors.New("events: the answer has a gap")
