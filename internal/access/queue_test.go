@@ -37,7 +37,22 @@ func (g *guests) come(source string, n int) {
 	}
 }
 
+// look hands out what the queue and its guests are at, when nothing moves.
+func (g *guests) look(see func()) {
+	synctest.Wait()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.queue.mu.Lock()
+	defer g.queue.mu.Unlock()
+	see()
+}
+
 func (g *guests) empty(t *testing.T) {
+	t.Helper()
+	g.look(func() { g.checkEmpty(t) })
+}
+
+func (g *guests) checkEmpty(t *testing.T) {
 	t.Helper()
 	if g.waiting != 0 || g.free != 1 || len(g.sources)+len(g.order) != 0 {
 		t.Errorf("%d wait, %d turns free, %v, %v", g.waiting, g.free, g.sources, g.order)
@@ -51,15 +66,19 @@ func TestSourcesTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGuests()
 		g.come("flood", 100)
-		if g.busy["flood"] != 100-1-maxFromSource {
-			t.Errorf("%d of a flood of 100 were sent away", g.busy["flood"])
-		}
+		g.look(func() {
+			if g.busy["flood"] != 100-1-maxFromSource {
+				t.Errorf("%d of a flood of 100 were sent away", g.busy["flood"])
+			}
+		})
 		g.come("a", 1)
 		g.come("b", 1)
 		time.Sleep(10 * time.Second)
-		if want := []string{"flood", "flood", "a", "b", "flood"}; !slices.Equal(g.served[:5], want) || len(g.served) != 1+maxFromSource+2 {
-			t.Errorf("served %v", g.served)
-		}
+		g.look(func() {
+			if want := []string{"flood", "flood", "a", "b", "flood"}; !slices.Equal(g.served[:5], want) || len(g.served) != 1+maxFromSource+2 {
+				t.Errorf("served %v", g.served)
+			}
+		})
 		g.empty(t)
 	})
 }
@@ -72,14 +91,18 @@ func TestAFullQueueMakesRoom(t *testing.T) {
 			g.come(fmt.Sprint("flood", i%(maxWaiting/maxFromSource+1)), 1)
 		}
 		g.come("flood0", 5)
-		if g.waiting != maxWaiting {
-			t.Fatalf("%d wait, want %d", g.waiting, maxWaiting)
-		}
+		g.look(func() {
+			if g.waiting != maxWaiting {
+				t.Errorf("%d wait, want %d", g.waiting, maxWaiting)
+			}
+		})
 		g.come("honest", 1)
 		time.Sleep(5 * time.Second)
-		if g.busy["honest"] != 0 || !slices.Contains(g.served, "honest") || g.waiting == 0 {
-			t.Errorf("served %v, busy %v", g.served, g.busy)
-		}
+		g.look(func() {
+			if g.busy["honest"] != 0 || !slices.Contains(g.served, "honest") || g.waiting == 0 {
+				t.Errorf("served %v, busy %v", g.served, g.busy)
+			}
+		})
 		time.Sleep(time.Minute)
 		g.empty(t)
 	})

@@ -174,7 +174,8 @@ func (d *Dispatcher) run(ctx context.Context, here class, t task) {
 	case <-timer.C:
 	}
 	d.lanes.mark(t.lane, false)
-	if t.ended = ended; !d.move(slow, t) {
+	waits := t // another task: the one that is being sent has t
+	if waits.ended = ended; !d.move(slow, waits) {
 		<-ended
 	}
 }
