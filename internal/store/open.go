@@ -171,9 +171,9 @@ func (s *Store) workBeside(ctx context.Context, follow time.Duration) {
 	s.every(ctx, time.Minute, s.saveKeyUse)
 	s.every(ctx, time.Hour, s.DropOld)
 	if s.file != nil { // one server and one clock
-		s.every(ctx, fileBeat, s.watchFile)
-		s.every(ctx, fileBeat, s.watchRoom)
-		s.every(ctx, fileBeat, s.tryAgain)
+		s.every(ctx, max(fileBeat, follow), s.watchFile)
+		s.every(ctx, max(fileBeat, follow), s.watchRoom)
+		s.every(ctx, max(fileBeat, follow), s.tryAgain)
 		return
 	}
 	s.done.Go(func() { _ = s.keepShard(ctx) }) // a predecessor's leases are freed at once
