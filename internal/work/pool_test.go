@@ -2,6 +2,7 @@ package work
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -112,9 +113,12 @@ func TestGroupsTakeTurns(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if len(order) != 3 || most[1] != 2 || most[2] != 1 {
-			t.Fatalf("%v began, want two of the first group and one of the second", order)
+		mu.Lock()
+		began := slices.Clone(order)
+		if len(began) != 3 || most[1] != 2 || most[2] != 1 {
+			t.Errorf("%v began, want two of the first group and one of the second", began)
 		}
+		mu.Unlock()
 		time.Sleep(time.Minute)
 		p.Close()
 		other := 0
