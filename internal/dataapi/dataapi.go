@@ -184,9 +184,12 @@ func (c *call) read(r *http.Request) *refusal {
 func (c *call) identify(ctx context.Context) *refusal {
 	const unknown = "the token is not valid, or the signature is not made with its secret"
 	token, sig := c.tree.Get("token"), c.tree.Get("signature")
-	for name, v := range map[string]*signature.Value{"token": token, "signature": sig} {
-		if v == nil || v.Kind != signature.String || v.Text == "" {
-			return refuse(http.StatusUnauthorized, name+" is missing: a string is wanted")
+	for _, member := range []struct {
+		name  string
+		value *signature.Value
+	}{{"token", token}, {"signature", sig}} {
+		if v := member.value; v == nil || v.Kind != signature.String || v.Text == "" {
+			return refuse(http.StatusUnauthorized, member.name+" is missing: a string is wanted")
 		}
 	}
 	user, secret, err := c.api.people.ByToken(ctx, sha256.Sum256([]byte(token.Text)))

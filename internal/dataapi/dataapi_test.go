@@ -349,6 +349,9 @@ func TestRefusals(t *testing.T) {
 	d.send("POST", "/v1/balance/get", "{").refused(http.StatusBadRequest, "JSON")
 	d.send("POST", "/v1/balance/get", "[]").refused(http.StatusBadRequest, "object")
 	d.send("POST", "/v1/balance/get", `{"a":"`+strings.Repeat("x", 64<<10)+`"}`).refused(http.StatusRequestEntityTooLarge, "65536")
+	for range 20 { // of two faults the same one is told each time
+		d.send("POST", "/v1/balance/get", `{}`).refused(http.StatusUnauthorized, "token is missing")
+	}
 	d.send("POST", "/v1/balance/get", `{"signature":"x"}`).refused(http.StatusUnauthorized, "token is missing")
 	d.send("POST", "/v1/balance/get", `{"token":"x"}`).refused(http.StatusUnauthorized, "signature is missing")
 	d.askAs(dataapi.Token{Token: d.token.Token, Secret: "wrong"}, "/v1/balance/get", "").refused(http.StatusUnauthorized, "not valid")
