@@ -261,9 +261,22 @@ func TestParallelSendsMakeOnePayout(t *testing.T) {
 		}
 	}
 	m.payments(1)
-	other := m.as("aida", "/manual/send", payoutEntries("payment.amount", "501")).must(t, 422, pages[0].path)
-	if !strings.Contains(other.fault("general.payment_id"), "3041") || other.entry("payment.amount") != "501" {
-		t.Errorf("other content of the same payment id: %q\n%s", other.fault("general.payment_id"), other.body)
+	for _, user := range []string{"aida", "bakyt"} { // one of whom has sent it
+		other := m.as(user, "/manual/send", payoutEntries("payment.amount", "501")).must(t, 422, pages[0].path)
+		if !strings.Contains(other.fault("general.payment_id"), "3041") || other.entry("payment.amount") != "501" {
+			t.Errorf("other content of the same payment id: %q\n%s", other.fault("general.payment_id"), other.body)
+		}
+	}
+	m.payments(1)
+}
+
+// Once more the same sum would be above what one person sends alone in a day: but sent again, it is the same payout.
+func TestASecondClickNeedsNoSecondPerson(t *testing.T) {
+	t.Parallel()
+	m := newManualSite(t)
+	first := m.as("aida", "/manual/send", payoutEntries("payment.amount", "600")).must(t, 200)
+	if again := m.as("aida", "/manual/send", payoutEntries("payment.amount", "600")).must(t, 200); again.path != first.path {
+		t.Errorf("the second click leads to %s, the first to %s", again.path, first.path)
 	}
 	m.payments(1)
 }

@@ -23,12 +23,20 @@ type content struct {
 }
 
 // NeedsApproval tells whether the order of a user waits for a second person before it is sent, and what that user has
-// sent alone within 24 hours, which counts. The commit that sends it judges again, with store.ErrNeedsSecond.
+// sent alone within 24 hours, which counts. An order whose payment id is taken waits for nobody: it is a repeat, which pays
+// nothing, or is refused. The commit that sends it judges again, with store.ErrNeedsSecond.
 func (s *Service) NeedsApproval(ctx context.Context, o *Order, userID int64) (sent store.SentAlone, needs bool, err error) {
 	sent, err = s.Store.SentAlone(ctx, store.Sending{
 		UserID: userID, ProjectID: o.Project.ID, Amount: o.Amount, Currency: o.Currency, Account: o.Account,
 	})
-	return sent, sent.NeedsSecond(&o.Project.Settings, o.Amount, o.Currency), err
+	if err != nil || !sent.NeedsSecond(&o.Project.Settings, o.Amount, o.Currency) {
+		return sent, false, err
+	}
+	_, err = s.Store.PaymentView(ctx, o.Project.ID, o.PaymentID)
+	if errors.Is(err, store.ErrNotFound) {
+		return sent, true, nil
+	}
+	return sent, false, err
 }
 
 // Ask lets an order wait for a second person, and returns the approval's id; the same order under the same once again
