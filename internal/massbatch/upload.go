@@ -23,6 +23,9 @@ type Upload struct {
 	Name     string            // of the file
 	Progress func(read int64)  // is told how many bytes were read; nil: nobody
 	By       By
+	// Sees tells whether who uploads may pay from a project: rows of others are refused as if there were none. nil: from any
+	// of the merchant's.
+	Sees func(p *merchant.Project) bool
 }
 
 // Checker checks files that are sent in a project's name, against what the store knows.
@@ -71,7 +74,11 @@ func (s *Service) Take(ctx context.Context, in io.Reader, u Upload) (*batches.Ba
 		return nil, nil, err
 	}
 	rows := &intake{ctx: ctx, store: s.Store, batch: id, totals: make(map[batches.Total]batches.Total)}
-	report, err := s.Checker(u.Project).Check(ctx, io.TeeReader(in, w.With(ctx)), masspayout.Options{Name: u.Name, Progress: u.Progress, Each: rows.add})
+	checker := s.Checker(u.Project)
+	if u.Sees != nil {
+		checker.Rules.Project = s.seen(u.Sees)
+	}
+	report, err := checker.Check(ctx, io.TeeReader(in, w.With(ctx)), masspayout.Options{Name: u.Name, Progress: u.Progress, Each: rows.add})
 	if err != nil || report.Unreadable != nil {
 		return nil, report, err
 	}
@@ -81,6 +88,9 @@ func (s *Service) Take(ctx context.Context, in io.Reader, u Upload) (*batches.Ba
 	n := batches.New{
 		ID: id, ProjectID: u.Project.ID, Merchant: u.Project.MerchantID, Name: u.Name, Rows: report.Rows, Good: report.Good, Bad: report.Bad,
 		UserID: u.By.User, User: u.By.Name, KeepFor: keep,
+	}
+	if n.Report, err = keepReport(report); err != nil {
+		return nil, nil, err
 	}
 	for _, c := range rows.totals {
 		n.Totals = append(n.Totals, c)
@@ -103,6 +113,17 @@ func (s *Service) Take(ctx context.Context, in io.Reader, u Upload) (*batches.Ba
 	committed = true
 	b, err := batches.Get(ctx, s.Store, id)
 	return b, report, err
+}
+
+// seen finds the projects that somebody sees.
+func (s *Service) seen(sees func(p *merchant.Project) bool) func(id int64) (*merchant.Project, bool) {
+	return func(id int64) (*merchant.Project, bool) {
+		p, ok := s.Store.Project(id)
+		if !ok || !sees(p) {
+			return nil, false
+		}
+		return p, true
+	}
 }
 
 // intakePiece is how many rows one commit takes in.

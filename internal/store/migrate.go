@@ -40,6 +40,7 @@ var migrationFiles = []string{
 	"migrations/0013_tokens.sql",
 	"migrations/0014_batches.sql",
 	"migrations/0015_settling.sql",
+	"migrations/0016_batch_reports.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

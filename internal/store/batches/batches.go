@@ -193,6 +193,7 @@ type New struct {
 	UserID    int64   // who uploads it; 0: the command line
 	User      string
 	KeepFor   time.Duration
+	Report    []byte // of its check; empty: none is kept
 }
 
 // Total is a sum of rows.
@@ -223,7 +224,29 @@ func Create(ctx context.Context, t *store.Tx, n New) error {
 	if err != nil {
 		return err
 	}
+	if len(n.Report) > 0 {
+		report, err := t.Vault().Seal(n.Report, place(n.ProjectID, n.File)+"/report")
+		if err != nil {
+			return err
+		}
+		if _, err := t.Exec(ctx, "INSERT INTO batch_reports (batch, sealed) VALUES ($1, $2)", n.ID, report); err != nil {
+			return err
+		}
+	}
 	return addCounts(ctx, t, n.ID, n.Totals)
+}
+
+// Report reads what the check of a batch's file found, as it was kept; nil: nothing was.
+func Report(ctx context.Context, s *store.Store, b *Batch) (report []byte, err error) {
+	err = s.DB().Read(ctx, "SELECT sealed FROM batch_reports WHERE batch = $1", func(r *sql.Rows) error {
+		var sealed []byte
+		if err := r.Scan(&sealed); err != nil {
+			return err
+		}
+		report, err = s.Vault().Unseal(sealed, place(b.ProjectID, b.File)+"/report")
+		return err
+	}, b.ID)
+	return report, s.DB().Unavailable(err)
 }
 
 // addCounts adds to a batch's counters.

@@ -203,7 +203,9 @@ func drop(ctx context.Context, s *store.Store, id int64) error {
 		}
 	}
 	return s.DoRepeatable(ctx, func(ctx context.Context, t *store.Tx) error {
-		for _, text := range []string{"DELETE FROM batch_counts WHERE batch = $1", "DELETE FROM batches WHERE id = $1"} {
+		for _, text := range []string{
+			"DELETE FROM batch_counts WHERE batch = $1", "DELETE FROM batch_reports WHERE batch = $1", "DELETE FROM batches WHERE id = $1",
+		} {
 			if _, err := t.Exec(ctx, text, id); err != nil {
 				return err
 			}
