@@ -98,7 +98,9 @@ func (d *Dispatcher) send(ctx context.Context, job *store.CallbackJob) (status i
 	if !ok {
 		return 0, nil, errors.New("not sent: the project has no live key to sign with: add one")
 	}
-	status, answer, err = d.sender.post(ctx, project.ID, to, wire.SignedJSON(job.Body(), key.Secret))
+	body := wire.SignedJSON(job.Body(), key.Secret)
+	hook := webhook(webhookID(project.ID, job.Event.Number), d.config.Store.Now(), project.Keys, body)
+	status, answer, err = d.sender.post(ctx, project.ID, to, body, hook)
 	switch {
 	case err != nil || status == http.StatusOK:
 	case status >= 300 && status < 400:

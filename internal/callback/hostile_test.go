@@ -147,7 +147,7 @@ func TestNoEndpointHoldsAnAttempt(t *testing.T) {
 				}
 				s := newSender(&Config{DialContext: n.dial, TLS: client})
 				start := time.Now()
-				status, _, err := s.post(t.Context(), project, parsed(t, c.scheme+"://hostile/"), []byte("{}"))
+				status, _, err := s.post(t.Context(), project, parsed(t, c.scheme+"://hostile/"), []byte("{}"), nil)
 				if took := time.Since(start); status != c.status || took != c.took || (err == nil) != (c.status != 0) {
 					t.Errorf("status %d, %v after %s; want %d after %s", status, err, took, c.status, c.took)
 				}
@@ -170,7 +170,7 @@ func TestALookUpEndsWithItsAttempt(t *testing.T) {
 	}}
 	s := newSender(&Config{DialContext: (&net.Dialer{Resolver: silent}).DialContext})
 	s.limit = 200 * time.Millisecond
-	if _, _, err := s.post(t.Context(), project, parsed(t, "http://shop.example/"), []byte("{}")); err == nil {
+	if _, _, err := s.post(t.Context(), project, parsed(t, "http://shop.example/"), []byte("{}"), nil); err == nil {
 		t.Error("an answer of a host that could not be looked up")
 	}
 	start := time.Now()
@@ -198,10 +198,10 @@ func TestEachAttemptHasAStatusOfItsOwn(t *testing.T) {
 			swallow(c)
 		})
 		s := newSender(&Config{DialContext: n.dial})
-		if status, _, err := s.post(t.Context(), project, parsed(t, "http://shop/"), []byte("{}")); status != 200 || err != nil {
+		if status, _, err := s.post(t.Context(), project, parsed(t, "http://shop/"), []byte("{}"), nil); status != 200 || err != nil {
 			t.Fatalf("first: %d, %v", status, err)
 		}
-		if status, _, err := s.post(t.Context(), project, parsed(t, "http://shop/"), []byte("{}")); status != 0 || err == nil {
+		if status, _, err := s.post(t.Context(), project, parsed(t, "http://shop/"), []byte("{}"), nil); status != 0 || err == nil {
 			t.Errorf("second, not answered: %d, %v", status, err)
 		}
 		if _, most := n.connections(); most != 1 {
@@ -218,7 +218,7 @@ func TestAProjectKeepsSoManyConnections(t *testing.T) {
 		for i := range 3 * keptConnections {
 			host := fmt.Sprint("shop", i)
 			n.serve(host, func(http.ResponseWriter, *http.Request) {})
-			if status, _, err := s.post(t.Context(), project, parsed(t, "http://"+host+"/"), []byte("{}")); status != 200 || err != nil {
+			if status, _, err := s.post(t.Context(), project, parsed(t, "http://"+host+"/"), []byte("{}"), nil); status != 200 || err != nil {
 				t.Fatalf("%s: %d, %v", host, status, err)
 			}
 			synctest.Wait()

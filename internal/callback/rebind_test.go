@@ -68,7 +68,7 @@ func TestAReboundNameLeadsNowhere(t *testing.T) {
 	lists := [][]netip.Addr{{inner}, {link}, {loop}, {inner, loop}, {loop, link}, {loop}}
 	post := func(allowPrivate bool, n *names) error {
 		s := newSender(&Config{DialContext: newDialer(n.resolver(), allowPrivate).DialContext})
-		_, _, err := s.post(t.Context(), project, parsed(t, "http://shop.example:"+local.Port()+"/"), []byte("{}"))
+		_, _, err := s.post(t.Context(), project, parsed(t, "http://shop.example:"+local.Port()+"/"), []byte("{}"), nil)
 		return err
 	}
 	guarded := &names{answers: lists}

@@ -94,7 +94,8 @@ func (t *Tester) Send(ctx context.Context, project *merchant.Project, method, ti
 	}
 	defer end()
 	s.Body = wire.SignedJSON(job.Body(), key.Secret)
-	s.HTTPStatus, s.Answer, err = t.sender.post(ctx, project.ID, to, s.Body)
+	hook := webhook(fmt.Sprintf("sample_%d_%d", project.ID, now.UnixMicro()), now, project.Keys, s.Body)
+	s.HTTPStatus, s.Answer, err = t.sender.post(ctx, project.ID, to, s.Body, hook)
 	if err == nil && s.HTTPStatus != http.StatusOK {
 		err = fmt.Errorf("answered %d: only 200 acknowledges", s.HTTPStatus)
 	}

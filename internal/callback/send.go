@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -60,10 +61,11 @@ func newSender(c *Config) *sender {
 	}}
 }
 
-// post makes one attempt: it returns the answer's status and the first part of its body, or why there is no answer.
+// post makes one attempt, with the headers of hook: it returns the answer's status and the first part of its body, or why
+// there is no answer.
 // Redirects are answers like any other. Whatever the endpoint does, the attempt ends within its limit, and what it
 // used with it. Once the status line has come it says everything: what follows may be late, broken or without end.
-func (s *sender) post(ctx context.Context, projectID int64, to *url.URL, body []byte) (status int, answer []byte, err error) {
+func (s *sender) post(ctx context.Context, projectID int64, to *url.URL, body []byte, hook http.Header) (status int, answer []byte, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	limit := time.Now().Add(s.limit)
@@ -78,6 +80,7 @@ func (s *sender) post(ctx context.Context, projectID int64, to *url.URL, body []
 		password, _ := to.User.Password()
 		req.SetBasicAuth(to.User.Username(), password)
 	}
+	maps.Copy(req.Header, hook)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", userAgent)
 	// Not sent, being empty: it lets the transport repeat the request where a kept connection turns out to be closed.

@@ -58,7 +58,7 @@ func TestPostSendsWhatIsPromised(t *testing.T) {
 	to.User = url.UserPassword("shop", "secret")
 	s := newSender(&Config{AllowPrivate: true})
 	for range 2 {
-		status, answer, err := s.post(t.Context(), project, to, []byte(`{"a":1}`))
+		status, answer, err := s.post(t.Context(), project, to, []byte(`{"a":1}`), nil)
 		if err != nil || status != 200 || string(answer) != "ok\xff" {
 			t.Fatalf("%d %q %v", status, answer, err)
 		}
@@ -79,7 +79,7 @@ func TestPostFollowsNoRedirect(t *testing.T) {
 		w.Header().Set("Location", "/elsewhere")
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	})
-	status, _, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), project, to, []byte("{}"))
+	status, _, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), project, to, []byte("{}"), nil)
 	if err != nil || status != 307 || calls.Load() != 1 {
 		t.Errorf("%d, %v, after %d calls; want 307 after one", status, err, calls.Load())
 	}
@@ -99,7 +99,7 @@ func TestPostReadsSoMuchOfTheAnswer(t *testing.T) {
 				sent.Add(int64(n))
 			}
 		})
-		status, answer, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), project, to, []byte("{}"))
+		status, answer, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), project, to, []byte("{}"), nil)
 		if err != nil || status != 200 || len(answer) != min(size, answerKept) {
 			t.Errorf("%d bytes: %d, %d bytes kept, %v", size, status, len(answer), err)
 		}
@@ -117,7 +117,7 @@ func TestPostKeepsNoSignature(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, answer, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), 210, to, body)
+	_, answer, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), 210, to, body, nil)
 	if err != nil || string(answer) != `Got: {"signature":"[signature]"}` || tree.Get("signature") == nil {
 		t.Errorf("%s was sent; kept: %q %v", body, answer, err)
 	}
@@ -131,7 +131,7 @@ func TestPostDoesNotWaitForABodyWithoutEnd(t *testing.T) {
 		<-r.Context().Done()
 	})
 	start := time.Now()
-	status, answer, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), project, to, []byte("{}"))
+	status, answer, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), project, to, []byte("{}"), nil)
 	if err != nil || status != 200 || string(answer) != "first" {
 		t.Errorf("%d %q %v", status, answer, err)
 	}
@@ -155,7 +155,7 @@ func TestPostKeepsConnections(t *testing.T) {
 		if i == 5 {
 			s.CloseClientConnections() // a kept connection that is closed is no failed attempt
 		}
-		if status, _, err := sender.post(t.Context(), project, parsed(t, s.URL), []byte("{}")); err != nil || status != 200 {
+		if status, _, err := sender.post(t.Context(), project, parsed(t, s.URL), []byte("{}"), nil); err != nil || status != 200 {
 			t.Fatalf("attempt %d: %d, %v", i, status, err)
 		}
 	}
@@ -169,19 +169,19 @@ func TestPostVerifiesTLS(t *testing.T) {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	defer s.Close()
-	_, _, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), project, parsed(t, s.URL), []byte("{}"))
+	_, _, err := newSender(&Config{AllowPrivate: true}).post(t.Context(), project, parsed(t, s.URL), []byte("{}"), nil)
 	if err == nil || !strings.HasPrefix(err.Error(), "TLS failed: tls: failed to verify certificate") {
 		t.Errorf("a certificate of unknown authority: %v", err)
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
-	status, _, err := newSender(&Config{AllowPrivate: true, TLS: &tls.Config{RootCAs: roots}}).post(t.Context(), project, parsed(t, s.URL), []byte("{}"))
+	status, _, err := newSender(&Config{AllowPrivate: true, TLS: &tls.Config{RootCAs: roots}}).post(t.Context(), project, parsed(t, s.URL), []byte("{}"), nil)
 	if err != nil || status != 200 {
 		t.Errorf("a known authority: %d, %v", status, err)
 	}
 	plain := endpoint(t, func(http.ResponseWriter, *http.Request) {})
 	plain.Scheme = "https"
-	if _, _, err = newSender(&Config{AllowPrivate: true}).post(t.Context(), project, plain, []byte("{}")); err == nil || !strings.HasPrefix(err.Error(), "TLS failed: ") {
+	if _, _, err = newSender(&Config{AllowPrivate: true}).post(t.Context(), project, plain, []byte("{}"), nil); err == nil || !strings.HasPrefix(err.Error(), "TLS failed: ") {
 		t.Errorf("plain text where TLS is due: %v", err)
 	}
 }
@@ -194,7 +194,7 @@ func TestPostRefusesPrivateAddresses(t *testing.T) {
 		local.String(), "http://localhost:" + local.Port(), "http://[::1]:" + local.Port(), "http://[::ffff:127.0.0.1]:" + local.Port(), "http://10.0.0.1/",
 		"http://192.168.1.1:8080/", "http://169.254.169.254/latest/meta-data", "http://[fd00::1]/", "http://0.0.0.0:" + local.Port(), "http://100.64.0.1/",
 	} {
-		_, _, err := s.post(t.Context(), project, parsed(t, address), []byte("{}"))
+		_, _, err := s.post(t.Context(), project, parsed(t, address), []byte("{}"), nil)
 		if err == nil || !strings.HasPrefix(err.Error(), "private address refused: ") || strings.Contains(err.Error(), parsed(t, address).Hostname()) {
 			t.Errorf("%s: %v", address, err)
 		}
@@ -234,7 +234,7 @@ func TestPostSaysWhatHappened(t *testing.T) {
 		broken.String():                     "the connection broke before an answer came: EOF",
 		"http://" + garbage.Addr().String(): "the connection broke before an answer came: malformed HTTP status code",
 	} {
-		_, _, err := s.post(t.Context(), project, parsed(t, address), []byte("{}"))
+		_, _, err := s.post(t.Context(), project, parsed(t, address), []byte("{}"), nil)
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s…", address, err, want)
 		}
@@ -342,7 +342,7 @@ func TestPostAtTheLimitOfTime(t *testing.T) {
 			{"dead", "no connection within 15s", 15 * time.Second},
 		} {
 			start := time.Now()
-			_, _, err := s.post(t.Context(), project, parsed(t, "http://"+c.host+"/"), []byte("{}"))
+			_, _, err := s.post(t.Context(), project, parsed(t, "http://"+c.host+"/"), []byte("{}"), nil)
 			if logged(err) != c.want || time.Since(start) != c.took {
 				t.Errorf("%s: %v after %s, want %q after %s", c.host, err, time.Since(start), c.want, c.took)
 			}

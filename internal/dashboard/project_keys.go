@@ -12,6 +12,7 @@ import (
 
 	"flashpay/internal/merchant"
 	"flashpay/internal/store"
+	"flashpay/signature"
 )
 
 // keysPage lists the secret keys of a project.
@@ -21,6 +22,13 @@ type keysPage struct {
 	Signing       int64  // the key that signs callbacks; 0: there is none
 	Secret        string // of a key that was just added: shown this once
 	Waits         bool   // that key waits for a second person
+	Webhooks      []webhookSecret
+}
+
+// webhookSecret verifies callbacks by a library of Standard Webhooks; it follows from a key.
+type webhookSecret struct {
+	Key    int64
+	Secret string
 }
 
 // revokePage asks before a key is revoked.
@@ -102,6 +110,26 @@ func serveKeyAdd(d *Dashboard, v *visit) error {
 		return err
 	}
 	page.Secret, page.Waits = secret, waits
+	return v.render("project_keys", Page{Title: p.Name, Form: newForm(), Data: page})
+}
+
+// serveWebhookSecrets shows the secrets of webhooks, one for each live key. They can be had again at any time: nothing can
+// be requested with them. Who asked stands in the audit log.
+func serveWebhookSecrets(d *Dashboard, v *visit) error {
+	p, _, err := v.projectForm()
+	if err != nil {
+		return err
+	}
+	page, err := v.keysPage(p)
+	if err != nil {
+		return err
+	}
+	if err := d.people.LogDownload(v.ctx(), v.actor(), "webhook secrets", "project "+strconv.FormatInt(p.ID, 10), nil); err != nil {
+		return err
+	}
+	for _, k := range p.Keys {
+		page.Webhooks = append(page.Webhooks, webhookSecret{k.ID, signature.WebhookSecret(k.Secret)})
+	}
 	return v.render("project_keys", Page{Title: p.Name, Form: newForm(), Data: page})
 }
 

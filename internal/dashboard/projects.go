@@ -19,6 +19,7 @@ var projectRoutes = []route{
 	{pattern: "GET /projects/{project}/history", right: staff.ViewProjects, serve: serveVersions},
 	{pattern: "GET /projects/{project}/keys", right: staff.ViewProjects, serve: serveKeys},
 	{pattern: "POST /projects/{project}/keys", right: staff.EditProjects, fresh: true, serve: serveKeyAdd},
+	{pattern: "POST /projects/{project}/webhooks", right: staff.EditProjects, fresh: true, serve: serveWebhookSecrets},
 	{pattern: "GET /projects/{project}/keys/{key}/revoke", right: staff.EditProjects, serve: serveKeyRevoke},
 	{pattern: "POST /projects/{project}/keys/{key}/revoke", right: staff.EditProjects, fresh: true, serve: serveKeyRevoke},
 	{pattern: "POST /projects/{project}/callbacks/test", right: staff.EditProjects, serve: serveCallbackTest},

@@ -3,7 +3,9 @@ package dashboard
 import (
 	"context"
 	"errors"
+	"html"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"flashpay/internal/merchant"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/signature"
 )
 
 // Each declared setting has words in every language, its faults have the parameters of their English ones, and it stands
@@ -203,6 +206,13 @@ func TestKeysAreAddedAndRevoked(t *testing.T) {
 	if a := admin.get("/projects/210/keys"); strings.Contains(a.Body, secret) || strings.Contains(a.Body, "secret-210") {
 		t.Error("a secret is shown again")
 	}
+	shown := admin.post("/projects/210/webhooks", "once", page.field("once")).wants(http.StatusOK)
+	for _, key := range []string{"secret-210", secret} {
+		if !strings.Contains(html.UnescapeString(shown.Body), signature.WebhookSecret(key)) || strings.Contains(shown.Body, key) {
+			t.Errorf("not the secret of webhooks, or the key itself, is shown of %s", key)
+		}
+	}
+	s.signedIn(staff.Support).post("/projects/210/webhooks", "once", "once-of-support-here").wants(http.StatusForbidden)
 	s.Store.KeyUsed(210, 1)
 	admin.get("/projects/210/keys/1/revoke").wants(http.StatusOK).says("Revoke key 1?", "This key signs callbacks. Once it is revoked, key 2 does")
 	once := admin.get("/projects/210/keys/1/revoke").field("once")
@@ -217,6 +227,9 @@ func TestKeysAreAddedAndRevoked(t *testing.T) {
 	lines, err := s.Store.AuditLog(t.Context(), store.LogFilter{Object: "project 210", Limit: 100})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(lines, func(l store.Act) bool { return l.Action == "download webhook secrets" }) {
+		t.Error("the audit log does not know who has seen the secrets of webhooks")
 	}
 	for _, l := range lines {
 		if strings.Contains(l.Detail, secret) || strings.Contains(l.Detail, "secret-210") {

@@ -108,6 +108,7 @@ var actsOf = []struct {
 	{"/projects/210/general", `a[href="/finance/210"]`, []staff.Role{staff.Finance, staff.MerchantAdmin, staff.Operator}},
 	{"/projects/210/general", `button[value="block"]`, []staff.Role{staff.Operator}},
 	{"/projects/210/keys", `form[action="/projects/210/keys"]`, []staff.Role{staff.MerchantAdmin, staff.Operator}},
+	{"/projects/210/keys", `form[action="/projects/210/webhooks"]`, []staff.Role{staff.MerchantAdmin, staff.Operator}},
 	{"/projects/210/keys", `a[href$="/revoke"]`, []staff.Role{staff.MerchantAdmin, staff.Operator}},
 	{"/projects/210/limits", `main form .btn-primary`, []staff.Role{staff.MerchantAdmin, staff.Operator}},
 	{"/projects/210/limits", `[name="threshold"]`, []staff.Role{staff.Operator}},
