@@ -29,6 +29,7 @@ type paymentData struct {
 	ListQuery     string // the register's, to come back to after an act
 	Beside        bool   // it is shown beside the list
 	Once          string
+	Namesake      string // another payment of the project, whose payment id is this one's number; empty: there is none
 	left          time.Duration
 }
 
@@ -65,7 +66,7 @@ func (v *visit) payment(projectID, paymentID string) (*merchant.Project, *store.
 	}
 	id, err := strconv.ParseInt(paymentID, 10, 64)
 	if err != nil {
-		return nil, nil, errNotFound
+		return project, nil, errNotFound
 	}
 	view, err := v.d.Store.PaymentByID(v.ctx(), project.ID, id)
 	return project, view, err
@@ -74,6 +75,11 @@ func (v *visit) payment(projectID, paymentID string) (*merchant.Project, *store.
 // servePayment shows a payment on a page of its own: the address that stays.
 func servePayment(_ *Dashboard, v *visit) error {
 	project, view, err := v.readPayment()
+	namesake, other := v.byPaymentID(project)
+	if isAny(err, errNotFound, store.ErrNotFound) && other == nil && project != nil {
+		list, _ := url.ParseQuery(v.r.URL.RawQuery) // what can be read of it
+		return v.redirect(paymentAddress(project.ID, namesake, "?"+list.Get("list")), "")
+	}
 	if err != nil {
 		return err
 	}
@@ -81,8 +87,23 @@ func servePayment(_ *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
+	if other == nil && namesake != view.Payment.ID {
+		data.Namesake = paymentAddress(project.ID, namesake, "")
+	}
 	data.List, data.ListQuery = v.back(), v.r.URL.Query().Get("list")
 	return v.render("payment", Page{Title: v.t("payments.payment_title", "id", view.Payment.PaymentID), Data: data, Wide: true})
+}
+
+// byPaymentID finds the payment whose payment id the path names, as merchants write links.
+func (v *visit) byPaymentID(project *merchant.Project) (id int64, err error) {
+	if project == nil {
+		return 0, errNotFound
+	}
+	view, err := v.d.Store.PaymentView(v.ctx(), project.ID, v.r.PathValue("id"))
+	if err != nil {
+		return 0, err
+	}
+	return view.Payment.ID, nil
 }
 
 // paymentData reads all that is shown about a payment.

@@ -22,7 +22,7 @@ var paymentRoutes = []route{
 	{pattern: "POST /payments/filters", right: staff.ViewPayments, serve: serveSaveFilter},
 	{pattern: "POST /payments/filters/delete", right: staff.ViewPayments, serve: serveDropFilter},
 	{pattern: "POST /payments/columns", right: staff.ViewPayments, serve: serveSaveColumns},
-	{pattern: "GET /payments/{project}/{id}", right: staff.ViewPayments, serve: servePayment},
+	{pattern: "GET /payments/{project}/{id...}", right: staff.ViewPayments, serve: servePayment},
 	{pattern: "GET /payments/{project}/{id}/evidence", right: staff.ViewPayments, serve: serveEvidence},
 	{pattern: "POST /payments/{project}/{id}/evidence", right: staff.EditProjects, fresh: true, serve: serveFullEvidence},
 	{pattern: "POST /payments/{project}/{id}/resend", right: staff.ResendCallbacks, serve: serveResend},
@@ -37,6 +37,7 @@ type registerData struct {
 	Columns  []column
 	Rows     []registerRow
 	Quick    []quickFilter
+	Periods  []quickFilter
 	Saved    []savedFilter
 	Previous string // addresses; empty where there is none
 	Next     string
@@ -84,7 +85,7 @@ func serveRegister(d *Dashboard, v *visit) error {
 		return servePanel(v, l)
 	}
 	data := &registerData{
-		listing: l, Here: l.opening(l.open), Query: l.query().Encode(), Reset: registerAddress(nil, l.open.named()), Choices: v.filterChoices(), Once: newForm().Once,
+		listing: l, Here: l.opening(l.open), Query: l.query().Encode(), Reset: registerAddress(nil, l.open.named()), Choices: l.choices(v), Once: newForm().Once,
 	}
 	var err error
 	if data.Panel, err = v.readPanel(l); err != nil {
@@ -97,7 +98,7 @@ func serveRegister(d *Dashboard, v *visit) error {
 	if data.Saved, err = l.saved(v); err != nil {
 		return err
 	}
-	data.Quick = l.quick(v)
+	data.Quick, data.Periods = l.quick(v), l.periods(v)
 	if l.Form.OK() {
 		if err := data.read(v); err != nil {
 			return err

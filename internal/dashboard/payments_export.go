@@ -34,7 +34,7 @@ func serveExport(d *Dashboard, v *visit) error {
 		return err
 	}
 	v.w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
-	v.w.Header().Set("Content-Disposition", `attachment; filename="`+l.fileName(d.Store.Now())+`"`)
+	v.w.Header().Set("Content-Disposition", `attachment; filename="`+l.fileName(d.Store.Now(), v.zone)+`"`)
 	if err := v.export(l); err != nil {
 		if v.ctx().Err() == nil {
 			d.Logger.Error("dashboard: a CSV was cut off", "err", err)
@@ -90,16 +90,16 @@ func recordOf(r *store.RegisterRow) *record.Operation {
 	}
 }
 
-// fileName says of which period the file is.
-func (l *listing) fileName(now time.Time) string {
-	from, to := "all", now.UTC()
+// fileName says of which days the file is, in the zone in which they were asked for.
+func (l *listing) fileName(now time.Time, zone *time.Location) string {
+	from, to := "all", now
 	if !l.filter.From.IsZero() {
-		from = l.filter.From.Format("2006-01-02")
+		from = l.filter.From.In(zone).Format(time.DateOnly)
 	}
 	if !l.filter.To.IsZero() {
 		to = l.filter.To.Add(-time.Second)
 	}
-	return fmt.Sprintf("payments_%s_%s.csv", from, to.Format("2006-01-02"))
+	return fmt.Sprintf("payments_%s_%s.csv", from, to.In(zone).Format(time.DateOnly))
 }
 
 // described is the filter for the audit log, without what is searched for: it can be an account number.

@@ -1,11 +1,11 @@
 package dashboard
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"flashpay/internal/merchant"
@@ -29,6 +29,7 @@ type listing struct {
 	newer    bool
 	columns  string // as the address names them; empty: the user's
 	open     tabs
+	shown    url.Values // how the form shows the period
 }
 
 // filterNames are the members of an address that choose payments.
@@ -37,15 +38,14 @@ var filterNames = []string{"q", "from", "to", "project", "status", "situation", 
 // readListing reads the address. What cannot be read is a fault of its field, and nothing is listed then.
 func readListing(v *visit) *listing {
 	given := v.r.URL.Query()
-	l := &listing{Form: newForm(), Projects: v.projects(), columns: given.Get("columns"), open: readTabs(given["open"])}
-	for _, name := range filterNames {
+	l := &listing{Form: newForm(), shown: make(url.Values), Projects: v.projects(), columns: given.Get("columns"), open: readTabs(given["open"])}
+	for _, name := range append([]string{"from_time", "to_time"}, filterNames...) {
 		if values := slices.DeleteFunc(given[name], func(s string) bool { return strings.TrimSpace(s) == "" }); len(values) > 0 {
 			l.Form.Values[name] = values
 		}
 	}
 	l.readChoices(v)
-	l.filter.From = l.moment(v, "from", 0)
-	l.filter.To = l.moment(v, "to", time.Second) // the second itself belongs to the period
+	l.readPeriod(v)
 	l.readAmounts(v)
 	for _, name := range []string{"older", "newer"} {
 		if c, err := store.ParseCursor(given.Get(name)); err == nil {
@@ -58,6 +58,12 @@ func readListing(v *visit) *listing {
 // readChoices reads what is chosen from lists.
 func (l *listing) readChoices(v *visit) {
 	f := l.Form
+	l.known(v, "project", func(id string) bool {
+		return slices.ContainsFunc(l.Projects, func(p *merchant.Project) bool { return strconv.FormatInt(p.ID, 10) == id })
+	})
+	l.known(v, "status", func(s string) bool { return slices.Contains(statuses, payout.Status(s)) })
+	l.known(v, "method", func(path string) bool { _, ok := v.d.Methods.Get(path); return ok })
+	l.known(v, "currency", money.Valid)
 	if l.filter.Projects = projectIDs(l.Projects); len(f.Values["project"]) > 0 {
 		l.filter.Projects = slices.DeleteFunc(l.filter.Projects, func(id int64) bool { return !f.Has("project", strconv.FormatInt(id, 10)) })
 	}
@@ -90,19 +96,16 @@ func (l *listing) readChoices(v *visit) {
 	}
 }
 
-// moment reads a date and time in the visitor's zone.
-func (l *listing) moment(v *visit, name string, add time.Duration) time.Time {
-	text := l.Form.Get(name)
-	if text == "" {
-		return time.Time{}
-	}
-	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"} {
-		if at, err := time.ParseInLocation(layout, text, v.zone); err == nil && at.Year() >= 2000 && at.Year() < 2200 {
-			return at.Add(add).UTC()
+// statuses are those that a payment can have.
+var statuses = []payout.Status{payout.Processing, payout.AwaitingRetry, payout.Success, payout.Decline, payout.Reversed}
+
+// known finds fault with a value that there is not: an address with a slip of the pen in it must not list everything.
+func (l *listing) known(v *visit, name string, exists func(string) bool) {
+	for _, value := range l.Form.Values[name] {
+		if !exists(value) {
+			l.Form.Fault(name, v.t("payments.fault_unknown", "value", value))
 		}
 	}
-	l.Form.Fault(name, v.t("payments.fault_time"))
-	return time.Time{}
 }
 
 // readAmounts reads the bounds of the amount, which have a meaning in one currency only.
@@ -123,9 +126,6 @@ func (l *listing) readAmounts(v *visit) {
 			continue
 		}
 		*into = amount
-	}
-	if !l.filter.From.IsZero() && !l.filter.To.IsZero() && !l.filter.From.Before(l.filter.To) {
-		f.Fault("to", v.t("payments.fault_period"))
 	}
 	if l.filter.MaxAmount > 0 && l.filter.MinAmount > l.filter.MaxAmount {
 		f.Fault("max", v.t("payments.fault_bounds"))
@@ -241,9 +241,20 @@ type filterChoices struct {
 	Statuses, Methods, Currencies, Situations, Interfaces []option
 }
 
-func (v *visit) filterChoices() *filterChoices {
-	c := &filterChoices{Statuses: v.statusOptions(), Situations: []option{{Label: v.t("payments.any")}}}
+// choices offers what the merchant has, and what the filter names beyond that.
+func (l *listing) choices(v *visit) *filterChoices {
+	c := &filterChoices{Statuses: v.statusOptions(l.Form.Values["status"]), Situations: []option{{Label: v.t("payments.any")}}}
 	c.Methods, c.Currencies = v.methodOptions()
+	for _, path := range l.Form.Values["method"] {
+		if m, ok := v.d.Methods.Get(path); ok && !offers(c.Methods, path) {
+			c.Methods = append(c.Methods, option{Value: path, Label: m.Title})
+		}
+	}
+	for _, code := range l.Form.Values["currency"] {
+		if money.Valid(code) && !offers(c.Currencies, code) {
+			c.Currencies = append(c.Currencies, option{Value: code, Label: code})
+		}
+	}
 	for _, s := range store.Situations {
 		c.Situations = append(c.Situations, option{Value: string(s), Label: v.t(situationWord(s))})
 	}
@@ -251,27 +262,48 @@ func (v *visit) filterChoices() *filterChoices {
 	return c
 }
 
-func (v *visit) statusOptions() (out []option) {
-	for _, s := range []payout.Status{payout.Processing, payout.Success, payout.Decline} {
-		out = append(out, option{Value: string(s), Label: v.t("status." + string(s))})
+func offers(options []option, value string) bool {
+	return slices.ContainsFunc(options, func(o option) bool { return o.Value == value })
+}
+
+// statusOptions are the statuses that payments have had so far, and those that are chosen.
+func (v *visit) statusOptions(chosen []string) (out []option) {
+	for _, s := range statuses {
+		if rare := s == payout.AwaitingRetry || s == payout.Reversed; !rare || slices.Contains(chosen, string(s)) {
+			out = append(out, option{Value: string(s), Label: v.t("status." + strings.ReplaceAll(string(s), " ", "_"))})
+		}
 	}
 	return out
 }
 
+// methodOptions are the methods that the projects of the visitor can pay by, and the currencies in which they can or which
+// they hold.
 func (v *visit) methodOptions() (methods, currencies []option) {
-	seen := make(map[string]bool)
-	var codes []string
+	codes := make(map[string]bool)
 	for _, m := range v.d.Methods.All() {
-		methods = append(methods, option{Value: m.Path, Label: m.Title})
-		for _, c := range m.Currencies {
-			if !seen[c.Code] {
-				seen[c.Code] = true
-				codes = append(codes, c.Code)
+		var used bool
+		for _, p := range v.projects() {
+			set := p.Settings.Methods[m.Path]
+			if !m.Enabled || set.Disabled {
+				continue
+			}
+			used = true
+			for _, c := range m.Currencies {
+				if len(set.Currencies) == 0 || slices.Contains(set.Currencies, c.Code) {
+					codes[c.Code] = true
+				}
 			}
 		}
+		if used {
+			methods = append(methods, option{Value: m.Path, Label: m.Title})
+		}
 	}
-	slices.Sort(codes)
-	for _, c := range codes {
+	for _, p := range v.projects() {
+		for _, code := range p.Balances {
+			codes[code] = true
+		}
+	}
+	for _, c := range slices.Sorted(maps.Keys(codes)) {
 		currencies = append(currencies, option{Value: c, Label: c})
 	}
 	return methods, currencies

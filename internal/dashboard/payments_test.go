@@ -115,7 +115,7 @@ func TestRegisterShowsWhatTheUserSees(t *testing.T) {
 	s.pay(220, "theirs", 200, payout.Succeeded)
 	clerk := s.signedIn(staff.Support)
 	clerk.get("/payments").wants(http.StatusOK).says("mine", "payout", "success", "123.45", "KGS", "210 Shop", "customer-1", "109000******5678").saysNot("theirs", paidAccount)
-	clerk.get("/payments?project=220").wants(http.StatusOK).says("No payment fits this filter").saysNot("theirs")
+	clerk.get("/payments?project=220").wants(http.StatusOK).says("“220” does not exist").saysNot("theirs")
 	s.signedIn(staff.Operator).get("/payments").says("mine", "theirs")
 	granted := s.signedInAs(&staff.User{MerchantID: 1, Email: "one@example.kg", Roles: []staff.Role{staff.Support}, Projects: []int64{211}})
 	granted.get("/payments").says("There are no payments yet").saysNot("mine")
@@ -149,6 +149,8 @@ func TestRegisterFilters(t *testing.T) {
 		"from=yesterday": "Enter a date and time", "code=x": "Enter the number of a response code", "min=5": "Choose exactly one currency",
 		"currency=KGS&min=1.234": "no more decimals", "currency=KGS&min=9&max=3": "below the lower one", "situation=lost": "Choose one of the list",
 		"from=2026-01-02&to=2026-01-01": "before the beginning", "interface=7": "Choose one of the list",
+		"status=paid": "“paid” does not exist", "status=decline&method=card": "“card” does not exist", "currency=kgs": "“kgs” does not exist", "project=x": "“x” does not exist",
+		"from_time=10:00": "Enter a date", "to=31.02.2026": "Enter a date",
 	} {
 		b.get("/payments?" + query).wants(http.StatusOK).says(fault).saysNot("refused")
 	}
