@@ -73,7 +73,7 @@ var rooms = map[string][]string{
 	// Adapters and the simulated bank meet on the wire, never in Go.
 	"internal/provider/sandbox":      with(nouns, "signature"),
 	"internal/provider/providertest": nouns,
-	"internal/bank":                  {"internal/money", "internal/batch", "signature"},
+	"internal/bank":                  {"internal/money", "internal/batch", "internal/vault", "signature"},
 
 	"internal/tools/mutate": {},
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"flashpay/internal/bank"
+	"flashpay/internal/vault"
 )
 
 type bankCmd struct {
@@ -43,13 +44,17 @@ func (c *bankCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	seals, err := a.bankVault()
+	if err != nil {
+		return err
+	}
 	ln, err := listen("--listen", c.Listen)
 	if err != nil {
 		return err
 	}
 	failed := make(chan error, 1)
 	b, err := startBank(a.ctx, ln, bank.Config{
-		State: bankState(c.State), NoDedup: c.NoDedup, Logger: a.newLogger(a.stderr, level),
+		State: bankState(c.State), Vault: seals, NoDedup: c.NoDedup, Logger: a.newLogger(a.stderr, level),
 		ReturnAfter: max(c.ReturnAfter, 1), LateAfter: max(c.LateAfter, 1), // 0 is «at once»; to the bank it is its default
 	}, failed)
 	if err != nil {
@@ -64,6 +69,15 @@ func (c *bankCmd) Run(a *app) error {
 		return errors.Join(err, b.stop(withGrace(a.ctx, stopGrace)))
 	}
 	return b.stop(withGrace(a.ctx, stopGrace))
+}
+
+// bankVault is the keyset that FLASHPAY_KEYSET names; nil where it is not set, and then the bank has one beside its books.
+func (a *app) bankVault() (*vault.Vault, error) {
+	keyset, err := a.keyset()
+	if err != nil || keyset == "" {
+		return nil, err
+	}
+	return vault.Locate(keyset, "", true)
 }
 
 // bankState takes the form that --database has, too.

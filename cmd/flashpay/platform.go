@@ -234,6 +234,7 @@ func (p *platform) startSimulatedBank(ctx context.Context) (err error) {
 	}
 	c.Bank.State = cmp.Or(c.Bank.State, bankBeside(p.store, c.Store.URL))
 	c.Bank.Logger = cmp.Or(c.Bank.Logger, c.Logger)
+	c.Bank.Vault = p.store.Vault()
 	if p.bank, err = startBank(ctx, c.BankListener, c.Bank, p.failed); err != nil {
 		return err
 	}

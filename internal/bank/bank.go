@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"flashpay/internal/batch"
+	"flashpay/internal/vault"
 )
 
 // Config tells how a bank is run. A zero field takes its default.
@@ -29,6 +30,9 @@ type Config struct {
 	// postgres:// URL, in whose database the bank makes the schema sandbox_bank; all processes that open the
 	// same one are one bank. It must be given.
 	State string
+	// Vault seals the secrets of notifications in the books; all processes of one bank have the same. Without it the bank
+	// keeps a keyset of its own: beside the file, or for PostgreSQL in the user's configuration folder.
+	Vault *vault.Vault
 	// NoDedup makes each submission of a key that reaches execution execute again, so that a double shows.
 	NoDedup bool
 	// ReturnAfter is how long after its execution the money of an account ending in 0012 comes back; default 10 s.
@@ -84,7 +88,7 @@ func Open(ctx context.Context, cfg Config) (*Bank, error) {
 	if cfg.Client == nil {
 		cfg.Client = newClient()
 	}
-	s, err := openStore(ctx, cfg.State)
+	s, err := openStore(ctx, cfg.State, cfg.Vault)
 	if err != nil {
 		return nil, err
 	}

@@ -389,7 +389,7 @@ func TestLeasesRunOut(t *testing.T) {
 	w.inbox.refuse = 0
 	w.inbox.mu.Unlock()
 	// As if it had died holding them, a lease ago.
-	s, err := openStore(t.Context(), w.bank.cfg.State)
+	s, err := openStore(t.Context(), w.bank.cfg.State, seals(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -492,7 +492,7 @@ func TestOpenAtOnceOnAnEmptyDatabase(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			b, err := Open(t.Context(), Config{State: url})
+			b, err := Open(t.Context(), Config{State: url, Vault: seals(t)})
 			if err != nil {
 				t.Error(err)
 				return

@@ -36,7 +36,7 @@ func benchmarkTransfer(b *testing.B, state string) {
 		posts.Add(1)
 	}))
 	defer receiver.Close()
-	bank, err := Open(b.Context(), Config{State: state, Logger: slog.New(slog.DiscardHandler)})
+	bank, err := Open(b.Context(), Config{State: state, Vault: seals(b), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}

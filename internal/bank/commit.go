@@ -247,7 +247,11 @@ func (c *commit) storeEndpoints(all []*submission) error {
 	}
 	for _, id := range slices.Sorted(maps.Keys(news)) {
 		e := news[id]
-		if _, err := c.exec(insertEndpoint, e.id, e.url, e.secret); err != nil {
+		sealed, err := c.bank.store.sealSecret(e.id, e.secret)
+		if err != nil {
+			return err
+		}
+		if _, err := c.exec(insertEndpoint, e.id, e.url, sealed); err != nil {
 			return err
 		}
 		c.newEndpoints = append(c.newEndpoints, e)

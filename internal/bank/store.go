@@ -17,6 +17,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+
+	"flashpay/internal/vault"
 )
 
 // store is the bank's database: SQLite in a file of its own, or the schema sandbox_bank of a PostgreSQL database,
@@ -28,6 +30,7 @@ type store struct {
 	prefix   string
 	writer   *sql.DB // one connection
 	reader   *sql.DB
+	vault    *vault.Vault         // seals the secrets of notifications
 	prepared map[string]*sql.Stmt // of the writer, by SQL text; not changed after openStore
 }
 
@@ -70,13 +73,19 @@ const transferColumns = "transfer_key, reference, amount, currency, account, end
 // schemaLock keeps two starting processes from creating the schema at once. The number only has to be the bank's own.
 const schemaLock = 7_226_215_001
 
-func openStore(ctx context.Context, address string) (*store, error) {
+func openStore(ctx context.Context, address string, seals *vault.Vault) (*store, error) {
 	s := &store{prepared: map[string]*sql.Stmt{}}
 	var err error
 	if strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://") {
 		err = s.openPostgres(ctx, address)
 	} else {
 		err = s.openSQLite(ctx, address)
+	}
+	if err == nil {
+		err = s.openVault(ctx, seals, address)
+	}
+	if err == nil {
+		err = s.sealOld(ctx)
 	}
 	if err == nil {
 		err = s.prepareAll(ctx)
@@ -273,7 +282,8 @@ func (s *store) endpoint(ctx context.Context, id int64) (endpoint, error) {
 	if err != nil {
 		return e, fmt.Errorf("read endpoint %d: %w", id, err)
 	}
-	return e, nil
+	e.secret, err = s.unsealSecret(id, e.secret)
+	return e, err
 }
 
 func scanTransfer(row interface{ Scan(...any) error }) (transfer, error) {
@@ -294,7 +304,7 @@ func again(err error) bool {
 }
 
 // keepPrivate makes the bank's file, and those beside it that are there, readable by their owner only: account numbers
-// and the secret of notifications stand in them. Files that SQLite makes take after the first.
+// stand in them. Files that SQLite makes take after the first.
 func keepPrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"flashpay/internal/pgtest"
+	"flashpay/internal/vault"
 )
 
 // world is a bank, its client and the receiver of its notifications.
@@ -187,6 +188,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 		}
 	}()
 	cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	cfg.Vault = seals(t)
 	w.start(cfg)
 	t.Cleanup(func() {
 		w.stop()
@@ -371,4 +373,22 @@ func mustJSON(value any) []byte {
 		panic(err)
 	}
 	return raw
+}
+
+var testVault = sync.OnceValues(func() (*vault.Vault, error) {
+	text, err := vault.Generate()
+	if err != nil {
+		return nil, err
+	}
+	return vault.Open(text)
+})
+
+// seals is one vault for all tests, so that no keyset is made outside of their folders.
+func seals(t testing.TB) *vault.Vault {
+	t.Helper()
+	v, err := testVault()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }

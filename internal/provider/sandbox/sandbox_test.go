@@ -26,6 +26,7 @@ import (
 	"flashpay/internal/provider"
 	"flashpay/internal/provider/providertest"
 	"flashpay/internal/provider/sandbox"
+	"flashpay/internal/vault"
 )
 
 const secret = "notify-secret"
@@ -178,7 +179,7 @@ func TestConformance(t *testing.T) {
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		providertest.Run(t, func(t *testing.T) providertest.Harness {
-			return start(t, bank.Config{State: pgtest.URL(t)})
+			return start(t, bank.Config{State: pgtest.URL(t), Vault: seals(t)})
 		})
 	})
 }
@@ -505,4 +506,17 @@ func signed(secret, body string) provider.Notification {
 		Header: map[string]string{"Bank-Timestamp": "1700000000", "Bank-Signature": hex.EncodeToString(mac.Sum(nil))},
 		Body:   []byte(body),
 	}
+}
+
+func seals(t *testing.T) *vault.Vault {
+	t.Helper()
+	text, err := vault.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := vault.Open(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
