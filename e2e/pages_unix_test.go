@@ -111,10 +111,13 @@ type terminal struct {
 	ended chan struct{}
 }
 
+// documents are the pages that are typed, in the order in which one reads them.
+var documents = []string{"README.md", "docs/operate.md", "docs/dashboard.md"}
+
 func TestPagesRunAsPasted(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	for _, page := range []string{"README.md", "docs/operate.md"} {
+	for _, page := range documents {
 		for _, b := range blocksOf(t, page) {
 			if by := b.try["by"]; by != "" {
 				triedElsewhere(t, b, by)
@@ -330,7 +333,7 @@ func (s *terminal) interrupt() {
 // Every port that the pages name is one that a desk replaces.
 func TestPagesNameKnownPorts(t *testing.T) {
 	t.Parallel()
-	for _, page := range []string{"README.md", "docs/operate.md"} {
+	for _, page := range documents {
 		for _, b := range blocksOf(t, page) {
 			lines := bufio.NewScanner(strings.NewReader(b.text))
 			for lines.Scan() {
