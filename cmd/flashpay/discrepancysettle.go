@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,19 +32,14 @@ func (c *discrepancyShowCmd) Help() string {
 
 // Run shows a discrepancy.
 func (c *discrepancyShowCmd) Run(a *app) error {
-	find, err := caseFinder(c.ID)
-	if err != nil {
-		return err
-	}
-	return c.with(a, func(s *store.Store) error {
-		found, err := find(a, s)
-		if err != nil {
-			return err
-		}
+	return c.withCase(a, c.ID, func(s *store.Store, found *store.Case) error {
 		if c.JSON {
 			return a.printJSON(caseViewOf(found))
 		}
 		printCase(a, found)
+		if project, ok := s.Project(found.ProjectID); ok && found.SettledAt.IsZero() && found.NeedsSecond(project) {
+			fmt.Fprintln(a.stdout, needsSecond)
+		}
 		if found.SettledAt.IsZero() {
 			for _, d := range decisions {
 				printEffect(a, found, d)
@@ -69,21 +65,16 @@ func (c *discrepancySettleCmd) Help() string {
 and the line of the audit log are one commit. The payment's status stays. What the project's available balance does not cover, it owes
 (receivable). The same command once again changes nothing; another decision is refused.
 
+Above the project's approval sum one person does not settle: the command then makes a request, says so and ends with 1, and the decision
+counts when an operator approves it in Dashboard, under Operators' desk, Work.
+
   flashpay discrepancy settle --database sqlite:flashpay.db 4503599627370497 --decision bank --reason "statement of 3 May, line 17"
   flashpay discrepancy settle --database sqlite:flashpay.db 210/Salary-42 --decision ours --reason "the bank confirms: not executed" --yes`
 }
 
 // Run settles a discrepancy.
 func (c *discrepancySettleCmd) Run(a *app) error {
-	find, err := caseFinder(c.ID)
-	if err != nil {
-		return err
-	}
-	return c.with(a, func(s *store.Store) error {
-		found, err := find(a, s)
-		if err != nil {
-			return err
-		}
+	return c.withCase(a, c.ID, func(s *store.Store, found *store.Case) error {
 		decision := payout.Decision(c.Decision)
 		printCase(a, found)
 		if found.SettledAt.IsZero() {
@@ -95,6 +86,8 @@ func (c *discrepancySettleCmd) Run(a *app) error {
 		m := store.SettlementOf(found, decision, c.Reason)
 		m.Owner, m.Note = c.Owner, c.Note
 		switch err := s.Settle(a.ctx, m, store.By{Actor: actor()}); {
+		case errors.Is(err, store.ErrNeedsSecond):
+			return c.ask(a, s, found, m)
 		case errors.Is(err, store.ErrSettled):
 			return fmt.Errorf("discrepancy %s is settled already, with another decision or reason: see `flashpay discrepancy show %s`", c.ID, c.ID)
 		case errors.Is(err, store.ErrMoved):
@@ -102,9 +95,24 @@ func (c *discrepancySettleCmd) Run(a *app) error {
 		case err != nil:
 			return err
 		}
-		_, err = fmt.Fprintln(a.stdout, "settled")
+		_, err := fmt.Fprintln(a.stdout, "settled")
 		return err
 	})
+}
+
+// needsSecond says of a case that one person may not settle it.
+const needsSecond = "  The sum is above the project's approval sum: what one person decides waits until an operator approves it in Dashboard."
+
+// ask lets the decision wait for an operator in Dashboard. That ends in an error, because nothing is settled yet.
+func (c *discrepancySettleCmd) ask(a *app, s *store.Store, found *store.Case, m store.Settlement) error {
+	id, err := s.AskSettlement(a.ctx, found, m, nil, store.By{Actor: actor(), Once: rand.Text()})
+	switch {
+	case errors.Is(err, store.ErrApprovalWaits):
+		return errors.New("nothing was changed: a decision on it waits already for an operator, in Dashboard under Operators' desk, Work")
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("not settled yet: the sum is above the project's approval sum, so request %d waits until an operator approves it, in Dashboard under Operators' desk, Work", id)
 }
 
 // confirmed asks at the terminal.
@@ -116,32 +124,34 @@ func (a *app) confirmed() bool {
 
 var decisions = []payout.Decision{payout.BankIsRight, payout.WeAreRight}
 
-// caseFinder reads how a case is named: by the number of its discrepancy, or by its payment.
-func caseFinder(text string) (func(*app, *store.Store) (*store.Case, error), error) {
-	if id, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return func(a *app, s *store.Store) (*store.Case, error) {
-			c, err := s.Case(a.ctx, id)
-			if errors.Is(err, store.ErrNotFound) {
-				err = fmt.Errorf("there is no discrepancy %d in this database: see `flashpay discrepancy list`", id)
-			}
-			return c, err
-		}, nil
+// withCase opens the database and finds a case as it is named: by the number of its discrepancy, or by its payment.
+func (f *databaseFlag) withCase(a *app, text string, do func(s *store.Store, found *store.Case) error) error {
+	id, err := strconv.ParseInt(text, 10, 64)
+	number, payment, byPayment := strings.Cut(text, "/")
+	project, errProject := strconv.ParseInt(number, 10, 64)
+	if err != nil && (!byPayment || errProject != nil || payment == "") {
+		return usagef("%q: want a discrepancy's number, or PROJECT/PAYMENT of a payout whose hold is disputed", text)
 	}
-	number, payment, ok := strings.Cut(text, "/")
-	project, err := strconv.ParseInt(number, 10, 64)
-	if !ok || err != nil || payment == "" {
-		return nil, usagef("%q: want a discrepancy's number, or PROJECT/PAYMENT of a payout whose hold is disputed", text)
-	}
-	return func(a *app, s *store.Store) (*store.Case, error) {
-		c, err := s.DisputedCase(a.ctx, project, payment)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			err = fmt.Errorf("project %d has no payment %q in this database", project, payment)
-		case errors.Is(err, store.ErrNotDisputed):
-			err = fmt.Errorf("the hold of %s is not disputed, or no longer being inquired: its discrepancies are in `flashpay discrepancy list --id %d`", text, project)
+	return f.with(a, func(s *store.Store) error {
+		var c *store.Case
+		var err error
+		if byPayment {
+			c, err = s.DisputedCase(a.ctx, project, payment)
+		} else {
+			c, err = s.Case(a.ctx, id)
 		}
-		return c, err
-	}, nil
+		switch {
+		case errors.Is(err, store.ErrNotDisputed):
+			return fmt.Errorf("the hold of %s is not disputed, or no longer being inquired: its discrepancies are in `flashpay discrepancy list --id %d`", text, project)
+		case errors.Is(err, store.ErrNotFound) && byPayment:
+			return fmt.Errorf("project %d has no payment %q in this database", project, payment)
+		case errors.Is(err, store.ErrNotFound):
+			return fmt.Errorf("there is no discrepancy %d in this database: see `flashpay discrepancy list`", id)
+		case err != nil:
+			return err
+		}
+		return do(s, c)
+	})
 }
 
 // printCase says what happened, what to do, and what was decided.

@@ -7,7 +7,9 @@ import (
 
 	"flashpay/internal/audit"
 	"flashpay/internal/ledger"
+	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
+	"flashpay/internal/staff"
 	"flashpay/internal/store"
 	"flashpay/internal/storetest"
 )
@@ -123,5 +125,92 @@ func TestSettlingIsDoneOnce(t *testing.T) {
 			t.Errorf("audit log: %+v", lines)
 		}
 		clean(t, run(t, audit.Config{Store: s}))
+	})
+}
+
+// TestSettlingAboveTheSumTakesTwo: above the project's approval sum nobody settles alone, the command line neither. What was
+// asked for moves with the approval, once, unless the payout has moved meanwhile.
+func TestSettlingAboveTheSumTakesTwo(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url, true)
+		r := &road{t, s}
+		r.project(210, 5000)
+		p, _ := s.Project(210)
+		changed := *p
+		changed.Settings.Approval = merchant.Sums{"KGS": 999}
+		r.must(s.UpdateProject(t.Context(), &changed, "test"))
+		for id, amount := range map[string]int64{"large": 1000, "moves": 1000, "small": 999} {
+			w := r.send(newPayout(210, id, amount))
+			r.step(w, store.Step{Event: payout.Declined, Code: 20102})
+			r.step(w, store.Step{Event: payout.Succeeded})
+		}
+		available := func(want int64) {
+			t.Helper()
+			all, err := s.Balances(t.Context(), 210)
+			r.must(err)
+			if b := all["KGS"]; b.Sum(ledger.Available) != want {
+				t.Errorf("available %d, want %d", b.Sum(ledger.Available), want)
+			}
+			clean(t, run(t, audit.Config{Store: s}))
+		}
+		wants := func(err, want error) {
+			t.Helper()
+			if !errors.Is(err, want) {
+				t.Errorf("%v, want %v", err, want)
+			}
+		}
+		alone := func(id, actor string) error {
+			return s.Settle(t.Context(), store.SettlementOf(r.caseOf(id, payout.PaidAfterNo), payout.BankIsRight, "statement"), store.By{Actor: actor})
+		}
+		ask := func(id, once string, u *staff.User) (int64, error) {
+			c := r.caseOf(id, payout.PaidAfterNo)
+			return s.AskSettlement(t.Context(), c, store.SettlementOf(c, payout.BankIsRight, "statement"), u, store.By{Actor: "asker", Once: once})
+		}
+		decide := func(id, by int64, state, once string) error {
+			return s.DecideSettlement(t.Context(), store.Decision{ID: id, State: state, By: by, Decider: "B"}, store.By{Actor: "decider", Once: once})
+		}
+		wants(alone("large", "user 7 <a@example.kg>"), store.ErrNeedsSecond)
+		wants(alone("large", "cli:root"), store.ErrNeedsSecond)
+		r.must(alone("small", "user 7 <a@example.kg>"))
+		available(4001)
+
+		first, err := ask("large", "a", &staff.User{ID: 7, Name: "A"})
+		r.must(err)
+		_, err = ask("large", "b", nil)
+		wants(err, store.ErrApprovalWaits)
+		wants(decide(first, 7, store.ApprovalApproved, "x"), store.ErrSamePerson)
+		r.must(decide(first, 8, store.ApprovalRejected, "y"))
+		available(4001)
+		second, err := ask("large", "c", nil)
+		r.must(err)
+		waiting, err := s.WaitingSettlement(t.Context(), r.caseOf("large", payout.PaidAfterNo))
+		r.must(err)
+		if m, err := waiting.Settlement(); err != nil || waiting.ID != second || m.Decision != payout.BankIsRight || m.Reason != "statement" || waiting.Amount != 1000 {
+			t.Errorf("%+v, %+v, %v", waiting, m, err)
+		}
+		number := r.caseOf("large", payout.PaidAfterNo).ID
+		r.must(decide(second, 8, store.ApprovalApproved, "z"))
+		wants(decide(second, 9, store.ApprovalApproved, "zz"), store.ErrMoved)
+		available(3001)
+		settled, err := s.Case(t.Context(), number)
+		r.must(err)
+		if settled.SettledBy != "decider" || settled.Owner != "asker" || settled.Decision != payout.BankIsRight || settled.Operation.Stage != payout.Settled {
+			t.Errorf("%+v", settled)
+		}
+
+		stale, err := ask("moves", "d", nil)
+		r.must(err)
+		view, err := s.PaymentView(t.Context(), 210, "moves")
+		r.must(err)
+		r.step(&store.Work{Payment: view.Payment, Operation: view.Operations[0]}, store.Step{Kind: "repeated"})
+		wants(decide(stale, 8, store.ApprovalApproved, "w"), store.ErrStale)
+		available(3001)
+
+		open := r.caseOf("moves", payout.PaidAfterNo)
+		r.must(s.CareFor(t.Context(), open.ID, "Aida", "asked the bank", store.By{Actor: "test"}))
+		wants(s.CareFor(t.Context(), number, "Aida", "", store.By{Actor: "test"}), store.ErrSettled)
+		if c := r.caseOf("moves", payout.PaidAfterNo); c.Owner != "Aida" || c.Note != "asked the bank" {
+			t.Errorf("%+v", c)
+		}
 	})
 }

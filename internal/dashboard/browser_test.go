@@ -113,6 +113,10 @@ var everyPage = []shown{
 	{name: "project-history", path: "/projects/210/history", as: staff.MerchantAdmin},
 
 	{name: "operate", path: "/operate", as: staff.Operator},
+	{name: "operate-case", path: "{case}", as: staff.Operator, faces: true},
+	{name: "operate-case-faulty", path: "{case}", as: staff.Operator, act: func(p *browsertest.Page) { submit(p, "textarea[name=reason]") }},
+	{name: "operate-case-waiting", path: "{case-waiting}", as: staff.Operator},
+	{name: "operate-case-settled", path: "{case-settled}", as: staff.Operator},
 	{name: "operate-work", path: "/operate/work/210", as: staff.Operator},
 	{name: "operate-merchants", path: "/operate/merchants", as: staff.Operator},
 	{name: "operate-merchant", path: "/operate/merchants/1", as: staff.Operator},
@@ -137,6 +141,7 @@ var notShown = []string{
 	"GET /{$}",                              // leads to the first section
 	"GET /sign-in/factor",                   // needs a sign-in that has begun: it is shown by way of /sign-in
 	"GET /sign-in/enrol",                    // likewise
+	"GET /operate/holds/{project}/{id}",     // the page of a discrepancy, before it has a number
 	"GET /search",                           // leads to the register, or to a payment
 	"GET /payments/totals",                  // a part of the register
 	"GET /payments/export",                  // a file
@@ -235,6 +240,7 @@ func fullGallery(t *testing.T) *gallery {
 	g.addPeople()
 	g.payByHand()
 	g.askForReports()
+	g.openCases()
 	return g
 }
 
@@ -297,6 +303,22 @@ func (g *gallery) payByHand() {
 	for _, a := range waiting {
 		g.places["control"] = controlPath(a.ID)
 	}
+}
+
+// openCases makes a discrepancy that is open, one that waits for a second person, and one that is settled.
+func (g *gallery) openCases() {
+	g.t.Helper()
+	operator := g.signedIn(staff.Operator)
+	g.places["case"] = g.contradict("wage-2026-10/117")
+	for name, above := range map[string]int64{"case-settled": 100_000, "case-waiting": 99_999} {
+		g.needsTwo(above)
+		page := g.contradict(name)
+		shown := operator.get(page)
+		operator.post(page, "version", shown.field("version"), "decision", "bank", "owner", "Айбек Асанов", "reason", "Банктын көчүрмөсү, 3-май, 17-сап").
+			wants(http.StatusSeeOther)
+		g.places[name] = page
+	}
+	g.needsTwo(100_000)
 }
 
 // askForReports makes reports of each state, for a reader of each language.
@@ -446,7 +468,7 @@ func TestEveryPageIsShown(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, page := range everyPage {
 		path, _, _ := strings.Cut(page.path, "?")
-		for name, example := range map[string]string{"{invitation}": "/invitation/x", "{manual-payout}": "/manual/payouts/210/x", "{manual-approval}": "/manual/approvals/7", "{control}": "/approvals/7", "{report-link}": "/reports/link/x"} {
+		for name, example := range map[string]string{"{invitation}": "/invitation/x", "{manual-payout}": "/manual/payouts/210/x", "{manual-approval}": "/manual/approvals/7", "{control}": "/approvals/7", "{case}": "/operate/discrepancies/7", "{report-link}": "/reports/link/x"} {
 			path = strings.ReplaceAll(path, name, example)
 		}
 		if strings.HasPrefix(path, "{") {

@@ -76,8 +76,9 @@ type workPage struct {
 	desk
 	Overdue, Near, Repeated, GivenUp []backlogView
 	Refused                          []store.RefusedNotification
-	Discrepancies                    []store.OpenDiscrepancy
-	Quiet                            bool // nothing is out of the ordinary
+	Discrepancies                    []openCase
+	Settlements                      []*settlementView // wait for a second person
+	Quiet                            bool              // nothing is out of the ordinary
 }
 
 func (v *visit) backlogViews(all []store.Backlog) []backlogView {
@@ -115,11 +116,30 @@ func serveWork(d *Dashboard, v *visit) error {
 	if page.Refused, err = d.Store.RefusedNotifications(v.ctx(), listMost); err != nil {
 		return err
 	}
-	if page.Discrepancies, err = d.Store.OpenDiscrepancies(v.ctx(), nil, listMost); err != nil {
+	if err := v.addCases(&page); err != nil {
 		return err
 	}
-	page.Quiet = len(page.Overdue)+len(page.Near)+len(page.Repeated)+len(page.GivenUp)+len(page.Refused)+len(page.Discrepancies) == 0
+	page.Quiet = len(page.Overdue)+len(page.Near)+len(page.Repeated)+len(page.GivenUp)+len(page.Refused)+len(page.Discrepancies)+len(page.Settlements) == 0
 	return v.render("operate", Page{Title: v.t("operate.title"), Data: page, Wide: true})
+}
+
+// openCase is a discrepancy that nobody has settled.
+type openCase struct {
+	store.OpenDiscrepancy
+	Word string // of its kind: the end of an id of words
+}
+
+// addCases adds what people have to settle.
+func (v *visit) addCases(page *workPage) error {
+	found, err := v.d.Store.OpenDiscrepancies(v.ctx(), nil, listMost)
+	if err != nil {
+		return err
+	}
+	for _, d := range found {
+		page.Discrepancies = append(page.Discrepancies, openCase{d, v.kindWord(d.Kind)})
+	}
+	page.Settlements, err = v.waitingSettlements()
+	return err
 }
 
 type projectWork struct {
@@ -170,6 +190,7 @@ var auditActions = []string{
 	"project create", "project settings", "project block", "project unblock", "project pause", "project resume",
 	"key add", "key revoke", "download webhook secrets", "merchant create", "merchant rename", "merchant block", "merchant unblock", "merchant pause", "merchant resume",
 	"balance top-up", "balance correction", "approval request", "approval decide", "sign-in failed", "user confirm", "callback resend",
+	"discrepancy note", "discrepancy settle",
 }
 
 func serveAuditLog(d *Dashboard, v *visit) error {

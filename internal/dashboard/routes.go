@@ -30,7 +30,7 @@ var routes = slices.Concat(
 	financeRoutes,
 	projectRoutes,
 	controlRoutes,
-	operateRoutes,
+	operateRoutes, settleRoutes,
 	reportRoutes, scheduleRoutes,
 	signInRoutes, enrolRoutes, teamRoutes, profileRoutes,
 )

@@ -17,10 +17,11 @@ const (
 	ApprovalPayout     = "payout"
 	ApprovalTopUp      = "top-up"
 	ApprovalCorrection = "correction"
-	ApprovalSettings   = "settings" // a change of a project's settings that weakens control
-	ApprovalKey        = "key"      // a further secret key of a project
-	ApprovalAccount    = "account"  // an account of a merchant that gains rights; it is of no project
-	ApprovalBatch      = "batch"    // of mass payouts; its subject is the batch's id
+	ApprovalSettings   = "settings"   // a change of a project's settings that weakens control
+	ApprovalKey        = "key"        // a further secret key of a project
+	ApprovalAccount    = "account"    // an account of a merchant that gains rights; it is of no project
+	ApprovalBatch      = "batch"      // of mass payouts; its subject is the batch's id
+	ApprovalSettlement = "settlement" // of a discrepancy or a disputed hold
 )
 
 // States of an approval. All but the first are final.

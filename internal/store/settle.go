@@ -137,6 +137,7 @@ func (s *Store) fillCase(ctx context.Context, c *Case, v *View) error {
 type Settlement struct {
 	ID        int64 // the discrepancy's; 0: of the disputed hold of Operation
 	ProjectID int64
+	Payment   int64
 	Operation int64 // 0 where the payment is not known
 	Version   int64 // of the operation as it was when the effects were shown
 	Decision  payout.Decision
@@ -147,13 +148,16 @@ type Settlement struct {
 
 // SettlementOf is a decision on a case as it was read.
 func SettlementOf(c *Case, d payout.Decision, reason string) Settlement {
-	return Settlement{ID: c.ID, ProjectID: c.ProjectID, Operation: c.Discrepancy.Operation, Version: c.Operation.Version, Decision: d, Reason: reason}
+	return Settlement{
+		ID: c.ID, ProjectID: c.ProjectID, Payment: c.Payment, Operation: c.Discrepancy.Operation, Version: c.Operation.Version,
+		Decision: d, Reason: reason,
+	}
 }
 
 func (m *Settlement) check() error {
 	m.Reason, m.Note = strings.TrimSpace(m.Reason), strings.TrimSpace(m.Note)
 	if m.Decision != payout.BankIsRight && m.Decision != payout.WeAreRight || m.Reason == "" || utf8.RuneCountInString(m.Reason) > settlementText ||
-		utf8.RuneCountInString(m.Note) > settlementText {
+		utf8.RuneCountInString(m.Note) > settlementText || utf8.RuneCountInString(m.Owner) > ownerLength {
 		return ErrReason
 	}
 	return nil
@@ -161,17 +165,19 @@ func (m *Settlement) check() error {
 
 // Settle settles a discrepancy: what the decision moves, the record and the line in the audit log are one commit. The same
 // once again changes nothing. ErrSettled where it has been settled otherwise, ErrMoved where the operation is no longer as it
-// was seen, ErrReason where reason or decision are missing, ErrNotFound where there is none.
+// was seen, ErrReason where reason or decision are missing, ErrNotFound where there is none, and ErrNeedsSecond where the
+// payout's sum is above the project's approval sum, whoever acts: then AskSettlement and DecideSettlement settle it.
 func (s *Store) Settle(ctx context.Context, m Settlement, by By) error {
 	if err := m.check(); err != nil {
 		return err
 	}
 	return s.Do(ctx, by.named("settle", fmt.Sprintf("%d/%d", m.ID, m.Operation)), func(ctx context.Context, t *Tx) error {
-		return t.settle(ctx, &m, by.Actor)
+		return t.settle(ctx, &m, by.Actor, nil)
 	})
 }
 
-func (t *Tx) settle(ctx context.Context, m *Settlement, actor string) error {
+// settle settles what a second person has approved, or, where there is no approval, what one person may settle alone.
+func (t *Tx) settle(ctx context.Context, m *Settlement, actor string, approved *Approval) error {
 	d, err := t.discrepancyToSettle(ctx, m)
 	if err != nil {
 		return err
@@ -184,7 +190,7 @@ func (t *Tx) settle(ctx context.Context, m *Settlement, actor string) error {
 	}
 	var funds payout.Funds
 	if d.Operation != 0 {
-		if funds, err = t.settleOperation(ctx, d, m); err != nil {
+		if funds, err = t.settleOperation(ctx, d, m, approved != nil); err != nil {
 			return err
 		}
 	}
@@ -193,6 +199,9 @@ func (t *Tx) settle(ctx context.Context, m *Settlement, actor string) error {
 	}
 	detail := Detail{}.Int("discrepancy", d.ID).Text("kind", d.Kind).Int("payment", d.Payment).Text("decision", string(m.Decision)).
 		Text("funds", funds.String()).Text("reason", m.Reason).Text("owner", cmp.Or(m.Owner, d.Owner))
+	if approved != nil {
+		detail = detail.Text("asked_by", approved.Requester).Int("approval", approved.ID)
+	}
 	return t.Audit(ctx, actor, "discrepancy settle", projectObject(d.ProjectID), detail)
 }
 
@@ -219,7 +228,7 @@ func (t *Tx) discrepancyToSettle(ctx context.Context, m *Settlement) (*Discrepan
 
 // settleOperation moves the operation as the decision says: funds and the line of the journal. The line says how the sum was
 // split, so that the audit can follow it.
-func (t *Tx) settleOperation(ctx context.Context, d *Discrepancy, m *Settlement) (payout.Funds, error) {
+func (t *Tx) settleOperation(ctx context.Context, d *Discrepancy, m *Settlement, approved bool) (payout.Funds, error) {
 	p, o, err := t.lockOperation(ctx, d.ProjectID, d.Operation)
 	if err != nil {
 		return 0, err
@@ -227,6 +236,9 @@ func (t *Tx) settleOperation(ctx context.Context, d *Discrepancy, m *Settlement)
 	d.Payment = p.ID
 	if o.Version != m.Version {
 		return 0, fmt.Errorf("%w: the operation has changed since its effects were shown", ErrMoved)
+	}
+	if project, ok := t.store.Project(d.ProjectID); ok && !approved && settlesAbove(&project.Settings, o) {
+		return 0, ErrNeedsSecond
 	}
 	state := payout.State{Status: p.Status, Stage: o.Stage}
 	if d.Kind == payout.HoldDisputed && o.Stage != payout.Disputed {
