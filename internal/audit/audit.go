@@ -44,7 +44,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	r := &run{
 		Config: c, store: c.Store, report: newReport(c.Store), begun: time.Now(), now: c.Store.Now(),
-		transfers: newTally(), executed: newTally(), funds: make(map[fundsKey]*funds),
+		transfers: newTally(), executed: newTally(), funds: make(map[fundsKey]*funds), days: make(map[store.LedgerDay]*daySums),
 	}
 	if err := r.all(ctx); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
@@ -64,6 +64,7 @@ type run struct {
 
 	marks     *snapshot.Marks
 	funds     map[fundsKey]*funds
+	days      map[store.LedgerDay]*daySums
 	transfers *tally            // what stands in the table, less what operations ask for
 	executed  *tally            // of successes: what the bank lists, less what operations ask for
 	quotes    map[quoteKey]bool // of rates; nil: not read yet

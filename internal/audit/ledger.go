@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"flashpay/internal/ledger"
 	"flashpay/internal/payout"
@@ -75,12 +76,39 @@ func (r *run) readLedger(ctx context.Context) error {
 			r.balance(b)
 			return nil
 		},
+		Day: func(k store.LedgerDay, sum store.LedgerDaySum) error {
+			r.dayOf(k).stored = sum
+			return nil
+		},
 		Transfer: func(t *ledger.Transfer) error {
 			r.checked("transfers", 1)
 			r.transfer(t)
 			return nil
 		},
 	})
+}
+
+// daySums are the sums of a day: as they are stored, and as its transfers have it.
+type daySums struct{ stored, moved store.LedgerDaySum }
+
+func (r *run) dayOf(k store.LedgerDay) *daySums {
+	d := r.days[k]
+	if d == nil {
+		d = &daySums{}
+		r.days[k] = d
+	}
+	return d
+}
+
+// compareDays compares the daily sums, of which statements are made, with the transfers.
+func (r *run) compareDays() {
+	for k, d := range r.days {
+		if d.stored == d.moved {
+			continue
+		}
+		r.fail(KindBalance, k.ProjectID, "", "the sums of %s say that %d transfers have moved %d by %s in %s from %s to %s; the transfers say %d and %d",
+			time.UnixMicro(k.Day).UTC().Format(time.DateOnly), d.stored.Transfers, d.stored.Amount, k.Kind, k.Currency, k.Debit, k.Credit, d.moved.Transfers, d.moved.Amount)
+	}
 }
 
 func (r *run) balance(b *snapshot.Balance) {
@@ -115,6 +143,7 @@ func (r *run) transfer(t *ledger.Transfer) {
 	if s, row := r.marks.Shards[store.ShardOf(t.ID)], store.RowOf(t.ID); s == nil || !s.Known || row >= s.NextRow {
 		r.fail(KindShard, t.ProjectID, "", "transfer %d has a number that its shard %d could give again", t.ID, store.ShardOf(t.ID))
 	}
+	r.dayOf(store.LedgerDayOf(t)).moved.Add(t.ID, t.Amount)
 	f := r.fundsOf(t.ProjectID, t.Currency)
 	f.moved[t.Debit] -= t.Amount
 	f.moved[t.Credit] += t.Amount
@@ -218,6 +247,7 @@ func (r *run) account(d *dossier) {
 
 // compareLedger compares the balances with transfers and operations, and looks into what the tally shows.
 func (r *run) compareLedger(ctx context.Context) error {
+	r.compareDays()
 	for k, f := range r.funds {
 		if f.stored == nil {
 			r.fail(KindBalance, k.project, "", "there are transfers or operations in %s, but no balance", k.currency)

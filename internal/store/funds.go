@@ -162,5 +162,8 @@ func (t *Tx) writeFunds(ctx context.Context, _ []*command) error {
 	if err := updateBalances.Later(ctx, t.conn, args, nil); err != nil {
 		return err
 	}
-	return insertTransfers.Later(ctx, t.conn, t.moved, nil)
+	if err := insertTransfers.Later(ctx, t.conn, t.moved, nil); err != nil {
+		return err
+	}
+	return addLedgerDays.Later(ctx, t.conn, daysOf(t.moved), nil)
 }

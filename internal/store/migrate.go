@@ -41,6 +41,7 @@ var migrationFiles = []string{
 	"migrations/0014_batches.sql",
 	"migrations/0015_settling.sql",
 	"migrations/0016_batch_reports.sql",
+	"migrations/0017_ledger_days.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

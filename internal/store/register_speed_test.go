@@ -161,7 +161,7 @@ func fixedStatements(s *Store) map[string]*sqldb.Statement {
 // checkPlan fails where a plan reads a table from end to end.
 func checkPlan(t *testing.T, s *Store, name string, q *sqldb.Statement) {
 	t.Helper()
-	explain, bad := "EXPLAIN QUERY PLAN ", []string{"SCAN payments", "SCAN operations", "SCAN o", "SCAN requests", "SCAN r", "SCAN discrepancies", "SCAN d", "SCAN lookups", "SCAN l", "SCAN rollups", "SCAN journal", "SCAN events", "SCAN e", "SCAN n", "SCAN callbacks", "SCAN c", "USE TEMP B-TREE FOR ORDER BY"}
+	explain, bad := "EXPLAIN QUERY PLAN ", []string{"SCAN payments", "SCAN operations", "SCAN o", "SCAN requests", "SCAN r", "SCAN discrepancies", "SCAN d", "SCAN lookups", "SCAN l", "SCAN rollups", "SCAN journal", "SCAN events", "SCAN e", "SCAN n", "SCAN callbacks", "SCAN c", "SCAN ledger_days", "SCAN transfers", "SCAN t", "USE TEMP B-TREE FOR ORDER BY"}
 	if s.db.Dialect == &sqldb.Postgres {
 		explain, bad = "EXPLAIN ", []string{"Seq Scan on ", "->  Sort  (", "\nSort  (", "Bitmap"}
 	}

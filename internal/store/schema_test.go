@@ -41,6 +41,7 @@ var tableWords = map[string]string{
 	"requests":         "The request of each payment, sealed, and the keyed indexes under which it can be found.",
 	"operations":       "The transfers of a payment. The row is the job, too: next_at and lease say who works on it when.",
 	"transfers":        "The ledger: each row debits one account and credits another of the same project.",
+	"ledger_days":      "What the transfers of a UTC day add up to, by kind and accounts: written in the transfers' own commits. Statements are made of it.",
 	"journal":          "The append-only history of each payment: a hash chain, whose head stands in payments.",
 	"seals":            "Each minute a Merkle root over a shard's new journal lines, chained to the seal before.",
 	"events":           "What callbacks tell: immutable, committed with the fact, numbered without gaps within a project.",

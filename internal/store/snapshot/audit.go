@@ -148,6 +148,7 @@ type Balance struct {
 type Ledger struct {
 	Marks    func(*Marks) error
 	Balance  func(*Balance) error
+	Day      func(store.LedgerDay, store.LedgerDaySum) error // nil: they are not read
 	Transfer func(*ledger.Transfer) error
 }
 
@@ -165,6 +166,9 @@ func (reader *Reader) Ledger(ctx context.Context, r Ledger) error {
 			return err
 		}
 		if err := v.balances(ctx, r.Balance); err != nil {
+			return err
+		}
+		if err := v.days(ctx, r.Day); err != nil {
 			return err
 		}
 		if reader.store.DB().Dialect == &sqldb.Postgres {
@@ -211,15 +215,15 @@ func (reader *Reader) transferPages(ctx context.Context, shard *Shard, each func
 }
 
 func (v *Snapshot) transfers(ctx context.Context, where string, each func(*ledger.Transfer) error, args ...any) error {
-	query := "SELECT id, project_id, currency, debit, credit, amount, kind, payment, operation, reason FROM transfers WHERE " + where
+	query := "SELECT id, project_id, currency, debit, credit, amount, kind, payment, operation, reason, at FROM transfers WHERE " + where
 	var t ledger.Transfer
 	return v.each(ctx, query, func(r *sql.Rows) error {
-		var debit, credit int64
-		err := r.Scan(&t.ID, &t.ProjectID, &t.Currency, &debit, &credit, &t.Amount, (*string)(&t.Kind), &t.Payment, &t.Operation, &t.Reason)
+		var debit, credit, at int64
+		err := r.Scan(&t.ID, &t.ProjectID, &t.Currency, &debit, &credit, &t.Amount, (*string)(&t.Kind), &t.Payment, &t.Operation, &t.Reason, &at)
 		if err != nil {
 			return err
 		}
-		t.Debit, t.Credit = account(debit), account(credit)
+		t.Debit, t.Credit, t.At = account(debit), account(credit), sqldb.FromMicros(at)
 		return each(&t)
 	}, args...)
 }
@@ -230,6 +234,24 @@ func account(n int64) ledger.Account {
 		return 0
 	}
 	return ledger.Account(n)
+}
+
+// days reads the daily sums of transfers.
+func (v *Snapshot) days(ctx context.Context, each func(store.LedgerDay, store.LedgerDaySum) error) error {
+	if each == nil {
+		return nil
+	}
+	const query = "SELECT project_id, day, currency, kind, debit, credit, shard, transfers, amount, first_id, last_id FROM ledger_days"
+	return v.each(ctx, query, func(r *sql.Rows) error {
+		var k store.LedgerDay
+		var sum store.LedgerDaySum
+		var debit, credit int64
+		if err := r.Scan(&k.ProjectID, &k.Day, &k.Currency, (*string)(&k.Kind), &debit, &credit, &k.Shard, &sum.Transfers, &sum.Amount, &sum.First, &sum.Last); err != nil {
+			return err
+		}
+		k.Debit, k.Credit = account(debit), account(credit)
+		return each(k, sum)
+	})
 }
 
 func (v *Snapshot) balances(ctx context.Context, each func(*Balance) error) error {
