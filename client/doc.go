@@ -37,4 +37,9 @@
 // [Client.Events] reads what callbacks tell, numbered without gaps: to catch up
 // after an outage, to prove that nothing is missing, or, with
 // [Client.FollowEvents], to do without an endpoint of your own.
+//
+// # Read what was
+//
+// [Data] reads operations of any past interval from the Data API, page after
+// page, with a token that My profile in Dashboard makes.
 package client

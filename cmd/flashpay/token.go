@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"flashpay/internal/dataapi"
 	"flashpay/internal/store"
 	"flashpay/internal/store/people"
 )
@@ -39,8 +38,8 @@ func (c *tokenCreateCmd) Run(a *app) error {
 		if !user.Deactivated.IsZero() {
 			return fmt.Errorf("%s is deactivated: `flashpay user reactivate` first", user.Email)
 		}
-		token := dataapi.NewToken()
-		if err := people.New(s).SetToken(a.ctx, "", user.ID, token.Digest(), token.Secret, actor()); err != nil {
+		token := people.NewToken()
+		if err := people.New(s).SetToken(a.ctx, "", user.ID, token, actor()); err != nil {
 			return err
 		}
 		if c.JSON {

@@ -23,6 +23,8 @@ var profileRoutes = []route{
 	{pattern: "POST /profile/factor", right: staff.EditProfile, fresh: true, serve: serveAddFactor},
 	{pattern: "POST /profile/factor/{id}/remove", right: staff.EditProfile, fresh: true, serve: serveRemoveFactor},
 	{pattern: "POST /profile/recovery", right: staff.EditProfile, fresh: true, serve: serveRecoveryCodes},
+	{pattern: "POST /profile/token", right: staff.ManageTokens, fresh: true, serve: serveNewToken},
+	{pattern: "POST /profile/token/revoke", right: staff.ManageTokens, serve: serveRevokeToken},
 	{pattern: "POST /profile/sessions/end", right: staff.EditProfile, serve: serveEndOtherSessions},
 	{pattern: "POST /profile/sessions/{id}/end", right: staff.EditProfile, serve: serveEndSession},
 }
@@ -37,6 +39,7 @@ type profilePage struct {
 	Roles        []option
 	Seen         []string
 	Least        int
+	TokenSince   time.Time // of the Data API token; zero: there is none
 }
 
 // sessionView is a session as its list shows it.
@@ -67,6 +70,9 @@ func (v *visit) showProfile(status int, f, password *Form) error {
 	}
 	for _, s := range sessions {
 		page.Sessions = append(page.Sessions, sessionView{s, s.ID == v.session.ID, browserName(s.Agent)})
+	}
+	if page.TokenSince, err = v.d.people.TokenSince(v.ctx(), v.user.ID); err != nil {
+		return err
 	}
 	acts, err := v.d.Access.OwnActs(v.ctx(), v.session)
 	if err != nil {
@@ -201,6 +207,27 @@ func serveRecoveryCodes(_ *Dashboard, v *visit) error {
 		return err
 	}
 	return v.showCodes(codes, onward{Next: "/profile"})
+}
+
+// serveNewToken makes the account's token for the Data API and shows it, this once; the earlier one is void.
+func serveNewToken(d *Dashboard, v *visit) error {
+	f, err := v.form()
+	if err != nil {
+		return err
+	}
+	token := d.people.TokenOfForm(v.user.ID, f.Once)
+	if err := d.people.SetToken(v.ctx(), "data api token "+v.user.Object()+" "+f.Once, v.user.ID, token, v.actor()); err != nil {
+		return err
+	}
+	return v.render("token", Page{Title: v.t("access.token_new"), Data: token})
+}
+
+func serveRevokeToken(d *Dashboard, v *visit) error {
+	err := d.people.RevokeToken(v.ctx(), v.user.ID, v.actor())
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // a second click
+		return err
+	}
+	return v.redirect("/profile", "access.token_revoked")
 }
 
 func serveEndOtherSessions(_ *Dashboard, v *visit) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +18,7 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/legacy"
 
+	"flashpay/client"
 	"flashpay/internal/dataapi"
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
@@ -51,7 +53,7 @@ type desk struct {
 	store   *store.Store
 	people  *people.Directory
 	handler http.Handler
-	token   dataapi.Token
+	token   people.Token
 	user    int64
 }
 
@@ -87,10 +89,10 @@ func (d *desk) addUser(email string, u staff.User) int64 {
 	return a.ID
 }
 
-func (d *desk) newToken(user int64) dataapi.Token {
+func (d *desk) newToken(user int64) people.Token {
 	d.t.Helper()
-	token := dataapi.NewToken()
-	d.must(d.people.SetToken(d.t.Context(), "", user, token.Digest(), token.Secret, "cli:root"))
+	token := people.NewToken()
+	d.must(d.people.SetToken(d.t.Context(), "", user, token, "cli:root"))
 	return token
 }
 
@@ -131,7 +133,7 @@ func (d *desk) ask(path, members string) answer {
 	return d.askAs(d.token, path, members)
 }
 
-func (d *desk) askAs(token dataapi.Token, path, members string) answer {
+func (d *desk) askAs(token people.Token, path, members string) answer {
 	d.t.Helper()
 	body := `{"token":` + strconv.Quote(token.Token)
 	if members != "" {
@@ -309,6 +311,38 @@ func TestEveryPageOnce(t *testing.T) {
 	})
 }
 
+// What the public client reads is what there is.
+func TestTheClientReads(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, storetest.URL(t, storetest.SQLite))
+	d.pay(210, "a", 1000, payout.Succeeded, 0)
+	d.pay(211, "b", 2000, payout.Declined, 20105)
+	d.accept(210, "c", 3000)
+	s := httptest.NewServer(d.handler)
+	t.Cleanup(s.Close)
+	reader, err := client.NewData(client.DataConfig{URL: s.URL, Token: d.token.Token, Secret: d.token.Secret})
+	d.must(err)
+	now := d.store.Now()
+	q := client.OperationsQuery{From: now.Add(-time.Hour), To: now.Add(time.Hour), Statuses: []string{"success", "decline"}, ProjectIDs: []int64{210, 211}}
+	var got []string
+	for row, err := range reader.Operations(t.Context(), q) {
+		d.must(err)
+		at, err := row.Time("operation_completed_at")
+		d.must(err)
+		if at.Before(q.From) || at.After(q.To) {
+			t.Errorf("completed at %s", at)
+		}
+		got = append(got, row["payment_id"]+" "+row["operation_status"]+" "+row["sum_initial.amount"])
+	}
+	d.wants(got, "a success 1000", "b decline 2000")
+	for _, err := range reader.Operations(t.Context(), client.OperationsQuery{From: q.From, To: q.To, ProjectIDs: []int64{220}}) {
+		var refused *client.Error
+		if !errors.As(err, &refused) || refused.HTTPStatus != http.StatusUnauthorized || !strings.Contains(refused.Message, "220") {
+			t.Errorf("another merchant's: %v", err)
+		}
+	}
+}
+
 func TestBalanceAndRates(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, storetest.URL(t, storetest.SQLite))
@@ -354,8 +388,8 @@ func TestRefusals(t *testing.T) {
 	}
 	d.send("POST", "/v1/balance/get", `{"signature":"x"}`).refused(http.StatusUnauthorized, "token is missing")
 	d.send("POST", "/v1/balance/get", `{"token":"x"}`).refused(http.StatusUnauthorized, "signature is missing")
-	d.askAs(dataapi.Token{Token: d.token.Token, Secret: "wrong"}, "/v1/balance/get", "").refused(http.StatusUnauthorized, "not valid")
-	d.askAs(dataapi.NewToken(), "/v1/balance/get", "").refused(http.StatusUnauthorized, "not valid")
+	d.askAs(people.Token{Token: d.token.Token, Secret: "wrong"}, "/v1/balance/get", "").refused(http.StatusUnauthorized, "not valid")
+	d.askAs(people.NewToken(), "/v1/balance/get", "").refused(http.StatusUnauthorized, "not valid")
 	if a := d.send("GET", "/openapi.yaml", ""); a.Status != http.StatusOK || !bytes.Equal(a.Raw, openapi.Data) {
 		t.Errorf("the description: %d", a.Status)
 	}

@@ -2,7 +2,11 @@ package people
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/base32"
+	"math/big"
 	"strconv"
 	"time"
 
@@ -11,13 +15,54 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
+// Token is what signs a program in at the Data API. Neither part is stored in the clear.
+type Token struct {
+	Token  string `json:"token"`  // 30 letters and digits, sent with each request
+	Secret string `json:"secret"` // signs requests and answers
+}
+
+const (
+	tokenLength  = 30 // protocol.md §13.1
+	secretLength = 64
+	alphabet     = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+
+// NewToken makes a token of random letters and digits.
+func NewToken() Token { return Token{randomText(tokenLength), randomText(secretLength)} }
+
+// Digest is by what a token is found.
+func (t Token) Digest() [32]byte { return sha256.Sum256([]byte(t.Token)) }
+
+func randomText(length int) string {
+	text := make([]byte, length)
+	for i := range text {
+		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(alphabet))))
+		if err != nil {
+			panic(err) // the system has no randomness: crypto/rand ends the program itself
+		}
+		text[i] = alphabet[n.Int64()]
+	}
+	return string(text)
+}
+
+// TokenOfForm makes the token that a form asks for. It follows from the form's token, so that a second click shows what the
+// first one made; who lacks the keyset cannot guess it.
+func (dir *Directory) TokenOfForm(userID int64, once string) Token {
+	text := func(part string) string {
+		sum := dir.store.Vault().Digest("data api "+part, []byte(strconv.FormatInt(userID, 10)+"/"+once))
+		return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:])
+	}
+	return Token{Token: text("token")[:tokenLength], Secret: text("secret")}
+}
+
 func tokenPlace(userID int64) string { return "data-api-token/" + strconv.FormatInt(userID, 10) }
 
-// SetToken gives a user a token for the Data API, known by its SHA-256, and the secret that signs with it, which is kept
-// sealed. The user's earlier token is void from then on.
-func (dir *Directory) SetToken(ctx context.Context, once string, userID int64, digest [32]byte, secret, actor string) error {
+// SetToken gives a user a token for the Data API, which is kept by its SHA-256, its secret sealed. The user's earlier token
+// is void from then on.
+func (dir *Directory) SetToken(ctx context.Context, once string, userID int64, token Token, actor string) error {
+	digest := token.Digest()
 	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
-		sealed, err := t.Vault().Seal([]byte(secret), tokenPlace(userID))
+		sealed, err := t.Vault().Seal([]byte(token.Secret), tokenPlace(userID))
 		if err != nil {
 			return err
 		}
