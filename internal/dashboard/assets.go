@@ -14,6 +14,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed static
@@ -26,11 +27,15 @@ type asset struct {
 	packed []byte // gzip; nil where that saves nothing
 }
 
-// assets are all static files by their paths, compressed once; staticVersion changes with any of them, and stands in
-// their addresses, so that browsers keep them for a year.
-var assets, staticVersion = mustReadAssets()
+// assets are all static files by their paths. They are read and compressed with the first page, not by each command.
+type assets struct {
+	files   map[string]*asset
+	version string // changes with any of them, and stands in their addresses, so that browsers keep them for a year
+}
 
-func mustReadAssets() (map[string]*asset, string) {
+var static = sync.OnceValue(mustReadAssets)
+
+func mustReadAssets() *assets {
 	all := make(map[string]*asset)
 	sum := sha256.New()
 	err := fs.WalkDir(staticFiles, "static", func(name string, entry fs.DirEntry, err error) error {
@@ -65,12 +70,12 @@ func mustReadAssets() (map[string]*asset, string) {
 	if err != nil {
 		panic("dashboard: embedded files: " + err.Error())
 	}
-	return all, hex.EncodeToString(sum.Sum(nil)[:8])
+	return &assets{all, hex.EncodeToString(sum.Sum(nil)[:8])}
 }
 
 // serveStatic serves a static file. Addresses carry the version, so what they lead to never changes.
 func serveStatic(w http.ResponseWriter, r *http.Request) {
-	a := assets[r.URL.Path]
+	a := static().files[r.URL.Path]
 	if a == nil {
 		http.NotFound(w, r)
 		return

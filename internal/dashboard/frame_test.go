@@ -36,7 +36,7 @@ func TestStaticFiles(t *testing.T) {
 		serveStatic(w, r)
 		return w
 	}
-	for path, a := range assets {
+	for path, a := range static().files {
 		plain := get(path, "")
 		if plain.Code != http.StatusOK || !bytes.Equal(plain.Body.Bytes(), a.plain) || plain.Header().Get("Content-Type") == "" {
 			t.Errorf("%s: %d, %d bytes, type %q", path, plain.Code, plain.Body.Len(), plain.Header().Get("Content-Type"))

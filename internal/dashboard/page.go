@@ -143,7 +143,7 @@ func (v *visit) write(status int, page, block string, p Page) error {
 		return fmt.Errorf("dashboard: there is no page %q", page)
 	}
 	view := &pageView{
-		Page: p, Lang: v.lang, User: v.user, Path: v.r.URL.Path, URI: v.r.URL.RequestURI(), visit: v, Version: staticVersion,
+		Page: p, Lang: v.lang, User: v.user, Path: v.r.URL.Path, URI: v.r.URL.RequestURI(), visit: v, Version: static().version,
 		Posted: v.r.Method == http.MethodPost,
 		Search: v.r.URL.Query().Get("q"),
 	}

@@ -26,7 +26,7 @@ func TestSQLiteFindsRowsByTheirKeys(t *testing.T) {
 		"moveNotifications": moveNotifications, "updateBalances": updateBalances, "updateCounters": updateCounters,
 		"lockBalances": lockBalances["sqlite"], "lockCounters": lockCounters["sqlite"], "readWorks": readWorks, "readCallbacks": readCallbacks,
 	} {
-		for i, text := range b.Texts[&sqldb.SQLite] {
+		for i, text := range b.Texts(&sqldb.SQLite) {
 			rows, err := s.db.Writes.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, make([]any, b.Columns*sqldb.BulkSizes[i])...)
 			if err != nil {
 				t.Fatalf("%s of %d rows: %v", name, sqldb.BulkSizes[i], err)

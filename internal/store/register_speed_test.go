@@ -148,7 +148,7 @@ func fixedStatements(s *Store) map[string]*sqldb.Statement {
 		for i := range sqldb.BulkSizes[0] {
 			q.Args = append(q.Args, fillProjects[0], int64(i))
 		}
-		out[name] = q.Text(b.Texts[s.db.Dialect][0])
+		out[name] = q.Text(b.Texts(s.db.Dialect)[0])
 	}
 	for _, hours := range []int64{1, 24} {
 		out[fmt.Sprint("rollups of ", hours)] = f.rollups(fillProjects, hours, 0, 1<<60)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Bulk is one statement over many rows: head, then row once for each, then tail. In row, %i is a parameter of type BIGINT,
@@ -12,28 +13,34 @@ import (
 // parameter, whatever their length (arrays.go).
 type Bulk struct {
 	head, row, tail string
-	Columns         int                                 // values a row
-	Texts           map[*Dialect][len(BulkSizes)]string // the statement over so many rows as BulkSizes says
-	types           []byte                              // of the parameters: i, s, b
+	Columns         int // values a row
+	texts           map[*Dialect]func() *[len(BulkSizes)]string
+	types           []byte // of the parameters: i, s, b
 	Arrays          string
 }
 
 // BulkSizes are the numbers of rows for which a bulk statement is prepared.
 var BulkSizes = [...]int{256, 128, 64, 32, 16, 8, 4, 2, 1}
 
-// NewBulk makes a bulk statement. For the texts to be the same at each call, all are made here, once.
+// NewBulk makes a bulk statement.
 func NewBulk(head, row, tail string) *Bulk {
-	b := &Bulk{head: head, row: row, tail: tail, Columns: strings.Count(row, "%"), Texts: make(map[*Dialect][len(BulkSizes)]string)}
+	b := &Bulk{head: head, row: row, tail: tail, Columns: strings.Count(row, "%"), texts: make(map[*Dialect]func() *[len(BulkSizes)]string)}
 	for _, d := range []*Dialect{&SQLite, &Postgres} {
-		var texts [len(BulkSizes)]string
-		for i, size := range BulkSizes {
-			texts[i] = b.text(d, size)
-		}
-		b.Texts[d] = texts
+		// Made when they are first needed: a command that reads one payout would wait for megabytes of statements.
+		b.texts[d] = sync.OnceValue(func() *[len(BulkSizes)]string {
+			var texts [len(BulkSizes)]string
+			for i, size := range BulkSizes {
+				texts[i] = b.text(d, size)
+			}
+			return &texts
+		})
 	}
 	b.overArrays()
 	return b
 }
+
+// Texts are the statement over so many rows as BulkSizes says, the same ones at each call.
+func (b *Bulk) Texts(d *Dialect) *[len(BulkSizes)]string { return b.texts[d]() }
 
 var parameter = regexp.MustCompile(`%[isb]`)
 
@@ -98,7 +105,7 @@ func (b *Bulk) Split(d *Dialect, args []any, f func(text string, args []any) err
 	if err := b.whole(args); err != nil {
 		return err
 	}
-	texts := b.Texts[d]
+	texts := b.Texts(d)
 	for i := 0; len(args) > 0; {
 		size := BulkSizes[i] * b.Columns
 		if len(args) < size {
