@@ -77,6 +77,7 @@ type commands struct {
 	Token       tokenCmd       `cmd:"" group:"operate" help:"Create and revoke tokens of the Data API."`
 	Report      reportCmd      `cmd:"" group:"operate" help:"Make reports as CSV, once or by a schedule; list and save them."`
 	Audit       auditCmd       `cmd:"" group:"operate" help:"Check every invariant of a whole database."`
+	Rollups     rollupsCmd     `cmd:"" group:"operate" help:"Check the figures that Dashboard shows, or count them anew."`
 	Backup      backupCmd      `cmd:"" group:"operate" help:"Copy a SQLite database beside a running server."`
 	Payout      payoutCmd      `cmd:"" group:"merchant" help:"Request a payout, ask for its status; list payouts of a database."`
 	Events      eventsCmd      `cmd:"" group:"merchant" help:"Print a project's events, numbered without gaps: all, or as they come."`

@@ -33,6 +33,11 @@ const MaxFindings = 1000
 // Run audits the database. An error means that the audit could not be finished; what it found is in the report, whose
 // OK says whether all invariants hold.
 func Run(ctx context.Context, c Config) (*Report, error) {
+	r := newRun(c)
+	return r.finish(r.all(ctx))
+}
+
+func newRun(c Config) *run {
 	if c.Client == nil {
 		c.Client = http.DefaultClient
 	}
@@ -42,11 +47,14 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if c.Patience == 0 {
 		c.Patience = 5 * time.Second
 	}
-	r := &run{
+	return &run{
 		Config: c, store: c.Store, report: newReport(c.Store), begun: time.Now(), now: c.Store.Now(),
 		transfers: newTally(), executed: newTally(), funds: make(map[fundsKey]*funds), days: make(map[store.LedgerDay]*daySums),
 	}
-	if err := r.all(ctx); err != nil {
+}
+
+func (r *run) finish(err error) (*Report, error) {
+	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
 	r.report.DurationMS = time.Since(r.begun).Milliseconds()
@@ -73,7 +81,7 @@ type run struct {
 func (r *run) all(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		r.readLedger, r.readQuotes, r.checkPayments, r.compareLedger, r.checkNumbers, r.checkSeals, r.checkParts, r.checkDiscrepancies,
-		r.checkNotifications, r.checkJobs, r.checkApprovals, r.checkFiles, r.checkBatches, r.checkBank,
+		r.checkNotifications, r.checkJobs, r.checkApprovals, r.checkFiles, r.checkBatches, r.checkRollups, r.checkBank,
 	} {
 		if err := step(ctx); err != nil {
 			return err

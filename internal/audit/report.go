@@ -25,6 +25,7 @@ const (
 	KindApproval     = "approval"
 	KindFile         = "file"
 	KindBatch        = "batch"
+	KindRollup       = "rollup"
 	KindShard        = "shard"
 	KindBank         = "bank"
 )

@@ -4,8 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
+	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"flashpay/internal/payout"
 	"flashpay/internal/store/sqldb"
 )
 
@@ -87,23 +92,62 @@ func SetRegisterBounds(candidates, found int) (undo func()) {
 	return func() { bounds = before }
 }
 
-// CheckRollups compares rollups with a recount of the payments; empty: they are equal.
+// CheckRollups compares the rollups that are read with a recount of payments and events; empty: they are equal.
 func (s *Store) CheckRollups(ctx context.Context) (wrong string, err error) {
-	const compare = `WITH recount AS (SELECT project_id, 1 AS hours, created_at - created_at % 3600000000 AS start, method, currency, status, COUNT(*) AS n, SUM(amount) AS amount
-			FROM payments GROUP BY 1, 2, 3, 4, 5, 6
-			UNION ALL SELECT project_id, 24, created_at - created_at % 86400000000, method, currency, status, COUNT(*), SUM(amount) FROM payments GROUP BY 1, 2, 3, 4, 5, 6)
-		SELECT 'missing', project_id, hours, start, status, n, 0 FROM recount c WHERE NOT EXISTS (SELECT 1 FROM rollups r WHERE r.project_id = c.project_id
-			AND r.hours = c.hours AND r.start = c.start AND r.method = c.method AND r.currency = c.currency AND r.status = c.status AND r.payments = c.n AND r.amount = c.amount)
-		UNION ALL SELECT 'too many', project_id, hours, start, status, 0, payments FROM rollups r WHERE (payments <> 0 OR amount <> 0) AND NOT EXISTS (SELECT 1 FROM recount c
-			WHERE r.project_id = c.project_id AND r.hours = c.hours AND r.start = c.start AND r.method = c.method AND r.currency = c.currency AND r.status = c.status)`
-	err = sqldb.Query(ctx, s.db.Reads, compare).Each(func(r *sql.Rows) error {
-		var what, status string
-		var project, hours, start, want, have int64
-		err := r.Scan(&what, &project, &hours, &start, &status, &want, &have)
-		wrong += fmt.Sprintf("%s: project %d, %d hours from %d, %s: %d, rollup has %d\n", what, project, hours, start, status, want, have)
+	want, have := make(map[RollupKey]RollupDelta), make(map[RollupKey]RollupDelta)
+	const payments = `SELECT p.project_id, p.created_at, p.method, p.currency, p.amount, p.status, p.account_mask, COALESCE(e.at, 0),
+		COALESCE(e.operation_status, ''), COALESCE(e.code, 0), COALESCE(e.number, 0), p.id, (SELECT MAX(n.number) FROM events n WHERE n.payment = p.id)
+		FROM payments p LEFT JOIN events e ON e.payment = p.id AND e.project_id = p.project_id ORDER BY p.id, e.number`
+	last := int64(0)
+	err = sqldb.Query(ctx, s.db.Reads, payments).Each(func(r *sql.Rows) error {
+		var made, amount, at, number, id int64
+		var newest sql.NullInt64
+		var mask string
+		var ended, status payout.Status
+		var k RollupKey
+		err := r.Scan(&k.Project, &made, &k.Method, &k.Currency, &amount, (*string)(&status), &mask, &at, (*string)(&ended), &k.Code, &number, &id, &newest)
+		count := func(cube Cube, at int64, k RollupKey) {
+			for length, hours := range map[int64]int64{3_600_000_000: 1, 86_400_000_000: 24} {
+				k.Cube, k.Hours, k.Start = cube, hours, at/length*length
+				want[k] = want[k].plus(1, amount)
+			}
+		}
+		slim := k
+		slim.Code = 0
+		if k.Bank = ""; len(mask) >= 12 && strings.Trim(mask[:3], "0123456789") == "" {
+			k.Bank = mask[:3]
+		}
+		if number == newest.Int64 {
+			k.Status, slim.Status = status, status
+			count(CubePayments, made, slim)
+			count(CubePaymentsFully, made, k)
+		}
+		if number == 0 {
+			return err
+		}
+		k.Status, slim.Status = ended, ended
+		count(CubeResults, at, slim)
+		count(CubeResultsFully, at, k)
+		if id != last {
+			last = id
+			slim.Bucket = TimeBucket(time.Duration(at-made) * time.Microsecond)
+			count(CubeTimes, made, slim)
+		}
 		return err
 	})
-	return wrong, err
+	if err != nil {
+		return "", err
+	}
+	const rows = `SELECT cube, project_id, hours, start, method, currency, status, code, bank, bucket, payments, amount FROM rollups
+		WHERE build = (SELECT build FROM rollup_builds WHERE state = 'live') AND (payments <> 0 OR amount <> 0)`
+	err = sqldb.Query(ctx, s.db.Reads, rows).Each(func(r *sql.Rows) error {
+		var k RollupKey
+		var d RollupDelta
+		err := r.Scan(&k.Cube, &k.Project, &k.Hours, &k.Start, &k.Method, &k.Currency, (*string)(&k.Status), &k.Code, &k.Bank, &k.Bucket, &d.Payments, &d.Amount)
+		have[k] = d
+		return err
+	})
+	return cmp.Diff(want, have), err
 }
 
 // ShiftClock sets the clock that the store reads.
@@ -113,4 +157,29 @@ func (s *Store) ShiftClock(by time.Duration) { s.shifted.Store(int64(by)) }
 func (s *Store) AddNode(ctx context.Context, shard int64, until time.Time) error {
 	_, err := s.db.Writes.ExecContext(ctx, "INSERT INTO shards (shard, owner, lease_until, next_number, next_row) VALUES ($1, 'node', $2, 1, 1)", shard, until.UnixMicro())
 	return err
+}
+
+// Execute runs a statement, or several.
+func (s *Store) Execute(t *testing.T, text string) {
+	t.Helper()
+	if _, err := s.db.Writes.ExecContext(t.Context(), text); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+}
+
+// Migration is the text of the migration whose name ends so.
+func (s *Store) Migration(t *testing.T, name string) string {
+	t.Helper()
+	for _, file := range migrationFiles {
+		if !strings.HasSuffix(file, "_"+name+".sql") {
+			continue
+		}
+		text, err := migrations.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.db.Dialect.SQL(string(text))
+	}
+	t.Fatalf("no migration %s", name)
+	return ""
 }

@@ -3,6 +3,8 @@ package store
 import (
 	"slices"
 	"sync"
+
+	"flashpay/internal/payout"
 )
 
 // heard is what this node's own commits have written into the journal since a moment, so that the follower need not read
@@ -55,24 +57,32 @@ func (h *heard) after(shard, position int64) ([]followedLine, bool) {
 // byHand is the interface_type of payments that entered by Dashboard, from forms and files.
 const byHand = 5
 
-// hear notes a line of a payment that is new.
+// hearAccept notes the line of a payment that is new.
 func (t *Tx) hearAccept(it *acceptItem) {
 	p := &it.payment
-	t.heard = append(t.heard, followedLine{
-		id: it.line.ID, seq: 1, project: p.ProjectID, payment: p.ID, created: p.CreatedAt.UnixMicro(), amount: p.Amount, method: p.Method,
-		currency: p.Currency, customer: p.CustomerID, accountKey: it.accountKey, byHand: p.Interface == byHand, after: p.Status,
-	})
+	l := followedLine{
+		id: it.line.ID, seq: 1, project: p.ProjectID, payment: p.ID, created: p.CreatedAt.UnixMicro(), amount: p.Amount, at: it.line.At.UnixMicro(),
+		method: p.Method, currency: p.Currency, bank: bankOf(p.AccountMask), customer: p.CustomerID, accountKey: it.accountKey,
+		byHand: p.Interface == byHand, after: result{status: p.Status},
+	}
+	if p.Status != payout.Processing {
+		l.after.code, l.ended = int64(it.operation.Code), it.operation.Status
+	}
+	t.heard = append(t.heard, l)
 }
 
 // hearStep notes a line of a step.
 func (t *Tx) hearStep(i *stepItem) {
-	p := &i.after.Payment
+	p, o := &i.after.Payment, &i.after.Operation
 	l := followedLine{
-		id: i.line.ID, seq: i.line.Seq, project: p.ProjectID, payment: p.ID, created: p.CreatedAt.UnixMicro(), amount: p.Amount, method: p.Method,
-		currency: p.Currency, providerID: i.after.Operation.ProviderPaymentID, byHand: p.Interface == byHand,
+		id: i.line.ID, seq: i.line.Seq, project: p.ProjectID, payment: p.ID, created: p.CreatedAt.UnixMicro(), amount: p.Amount, at: i.line.At.UnixMicro(),
+		method: p.Method, currency: p.Currency, bank: bankOf(p.AccountMask), providerID: o.ProviderPaymentID, byHand: p.Interface == byHand,
 	}
 	if before := i.before.Payment.Status; before != p.Status {
-		l.before, l.after = before, p.Status
+		l.before.status, l.after, l.ended = before, result{p.Status, int64(o.Code)}, o.Status
+		if before != payout.Processing {
+			l.before.code = int64(i.before.Operation.Code)
+		}
 	}
 	t.heard = append(t.heard, l)
 }

@@ -118,11 +118,11 @@ var batchesOfPayments = func() string {
 func countBatches(ctx context.Context, on *sqldb.Conn, lines []followedLine) error {
 	var changed []*followedLine
 	for i := range lines {
-		if lines[i].byHand && lines[i].after != "" {
+		if lines[i].byHand && lines[i].after.status != "" {
 			changed = append(changed, &lines[i])
 		}
 	}
-	deltas := make(map[batchCount]rollupDelta)
+	deltas := make(map[batchCount]RollupDelta)
 	for piece := range slices.Chunk(changed, batchPiece) {
 		args := make([]any, batchPiece)
 		for i := range args {
@@ -139,20 +139,20 @@ func countBatches(ctx context.Context, on *sqldb.Conn, lines []followedLine) err
 			return err
 		}
 		for _, l := range piece {
-			k := batchCount{batch: batches[l.payment], project: l.project, currency: l.currency, status: l.after}
+			k := batchCount{batch: batches[l.payment], project: l.project, currency: l.currency, status: l.after.status}
 			if k.batch == 0 {
 				continue
 			}
 			deltas[k] = deltas[k].plus(1, l.amount)
-			if k.status = l.before; k.status != "" {
+			if k.status = l.before.status; k.status != "" {
 				deltas[k] = deltas[k].plus(-1, -l.amount)
 			}
 		}
 	}
 	var args []any
 	for _, k := range slices.SortedFunc(maps.Keys(deltas), batchCount.compare) {
-		if d := deltas[k]; d != (rollupDelta{}) {
-			args = append(args, k.batch, k.project, k.currency, string(k.status), d.payments, d.amount)
+		if d := deltas[k]; d != (RollupDelta{}) {
+			args = append(args, k.batch, k.project, k.currency, string(k.status), d.Payments, d.Amount)
 		}
 	}
 	return AddBatchCounts.Run(ctx, on, args, nil)

@@ -42,6 +42,7 @@ var migrationFiles = []string{
 	"migrations/0015_settling.sql",
 	"migrations/0016_batch_reports.sql",
 	"migrations/0017_ledger_days.sql",
+	"migrations/0018_rollups.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

@@ -48,6 +48,7 @@ type Store struct {
 	db        *sqldb.DB
 	follows   bool // the journal: this process serves
 	following sync.Mutex
+	catching  sync.Mutex
 	heard     heard
 	vault     *vault.Vault
 	logger    *slog.Logger
@@ -168,6 +169,7 @@ func (s *Store) workBeside(ctx context.Context, follow time.Duration) {
 	s.every(ctx, cmp.Or(follow, 500*time.Millisecond), s.follow)
 	s.every(ctx, time.Minute, s.SealJournal)
 	s.every(ctx, max(followBeat, follow), s.FollowJournal)
+	s.every(ctx, max(followBeat, follow), s.CatchUp)
 	s.every(ctx, time.Minute, s.saveKeyUse)
 	s.every(ctx, time.Hour, s.DropOld)
 	if s.file != nil { // one server and one clock

@@ -151,7 +151,7 @@ func fixedStatements(s *Store) map[string]*sqldb.Statement {
 		out[name] = q.Text(b.Texts(s.db.Dialect)[0])
 	}
 	for _, hours := range []int64{1, 24} {
-		out[fmt.Sprint("rollups of ", hours)] = f.rollups(fillProjects, hours, 0, 1<<60)
+		out[fmt.Sprint("rollups of ", hours)] = f.rollups(1, fillProjects, hours, 0, 1<<60)
 	}
 	out["by payment id"] = byPaymentID(fillProjects, "x")
 	out["by operation"] = byOperation(fillProjects, 7)

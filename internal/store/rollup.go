@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -34,10 +33,13 @@ const (
 // followedLine is what rollups and lookups need to know of a journal line.
 type followedLine struct {
 	id, seq, project, payment, created, amount int64
+	at                                         int64 // of the line
 	method, currency, customer, providerID     string
+	bank                                       string
 	accountKey                                 int64         // of a payment that is new
 	byHand                                     bool          // the payment entered by Dashboard
-	before, after                              payout.Status // before is empty for a payment that is new, after where nothing changes
+	before, after                              result        // before is empty for a payment that is new, after where nothing changes
+	ended                                      payout.Status // of the operation whose result the line is; empty: it is none
 }
 
 // FollowJournal brings rollups and lookups up to what is committed: of this node's shard, and of those that nobody owns.
@@ -68,7 +70,8 @@ func (s *Store) FollowJournal(ctx context.Context) error {
 	return nil
 }
 
-// followPiece takes in the next lines of a shard, and says whether there are more.
+// followPiece takes in the next lines of a shard, and says whether there are more. Builds of rollups that stand where the
+// shard does go along; the others catch up (rollup_build.go).
 func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err error) {
 	at := shard * shardSpan
 	err = sqldb.One(ctx, s.db.Lists, "SELECT last_row FROM followed WHERE shard = $1", shard).Scan(&at)
@@ -80,19 +83,23 @@ func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err er
 	}
 	lines, ok := s.heard.after(shard, at)
 	if !ok {
-		lines, err = s.readFollowed(ctx, shard, at)
+		lines, err = s.readFollowed(ctx, shard, at, (shard+1)*shardSpan)
 	}
 	if err != nil || len(lines) == 0 {
 		return false, err
 	}
-	totals, lookups := s.gather(lines)
+	lookups := s.gatherLookups(lines)
 	last := lines[len(lines)-1].id
 	err = s.beside(ctx, func(ctx context.Context, on *sqldb.Conn) error {
 		first, err := s.advance(ctx, on, shard, at, last)
 		if err != nil || !first {
 			return err
 		}
-		if err := addRollups.Later(ctx, on, totals, nil); err != nil {
+		builds, err := s.advanceBuilds(ctx, on, shard, at, last)
+		if err != nil {
+			return err
+		}
+		if err := addRollups.Later(ctx, on, rollupArgs(builds, lines), nil); err != nil {
 			return err
 		}
 		if err := insertLookups.Run(ctx, on, lookups, nil); err != nil {
@@ -117,7 +124,7 @@ func (s *Store) advance(ctx context.Context, on *sqldb.Conn, shard, from, to int
 // A status changes with an event, which carries the time of its journal line. Each line comes with all events of its
 // payment, once for each; by their payment: the sign keeps both engines from reading the project's.
 const readFollowed = `SELECT j.id, j.seq, j.at, j.project_id, j.payment, j.detail, p.created_at, p.method, p.currency, p.amount, p.customer_id, p.interface = 5,
-	COALESCE(o.provider_payment_id, ''), COALESCE(e.at, 0), COALESCE(e.payment_status, '')
+	p.account_mask, COALESCE(o.provider_payment_id, ''), COALESCE(e.at, 0), COALESCE(e.payment_status, ''), COALESCE(e.operation_status, ''), COALESCE(e.code, 0)
 	FROM (SELECT id, seq, at, project_id, payment, operation, detail FROM journal
 		WHERE id > $1 AND id < $2 AND at <= $3 ORDER BY id LIMIT $4) j
 	JOIN payments p ON p.project_id = j.project_id AND p.id = j.payment
@@ -125,26 +132,28 @@ const readFollowed = `SELECT j.id, j.seq, j.at, j.project_id, j.payment, j.detai
 	LEFT JOIN events e ON e.payment = j.payment AND +e.project_id = j.project_id
 	ORDER BY j.id, e.number`
 
-func (s *Store) readFollowed(ctx context.Context, shard, after int64) ([]followedLine, error) {
+// readFollowed reads a shard's next lines behind one, before another.
+func (s *Store) readFollowed(ctx context.Context, shard, after, before int64) ([]followedLine, error) {
 	settled := s.Now().Add(time.Hour)
 	if shard == CommandShard {
 		settled = s.Now().Add(-followSettled)
 	}
 	var lines []followedLine
-	err := sqldb.Query(ctx, s.db.Lists, readFollowed, after, (shard+1)*shardSpan, settled.UnixMicro(), followPiece).Each(func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Lists, readFollowed, after, before, settled.UnixMicro(), followPiece).Each(func(r *sql.Rows) error {
 		var l followedLine
-		var at, eventAt int64
-		var status payout.Status
+		var mask string
+		var e followedEvent
 		var detail sql.RawBytes
-		err := r.Scan(&l.id, &l.seq, &at, &l.project, &l.payment, &detail, &l.created, &l.method, &l.currency, &l.amount, &l.customer, &l.byHand,
-			&l.providerID, &eventAt, (*string)(&status))
+		err := r.Scan(&l.id, &l.seq, &l.at, &l.project, &l.payment, &detail, &l.created, &l.method, &l.currency, &l.amount, &l.customer, &l.byHand,
+			&mask, &l.providerID, &e.at, (*string)(&e.payment), (*string)(&e.operation), &e.code)
 		if n := len(lines); n == 0 || lines[n-1].id != l.id {
 			if l.seq == 1 {
 				l.accountKey = accountKeyIn(detail)
 			}
+			l.bank = bankOf(mask)
 			lines = append(lines, l)
 		}
-		lines[len(lines)-1].changed(status, eventAt, at)
+		lines[len(lines)-1].changed(&e)
 		return err
 	})
 	return lines, err
@@ -161,86 +170,45 @@ func accountKeyIn(detail []byte) int64 {
 	return first.AccountKey
 }
 
+// followedEvent is what a line's changes need to know of an event.
+type followedEvent struct {
+	at, code           int64
+	payment, operation payout.Status // empty: there is none
+}
+
 // changed takes in an event of the line's payment, in their order: one before the line, of the line, or after it.
-func (l *followedLine) changed(to payout.Status, eventAt, at int64) {
+func (l *followedLine) changed(e *followedEvent) {
 	switch {
-	case l.seq == 1 && l.after == "":
-		l.after = payout.Processing
-	case l.seq > 1 && l.before == "":
-		l.before = payout.Processing
+	case l.seq == 1 && l.after.status == "":
+		l.after.status = payout.Processing
+	case l.seq > 1 && l.before.status == "":
+		l.before.status = payout.Processing
 	}
 	switch {
-	case to == "":
-	case eventAt < at:
-		l.before = to
-	case eventAt == at:
-		l.after = to
+	case e.payment == "":
+	case e.at < l.at:
+		l.before = result{e.payment, e.code}
+	case e.at == l.at:
+		l.after, l.ended = result{e.payment, e.code}, e.operation
 	}
 }
-
-// rollupKey is a row of rollups.
-type rollupKey struct {
-	project, hours, start int64
-	method, currency      string
-	status                payout.Status
-}
-
-func (k rollupKey) compare(o rollupKey) int {
-	return cmp.Or(cmp.Compare(k.project, o.project), cmp.Compare(k.hours, o.hours), cmp.Compare(k.start, o.start),
-		cmp.Compare(k.method, o.method), cmp.Compare(k.currency, o.currency), cmp.Compare(k.status, o.status))
-}
-
-type rollupDelta struct{ payments, amount int64 }
-
-var addRollups = sqldb.NewBulk("INSERT INTO rollups (project_id, hours, start, method, currency, status, payments, amount) VALUES ",
-	"(%i, %i, %i, %s, %s, %s, %i, %i)", ` ON CONFLICT (project_id, hours, start, method, currency, status) DO UPDATE
-		SET payments = rollups.payments + excluded.payments, amount = rollups.amount + excluded.amount`)
 
 var insertLookups = sqldb.NewBulk("INSERT INTO lookups (bucket, key, project_id, payment) VALUES ", "(%i, %i, %i, %i)",
 	" ON CONFLICT (bucket, key, project_id, payment) DO NOTHING")
 
-// gather adds lines up to rows of rollups and lookups, in the order of their keys: nodes that write the same rows do not
-// lock each other out, and neighbours share a page.
-func (s *Store) gather(lines []followedLine) (totals, lookups []any) {
-	deltas := make(map[rollupKey]rollupDelta)
+// gatherLookups are the rows of lookups that lines make, in the order of their keys.
+func (s *Store) gatherLookups(lines []followedLine) []any {
 	keys := make([]lookupKey, 0, 2*len(lines))
 	for i := range lines {
-		l := &lines[i]
-		for _, hours := range []int64{1, 24} {
-			k := rollupKey{project: l.project, hours: hours, start: startOf(l.created, hours), method: l.method, currency: l.currency}
-			if l.after == "" {
-				continue
-			}
-			k.status = l.after
-			deltas[k] = deltas[k].plus(1, l.amount)
-			if k.status = l.before; k.status != "" {
-				deltas[k] = deltas[k].plus(-1, -l.amount)
-			}
-		}
-		keys = s.lookupsOf(keys, l)
-	}
-	for _, k := range slices.SortedFunc(maps.Keys(deltas), rollupKey.compare) {
-		if d := deltas[k]; d != (rollupDelta{}) {
-			totals = append(totals, k.project, k.hours, k.start, k.method, k.currency, string(k.status), d.payments, d.amount)
-		}
+		keys = s.lookupsOf(keys, &lines[i])
 	}
 	slices.SortFunc(keys, lookupKey.compare)
 	keys = slices.Compact(keys)
-	lookups = make([]any, 0, len(keys)*insertLookups.Columns)
+	lookups := make([]any, 0, len(keys)*insertLookups.Columns)
 	for _, k := range keys {
 		lookups = append(lookups, k.bucket, k.key, k.project, k.payment)
 	}
-	return totals, lookups
-}
-
-func (d rollupDelta) plus(payments, amount int64) rollupDelta {
-	return rollupDelta{d.payments + payments, d.amount + amount}
-}
-
-// startOf is when the period of so many hours began in which a moment lies, both in microseconds.
-func startOf(at, hours int64) int64 {
-	length := hours * time.Hour.Microseconds()
-	return at - at%length
+	return lookups
 }
 
 type lookupKey struct{ bucket, key, project, payment int64 }

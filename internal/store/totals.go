@@ -116,8 +116,12 @@ func (s *Store) addRollups(ctx context.Context, f *RegisterFilter, hours, from, 
 	if from >= to {
 		return nil
 	}
+	build, _, err := s.LiveBuild(ctx)
+	if err != nil {
+		return err
+	}
 	for projects := range slices.Chunk(f.Projects, registerGroup) {
-		lines, err := s.totalLines(ctx, f.rollups(projects, hours, from, to))
+		lines, err := s.totalLines(ctx, f.rollups(build, projects, hours, from, to))
 		if err != nil {
 			return err
 		}
@@ -127,10 +131,10 @@ func (s *Store) addRollups(ctx context.Context, f *RegisterFilter, hours, from, 
 }
 
 // rollups is the statement that adds rollups of a length up.
-func (f *RegisterFilter) rollups(projects []int64, hours, from, to int64) *sqldb.Statement {
+func (f *RegisterFilter) rollups(build int64, projects []int64, hours, from, to int64) *sqldb.Statement {
 	q := &sqldb.Statement{}
-	q.Text("SELECT currency, status, CAST(SUM(payments) AS BIGINT), CAST(SUM(amount) AS BIGINT) FROM rollups WHERE ")
-	q.In("project_id", sqldb.IntArgs(projects)).Text(" AND hours = ").Arg(hours).Text(" AND start >= ").Arg(from).Text(" AND start < ").Arg(to)
+	q.Text("SELECT currency, status, CAST(SUM(payments) AS BIGINT), CAST(SUM(amount) AS BIGINT) FROM rollups WHERE build = ").Arg(build)
+	q.Text(" AND cube = ").Arg(int64(CubePayments)).Text(" AND ").In("project_id", sqldb.IntArgs(projects)).Text(" AND hours = ").Arg(hours).Text(" AND start >= ").Arg(from).Text(" AND start < ").Arg(to)
 	for _, l := range []struct {
 		column string
 		values []any

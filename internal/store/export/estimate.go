@@ -16,8 +16,13 @@ func Estimate(ctx context.Context, s *store.Store, f Filter) (payments int64, er
 		return 0, nil
 	}
 	day := (24 * time.Hour).Microseconds()
+	build, _, err := s.LiveBuild(ctx)
+	if err != nil {
+		return 0, err
+	}
 	q := &sqldb.Statement{}
-	q.Text("SELECT COALESCE(SUM(payments), 0) FROM rollups WHERE hours = 24 AND ").In("project_id", sqldb.IntArgs(f.Projects))
+	q.Text("SELECT COALESCE(SUM(payments), 0) FROM rollups WHERE build = ").Arg(build)
+	q.Text(" AND cube = ").Arg(int64(store.CubePayments)).Text(" AND hours = 24 AND ").In("project_id", sqldb.IntArgs(f.Projects))
 	if !f.From.IsZero() {
 		q.Text(" AND start > ").Arg(f.From.UnixMicro() - day)
 	}

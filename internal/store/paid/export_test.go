@@ -27,6 +27,6 @@ func Statements(d *sqldb.Dialect) iter.Seq2[string, []any] {
 		}
 		yield(firstSince, []any{int64(210), int64(0)})
 		yield(lastBucket, nil)
-		yield(usualSums, []any{int64(210), int64(0), "KGS"})
+		yield(usualSums, []any{int64(210), int64(0), "KGS", int64(1)})
 	}
 }

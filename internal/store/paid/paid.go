@@ -185,11 +185,15 @@ func (r *Recent) span(ctx context.Context, project int64) ([2]int64, error) {
 }
 
 const usualSums = `SELECT COALESCE(SUM(payments), 0), COALESCE(SUM(amount), 0) FROM rollups
-	WHERE project_id = $1 AND hours = 24 AND start >= $2 AND currency = $3 AND status = 'success'`
+	WHERE build = $4 AND cube = 1 AND project_id = $1 AND hours = 24 AND start >= $2 AND currency = $3 AND status = 'success'`
 
 // Usual is how many payouts of a currency a project has made since a day, and their sum.
 func (p *Payments) Usual(ctx context.Context, projectID int64, currency string, since time.Time) (payments, amount int64, err error) {
 	db := p.store.DB()
-	err = sqldb.One(ctx, db.Lists, usualSums, projectID, since.UnixMicro(), currency).Scan(&payments, &amount)
+	build, _, err := p.store.LiveBuild(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = sqldb.One(ctx, db.Lists, usualSums, projectID, since.UnixMicro(), currency, build).Scan(&payments, &amount)
 	return payments, amount, db.Unavailable(err)
 }

@@ -1,0 +1,176 @@
+package store
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
+)
+
+// Cube is what rows of rollups count.
+type Cube int64
+
+// The cubes. Those in detail know codes and banks, too; the others have fewer rows, for what asks for neither.
+const (
+	CubePayments      Cube = iota + 1 // payments with the status they have, by when they were made
+	CubePaymentsFully                 // the same in detail
+	CubeResults                       // results of operations, by when they came
+	CubeResultsFully                  // the same in detail
+	CubeTimes                         // first results of payments, by when these were made and how long the result took
+)
+
+var cubeNames = [...]string{"", "payments", "payments in detail", "results", "results in detail", "times"}
+
+// Cubes are all of them.
+func Cubes() []Cube {
+	return []Cube{CubePayments, CubePaymentsFully, CubeResults, CubeResultsFully, CubeTimes}
+}
+
+// String names the cube.
+func (c Cube) String() string { return cubeNames[c] }
+
+// RollupHours are the lengths of the periods of rollups.
+var RollupHours = []int64{1, 24}
+
+// RollupKey names a row of rollups within a build.
+type RollupKey struct {
+	Cube             Cube
+	Project          int64
+	Hours, Start     int64 // the period: its length, and when it began, in microseconds
+	Method, Currency string
+	Status           payout.Status
+	Code             int64
+	Bank             string
+	Bucket           int64
+}
+
+func (k RollupKey) compare(o RollupKey) int {
+	return cmp.Or(cmp.Compare(k.Cube, o.Cube), cmp.Compare(k.Project, o.Project), cmp.Compare(k.Hours, o.Hours), cmp.Compare(k.Start, o.Start),
+		cmp.Compare(k.Method, o.Method), cmp.Compare(k.Currency, o.Currency), cmp.Compare(k.Status, o.Status), cmp.Compare(k.Code, o.Code),
+		cmp.Compare(k.Bank, o.Bank), cmp.Compare(k.Bucket, o.Bucket))
+}
+
+// RollupDelta is how many payments a row of rollups counts, and their sum.
+type RollupDelta struct{ Payments, Amount int64 }
+
+func (d RollupDelta) plus(payments, amount int64) RollupDelta {
+	return RollupDelta{d.Payments + payments, d.Amount + amount}
+}
+
+// result is what is known of a payment's result: its status, and the code of the newest operation that has ended.
+type result struct {
+	status payout.Status // empty: of a payment that is new, or that a line does not change
+	code   int64         // 0: nothing has ended
+}
+
+// rollUp calls add for each row of rollups that a line of the journal changes. It is the one place that knows what the
+// rows' dimensions are made of.
+func (l *followedLine) rollUp(add func(k RollupKey, payments int64)) {
+	if l.after.status == "" {
+		return
+	}
+	of := RollupKey{Project: l.project, Method: l.method, Currency: l.currency}
+	inDetail := func(k RollupKey, cube Cube, code int64, payments int64) {
+		k.Cube, k.Code, k.Bank = cube, code, l.bank
+		add(k, payments)
+	}
+	for _, hours := range RollupHours {
+		k := of
+		k.Hours, k.Start = hours, startOf(l.created, hours)
+		for _, side := range []struct {
+			result
+			payments int64
+		}{{l.after, 1}, {l.before, -1}} {
+			if k.Status = side.status; k.Status != "" {
+				k.Cube = CubePayments
+				add(k, side.payments)
+				inDetail(k, CubePaymentsFully, side.code, side.payments)
+			}
+		}
+		if l.ended == "" {
+			continue
+		}
+		k.Status = l.ended
+		if l.after.status.Final() && !l.before.status.Final() {
+			timed := k
+			timed.Cube, timed.Bucket = CubeTimes, TimeBucket(time.Duration(l.at-l.created)*time.Microsecond)
+			add(timed, 1)
+		}
+		k.Cube, k.Start = CubeResults, startOf(l.at, hours)
+		add(k, 1)
+		inDetail(k, CubeResultsFully, l.after.code, 1)
+	}
+}
+
+// bankOf is the bank of an account, by the digits with which its mask begins; empty: it begins with something else, or the
+// mask hides them.
+func bankOf(mask string) string {
+	if len(mask) < bankDigits {
+		return ""
+	}
+	for i := range bankDigits {
+		if mask[i] < '0' || mask[i] > '9' {
+			return ""
+		}
+	}
+	return mask[:bankDigits]
+}
+
+const bankDigits = 3
+
+// timeSteps divide each power of ten: a bucket is at most a quarter wider than the one before.
+var timeSteps = [...]int64{100, 125, 160, 200, 250, 315, 400, 500, 630, 800}
+
+// TimeBucket is the bucket of a time from request to result: the least of their ends that is not below it, in microseconds.
+func TimeBucket(took time.Duration) int64 {
+	for power := int64(1); ; power *= 10 {
+		for _, step := range timeSteps {
+			if end := power * step; end >= took.Microseconds() {
+				return end
+			}
+		}
+	}
+}
+
+// startOf is when the period of so many hours began in which a moment lies, both in microseconds.
+func startOf(at, hours int64) int64 {
+	length := hours * time.Hour.Microseconds()
+	return at - at%length
+}
+
+var addRollups = sqldb.NewBulk("INSERT INTO rollups (build, cube, project_id, hours, start, method, currency, status, code, bank, bucket, payments, amount) VALUES ",
+	"(%i, %i, %i, %i, %i, %s, %s, %s, %i, %s, %i, %i, %i)",
+	` ON CONFLICT (build, cube, project_id, hours, start, method, currency, status, code, bank, bucket) DO UPDATE
+		SET payments = rollups.payments + excluded.payments, amount = rollups.amount + excluded.amount`)
+
+// rollUp adds lines up to what they change, in the order of the rows' keys: nodes that write the same rows do not lock each
+// other out, and neighbours share a page.
+func rollUp(lines []followedLine) ([]RollupKey, map[RollupKey]RollupDelta) {
+	deltas := make(map[RollupKey]RollupDelta)
+	for i := range lines {
+		l := &lines[i]
+		l.rollUp(func(k RollupKey, payments int64) { deltas[k] = deltas[k].plus(payments, payments*l.amount) })
+	}
+	maps.DeleteFunc(deltas, func(_ RollupKey, d RollupDelta) bool { return d == RollupDelta{} })
+	return slices.SortedFunc(maps.Keys(deltas), RollupKey.compare), deltas
+}
+
+// rollupArgs are the rows of addRollups that bring builds up to some lines, in the order of their keys.
+func rollupArgs(builds []int64, lines []followedLine) []any {
+	if len(builds) == 0 {
+		return nil
+	}
+	keys, deltas := rollUp(lines)
+	args := make([]any, 0, len(builds)*len(keys)*addRollups.Columns)
+	for _, build := range builds {
+		for _, k := range keys {
+			d := deltas[k]
+			args = append(args, build, int64(k.Cube), k.Project, k.Hours, k.Start, k.Method, k.Currency, string(k.Status), k.Code, k.Bank, k.Bucket,
+				d.Payments, d.Amount)
+		}
+	}
+	return args
+}
