@@ -108,7 +108,7 @@ var rooms = map[string][]string{
 	"internal/massbatch": with(nouns, "internal/store", "internal/store/batches", "internal/store/files", "internal/store/jobs", "internal/store/paid",
 		"internal/work", "internal/accept", "internal/masspayout", "internal/csvfile", "signature"),
 	"internal/dashboard": with(nouns, "internal/store", "internal/store/people", "internal/accept", "internal/manual", "internal/access", "internal/csvfile", "internal/vault", "internal/record",
-		"internal/report", "internal/store/jobs", "signature"),
+		"internal/report", "internal/store/jobs", "internal/store/batches", "internal/masspayout", "internal/massbatch", "signature"),
 
 	"internal/ops": with(nouns, "internal/store", "internal/work"),
 	"internal/audit": with(nouns, "internal/store", "internal/store/snapshot", "internal/store/jobs", "internal/store/files", "internal/store/batches",

@@ -90,6 +90,11 @@ var harmless = []string{
 	"POST /manual/check",                   // shows what would be sent
 	"POST /manual/approvals/{id}/reject",   // pays nothing
 	"POST /manual/approvals/{id}/withdraw", // pays nothing
+	"POST /manual/mass/new",                // takes a file in, sends nothing
+	"POST /manual/mass/{batch}/pause",      // stops
+	"POST /manual/mass/{batch}/cancel",     // stops for good
+	"POST /manual/mass/{batch}/reject",     // pays nothing
+	"POST /manual/mass/{batch}/withdraw",   // pays nothing
 
 	"POST /projects/{project}/callbacks/test", // a sample that concerns no payment, to the address that is set
 }

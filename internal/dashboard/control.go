@@ -214,6 +214,8 @@ func (v *visit) approvalRow(a store.Approval) approvalRow {
 	switch a.Kind {
 	case store.ApprovalPayout:
 		row.Href, row.What = approvalPath(a.ID), a.Title
+	case store.ApprovalBatch:
+		row.Href, row.What = "/manual/mass/"+a.Subject, v.t("mass.batch", "number", a.Subject)
 	case store.ApprovalSettings:
 		var labels []string
 		for key := range strings.SplitSeq(a.Title, ", ") {

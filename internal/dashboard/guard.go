@@ -33,7 +33,6 @@ func (d *Dashboard) guarded(next http.Handler) http.Handler {
 		if !strings.HasPrefix(r.URL.Path, "/static/") {
 			h.Set("Cache-Control", "no-store")
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		seen := &observed{ResponseWriter: w, status: http.StatusOK}
 		var user atomic.Int64
 		r = r.WithContext(context.WithValue(r.Context(), userKey{}, &user))

@@ -65,9 +65,9 @@ func (v *visit) reopen(text string) *keptForm {
 	return &kept
 }
 
-// askToSignIn sends a visitor without a session to the sign-in page. A form that was sent is kept.
-func (v *visit) askToSignIn() error {
-	if v.r.Method != http.MethodPost {
+// askToSignIn sends a visitor without a session to the sign-in page. A form that was sent is kept; a file is not.
+func (v *visit) askToSignIn(rt *route) error {
+	if v.r.Method != http.MethodPost || rt.upload {
 		next := v.r.URL.RequestURI()
 		if v.isFragment() { // the page around the fragment is where to come back to
 			if u, err := url.Parse(v.r.Header.Get("HX-Current-URL")); err == nil {

@@ -35,7 +35,7 @@ func (d *Dashboard) manual() *manual.Service {
 
 // manualTabs are the tabs above the lists of this section.
 type manualTabs struct {
-	Here    string // "payouts" or "waiting"
+	Here    string // "payouts", "mass" or "waiting"
 	Waiting string // how many wait for a second person; empty: none
 }
 
@@ -146,7 +146,7 @@ func manualPath(projectID int64, requestID string) string {
 // waitingFilter is what the list of approvals shows to this user.
 func (v *visit) waitingFilter(state string) store.ApprovalFilter {
 	f := store.ApprovalFilter{
-		Projects: v.projectIDs(), Kinds: []string{store.ApprovalPayout, store.ApprovalSettings, store.ApprovalKey}, State: state, Limit: listLength + 1,
+		Projects: v.projectIDs(), Kinds: []string{store.ApprovalPayout, store.ApprovalBatch, store.ApprovalSettings, store.ApprovalKey}, State: state, Limit: listLength + 1,
 	}
 	if v.user.Can(staff.ViewTeam) {
 		f.Kinds, f.Merchant = append(f.Kinds, store.ApprovalAccount), v.user.MerchantID

@@ -198,6 +198,11 @@ func serveWithdraw(d *Dashboard, v *visit) error {
 
 // decided goes back to the approval's page, which shows what has become of it, whoever decided.
 func (v *visit) decided(d store.Decision, err error) error {
+	return v.decidedAt(approvalPath(d.ID), "manual.decided.", d, err)
+}
+
+// decidedAt goes back to a page; words begins the id of what it says then.
+func (v *visit) decidedAt(path, words string, d store.Decision, err error) error {
 	switch {
 	case errors.Is(err, store.ErrSamePerson):
 		return &userError{ID: "manual.same_person", Status: http.StatusForbidden}
@@ -208,9 +213,9 @@ func (v *visit) decided(d store.Decision, err error) error {
 	case errors.Is(err, store.ErrNotRequester):
 		return &userError{ID: "manual.not_requester", Status: http.StatusForbidden}
 	case errors.Is(err, store.ErrMoved), errors.Is(err, store.ErrLapsed): // the page says what
-		return v.redirect(approvalPath(d.ID), "manual.decided_before")
+		return v.redirect(path, "manual.decided_before")
 	case err != nil:
 		return err
 	}
-	return v.redirect(approvalPath(d.ID), "manual.decided."+d.State)
+	return v.redirect(path, words+d.State)
 }

@@ -11,6 +11,7 @@ import (
 type route struct {
 	pattern string      // of net/http.ServeMux
 	right   staff.Right // what the user must have; or anyone, signedIn
+	upload  bool        // takes a file, which may be larger than a form
 	fresh   bool        // asks for a second factor not older than five minutes, keeps the form and goes on by itself
 	serve   func(d *Dashboard, v *visit) error
 }
@@ -26,7 +27,7 @@ const (
 var routes = slices.Concat(
 	commonRoutes,
 	paymentRoutes,
-	manualRoutes,
+	manualRoutes, massRoutes,
 	financeRoutes,
 	projectRoutes,
 	controlRoutes,

@@ -39,7 +39,12 @@ func (d *Dashboard) sessionCookie() string {
 
 // serve wraps a route: who is it, may they, and what became of it.
 func (d *Dashboard) serve(rt *route) http.HandlerFunc {
+	limit := int64(maxForm)
+	if rt.upload {
+		limit = maxUpload
+	}
 	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		v := &visit{d: d, w: w, r: r, zone: time.UTC, lang: languageOf(r)}
 		if err := v.admit(rt); err != nil {
 			v.fail(err)
@@ -56,7 +61,7 @@ func (v *visit) admit(rt *route) error {
 	case rt.right == anyone:
 		return rt.serve(v.d, v)
 	case v.session == nil:
-		return v.askToSignIn()
+		return v.askToSignIn(rt)
 	case rt.right != signedIn && !v.user.Can(rt.right):
 		return errForbidden
 	case rt.fresh && v.r.Method == http.MethodPost && !v.isFresh():

@@ -29,7 +29,12 @@ func ReadStatus(ctx context.Context, s *store.Store, id int64) (*Status, error) 
 	if err != nil {
 		return nil, err
 	}
-	totals, err := batches.Totals(ctx, s, id)
+	return StatusOf(ctx, s, b)
+}
+
+// StatusOf reads the counters of a batch that was read.
+func StatusOf(ctx context.Context, s *store.Store, b *batches.Batch) (*Status, error) {
+	totals, err := batches.Totals(ctx, s, b.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -52,6 +52,44 @@
     typed = []
   })
 
+  // <form data-upload="most bytes">: a file on its way. htmx sends it; what is shown meanwhile, and where it did not arrive, is here.
+  const uploadOf = (event) => event.target.closest?.('form[data-upload]')
+  document.addEventListener('htmx:beforeRequest', (event) => {
+    const form = uploadOf(event)
+    if (!form) return
+    const large = (form.querySelector('input[type=file]').files[0]?.size ?? 0) > Number(form.dataset.upload)
+    form.querySelector('[data-fault=large]').hidden = !large
+    form.querySelector('[data-fault=lost]').hidden = true
+    form.querySelector('.upload-progress').hidden = large
+    if (large) {
+      event.preventDefault()
+      rest(form)
+    }
+  })
+  document.addEventListener('htmx:xhr:progress', (event) => {
+    const form = uploadOf(event)
+    if (!form || !event.detail.lengthComputable) return
+    const { loaded, total } = event.detail
+    const bar = form.querySelector('.upload-progress progress')
+    if (loaded < total) bar.value = 100 * loaded / total
+    else bar.removeAttribute('value') // all of it has left the browser
+    form.querySelector('[data-while=sending]').hidden = loaded >= total
+    form.querySelector('[data-while=checking]').hidden = loaded < total
+  })
+  const rest = (form) => {
+    delete form.dataset.sent
+    form.removeAttribute('aria-busy')
+  }
+  for (const name of ['htmx:sendError', 'htmx:responseError', 'htmx:sendAbort']) {
+    document.addEventListener(name, (event) => {
+      const form = uploadOf(event)
+      if (!form) return
+      rest(form)
+      form.querySelector('.upload-progress').hidden = true
+      form.querySelector('[data-fault=lost]').hidden = false
+    })
+  }
+
   // Copy buttons: <button data-copy="text">.
   document.addEventListener('click', async (event) => {
     const button = event.target.closest('[data-copy]')

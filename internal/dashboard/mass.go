@@ -1,0 +1,129 @@
+package dashboard
+
+import (
+	"fmt"
+	"time"
+
+	"flashpay/internal/massbatch"
+	"flashpay/internal/merchant"
+	"flashpay/internal/payout"
+	"flashpay/internal/staff"
+	"flashpay/internal/store"
+	"flashpay/internal/store/batches"
+)
+
+// massRoutes are payouts by file. Who may send a single payout may send a file.
+var massRoutes = []route{
+	{pattern: "GET /manual/mass", right: staff.ViewManual, serve: serveMassList},
+	{pattern: "GET /manual/mass/new", right: staff.IssuePayouts, serve: serveMassForm},
+	{pattern: "POST /manual/mass/new", right: staff.IssuePayouts, upload: true, serve: serveMassUpload},
+	{pattern: "GET /manual/mass/template", right: staff.IssuePayouts, serve: serveMassTemplate},
+	{pattern: "GET /manual/mass/{batch}", right: staff.ViewManual, serve: serveBatch},
+	{pattern: "GET /manual/mass/{batch}/faults", right: staff.IssuePayouts, serve: serveBatchFaults},
+	{pattern: "GET /manual/mass/{batch}/send", right: staff.IssuePayouts, serve: serveBatchConfirm},
+	{pattern: "POST /manual/mass/{batch}/send", right: staff.IssuePayouts, fresh: true, serve: serveBatchSend},
+	{pattern: "POST /manual/mass/{batch}/pause", right: staff.IssuePayouts, serve: serveBatchPause},
+	{pattern: "POST /manual/mass/{batch}/resume", right: staff.IssuePayouts, fresh: true, serve: serveBatchResume},
+	{pattern: "POST /manual/mass/{batch}/cancel", right: staff.IssuePayouts, serve: serveBatchCancel},
+	{pattern: "POST /manual/mass/{batch}/approve", right: staff.IssuePayouts, fresh: true, serve: serveBatchApprove},
+	{pattern: "POST /manual/mass/{batch}/reject", right: staff.IssuePayouts, serve: serveBatchReject},
+	{pattern: "POST /manual/mass/{batch}/withdraw", right: staff.IssuePayouts, serve: serveBatchWithdraw},
+}
+
+// mass pays files.
+func (d *Dashboard) mass() *massbatch.Service {
+	return &massbatch.Service{Store: d.Store, Payouts: d.Accept, Methods: d.Methods}
+}
+
+func batchPath(id int64) string { return fmt.Sprintf("/manual/mass/%d", id) }
+
+// by is who acts on a batch, by a form.
+func (v *visit) by(f *Form) massbatch.By {
+	by := massbatch.By{User: v.user.ID, Name: v.user.Name, Actor: v.actor()}
+	if f != nil {
+		by.Once = f.Once
+	}
+	return by
+}
+
+// seesBatch tells whether the user may see a batch: all projects that it pays from must be theirs.
+func (v *visit) seesBatch(status *massbatch.Status) bool {
+	sees := func(id int64) bool {
+		p, ok := v.d.Store.Project(id)
+		return ok && v.user.Sees(p)
+	}
+	for _, c := range status.Totals {
+		if c.ProjectID != 0 && !sees(c.ProjectID) {
+			return false
+		}
+	}
+	return sees(status.ProjectID)
+}
+
+// batch finds the batch that the path names, with its counters; errNotFound for one that the user may not see.
+func (v *visit) batch() (*massbatch.Status, error) {
+	id, err := v.number("batch")
+	if err != nil {
+		return nil, err
+	}
+	status, err := massbatch.ReadStatus(v.ctx(), v.d.Store, id)
+	if err == nil && !v.seesBatch(status) {
+		err = errNotFound
+	}
+	return status, err
+}
+
+// batchRow is a batch in the list.
+type batchRow struct {
+	*massbatch.Status
+	Project *merchant.Project
+	Href    string
+}
+
+// Paid is how many of the batch's payouts succeeded.
+func (r *batchRow) Paid() int64 { return r.ByStatus[string(payout.Success)] }
+
+// Declined is how many were declined or refused.
+func (r *batchRow) Declined() int64 {
+	return r.ByStatus[string(payout.Decline)] + r.ByStatus[massbatch.Refused]
+}
+
+// massList is the page of batches.
+type massList struct {
+	Tabs  manualTabs
+	Rows  []batchRow
+	Links pageLinks
+}
+
+// serveMassList lists batches, newest first. Those that pay from projects which the user does not see are left out.
+func serveMassList(d *Dashboard, v *visit) error {
+	filter := batches.Filter{Projects: v.projectIDs(), Limit: listLength + 1}
+	if place := v.listPlace(); place != nil {
+		filter.Behind = &batches.Batch{ID: place.ID, CreatedAt: time.UnixMicro(place.At)}
+	}
+	found, err := batches.List(v.ctx(), d.Store, filter)
+	if err != nil {
+		return err
+	}
+	list, next := massList{}, ""
+	if list.Tabs, err = v.manualTabs("mass"); err != nil {
+		return err
+	}
+	if len(found) > listLength {
+		found = found[:listLength]
+		last := found[listLength-1]
+		next = store.Cursor{At: last.CreatedAt.UnixMicro(), ID: last.ID}.String()
+	}
+	for i := range found {
+		status, err := massbatch.StatusOf(v.ctx(), d.Store, &found[i])
+		if err != nil {
+			return err
+		}
+		if v.seesBatch(status) {
+			p, _ := d.Store.Project(status.ProjectID)
+			list.Rows = append(list.Rows, batchRow{status, p, batchPath(status.ID)})
+		}
+	}
+	list.Links = v.pageLinks(next)
+	return v.render("mass", Page{Title: v.t("manual.title"), Data: list, Wide: true})
+}
