@@ -83,6 +83,18 @@ var everyPage = []shown{
 	}},
 	{name: "manual-payout", path: "{manual-payout}", as: staff.Operations},
 	{name: "manual-approval", path: "{manual-approval}", as: staff.MerchantAdmin},
+	{name: "mass", path: "/manual/mass", as: staff.Operations, faces: true},
+	{name: "mass-empty", path: "/manual/mass", as: staff.Operations, empty: true},
+	{name: "mass-new", path: "/manual/mass/new", as: staff.Operations, faces: true},
+	{name: "mass-new-faulty", path: "/manual/mass/new", as: staff.Operations, act: func(p *browsertest.Page) {
+		browsertest.Eval[bool](p, `(document.querySelector("#upload").noValidate = true, htmx.trigger("#upload", "submit"), true)`)
+		p.WaitFor(`document.querySelector("#f-file[aria-invalid=true]") !== null`)
+	}},
+	{name: "mass-checked", path: "{mass-checked}", as: staff.Operations, faces: true},
+	{name: "mass-confirm", path: "{mass-checked}/send?good=yes", as: staff.Operations, faces: true},
+	{name: "mass-waiting", path: "{mass-waiting}", as: staff.MerchantAdmin, faces: true},
+	{name: "mass-sending", path: "{mass-sending}", as: staff.Operations},
+	{name: "mass-sent", path: "{mass-sent}", as: staff.Operations, faces: true},
 	{name: "control", path: "{control}", as: staff.Operator, faces: true},
 
 	{name: "finance", path: "/finance", as: staff.Finance},
@@ -147,6 +159,8 @@ var notShown = []string{
 	"GET /payments/export",                  // a file
 	"GET /payments/{project}/{id}/evidence", // a file
 	"GET /reports/file/{id}",                // a file
+	"GET /manual/mass/template",             // a file
+	"GET /manual/mass/{batch}/faults",       // a file
 }
 
 func signInWith(email, password string) func(p *browsertest.Page) {
@@ -239,6 +253,7 @@ func fullGallery(t *testing.T) *gallery {
 	g.findPayouts()
 	g.addPeople()
 	g.payByHand()
+	g.payFiles()
 	g.askForReports()
 	g.openCases()
 	return g
@@ -470,6 +485,9 @@ func TestEveryPageIsShown(t *testing.T) {
 		path, _, _ := strings.Cut(page.path, "?")
 		for name, example := range map[string]string{"{invitation}": "/invitation/x", "{manual-payout}": "/manual/payouts/210/x", "{manual-approval}": "/manual/approvals/7", "{control}": "/approvals/7", "{case}": "/operate/discrepancies/7", "{report-link}": "/reports/link/x"} {
 			path = strings.ReplaceAll(path, name, example)
+		}
+		if strings.HasPrefix(path, "{mass-") {
+			path = "/manual/mass/7" + strings.TrimLeft(path, "{}-abcdefghijklmnopqrstuvwxyz")
 		}
 		if strings.HasPrefix(path, "{") {
 			path = "/payments/210/x"

@@ -144,6 +144,9 @@ func (i *intake) add(j *masspayout.Judged) error {
 	switch {
 	case len(j.Faults) > 0:
 		r.State, r.Message = batches.Bad, j.Faults[0].Message
+		if j.Payout.Project != nil { // who does not see the project does not see the batch
+			r.ProjectID = j.Payout.Project.ID
+		}
 	default:
 		p := &j.Payout
 		r.ProjectID, r.PaymentID, r.Amount, r.Currency = p.Project.ID, strings.Clone(p.PaymentID), p.Amount, strings.Clone(p.Currency)
