@@ -38,6 +38,7 @@ var exceptions []exception
 var nouns = []string{
 	"internal/money", "internal/payout", "internal/method", "internal/merchant", "internal/account",
 	"internal/ledger", "internal/rule", "internal/wire", "internal/provider", "internal/staff", "internal/rates",
+	"internal/tariff",
 }
 
 // anything is what cmd may import: it alone knows everybody.
@@ -66,6 +67,7 @@ var rooms = map[string][]string{
 	"internal/provider": nouns,
 	"internal/staff":    nouns,
 	"internal/rates":    nouns,
+	"internal/tariff":   nouns,
 	"internal/wire":     with(nouns, "signature"),
 
 	"internal/ratefeed": nouns,

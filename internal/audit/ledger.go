@@ -223,6 +223,7 @@ func costOf(d *dossier) *ledger.Cost {
 	amount, fee, currency := o.Cost()
 	return &ledger.Cost{
 		ProjectID: o.ProjectID, Payment: d.ID, Operation: o.ID, Currency: currency, Amount: amount, Fee: fee, Paid: o.Amount, PaidIn: o.Currency,
+		KeepFee: o.KeepsFee(),
 	}
 }
 

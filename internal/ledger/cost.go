@@ -12,6 +12,7 @@ type Cost struct {
 	Fee       int64  // that it pays on top; 0: none
 	Paid      int64  // what the provider pays …
 	PaidIn    string // … in this currency
+	KeepFee   bool   // a reversal leaves the fee charged
 }
 
 // Converts tells whether the balance pays in another currency than the provider.
@@ -57,10 +58,30 @@ func (c *Cost) SpendLate(owed int64) []Transfer {
 	return out
 }
 
-// Refund gives back what was spent: it was not paid, or came back. Owed is what the project owes of it, and pays with it.
-func (c *Cost) Refund(owed int64) []Transfer {
+// Refund gives back all that was spent, with the fee: it was not paid. Owed is what the project owes of it, and pays with it.
+func (c *Cost) Refund(owed int64) []Transfer { return c.refund(c.spend(Available), owed) }
+
+// Reversed is what a reversal gives back: the sum that the balance paid, unit for unit, and the fee unless it is kept.
+func (c *Cost) Reversed() int64 {
+	if c.KeepFee {
+		return c.Amount
+	}
+	return c.Amount + c.Fee
+}
+
+// Reverse gives back what Reversed says: it was paid, and the bank has returned it. Owed is what the project owes of it, and
+// pays with it.
+func (c *Cost) Reverse(owed int64) []Transfer {
+	spent := *c
+	if c.KeepFee {
+		spent.Fee = 0
+	}
+	return c.refund(spent.spend(Available), owed)
+}
+
+func (c *Cost) refund(spent []Transfer, owed int64) []Transfer {
 	var out []Transfer
-	for _, t := range c.spend(Available) {
+	for _, t := range spent {
 		t.Kind, t.Debit, t.Credit = Refund, t.Credit, t.Debit
 		out = append(out, t)
 	}

@@ -12,6 +12,7 @@ import (
 	"flashpay/internal/account"
 	"flashpay/internal/money"
 	"flashpay/internal/rates"
+	"flashpay/internal/tariff"
 )
 
 // Mode tells whether a project moves money.
@@ -57,7 +58,8 @@ type Project struct {
 	Keys       []Key // live keys, oldest first; the first signs callbacks
 	Settings   Settings
 	Balances   []string // currencies in which operators have opened a balance, in the order of their codes
-	Version    int64    // rises with each change of name and settings
+	Tariffs    tariff.Book
+	Version    int64 // rises with each change of name and settings
 	CreatedAt  time.Time
 }
 
@@ -90,7 +92,18 @@ type Settings struct {
 	Approval      Sums                      `json:"approval,omitempty"`       // a manual payout above its currency's sum needs a second person
 	Methods       map[string]MethodSettings `json:"methods,omitempty"`        // by method path; absent: enabled, method's limits
 	Conversion    Conversion                `json:"conversion,omitzero"`
+	ReversalFee   FeePolicy                 `json:"reversal_fee,omitempty"` // what becomes of a fee where a bank returns what it had paid; empty: returned
+	CallbackFee   bool                      `json:"callback_fee,omitempty"` // callbacks of success carry operation_fee
 }
+
+// FeePolicy says what becomes of a fee.
+type FeePolicy string
+
+// The policies.
+const (
+	ReturnFee FeePolicy = "return"
+	KeepFee   FeePolicy = "keep"
+)
 
 // Conversion says whether a project's payouts may be asked for, and paid, in other currencies than their method's, and at
 // which rates.

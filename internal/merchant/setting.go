@@ -206,6 +206,24 @@ var declared = []*Setting{
 		weakens: never,
 	},
 	{
+		// What is agreed about fees is the platform's side of the contract.
+		Name: "reversal_fee", Kind: Choice, Group: Exchange, Editor: ByOperators, Default: "return",
+		Choices: []string{string(ReturnFee), string(KeepFee)},
+		get:     func(p *Project, _ string) string { return string(p.Settings.ReversalFee) },
+		set: func(p *Project, f Field, text string) *Fault {
+			return into((*string)(&p.Settings.ReversalFee), f, text, readChoice)
+		},
+		weakens: never,
+	},
+	{
+		Name: "callback_fee", Kind: Switch, Group: Callbacks,
+		get: func(p *Project, _ string) string { return onOff(p.Settings.CallbackFee) },
+		set: func(p *Project, f Field, text string) *Fault {
+			return into(&p.Settings.CallbackFee, f, cmp.Or(text, "off"), readSwitch)
+		},
+		weakens: never,
+	},
+	{
 		Name: "mass_retention", Kind: Period, Group: Limits, Default: "9600h, which are 400 days",
 		Least: (24 * time.Hour).Microseconds(), Most: (10 * 366 * 24 * time.Hour).Microseconds(),
 		get: func(p *Project, _ string) string { return PeriodText(time.Duration(p.Settings.MassRetention)) },

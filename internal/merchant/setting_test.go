@@ -52,6 +52,8 @@ func TestSettingsAreChangedByTheirTexts(t *testing.T) {
 		"margin":                                "1.50",
 		"max_age":                               "48h",
 		"main_balance":                          "USD",
+		"reversal_fee":                          "keep",
+		"callback_fee":                          "on",
 		"methods." + kyrgyzstan + ".enabled":    "off",
 		"methods." + kyrgyzstan + ".currencies": "KGS",
 		"methods." + kyrgyzstan + ".min":        "KGS=20.00",
@@ -70,6 +72,7 @@ func TestSettingsAreChangedByTheirTexts(t *testing.T) {
 	want.Settings.AccountCheck = account.Strict
 	want.Settings.Approval = merchant.Sums{"KGS": 1500000, "USD": 0, "JPY": 5}
 	want.Settings.Conversion = merchant.Conversion{On: true, BaseSource: rates.ECB, Margin: money.Whole(150).Shift(-2), MaxAge: merchant.Duration(48 * time.Hour), MainBalance: "USD"}
+	want.Settings.ReversalFee, want.Settings.CallbackFee = merchant.KeepFee, true
 	want.Settings.Methods[kyrgyzstan] = merchant.MethodSettings{
 		Disabled: true, Currencies: []string{"KGS"}, Min: merchant.Sums{"KGS": 2000}, Max: merchant.Sums{"KGS": 1000000},
 	}
@@ -86,7 +89,7 @@ func TestSettingsAreChangedByTheirTexts(t *testing.T) {
 	wantTexts := map[string]string{
 		"name": "Shop → Other shop", "callback_url": "https://shop.example/cb → https://other.example/cb?x=1", "threshold": " → 1h30m",
 		"allow_ip": " → 192.0.2.7, 2001:db8::/32", "account_check": " → strict", "approval": " → JPY=5, KGS=15000.00, USD=0.00",
-		"conversion": "off → on", "base_source": " → ecb", "margin": " → 1.50", "max_age": " → 48h", "main_balance": " → USD",
+		"conversion": "off → on", "base_source": " → ecb", "margin": " → 1.50", "max_age": " → 48h", "main_balance": " → USD", "reversal_fee": " → keep", "callback_fee": "off → on",
 		"methods." + kyrgyzstan + ".enabled": "on → off", "methods." + kyrgyzstan + ".currencies": " → KGS",
 		"methods." + kyrgyzstan + ".min": " → KGS=20.00", "methods." + kyrgyzstan + ".max": " → KGS=10000.00",
 	}
@@ -246,7 +249,7 @@ func TestDeclarationsAreSound(t *testing.T) {
 	}
 	if !maps.Equal(names, map[string]bool{
 		"name": true, "enabled": true, "currencies": true, "min": true, "max": true, "callback_url": true, "callback_rules": true,
-		"allow_ip": true, "account_check": true, "threshold": true, "approval": true, "mass_retention": true,
+		"allow_ip": true, "account_check": true, "threshold": true, "approval": true, "mass_retention": true, "reversal_fee": true, "callback_fee": true,
 		"conversion": true, "base_source": true, "margin": true, "max_age": true, "main_balance": true,
 	}) {
 		t.Errorf("settings %v: names stay for good", slices.Sorted(maps.Keys(names)))

@@ -6,16 +6,20 @@ import (
 
 	"flashpay/internal/money"
 	"flashpay/internal/rates"
+	"flashpay/internal/tariff"
 )
 
 // Terms are what an operation costs its project, where that is not simply the operation's own sum. They are agreed when
 // the payout is accepted and never change: whatever moves later, moves these sums, unit for unit.
 type Terms struct {
-	Amount   int64       `json:"amount"`            // what the project's balance pays for the payout, minor units
-	Currency string      `json:"currency"`          // of the balance that pays
-	Fee      int64       `json:"fee,omitempty"`     // on top, in the same currency
-	Request  *Conversion `json:"request,omitempty"` // of the request's sum to the operation's; nil: they are one
-	Balance  *Conversion `json:"balance,omitempty"` // of the operation's sum to what the balance pays; nil: not by a rate
+	Amount   int64          `json:"amount"`             // what the project's balance pays for the payout, minor units
+	Currency string         `json:"currency"`           // of the balance that pays
+	Fee      int64          `json:"fee,omitempty"`      // on top, in the same currency
+	Tariff   *tariff.Tariff `json:"tariff,omitempty"`   // by which the fee was computed; nil: there was none
+	KeepFee  bool           `json:"keep_fee,omitempty"` // a reversal does not give the fee back
+	TellFee  bool           `json:"tell_fee,omitempty"` // the callback of its success tells the fee
+	Request  *Conversion    `json:"request,omitempty"`  // of the request's sum to the operation's; nil: they are one
+	Balance  *Conversion    `json:"balance,omitempty"`  // of the operation's sum to what the balance pays; nil: not by a rate
 }
 
 // Conversion is a rate and the margin that was added to it.
@@ -33,6 +37,17 @@ func (o *Operation) Cost() (amount, fee int64, currency string) {
 	return o.Terms.Amount, o.Terms.Fee, o.Terms.Currency
 }
 
+// Charged is the fee that an operation's success has charged, and its currency. ok is false where none is charged.
+func (o *Operation) Charged() (fee int64, currency string, ok bool) {
+	if o.Terms == nil || o.Terms.Fee == 0 || o.Status != Success {
+		return 0, "", false
+	}
+	return o.Terms.Fee, o.Terms.Currency, true
+}
+
+// KeepsFee tells whether a reversal of the operation leaves its fee charged.
+func (o *Operation) KeepsFee() bool { return o.Terms != nil && o.Terms.KeepFee }
+
 // Exceeds tells whether an operation costs more than is available in the currency of its cost.
 func (o *Operation) Exceeds(available int64) bool {
 	amount, fee, _ := o.Cost()
@@ -49,15 +64,33 @@ func (t *Terms) Check(amount int64, currency string, o *Operation) error {
 	} else if err := t.Request.check(amount, currency, o.Amount, o.Currency, t.Request.converted); err != nil {
 		return err
 	}
-	switch {
-	case t == nil:
+	if t == nil {
 		return nil
+	}
+	if err := t.checkFee(); err != nil {
+		return err
+	}
+	switch {
 	case t.Balance != nil:
 		return t.Balance.check(o.Amount, o.Currency, t.Amount, t.Currency, t.Balance.cost)
 	case t.Currency == o.Currency && t.Amount == o.Amount, t.Currency == currency && t.Amount == amount && t.Request != nil:
 		return nil
 	}
 	return fmt.Errorf("its balance pays %d %s for %d %s, and no rate says why", t.Amount, t.Currency, o.Amount, o.Currency)
+}
+
+// checkFee recomputes the fee.
+func (t *Terms) checkFee() error {
+	if t.Tariff == nil {
+		if t.Fee != 0 {
+			return fmt.Errorf("its fee is %d %s, and no tariff says why", t.Fee, t.Currency)
+		}
+		return nil
+	}
+	if fee, err := t.Tariff.Fee(t.Amount); err != nil || fee != t.Fee {
+		return fmt.Errorf("its fee is %d %s; by version %d of the tariff it is %d", t.Fee, t.Currency, t.Tariff.Version, fee)
+	}
+	return nil
 }
 
 func (c *Conversion) converted(amount int64) (int64, error) {

@@ -9,6 +9,7 @@ import (
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
 	"flashpay/internal/rates"
+	"flashpay/internal/tariff"
 )
 
 // Item is the payout to be judged.
@@ -118,9 +119,9 @@ func (i Item) fault(now time.Time) (code int) {
 	return payout.CodeSuccess
 }
 
-// fund finds which balance pays, how much, and whether it has as much.
+// fund finds which balance pays, how much and with which fee, and whether it has as much.
 func (v *Verdict) fund(s State, i Item) (code int) {
-	if code := v.exchange(s, i); code != payout.CodeSuccess {
+	if code := cmp.Or(v.exchange(s, i), v.charge(s, i)); code != payout.CodeSuccess {
 		return code
 	}
 	o := payout.Operation{Amount: v.Amount, Currency: v.Currency, Terms: v.Terms}
@@ -156,6 +157,27 @@ func (v *Verdict) exchange(s State, i Item) (code int) {
 		}
 		terms.Amount, terms.Balance = cost, &payout.Conversion{Rate: rate, Margin: c.Margin}
 	}
+	v.Terms = &terms
+	return payout.CodeSuccess
+}
+
+// charge adds the fee, by the tariff of the method and of the currency of the balance that pays.
+func (v *Verdict) charge(s State, i Item) (code int) {
+	o := payout.Operation{Amount: v.Amount, Currency: v.Currency, Terms: v.Terms}
+	amount, _, currency := o.Cost()
+	t, ok := s.Project.Tariffs.At(tariff.Key{Method: i.Method, Currency: currency}, s.Now)
+	if !ok {
+		return payout.CodeSuccess
+	}
+	terms := payout.Terms{Amount: amount, Currency: currency}
+	if v.Terms != nil {
+		terms = *v.Terms
+	}
+	var err error
+	if terms.Fee, err = t.Fee(amount); err != nil {
+		return payout.CodeAboveLimit
+	}
+	terms.Tariff, terms.KeepFee, terms.TellFee = &t.Tariff, s.Project.Settings.ReversalFee == merchant.KeepFee, s.Project.Settings.CallbackFee
 	v.Terms = &terms
 	return payout.CodeSuccess
 }

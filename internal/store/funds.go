@@ -68,6 +68,7 @@ func costOf(o *payout.Operation) *ledger.Cost {
 	amount, fee, currency := o.Cost()
 	return &ledger.Cost{
 		ProjectID: o.ProjectID, Payment: o.Payment, Operation: o.ID, Currency: currency, Amount: amount, Fee: fee, Paid: o.Amount, PaidIn: o.Currency,
+		KeepFee: o.KeepsFee(),
 	}
 }
 

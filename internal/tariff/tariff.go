@@ -1,0 +1,104 @@
+// Package tariff says what a project pays for a payout on top of its sum: a fixed part and percent of what its balance pays,
+// with a least and a most, by method and by the currency of that balance. Tariffs have versions, each with a moment from
+// which it holds. Everything is computed in exact decimals and rounded once, half to even.
+package tariff
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"flashpay/internal/money"
+)
+
+// Tariff is how a fee is computed. Sums are minor units of its currency.
+type Tariff struct {
+	Version int64         `json:"version"`          // from 1, by project, method and currency
+	Fixed   int64         `json:"fixed,omitempty"`  // of each payout
+	Percent money.Decimal `json:"percent,omitzero"` // of what the balance pays for it
+	Min     int64         `json:"min,omitempty"`    // no fee is smaller
+	Max     int64         `json:"max,omitempty"`    // no fee is larger; 0: there is no most
+}
+
+// Fee is the fee for a payout for which the balance pays so much, in minor units. money.ErrTooLarge where no sum can hold
+// it.
+func (t *Tariff) Fee(amount int64) (int64, error) {
+	share, err := money.Prorate(amount, t.Percent, money.Whole(100))
+	switch {
+	case err != nil && t.Max > 0: // whatever it is, it is above the most
+		return t.Max, nil
+	case err != nil:
+		return 0, err
+	case share > math.MaxInt64-t.Fixed && t.Max > 0:
+		return t.Max, nil
+	case share > math.MaxInt64-t.Fixed:
+		return 0, money.ErrTooLarge
+	}
+	fee := max(share+t.Fixed, t.Min)
+	if t.Max > 0 {
+		fee = min(fee, t.Max)
+	}
+	return fee, nil
+}
+
+// Equal tells whether two tariffs make the same fees, whatever their versions are.
+func (t *Tariff) Equal(o *Tariff) bool {
+	return t.Fixed == o.Fixed && t.Percent.Equal(o.Percent) && t.Min == o.Min && t.Max == o.Max
+}
+
+// maxPercent is the largest percentage: more is a slip of the hand.
+const maxPercent = 100
+
+// maxPercentText is how long a percentage can be written.
+const maxPercentText = 12
+
+// maxSum is the largest sum in a tariff, so that a fee and its payout stay sums.
+const maxSum = math.MaxInt64 / 8
+
+// Check tells what is wrong with a tariff in a currency; nil: nothing.
+func (t *Tariff) Check(currency string) error {
+	for _, s := range []struct {
+		name string
+		sum  int64
+	}{{"fixed", t.Fixed}, {"min", t.Min}, {"max", t.Max}} {
+		if s.sum < 0 || s.sum > maxSum {
+			return fmt.Errorf("%s=%s: want a sum from 0 to %s", s.name, money.Format(s.sum, currency), money.Format(maxSum, currency))
+		}
+	}
+	switch {
+	case t.Percent.Sign() < 0 || t.Percent.Cmp(money.Whole(maxPercent)) > 0 || len(t.Percent.String()) > maxPercentText:
+		return fmt.Errorf("percent=%s: want a number from 0 to %d of at most %d characters, such as 1.5", t.Percent, maxPercent, maxPercentText)
+	case t.Max > 0 && t.Max < t.Min:
+		return fmt.Errorf("max=%s is below min=%s", money.Format(t.Max, currency), money.Format(t.Min, currency))
+	case t.Max > 0 && t.Max < t.Fixed:
+		return fmt.Errorf("max=%s is below fixed=%s, which every payout pays", money.Format(t.Max, currency), money.Format(t.Fixed, currency))
+	}
+	return nil
+}
+
+// Holding is a version of a tariff and the moment from which it holds.
+type Holding struct {
+	Tariff
+	From time.Time
+}
+
+// Key is what there is one tariff of, in one project.
+type Key struct {
+	Method   string // path
+	Currency string // of the balance that pays
+}
+
+// Book is the tariffs of a project: of each key all versions, in any order.
+type Book map[Key][]Holding
+
+// At is the tariff that holds at a moment: of the versions that hold from then or earlier the one that began last, of several
+// with one beginning the newest. ok is false where none does.
+func (b Book) At(k Key, at time.Time) (t Holding, ok bool) {
+	for _, h := range b[k] {
+		if h.From.After(at) || ok && (h.From.Before(t.From) || h.From.Equal(t.From) && h.Version < t.Version) {
+			continue
+		}
+		t, ok = h, true
+	}
+	return t, ok
+}
