@@ -71,6 +71,7 @@ type commands struct {
 	Project     projectCmd     `cmd:"" group:"operate" help:"Create and show projects, change their settings, block and pause them, add and revoke their keys."`
 	Balance     balanceCmd     `cmd:"" group:"operate" help:"Show and top up a project's balances."`
 	Rates       ratesCmd       `cmd:"" group:"operate" help:"Import, set, list and show exchange rates."`
+	Tariff      tariffCmd      `cmd:"" group:"operate" help:"Set and show what projects pay for payouts on top of their sums."`
 	Mass        massCmd        `cmd:"" group:"operate" help:"Payouts from a file, one a row: templates, checks, sending, results."`
 	Callback    callbackCmd    `cmd:"" group:"operate" help:"List a project's callbacks, send one again."`
 	Discrepancy discrepancyCmd `cmd:"" group:"operate" help:"List and settle what the bank's word and ours do not agree on: it waits for a person."`

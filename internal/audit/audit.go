@@ -76,11 +76,12 @@ type run struct {
 	transfers *tally            // what stands in the table, less what operations ask for
 	executed  *tally            // of successes: what the bank lists, less what operations ask for
 	quotes    map[quoteKey]bool // of rates; nil: not read yet
+	tariffs   map[tariffKey][]store.TariffVersion
 }
 
 func (r *run) all(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		r.readLedger, r.readQuotes, r.checkPayments, r.compareLedger, r.checkNumbers, r.checkSeals, r.checkParts, r.checkDiscrepancies,
+		r.readLedger, r.readQuotes, r.readTariffs, r.checkPayments, r.compareLedger, r.checkNumbers, r.checkSeals, r.checkParts, r.checkDiscrepancies,
 		r.checkNotifications, r.checkJobs, r.checkApprovals, r.checkFiles, r.checkBatches, r.checkRollups, r.checkBank,
 	} {
 		if err := step(ctx); err != nil {

@@ -47,6 +47,7 @@ func (d *dossier) checkTerms(r *run) {
 	if err := o.Terms.Check(s.Amount, s.Currency, &o.Operation); err != nil {
 		d.fail(KindOperation, "%v", err)
 	}
+	d.checkTariff(r)
 	if o.Terms == nil {
 		return
 	}
@@ -56,7 +57,7 @@ func (d *dossier) checkTerms(r *run) {
 		}
 		for i := range c.Legs {
 			q := &c.Legs[i].Quote
-			if !r.quotes[keyOf(q)] {
+			if !r.quotes[keyOf(q)] && !o.CreatedAt.After(r.now) {
 				d.fail(KindOperation, "it names a rate of %s, %s for %s/%s, which the platform never had", q.Source, q.Value, q.Base, q.Term)
 			}
 			if q.ValidFrom.After(o.CreatedAt) {

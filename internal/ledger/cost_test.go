@@ -44,7 +44,7 @@ func TestCostIsConserved(t *testing.T) {
 		}
 		post([]Transfer{{ProjectID: 1, Currency: "USD", Debit: Funding, Credit: Available, Amount: opening, Kind: TopUp}})
 		post(c.Hold())
-		switch fate := rapid.SampledFrom([]string{"success", "decline", "disputed", "not paid after all"}).Draw(t, "fate"); fate {
+		switch fate := rapid.SampledFrom([]string{"success", "decline", "disputed", "not paid after all", "refund", "reversal"}).Draw(t, "fate"); fate {
 		case "success":
 			post(c.Spend())
 			if usd.Sum(Available) != opening-c.Amount-c.Fee || usd.Sum(Held) != 0 || usd.Sum(Fees) != c.Fee || balances[c.PaidIn].Sum(Settlement) != c.Paid {
@@ -55,6 +55,22 @@ func TestCostIsConserved(t *testing.T) {
 			}
 		case "decline":
 			post(c.Return())
+		case "refund":
+			post(c.Spend())
+			if post(c.Refund(0)); usd.Sum(Available) != opening {
+				t.Fatalf("refund of %+v: %+v", c, usd)
+			}
+		case "reversal":
+			c.KeepFee = rapid.Bool().Draw(t, "keep fee")
+			post(c.Spend())
+			post(c.Reverse(0))
+			kept := c.Fee
+			if !c.KeepFee {
+				kept = 0
+			}
+			if usd.Sum(Available) != opening-kept || usd.Sum(Fees) != kept || usd.Sum(Settlement)+usd.Sum(Conversion) != 0 || c.Reversed() != c.Amount+c.Fee-kept {
+				t.Fatalf("reversal of %+v: %+v", c, usd)
+			}
 		case "disputed":
 			post(c.Dispute())
 			if usd.Sum(Disputed) != c.Amount+c.Fee || usd.Sum(Held) != 0 {

@@ -37,12 +37,10 @@ func (o *Operation) Cost() (amount, fee int64, currency string) {
 	return o.Terms.Amount, o.Terms.Fee, o.Terms.Currency
 }
 
-// Charged is the fee that an operation's success has charged, and its currency. ok is false where none is charged.
-func (o *Operation) Charged() (fee int64, currency string, ok bool) {
-	if o.Terms == nil || o.Terms.Fee == 0 || o.Status != Success {
-		return 0, "", false
-	}
-	return o.Terms.Fee, o.Terms.Currency, true
+// Told tells whether the merchant is told the fee: where the project asked for it when the payout was accepted, and only of a
+// success, which charges it.
+func (t *Terms) Told(status Status) bool {
+	return t != nil && t.TellFee && t.Tariff != nil && status == Success
 }
 
 // KeepsFee tells whether a reversal of the operation leaves its fee charged.

@@ -10,6 +10,10 @@ import (
 // is the same at every attempt, whatever became of the payment since.
 func (job *CallbackJob) Body() *signature.Value {
 	e, p, o := &job.Event, &job.Payment, &job.Operation
+	var fee *wire.Sum
+	if o.Terms.Told(e.OperationStatus) {
+		fee = &wire.Sum{Amount: o.Terms.Fee, Currency: o.Terms.Currency}
+	}
 	return wire.Callback(&wire.CallbackFacts{
 		Payment: wire.PaymentFacts{
 			ProjectID: e.ProjectID, PaymentID: p.PaymentID, Type: payout.Type, Status: string(e.PaymentStatus), Date: e.At,
@@ -20,6 +24,7 @@ func (job *CallbackJob) Body() *signature.Value {
 			ID: e.Operation, Type: payout.Type, Status: string(e.OperationStatus), Date: e.At, CreatedDate: o.CreatedAt, RequestID: p.RequestID,
 			Initial:   wire.Sum{Amount: p.Amount, Currency: p.Currency},
 			Converted: wire.Sum{Amount: o.Amount, Currency: o.Currency},
+			Fee:       fee,
 			Code:      e.Code, Message: payout.Message(e.Code),
 			ProviderID: e.ProviderID, ProviderPaymentID: e.ProviderPaymentID, AuthCode: e.AuthCode,
 		},

@@ -43,6 +43,7 @@ var migrationFiles = []string{
 	"migrations/0016_batch_reports.sql",
 	"migrations/0017_ledger_days.sql",
 	"migrations/0018_rollups.sql",
+	"migrations/0019_tariffs.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

@@ -100,6 +100,9 @@ func (s *Store) load(ctx context.Context, version int64) error {
 	if err := s.loadBalances(ctx, fresh); err != nil {
 		return err
 	}
+	if err := s.loadTariffs(ctx, fresh); err != nil {
+		return fmt.Errorf("store: reading tariffs: %w", err)
+	}
 	if known := s.snapshot.Load(); known == nil || known.version <= version {
 		s.snapshot.Store(fresh)
 	}

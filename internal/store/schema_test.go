@@ -31,6 +31,7 @@ var tableWords = map[string]string{
 	"commands_done":    "Acts of people that are done, so that a commit of unknown outcome, run again, does them once. Kept for a day.",
 	"settings_version": "One row: its numbers rise with each change of a project, and with each import of rates, so that nodes know when to read them again.",
 	"rates":            "Exchange rates by source, pair and the moment from which they hold.",
+	"tariffs":          "What projects pay for payouts on top of their sums: by method, currency and the moment from which each version holds.",
 	"merchants":        "Who owns projects. Number 0 is the platform itself and has no row.",
 	"projects":         "Merchants' projects and their settings, one versioned value each.",
 	"project_versions": "Name and settings of each project at each version: its history.",

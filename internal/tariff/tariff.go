@@ -4,8 +4,10 @@
 package tariff
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"flashpay/internal/money"
@@ -44,6 +46,58 @@ func (t *Tariff) Fee(amount int64) (int64, error) {
 // Equal tells whether two tariffs make the same fees, whatever their versions are.
 func (t *Tariff) Equal(o *Tariff) bool {
 	return t.Fixed == o.Fixed && t.Percent.Equal(o.Percent) && t.Min == o.Min && t.Max == o.Max
+}
+
+// Text is a tariff in a currency as the command line takes it: "fixed=10.00 percent=1.5 min=5.00 max=100.00", without what is
+// not set.
+func (t *Tariff) Text(currency string) string {
+	var parts []string
+	sum := func(name string, amount int64) {
+		if major, err := money.Major(amount, currency); err == nil && amount != 0 {
+			parts = append(parts, name+"="+major)
+		}
+	}
+	sum("fixed", t.Fixed)
+	if t.Percent.Sign() > 0 {
+		parts = append(parts, "percent="+t.Percent.String())
+	}
+	sum("min", t.Min)
+	sum("max", t.Max)
+	if len(parts) == 0 {
+		return "fixed=0"
+	}
+	return strings.Join(parts, " ")
+}
+
+// Parse reads the parts of a tariff in a currency as Text writes them, each at most once.
+func Parse(parts []string, currency string) (t Tariff, err error) {
+	seen := make(map[string]bool)
+	for _, part := range parts {
+		name, value, ok := strings.Cut(part, "=")
+		if !ok || seen[name] {
+			return t, fmt.Errorf("%q: want each of fixed=10.00, percent=1.5, min=5.00 and max=100.00 at most once", part)
+		}
+		seen[name] = true
+		switch name {
+		case "fixed":
+			t.Fixed, err = money.ParseMajor(value, currency)
+		case "percent":
+			t.Percent, err = money.ParseDecimal(value)
+		case "min":
+			t.Min, err = money.ParseMajor(value, currency)
+		case "max":
+			t.Max, err = money.ParseMajor(value, currency)
+		default:
+			err = errors.New("want fixed, percent, min or max")
+		}
+		if err != nil {
+			return t, fmt.Errorf("%s: %w", part, err)
+		}
+	}
+	if len(parts) == 0 {
+		return t, errors.New("it says nothing: give fixed=10.00, percent=1.5 or both, and min and max where there are such; fixed=0 ends fees")
+	}
+	return t, t.Check(currency)
 }
 
 // maxPercent is the largest percentage: more is a slip of the hand.

@@ -2,6 +2,7 @@ package tariff
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/big"
 	"strings"
@@ -99,6 +100,26 @@ func TestCheck(t *testing.T) {
 		switch err := c.tariff.Check("KGS"); {
 		case c.want == "" && err != nil, c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
 			t.Errorf("%+v: %v, want %q", c.tariff, err, c.want)
+		}
+	}
+}
+
+func TestTextIsWhatIsRead(t *testing.T) {
+	for _, c := range []struct{ text, currency, want string }{
+		{"fixed=10.00 percent=1.5 min=5.00 max=100.00", "KGS", "{0 1000 1.5 500 10000}"},
+		{"fixed=10 max=100", "JPY", "{0 10 0 0 100}"},
+		{"fixed=0.125", "KWD", "{0 125 0 0 0}"},
+		{"percent=0.25", "KGS", "{0 0 0.25 0 0}"},
+		{"fixed=0", "KGS", "{0 0 0 0 0}"},
+	} {
+		tr, err := Parse(strings.Fields(c.text), c.currency)
+		if have := fmt.Sprint("{", tr.Version, tr.Fixed, tr.Percent, tr.Min, tr.Max, "}"); err != nil || strings.ReplaceAll(have, " ", "") != strings.ReplaceAll(c.want, " ", "") || tr.Text(c.currency) != c.text {
+			t.Errorf("%s in %s: %s, %q, %v", c.text, c.currency, have, tr.Text(c.currency), err)
+		}
+	}
+	for _, bad := range []string{"", "fixed", "fixed=1.001", "fixed=-1", "percent=1,5", "percent=101", "fixed=1 fixed=2", "rate=1", "min=5 max=1"} {
+		if tr, err := Parse(strings.Fields(bad), "KGS"); err == nil {
+			t.Errorf("%q reads as %+v", bad, tr)
 		}
 	}
 }

@@ -40,9 +40,10 @@ type OperationFacts struct {
 	Date              time.Time
 	CreatedDate       time.Time
 	RequestID         string
-	Initial           Sum // before conversion
-	Converted         Sum // after it, in the provider's currency
-	Code              int // of the registry; a string on the wire
+	Initial           Sum  // before conversion
+	Converted         Sum  // after it, in the provider's currency
+	Fee               *Sum // what the project was charged; nil: it is not told
+	Code              int  // of the registry; a string on the wire
 	Message           string
 	ProviderID        int64  // 0 when no provider was reached
 	ProviderPaymentID string // may be empty
@@ -128,7 +129,7 @@ func paymentMembers(p *PaymentFacts) []signature.Member {
 }
 
 func operation(o *OperationFacts) signature.Value {
-	return signature.Obj(
+	members := []signature.Member{
 		number("id", o.ID),
 		text("type", o.Type),
 		text("status", o.Status),
@@ -145,7 +146,11 @@ func operation(o *OperationFacts) signature.Value {
 			text("payment_id", o.ProviderPaymentID),
 			text("auth_code", o.AuthCode),
 		),
-	)
+	}
+	if o.Fee != nil {
+		members = append(members, sum("operation_fee", *o.Fee))
+	}
+	return signature.Obj(members...)
 }
 
 func withErrors(members []signature.Member, errs []ErrorItem) []signature.Member {

@@ -21,7 +21,8 @@ type Payment struct {
 	Amount                           int64
 	Currency, Description            string
 	AccountMask, CustomerID, Options string
-	CreatedAt, UpdatedAt             int64 // microseconds
+	Method                           string // path
+	CreatedAt, UpdatedAt             int64  // microseconds
 	Events, HeadSeq                  int64
 	Project                          bool // its project exists
 	Sealed                           []byte
@@ -39,7 +40,7 @@ func (reader *Reader) Request(p *Payment) ([]byte, error) {
 func (v *Snapshot) Payments(ctx context.Context, after Place, last int64, n int) ([]Payment, error) {
 	where, args := v.within("p.project_id", "p.id", Range{after, End})
 	query := fmt.Sprintf(`SELECT p.id, p.project_id, p.payment_key, p.payment_id, p.request_id, p.content_hash, p.head_hash, p.status,
-		p.amount, p.currency, p.description, p.account_mask, p.customer_id, p.options, p.created_at, p.updated_at, p.events, p.head_seq,
+		p.amount, p.currency, p.description, p.account_mask, p.customer_id, p.method, p.options, p.created_at, p.updated_at, p.events, p.head_seq,
 		EXISTS (SELECT 1 FROM projects o WHERE o.id = p.project_id), r.sealed, r.account_key, r.email_key, r.phone_key, r.ip_key
 		FROM payments p LEFT JOIN requests r ON r.project_id = p.project_id AND r.payment = p.id
 		WHERE %s AND p.id <= $%d ORDER BY %s LIMIT $%d`, where, len(args)+1, v.order("p.project_id", "p.id"), len(args)+2)
@@ -47,7 +48,7 @@ func (v *Snapshot) Payments(ctx context.Context, after Place, last int64, n int)
 	err := v.each(ctx, query, func(r *sql.Rows) error {
 		var p Payment
 		err := r.Scan(&p.ID, &p.ProjectID, &p.PaymentKey, &p.PaymentID, &p.RequestID, &p.ContentHash, &p.HeadHash, (*string)(&p.Status),
-			&p.Amount, &p.Currency, &p.Description, &p.AccountMask, &p.CustomerID, &p.Options, &p.CreatedAt, &p.UpdatedAt, &p.Events, &p.HeadSeq,
+			&p.Amount, &p.Currency, &p.Description, &p.AccountMask, &p.CustomerID, &p.Method, &p.Options, &p.CreatedAt, &p.UpdatedAt, &p.Events, &p.HeadSeq,
 			&p.Project, &p.Sealed, &p.AccountKey, &p.EmailKey, &p.PhoneKey, &p.IPKey)
 		out = append(out, p)
 		return err
