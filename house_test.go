@@ -98,7 +98,8 @@ var rooms = map[string][]string{
 
 	"internal/dataapi": with(nouns, "internal/store", "internal/store/people", "internal/store/export", "internal/record", "signature", "openapi"),
 
-	"internal/gate":     with(nouns, "internal/store", "internal/work", "internal/accept", "signature", "openapi"),
+	"internal/gate": with(nouns, "internal/store", "internal/store/batches", "internal/work", "internal/accept", "internal/masspayout", "internal/massbatch",
+		"signature", "openapi"),
 	"internal/process":  with(nouns, "internal/store", "internal/work", "signature"),
 	"internal/callback": with(nouns, "internal/store", "internal/work", "signature"),
 

@@ -150,7 +150,7 @@ func (c *massCheckCmd) check(a *app, checker *masspayout.Checker) (report *massp
 func (c *massCheckCmd) print(a *app, r *masspayout.Report) error {
 	show := showReport
 	if c.JSON {
-		show = func(a *app, r *masspayout.Report) error { return a.printJSON(reportJSON(r)) }
+		show = func(a *app, r *masspayout.Report) error { return a.printJSON(r.Tell()) }
 	}
 	if err := show(a, r); err != nil {
 		return err
@@ -162,45 +162,6 @@ func (c *massCheckCmd) print(a *app, r *masspayout.Report) error {
 		return errRowsBad
 	}
 	return nil
-}
-
-// massReport is a report as --json prints it. Sums are in minor units.
-type massReport struct {
-	Rows       int64                `json:"rows"`
-	Good       int64                `json:"good"`
-	Bad        int64                `json:"bad"`
-	Totals     []massTotal          `json:"totals"`
-	Faults     []masspayout.Fault   `json:"faults"`
-	Warnings   []masspayout.Warning `json:"warnings"`
-	SeenBefore *massSeen            `json:"seen_before"`
-}
-
-type massTotal struct {
-	ProjectID int64  `json:"project_id"`
-	Currency  string `json:"currency"`
-	Rows      int64  `json:"rows"`
-	Amount    int64  `json:"amount"`
-	Available int64  `json:"available"`
-	Missing   int64  `json:"missing"`
-}
-
-type massSeen struct {
-	Batch string    `json:"batch"`
-	At    time.Time `json:"at"`
-}
-
-func reportJSON(r *masspayout.Report) massReport {
-	out := massReport{
-		Rows: r.Rows, Good: r.Good, Bad: r.Bad, Totals: []massTotal{},
-		Faults: append([]masspayout.Fault{}, r.Faults...), Warnings: append([]masspayout.Warning{}, r.Warnings...),
-	}
-	for _, t := range r.Totals {
-		out.Totals = append(out.Totals, massTotal(t))
-	}
-	if r.SeenBefore != nil {
-		out.SeenBefore = &massSeen{r.SeenBefore.Batch, r.SeenBefore.At}
-	}
-	return out
 }
 
 // shownFaults is how many faults and warnings the report for people lists.

@@ -317,7 +317,7 @@ func (p *platform) newGate() *gate.Gate {
 		limiter = gate.PerProject(time.Second/time.Duration(n), n)
 	}
 	return gate.New(gate.Config{
-		Projects: p.store, Acceptor: p.store, Payments: p.store, Rejections: p.store, Notifications: p.store, Events: p.store, Methods: p.methods, Banks: p.config.Banks,
+		Projects: p.store, Acceptor: p.store, Payments: p.store, Rejections: p.store, Notifications: p.store, Events: p.store, Mass: p.mass(), Methods: p.methods, Banks: p.config.Banks,
 		Route: route, Doors: p.doors(), Notified: p.notified, TrustedProxies: p.config.TrustedProxies, OtherKeys: p.otherKeys, KeyUsed: p.store.KeyUsed,
 		Logger: p.config.Logger, Answered: p.answered, Limiter: limiter,
 	})

@@ -25,6 +25,7 @@ const maxBody = 64 << 10
 // exchange is one request and its answer.
 type exchange struct {
 	gate    *Gate
+	w       http.ResponseWriter
 	r       *http.Request
 	route   *route
 	param   string // variable part of the path
@@ -53,12 +54,18 @@ type exchange struct {
 	retryAfter  time.Duration
 	cause       error // why it failed, for the log
 	saveErr     error // why the rejection could not be kept
+	streamed    bool  // the answer's body was written as it came
+	broken      bool  // and ended in the middle
 }
 
 // authenticate takes a signed request as far as its sender is known, in the order of product.md §2: size, content type,
 // JSON and structure, the members of general, project, address, signature.
 func (x *exchange) authenticate(ctx context.Context) *failure {
-	if f := x.read(); f != nil {
+	read := x.read
+	if x.route.upload {
+		read = x.readParameters
+	}
+	if f := read(); f != nil {
 		return f
 	}
 	f := x.inTurn(ctx, func() *failure {

@@ -17,6 +17,7 @@ import (
 
 	"flashpay/internal/accept"
 	"flashpay/internal/account"
+	"flashpay/internal/massbatch"
 	"flashpay/internal/merchant"
 	"flashpay/internal/method"
 	"flashpay/internal/provider"
@@ -75,6 +76,7 @@ type Config struct {
 	Rejections    Rejections
 	Notifications Notifications
 	Events        Events
+	Mass          *massbatch.Service // pays files; nil: there is nothing under their paths
 	Methods       *method.Registry
 	// Route chooses the provider for a project's mode and a method; ok is false where none is live.
 	Route func(p *merchant.Project, m *method.Method) (name string, id int64, ok bool)
@@ -117,6 +119,7 @@ type Gate struct {
 	fresh   refresher
 	turns   *turns
 	feed    *feed
+	files   *slots // files that come in, and results that go out
 	doors   map[string]*door
 	backlog backlog
 	// searches limits, by test project, how often the mistake in a signature is searched for.
@@ -134,7 +137,7 @@ func New(c Config) *Gate {
 	}
 	g := &Gate{
 		Config: c, payouts: accept.Service{Acceptor: c.Acceptor, Route: c.Route, Banks: c.Banks},
-		turns: newTurns(processors()), feed: newFeed(c.Events), searches: PerProject(doctorEvery, doctorBurst), doors: make(map[string]*door, len(c.Doors)),
+		turns: newTurns(processors()), feed: newFeed(c.Events), files: newSlots(), searches: PerProject(doctorEvery, doctorBurst), doors: make(map[string]*door, len(c.Doors)),
 		backlog: backlog{most: cmp.Or(c.NotificationBacklog, notificationBacklog), count: c.Notifications.WaitingNotifications},
 	}
 	for name, d := range c.Doors {
@@ -149,11 +152,16 @@ func New(c Config) *Gate {
 func (g *Gate) Handler() http.Handler { return http.HandlerFunc(g.serve) }
 
 func (g *Gate) serve(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{gate: g, r: r, started: time.Now()}
+	x := &exchange{gate: g, w: w, r: r, started: time.Now()}
 	buf := g.buffers.Get().(*[]byte)
 	body := g.answer(x, (*buf)[:0])
-	x.write(w, body)
+	if !x.streamed {
+		x.write(w, body)
+	}
 	g.report(x)
+	if x.broken {
+		panic(http.ErrAbortHandler) // so that whoever reads the answer sees that it has no end
+	}
 	if cap(body) <= maxBody {
 		*buf = body
 		g.buffers.Put(buf)
@@ -193,7 +201,7 @@ func (g *Gate) report(x *exchange) {
 	switch {
 	case x.status == http.StatusInternalServerError:
 		level = slog.LevelError
-	case x.status == http.StatusServiceUnavailable || x.saveErr != nil:
+	case x.status == http.StatusServiceUnavailable || x.saveErr != nil || x.broken:
 		level = slog.LevelWarn
 	}
 	ctx := x.r.Context()

@@ -18,6 +18,7 @@ type route struct {
 	variable       bool
 	table          *accept.Table // fields of a signed request
 	flat           bool          // project_id and signature stand at the root, not in general
+	upload         bool          // the body is a file: what is signed stands in parametersHeader
 	other          bool          // a group of methods that this platform does not serve
 	serve          func(ctx context.Context, x *exchange, dst []byte) ([]byte, *failure)
 }
@@ -40,18 +41,34 @@ var availableMethodsCSV string
 //go:embed fields/events.csv
 var eventsCSV string
 
+//go:embed fields/mass-check.csv
+var massCheckCSV string
+
+//go:embed fields/mass-send.csv
+var massSendCSV string
+
+//go:embed fields/mass-status.csv
+var massStatusCSV string
+
+//go:embed fields/mass-result.csv
+var massResultCSV string
+
 // Tables are the field tables of the endpoints that take a signed request, by path pattern.
 var Tables = map[string]*accept.Table{
-	payoutPath:   accept.Payout,
-	statusPath:   accept.MustParseTable(statusCSV),
-	requestPath:  accept.MustParseTable(statusRequestCSV),
-	banksPath:    accept.MustParseTable(banksCSV),
-	methodsPath:  accept.MustParseTable(availableMethodsCSV),
-	eventsPath:   accept.MustParseTable(eventsCSV),
-	"any method": accept.MustParseTable(generalCSV),
+	payoutPath:     accept.Payout,
+	statusPath:     accept.MustParseTable(statusCSV),
+	requestPath:    accept.MustParseTable(statusRequestCSV),
+	banksPath:      accept.MustParseTable(banksCSV),
+	methodsPath:    accept.MustParseTable(availableMethodsCSV),
+	eventsPath:     accept.MustParseTable(eventsCSV),
+	massCheckPath:  accept.MustParseTable(massCheckCSV),
+	massSendPath:   accept.MustParseTable(massSendCSV),
+	massStatusPath: accept.MustParseTable(massStatusCSV),
+	massResultPath: accept.MustParseTable(massResultCSV),
+	"any method":   accept.MustParseTable(generalCSV),
 }
 
-// Path patterns of the endpoints of product.md §2 and §12.6.
+// Path patterns of the endpoints of product.md §2 and §12.6, and those of files of payouts.
 const (
 	payoutPath       = "/v2/payment/bank-transfer/{payment_method}/payout"
 	statusPath       = "/v2/payment/status"
@@ -59,6 +76,10 @@ const (
 	banksPath        = "/v2/info/banks/bank-transfer/{payment_method}/payout/list"
 	methodsPath      = "/v2/info/available-methods/payout/list"
 	eventsPath       = "/v1/events/get"
+	massCheckPath    = "/v2/mass-payout/check"
+	massSendPath     = "/v2/mass-payout/send"
+	massStatusPath   = "/v2/mass-payout/status"
+	massResultPath   = "/v2/mass-payout/result"
 	notificationPath = "/provider/{name}/notification"
 	openapiPath      = "/openapi.yaml"
 )
@@ -87,6 +108,10 @@ func makeRoutes() []route {
 		{name: banksPath, serve: serveBanks},
 		{name: methodsPath, serve: serveMethods},
 		{name: eventsPath, serve: serveEvents, flat: true},
+		{name: massCheckPath, serve: serveMassCheck, flat: true, upload: true},
+		{name: massSendPath, serve: serveMassSend, flat: true, upload: true},
+		{name: massStatusPath, serve: serveMassStatus, flat: true},
+		{name: massResultPath, serve: serveMassResult, flat: true},
 		{name: notificationPath, serve: serveNotification},
 		{name: openapiPath, method: http.MethodGet, serve: serveOpenAPI},
 	}

@@ -211,6 +211,20 @@ func (s *Service) Cancel(ctx context.Context, id int64, by By) (*batches.Batch, 
 	return s.move(ctx, id, batches.Cancel, by)
 }
 
+// Discard cancels a batch of which nothing was sent yet; one that is being sent, or was, stays as it is (store.ErrMoved).
+func (s *Service) Discard(ctx context.Context, id int64, by By) error {
+	return s.Store.Do(ctx, by.Once, func(ctx context.Context, t *store.Tx) error {
+		moved, err := batches.Apply(ctx, t, id, batches.Cancel, batches.Change{})
+		if err != nil {
+			return err
+		}
+		if !moved.SentAt.IsZero() {
+			return &batches.MovedError{ID: id, State: moved.State, On: batches.Cancel}
+		}
+		return t.Audit(ctx, by.Actor, "batch "+string(batches.Cancel), object(moved), detail(moved))
+	})
+}
+
 func (s *Service) move(ctx context.Context, id int64, on batches.Event, by By) (moved *batches.Batch, err error) {
 	err = s.Store.Do(ctx, by.Once, func(ctx context.Context, t *store.Tx) (err error) {
 		if moved, err = batches.Apply(ctx, t, id, on, batches.Change{}); err != nil {

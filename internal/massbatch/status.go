@@ -59,3 +59,8 @@ func StatusOf(ctx context.Context, s *store.Store, b *batches.Batch) (*Status, e
 	}
 	return status, nil
 }
+
+// Status is ReadStatus of the service's store.
+func (s *Service) Status(ctx context.Context, id int64) (*Status, error) {
+	return ReadStatus(ctx, s.Store, id)
+}

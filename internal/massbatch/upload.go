@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -56,6 +57,50 @@ func (s *Service) Checker(sender *merchant.Project) *masspayout.Checker {
 // Take takes a file in as a checked batch, and sends nothing. The batch is nil where the file cannot be read, as the
 // report says. The error is in's or the store's.
 func (s *Service) Take(ctx context.Context, in io.Reader, u Upload) (*batches.Batch, *masspayout.Report, error) {
+	return s.take(ctx, in, u, "")
+}
+
+// FileBatch finds the batch that the newest file with this SHA-256 became in a project's name; nil where there is none, or it was
+// cancelled before anything of it was sent. key names the making of the next one.
+func (s *Service) FileBatch(ctx context.Context, p *merchant.Project, sum [sha256.Size]byte) (b *batches.Batch, key string, err error) {
+	list, err := batches.OfFile(ctx, s.Store, p.ID, p.MerchantID, s.Store.Vault().Digest("file", sum[:]))
+	if err != nil {
+		return nil, "", err
+	}
+	newest := int64(0)
+	for i := range list {
+		newest = max(newest, list[i].ID)
+		if b == nil && (list[i].State != batches.Cancelled || !list[i].SentAt.IsZero()) {
+			b = &list[i]
+		}
+	}
+	return b, fmt.Sprintf("mass file %d %x after %d", p.ID, sum, newest), nil
+}
+
+// TakeOnce is Take for whoever sends the same file again where no answer came: of several at once, on whatever nodes, one makes
+// the batch, and all get it; the report is nil where another had made it before. sum is the file's SHA-256, which in must have
+// checked when it ends.
+func (s *Service) TakeOnce(ctx context.Context, in io.Reader, u Upload, sum [sha256.Size]byte) (*batches.Batch, *masspayout.Report, error) {
+	b, key, err := s.FileBatch(ctx, u.Project, sum)
+	if err != nil || b != nil {
+		return b, nil, err
+	}
+	b, report, err := s.take(ctx, in, u, key)
+	if errors.Is(err, errTakenBefore) {
+		b, _, err = s.FileBatch(ctx, u.Project, sum)
+		report = nil
+		if err == nil && b == nil { // and was cancelled at once
+			err = fmt.Errorf("massbatch: %w: the batch of this file was made and cancelled meanwhile", store.ErrMoved)
+		}
+	}
+	return b, report, err
+}
+
+// errTakenBefore: the act that the key names was done by another.
+var errTakenBefore = errors.New("massbatch: the file was taken in meanwhile")
+
+// take is Take under an idempotency key.
+func (s *Service) take(ctx context.Context, in io.Reader, u Upload, key string) (*batches.Batch, *masspayout.Report, error) {
 	keep := Retention(u.Project)
 	w, err := files.Create(ctx, s.Store, files.New{
 		Kind: batches.FileKind, ProjectID: u.Project.ID, MerchantID: u.Project.MerchantID, UserID: u.By.User, KeepFor: keep,
@@ -63,9 +108,9 @@ func (s *Service) Take(ctx context.Context, in io.Reader, u Upload) (*batches.Ba
 	if err != nil {
 		return nil, nil, err
 	}
-	committed := false
+	abort := true
 	defer func() {
-		if !committed {
+		if abort {
 			w.Abort(ctx)
 		}
 	}()
@@ -95,7 +140,7 @@ func (s *Service) Take(ctx context.Context, in io.Reader, u Upload) (*batches.Ba
 	for _, c := range rows.totals {
 		n.Totals = append(n.Totals, c)
 	}
-	err = s.Store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
+	err = s.Store.Do(ctx, key, func(ctx context.Context, t *store.Tx) error {
 		f, err := w.Commit(ctx, t)
 		if err != nil {
 			return err
@@ -108,10 +153,14 @@ func (s *Service) Take(ctx context.Context, in io.Reader, u Upload) (*batches.Ba
 		return t.Audit(ctx, u.By.Actor, "batch upload", "project "+strconv.FormatInt(u.Project.ID, 10), about)
 	})
 	if err != nil {
+		abort = !store.Unavailable(err) // else it may have been committed, and the clean-up takes it away if it was not
 		return nil, nil, err
 	}
-	committed = true
+	abort = false
 	b, err := batches.Get(ctx, s.Store, id)
+	if key != "" && errors.Is(err, store.ErrNotFound) {
+		abort, err = true, errTakenBefore
+	}
 	return b, report, err
 }
 

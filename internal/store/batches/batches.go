@@ -364,6 +364,12 @@ func SameFile(ctx context.Context, s *store.Store, merchant int64, digest [32]by
 	return nil, store.ErrNotFound
 }
 
+// OfFile finds the batches of a project that are made of a file, the newest first, 20 at most.
+func OfFile(ctx context.Context, s *store.Store, project, merchant int64, digest [32]byte) ([]Batch, error) {
+	const text = "SELECT " + columns + " FROM batches WHERE merchant_id = $1 AND digest = $2 AND project_id = $3 ORDER BY created_at DESC, id DESC LIMIT 20"
+	return find(ctx, s, text, merchant, digest[:], project)
+}
+
 func find(ctx context.Context, s *store.Store, text string, args ...any) (out []Batch, err error) {
 	err = s.DB().Read(ctx, text, func(r *sql.Rows) error {
 		b, err := scan(s, r)
