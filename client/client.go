@@ -148,12 +148,17 @@ type attempt struct {
 // to read. It reports whether one of the attempts may have had an effect that no
 // answer confirmed.
 func (c *Client) post(ctx context.Context, req Request, read func([]byte) error) (open bool, err error) {
+	return c.repeat(ctx, func(ctx context.Context) attempt { return c.once(ctx, req, read) })
+}
+
+// repeat makes attempts until the answer is definite.
+func (c *Client) repeat(ctx context.Context, once func(context.Context) attempt) (open bool, err error) {
 	backoff := c.cfg.Backoff
 	for n := 1; ; n++ {
 		if err := ctx.Err(); err != nil {
 			return open, err
 		}
-		a := c.once(ctx, req, read)
+		a := once(ctx)
 		if a.err == nil {
 			return false, nil
 		}
@@ -176,28 +181,52 @@ func (c *Client) post(ctx context.Context, req Request, read func([]byte) error)
 func (c *Client) once(ctx context.Context, req Request, read func([]byte) error) attempt {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.gate+req.Path, bytes.NewReader(req.Body))
+	r, err := c.request(ctx, req.Path, bytes.NewReader(req.Body))
 	if err != nil {
 		return attempt{err: err}
 	}
+	return c.exchange(r, c.whole(read))
+}
+
+// request makes a request whose body is JSON, unless its maker says otherwise.
+func (c *Client) request(ctx context.Context, path string, body io.Reader) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.gate+path, body)
+	if err != nil {
+		return nil, err
+	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "flashpay-go-client")
+	return r, nil
+}
+
+// whole reads the body of an answer to its end, and hands it to read.
+func (c *Client) whole(read func([]byte) error) func(*http.Response) error {
+	return func(resp *http.Response) error {
+		defer resp.Body.Close()
+		body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxAnswer))
+		if err != nil {
+			return err
+		}
+		return read(body)
+	}
+}
+
+// exchange makes one attempt. An answer 200 is use's, and its body is use's to
+// close.
+func (c *Client) exchange(r *http.Request, use func(*http.Response) error) attempt {
 	resp, err := c.cfg.HTTPClient.Do(r)
 	if err != nil {
 		return attempt{err: err, again: true, open: !neverSent(err)}
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxAnswer))
 	status := resp.StatusCode
 	if status == http.StatusOK {
-		if err == nil {
-			err = read(body)
+		if err := use(resp); err != nil {
+			return attempt{err: fmt.Errorf("answer 200 cannot be used: %w", err), again: true, open: true}
 		}
-		if err != nil {
-			err = fmt.Errorf("answer 200 cannot be used: %w", err)
-		}
-		return attempt{err: err, again: true, open: true}
+		return attempt{}
 	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, c.maxAnswer)) // what there is of it
 	return attempt{
 		err:   refusal(status, body),
 		again: status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout,

@@ -38,6 +38,13 @@
 // after an outage, to prove that nothing is missing, or, with
 // [Client.FollowEvents], to do without an endpoint of your own.
 //
+// # Pay a file
+//
+// [Client.MassCheck] checks a CSV file of payouts without sending anything,
+// [Client.MassSend] pays its rows, [Client.MassStatus] counts what came of them,
+// and [Client.MassResult] reads it row by row. The same file is the same batch,
+// however often it is sent.
+//
 // # Read what was
 //
 // [Data] reads operations of any past interval from the Data API, page after
