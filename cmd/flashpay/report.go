@@ -27,6 +27,7 @@ type reportCmd struct {
 	Get      reportGetCmd      `cmd:"" help:"Save a report that is ready."`
 	Schedule reportScheduleCmd `cmd:"" help:"Have a report made of each day, week or month."`
 	Cancel   reportCancelCmd   `cmd:"" help:"Cancel a report that is not ready, or end a schedule."`
+	Template reportTemplateCmd `cmd:"" help:"Keep what a report asks for under a name, and make reports by it."`
 }
 
 type reportKindsCmd struct {
@@ -80,15 +81,16 @@ type reportFlags struct {
 	Separator string   `default:"comma" placeholder:"comma|semicolon" help:"What stands between cells: comma or semicolon. Default: comma."`
 	Decimal   string   `default:"point" placeholder:"point|comma" help:"Decimal mark of sums: point or comma. Default: point."`
 	Header    string   `default:"names" placeholder:"names|en|ru|ky" help:"First row: names of columns, or their titles in a language. Default: names."`
+	Times     string   `default:"zoned" placeholder:"zoned|local" help:"How times are written: zoned, 2026-03-01T10:00:00+06:00, or local, 2026-03-01 10:00:00, as spreadsheets read them. Default: zoned."`
 	BOM       bool     `name:"bom" help:"Begin with the mark by which Excel knows UTF-8."`
 	Gzip      bool     `help:"Compress the file."`
 }
 
-// request reads the flags as a form.
-func (f *reportFlags) request(s *store.Store, from, to string) (*report.Request, error) {
+// values are the flags as a form.
+func (f *reportFlags) values(from, to string) url.Values {
 	values := url.Values{
 		"kind": {f.Kind}, "columns": {f.Columns}, "zone": {f.Zone}, "from": {from}, "to": {to}, "method": f.Method, "status": f.Status, "code": f.Code,
-		"currency": f.Currency, "min": {f.Min}, "max": {f.Max}, "separator": {f.Separator}, "decimal": {f.Decimal}, "header": {f.Header},
+		"currency": f.Currency, "min": {f.Min}, "max": {f.Max}, "separator": {f.Separator}, "decimal": {f.Decimal}, "header": {f.Header}, "times": {f.Times},
 	}
 	for _, id := range f.Project {
 		values.Add("project", strconv.FormatInt(id, 10))
@@ -99,6 +101,16 @@ func (f *reportFlags) request(s *store.Store, from, to string) (*report.Request,
 	if f.Gzip {
 		values.Set("gzip", "yes")
 	}
+	return values
+}
+
+// request reads the flags as a form.
+func (f *reportFlags) request(s *store.Store, from, to string) (*report.Request, error) {
+	return requestOf(s, f.values(from, to))
+}
+
+// requestOf makes a request of a form.
+func requestOf(s *store.Store, values url.Values) (*report.Request, error) {
 	var by report.Reader
 	for _, p := range s.Projects() {
 		by.Projects = append(by.Projects, p.ID)
@@ -142,25 +154,30 @@ func (c *reportRunCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		reports := &report.Service{Store: s}
-		id, err := reports.Add(a.ctx, "", report.Order{Request: *q, Actor: actor()})
-		if err != nil {
-			return err
-		}
-		if !c.Wait {
-			fmt.Fprintf(a.stdout, "Report %d is made by a server that works on this database. Save it with flashpay report get %d --output %s\n", id, id, q.FileName(s.Now()))
-			return nil
-		}
-		r, err := waitForReport(a, reports, id)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(a.stderr, "report %d: %d rows, as of %s, kept until %s\n", id, r.Rows, r.AsOf.Format(time.RFC3339), r.KeptUntil.Format(time.RFC3339))
-		if c.Output == "" {
-			return nil
-		}
-		return saveReport(a, reports, id, c.Output)
+		return askForReport(a, s, q, c.Wait, c.Output)
 	})
+}
+
+// askForReport has a report made, and waits for it and saves it where that is wanted.
+func askForReport(a *app, s *store.Store, q *report.Request, wait bool, output string) error {
+	reports := &report.Service{Store: s}
+	id, err := reports.Add(a.ctx, "", report.Order{Request: *q, Actor: actor()})
+	if err != nil {
+		return err
+	}
+	if !wait {
+		fmt.Fprintf(a.stdout, "Report %d is made by a server that works on this database. Save it with flashpay report get %d --output %s\n", id, id, q.FileName(s.Now()))
+		return nil
+	}
+	r, err := waitForReport(a, reports, id)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stderr, "report %d: %d rows, as of %s, kept until %s\n", id, r.Rows, r.AsOf.Format(time.RFC3339), r.KeptUntil.Format(time.RFC3339))
+	if output == "" {
+		return nil
+	}
+	return saveReport(a, reports, id, output)
 }
 
 // reportPoll is how often a report that is being made is looked at.

@@ -43,7 +43,7 @@ type registerData struct {
 	Next     string
 	GoOn     string // where the search goes on that has stopped because it had looked at enough
 	Until    string // when the payments were made to which it has looked, in words
-	Export   string
+	Exports  []csvLink
 	Totals   string
 	Here     string // the register as it is shown
 	Query    string // the filter in the address, to be saved
@@ -104,7 +104,10 @@ func serveRegister(d *Dashboard, v *visit) error {
 			return err
 		}
 	}
-	data.Export, data.Totals = "/payments/export"+withQuery(data.Query), "/payments/totals"+withQuery(data.Query)
+	if data.Exports, err = v.csvLinks("/payments/export" + withQuery(data.Query)); err != nil {
+		return err
+	}
+	data.Totals = "/payments/totals" + withQuery(data.Query)
 	title := v.t("payments.title")
 	if data.Panel != nil {
 		title = data.Panel.Title

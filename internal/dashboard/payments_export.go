@@ -16,7 +16,7 @@ const (
 	exportTime = 30 * time.Second // within which the browser must take them
 )
 
-// exportColumns are the columns of the CSV. Programs read it: their names are the same in all languages.
+// exportColumns are the columns of the CSV. Their names are the same in all languages, and stand in the form for programs.
 var exportColumns = []string{
 	"project_id", "payment_id", "type", "status", "amount", "currency", "method", "created_at", "updated_at", "code", "message", "customer_id",
 	"account_number", "operation_id", "provider_payment_id", "interface_type", "description",
@@ -29,13 +29,17 @@ func serveExport(d *Dashboard, v *visit) error {
 	if !l.Form.OK() {
 		return v.redirect(l.address(nil), "")
 	}
-	err := d.people.LogDownload(v.ctx(), v.actor(), "csv", v.user.Object(), store.Detail{}.Text("filter", strings.Join(l.described(), " ")))
+	form, err := v.csvForm()
+	if err != nil {
+		return err
+	}
+	err = d.people.LogDownload(v.ctx(), v.actor(), "csv", v.user.Object(), store.Detail{}.Text("filter", strings.Join(l.described(), " ")))
 	if err != nil {
 		return err
 	}
 	v.w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
 	v.w.Header().Set("Content-Disposition", `attachment; filename="`+l.fileName(d.Store.Now(), v.zone)+`"`)
-	if err := v.export(l); err != nil {
+	if err := v.export(l, form); err != nil {
 		if v.ctx().Err() == nil {
 			d.Logger.Error("dashboard: a CSV was cut off", "err", err)
 		}
@@ -44,12 +48,16 @@ func serveExport(d *Dashboard, v *visit) error {
 	return nil
 }
 
-func (v *visit) export(l *listing) error {
+func (v *visit) export(l *listing, form report.Format) error {
 	columns, err := record.Payments.Choose(exportColumns)
 	if err != nil {
 		return err
 	}
-	out, err := report.NewRows(v.w, columns, report.Format{}, time.UTC)
+	zone := time.UTC
+	if form.LocalTimes {
+		zone = v.zone
+	}
+	out, err := report.NewRows(v.w, columns, form, zone)
 	if err != nil {
 		return err
 	}

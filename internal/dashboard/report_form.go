@@ -22,6 +22,8 @@ type reportForm struct {
 	Projects, Methods, Currencies, Statuses, Headers []option
 	Zones                                            []string
 	Mail                                             bool // e-mail is set up
+	Templates                                        []templateLink
+	Template                                         string // the one that the form was filled by
 }
 
 // kindTab leads to the form of another kind.
@@ -48,12 +50,29 @@ func serveReportForm(_ *Dashboard, v *visit) error {
 }
 
 // newReportForm is the form with what most readers of a language want: spreadsheets of Russian and Kyrgyz systems take
-// semicolons and decimal commas. Where the address names a report of one's own, the form holds what it was asked for with.
+// semicolons and decimal commas; who has made a report gets the form of its file again. Where the address names a template, or a
+// report of one's own, the form holds what that was asked for with.
 func (v *visit) newReportForm() (*Form, error) {
-	f := newForm("kind", v.r.URL.Query().Get("kind"), "zone", v.zone.String(), "header", v.lang, "separator", "comma", "decimal", "point", "bom", "yes")
+	f := newForm("kind", v.r.URL.Query().Get("kind"), "zone", v.zone.String(), "header", v.lang, "separator", "comma", "decimal", "point", "times", "zoned", "bom", "yes")
 	if v.lang != languages[0] {
 		f.Values.Set("separator", "semicolon")
 		f.Values.Set("decimal", "comma")
+	}
+	known, err := v.fileForm()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range fileFields {
+		if known.Has(name) {
+			f.Values.Set(name, known.Get(name))
+		}
+	}
+	if name := v.r.URL.Query().Get("template"); name != "" {
+		if f.Values, err = v.template(name); err != nil {
+			return nil, err
+		}
+		f.Values.Set("template", name)
+		return f, nil
 	}
 	again := v.r.URL.Query().Get("again")
 	if again == "" {
@@ -101,6 +120,10 @@ func entriesOf(o *report.Order) url.Values {
 			entries.Set(name, major)
 		}
 	}
+	entries.Set("times", "zoned")
+	if q.Format.LocalTimes {
+		entries.Set("times", "local")
+	}
 	for name, set := range map[string]bool{"bom": q.Format.BOM, "gzip": q.Format.Gzip, "mail": o.Mail} {
 		if set {
 			entries.Set(name, "yes")
@@ -123,16 +146,24 @@ func setMoment(entries url.Values, name string, at time.Time, zone *time.Locatio
 
 // showReportForm shows a form; path is its own address, where the links to the other kinds lead.
 func (v *visit) showReportForm(status int, f *Form, path, page, title string) error {
-	return v.renderStatus(status, page, Page{Title: v.t(title), Form: f, Data: v.reportForm(f, path)})
+	form, err := v.reportForm(f, path)
+	if err != nil {
+		return err
+	}
+	return v.renderStatus(status, page, Page{Title: v.t(title), Form: f, Data: form})
 }
 
-func (v *visit) reportForm(f *Form, path string) *reportForm {
+func (v *visit) reportForm(f *Form, path string) (*reportForm, error) {
+	templates, err := v.templateLinks(path)
+	if err != nil {
+		return nil, err
+	}
 	kind, ok := report.Find(f.Get("kind"))
 	if !ok {
 		kind = report.Kinds[0]
 	}
 	f.Values.Set("kind", kind.Name)
-	out := &reportForm{Kind: kind, Zones: zones, Mail: v.d.Reports.Mail != nil}
+	out := &reportForm{Kind: kind, Zones: zones, Mail: v.d.Reports.Mail != nil, Templates: templates, Template: f.Get("template")}
 	for _, k := range report.Kinds {
 		out.Kinds = append(out.Kinds, kindTab{v.t("report.kind." + k.Name), path + "?kind=" + k.Name, k == kind})
 	}
@@ -149,7 +180,7 @@ func (v *visit) reportForm(f *Form, path string) *reportForm {
 	}
 	out.Headers = append(out.Headers, option{Value: "names", Label: v.t("report.header_names")})
 	out.offerColumns(v, f)
-	return out
+	return out, nil
 }
 
 // offerColumns lists the columns with what is chosen of them: first the usual ones.
@@ -222,6 +253,9 @@ func serveMakeReport(d *Dashboard, v *visit) error {
 		return v.showReportForm(http.StatusUnprocessableEntity, f, "/reports/new", "report_new", "report.new")
 	}
 	if _, err := d.Reports.Add(v.ctx(), f.Once, v.order(q, f.Get("mail") != "")); err != nil {
+		return err
+	}
+	if err := v.rememberFile(fileFields, f.Values); err != nil {
 		return err
 	}
 	return v.redirect("/reports", "report.asked")

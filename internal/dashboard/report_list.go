@@ -17,6 +17,8 @@ var reportRoutes = []route{
 	{pattern: "GET /reports", right: staff.ManageReports, serve: serveReports},
 	{pattern: "POST /reports", right: staff.ManageReports, serve: serveMakeReport},
 	{pattern: "GET /reports/new", right: staff.ManageReports, serve: serveReportForm},
+	{pattern: "POST /reports/templates", right: staff.ManageReports, serve: serveSaveTemplate},
+	{pattern: "POST /reports/templates/delete", right: staff.ManageReports, serve: serveDropTemplate},
 	{pattern: "GET /reports/file/{id}", right: staff.ManageReports, serve: serveReportFile},
 	{pattern: "POST /reports/cancel/{id}", right: staff.ManageReports, serve: serveCancelReport},
 	{pattern: "GET /reports/link/{link}", right: anyone, serve: serveReportLink},

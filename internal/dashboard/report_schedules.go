@@ -77,7 +77,11 @@ func serveScheduleForm(_ *Dashboard, v *visit) error {
 }
 
 func (v *visit) showScheduleForm(status int, f *Form) error {
-	form := &scheduleForm{reportForm: v.reportForm(f, "/reports/schedules/new")}
+	offered, err := v.reportForm(f, "/reports/schedules/new")
+	if err != nil {
+		return err
+	}
+	form := &scheduleForm{reportForm: offered}
 	for _, every := range []report.Every{report.Day, report.Week, report.Month} {
 		form.Every = append(form.Every, option{Value: string(every), Label: v.t("report.every." + string(every))})
 	}

@@ -71,7 +71,7 @@ func TestAReportIsAskedForAndDownloaded(t *testing.T) {
 	r := b.newestReport()
 	got := fmt.Sprintf("%+v", r.Order.Request)
 	want := "{Kind:payments Columns:[amount payment_id] Projects:[210] From:2026-02-28 18:00:00 +0000 UTC To:2026-03-31 18:00:00 +0000 UTC Zone:Asia/Bishkek Methods:[] " +
-		"Statuses:[decline] Codes:[20102 0] Currencies:[KGS] MinAmount:1050 MaxAmount:200000 Format:{Semicolon:false DecimalComma:false BOM:false Header: Gzip:true}}"
+		"Statuses:[decline] Codes:[20102 0] Currencies:[KGS] MinAmount:1050 MaxAmount:200000 Format:{Semicolon:false DecimalComma:false BOM:false Header: LocalTimes:false Gzip:true}}"
 	if got != want || r.Order.Mail {
 		t.Errorf("asked for %s, mail %v; want %s, and no e-mail where none is set up", got, r.Order.Mail, want)
 	}

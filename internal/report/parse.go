@@ -30,6 +30,7 @@ type Reader struct {
 //	min, max    sums in major units; they need one currency
 //	separator   comma or semicolon
 //	decimal     point or comma
+//	times       zoned, with the zone's offset, or local, as spreadsheets read them
 //	bom, gzip   yes
 //	header      names, or a language: en, ru, ky
 const (
@@ -48,6 +49,7 @@ const (
 	fieldSeparator = "separator"
 	fieldDecimal   = "decimal"
 	fieldHeader    = "header"
+	fieldTimes     = "times"
 )
 
 // Fault is what is wrong with a field.
@@ -300,6 +302,7 @@ func (p *parsing) readFormat(language string) {
 	f := &p.out.Format
 	f.Semicolon = p.either(fieldSeparator, "comma", "semicolon")
 	f.DecimalComma = p.either(fieldDecimal, "point", "comma")
+	f.LocalTimes = p.either(fieldTimes, "zoned", "local")
 	f.BOM, f.Gzip = p.get("bom") != "", p.get("gzip") != ""
 	switch text := p.get(fieldHeader); {
 	case text == "", text == "names":

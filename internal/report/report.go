@@ -40,7 +40,13 @@ type Format struct {
 	DecimalComma bool   `json:"decimal_comma,omitempty"` // in sums, instead of a point
 	BOM          bool   `json:"bom,omitempty"`           // the mark by which Excel knows UTF-8
 	Header       string `json:"header,omitempty"`        // language of the columns' titles: en, ru, ky; empty: their names
+	LocalTimes   bool   `json:"local_times,omitempty"`   // as spreadsheets read them, without the zone's offset
 	Gzip         bool   `json:"gzip,omitempty"`
+}
+
+// Local is the form that Excel of a Russian or Kyrgyz system opens as it is, with titles in a language.
+func Local(language string) Format {
+	return Format{Semicolon: true, DecimalComma: true, BOM: true, Header: language, LocalTimes: true}
 }
 
 // location is the zone of the times in the file.

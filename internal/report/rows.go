@@ -16,17 +16,21 @@ type Rows[T any] struct {
 	out     *csvfile.Writer
 	columns []*record.Column[T]
 	zone    *time.Location
-	mark    byte // of decimals
+	mark    byte   // of decimals
+	times   string // layout of times
 }
 
 // NewRows writes the header and then whatever Write is given. Times are of a zone. Format.Gzip is not looked at.
 func NewRows[T any](w io.Writer, columns []*record.Column[T], f Format, zone *time.Location) (*Rows[T], error) {
-	separator, mark := ',', byte('.')
+	separator, mark, times := ',', byte('.'), time.RFC3339
 	if f.Semicolon {
 		separator = ';'
 	}
 	if f.DecimalComma {
 		mark = ','
+	}
+	if f.LocalTimes {
+		times = time.DateTime
 	}
 	out, err := csvfile.NewWriter(w, separator)
 	if err != nil {
@@ -38,7 +42,7 @@ func NewRows[T any](w io.Writer, columns []*record.Column[T], f Format, zone *ti
 	for _, c := range columns {
 		out.Cell(Title(c.Name, f.Header))
 	}
-	return &Rows[T]{out: out, columns: columns, zone: zone, mark: mark}, out.End()
+	return &Rows[T]{out: out, columns: columns, zone: zone, mark: mark, times: times}, out.End()
 }
 
 // Write writes one record.
@@ -61,7 +65,7 @@ func (r *Rows[T]) cell(v record.Value) {
 			r.out.Cell("")
 			return
 		}
-		r.out.Append(func(b []byte) []byte { return v.At.In(r.zone).AppendFormat(b, time.RFC3339) })
+		r.out.Append(func(b []byte) []byte { return v.At.In(r.zone).AppendFormat(b, r.times) })
 	case record.Sum:
 		r.out.Append(func(b []byte) []byte { return r.sum(b, &v) })
 	case record.Object:

@@ -44,6 +44,7 @@ var migrationFiles = []string{
 	"migrations/0017_ledger_days.sql",
 	"migrations/0018_rollups.sql",
 	"migrations/0019_tariffs.sql",
+	"migrations/0020_report_templates.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.
