@@ -66,7 +66,7 @@ type merchantView struct {
 }
 
 func showMerchant(s *store.Store, m *merchant.Merchant) merchantView {
-	v := merchantView{ID: m.ID, Name: m.Name, Blocked: m.Stops.Blocked, Paused: m.Stops.Paused, CreatedAt: m.CreatedAt, Projects: []int64{}}
+	v := merchantView{ID: m.ID, Name: m.Name, Blocked: m.Restrictions.Blocked, Paused: m.Restrictions.Paused, CreatedAt: m.CreatedAt, Projects: []int64{}}
 	for _, p := range s.Projects() {
 		if p.MerchantID == m.ID {
 			v.Projects = append(v.Projects, p.ID)
@@ -184,8 +184,8 @@ func (c *stopFlags) project(a *app, way store.Stop, on bool) error {
 			return a.printJSON(showProject(p))
 		}
 		fmt.Fprintf(a.stdout, "Project %d is %s; servers know it within a second.\n", p.ID, stopsText(p.Blocked, p.Paused))
-		if m, ok := s.Merchant(p.MerchantID); ok && !on && (m.Stops.Blocked || m.Stops.Paused) {
-			fmt.Fprintf(a.stdout, "Its merchant %d is %s: see flashpay merchant show --id %d\n", m.ID, stopsText(m.Stops.Blocked, m.Stops.Paused), m.ID)
+		if m, ok := s.Merchant(p.MerchantID); ok && !on && (m.Restrictions.Blocked || m.Restrictions.Paused) {
+			fmt.Fprintf(a.stdout, "Its merchant %d is %s: see flashpay merchant show --id %d\n", m.ID, stopsText(m.Restrictions.Blocked, m.Restrictions.Paused), m.ID)
 		}
 		return nil
 	})

@@ -185,7 +185,7 @@ func (p *platform) start(ctx context.Context) (err error) {
 	}
 	p.started = true
 	at := p.addresses()
-	c.Logger.Info("started", "build", ops.ReadBuild().String(), "database", p.store.EngineName(), "takes_requests", c.TakeRequests, "processes", c.Process,
+	c.Logger.Info("started", "build", ops.ReadBuild().String(), "database", p.store.DialectName(), "takes_requests", c.TakeRequests, "processes", c.Process,
 		"gate", at.Gate, "dashboard", at.Dashboard, "data_api", at.DataAPI, "ops", at.Ops, "bank", at.Bank)
 	return nil
 }

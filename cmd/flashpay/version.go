@@ -44,9 +44,9 @@ func (c *migrateCmd) Run(a *app) error {
 	config.Migrate = true
 	return withStore(a.ctx, config, func(s *store.Store) error {
 		if c.JSON {
-			return a.printJSON(map[string]any{"engine": s.EngineName(), "up_to_date": true})
+			return a.printJSON(map[string]any{"engine": s.DialectName(), "up_to_date": true})
 		}
-		fmt.Fprintf(a.stdout, "The database (%s) is up to date.\n", s.EngineName())
+		fmt.Fprintf(a.stdout, "The database (%s) is up to date.\n", s.DialectName())
 		return nil
 	})
 }

@@ -69,7 +69,7 @@ func (f Finding) Name() string {
 
 func newReport(s *store.Store) *Report {
 	return &Report{
-		Engine: s.EngineName(), Checked: make(map[string]int64), Failures: make(map[string]int64), Findings: []Finding{},
+		Engine: s.DialectName(), Checked: make(map[string]int64), Failures: make(map[string]int64), Findings: []Finding{},
 		Information: make(map[string]int64),
 	}
 }

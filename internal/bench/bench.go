@@ -163,7 +163,7 @@ func (r *run) prepare(ctx context.Context) (err error) {
 			_ = r.database.close()
 		}
 	}()
-	r.result.Engine = r.database.store.EngineName()
+	r.result.Engine = r.database.store.DialectName()
 	if path := r.database.store.Path(); path != "" {
 		if r.result.SyncMicroseconds, err = syncTime(filepath.Dir(path)); err != nil {
 			return err

@@ -118,7 +118,7 @@ func (v *visit) showApproval(status int, f *Form) error {
 	}
 	switch {
 	case a.State != store.ApprovalWaiting: // what speaks for it and against it was of then
-		view.Order.Balance, view.Order.Doctor, view.Order.Twins = nil, nil, nil
+		view.Order.Balance, view.Order.Doctor, view.Order.PossibleDuplicates = nil, nil, nil
 	case refusal != nil:
 		view.Blocked = v.t("manual.blocked", "code", refusal.Code, "message", payout.Message(refusal.Code))
 	}

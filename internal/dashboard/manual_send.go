@@ -15,21 +15,21 @@ import (
 // orderView is an order as people check it before it is sent, or approved.
 type orderView struct {
 	*manual.Order
-	Sum      manual.Sum
-	Entries  []entryView
-	Balance  *balanceNote
-	Doctor   *doctorNote
-	Twins    []twinView
-	Approves bool            // it waits for a second person
-	Sent     store.SentAlone // what who sends it has sent alone
-	Waits    time.Duration   // at most
-	Hidden   []hiddenValue
-	Trouble  string
+	Sum                manual.Sum
+	Entries            []entryView
+	Balance            *balanceNote
+	Doctor             *doctorNote
+	PossibleDuplicates []duplicateView
+	Approves           bool            // it waits for a second person
+	Sent               store.SentAlone // what who sends it has sent alone
+	Waits              time.Duration   // at most
+	Hidden             []hiddenValue
+	Trouble            string
 }
 
 type entryView struct{ Label, Value string }
 
-type twinView struct {
+type duplicateView struct {
 	store.RegisterRow
 	Href string
 }
@@ -53,9 +53,9 @@ func (v *visit) orderView(o *manual.Order) (*orderView, error) {
 	if view.Balance, err = v.balanceNote(o.Project, o.Amount, o.Currency); err != nil {
 		return nil, err
 	}
-	twins, err := v.d.manual().Twins(v.ctx(), o)
-	for _, t := range twins {
-		view.Twins = append(view.Twins, twinView{t, paymentAddress(t.ProjectID, t.ID, "")})
+	duplicates, err := v.d.manual().PossibleDuplicates(v.ctx(), o)
+	for _, t := range duplicates {
+		view.PossibleDuplicates = append(view.PossibleDuplicates, duplicateView{t, paymentAddress(t.ProjectID, t.ID, "")})
 	}
 	return view, err
 }

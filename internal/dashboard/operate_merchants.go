@@ -20,10 +20,10 @@ type merchantView struct {
 }
 
 // Blocked and Paused are the merchant's own.
-func (m merchantView) Blocked() bool { return m.Stops.Blocked }
+func (m merchantView) Blocked() bool { return m.Restrictions.Blocked }
 
 // Paused likewise.
-func (m merchantView) Paused() bool { return m.Stops.Paused }
+func (m merchantView) Paused() bool { return m.Restrictions.Paused }
 
 type merchantsPage struct {
 	desk
@@ -44,7 +44,7 @@ type madeProject struct {
 }
 
 // stopActs are what can be done to something that is stopped so.
-func stopActs(s merchant.Stops) []string {
+func stopActs(s merchant.Restrictions) []string {
 	acts := []string{"pause", "block"}
 	if s.Paused {
 		acts[0] = "resume"
@@ -126,7 +126,7 @@ func serveMerchantCreate(d *Dashboard, v *visit) error {
 }
 
 func (v *visit) merchantPage(m *merchant.Merchant) *merchantPage {
-	return &merchantPage{desk: v.desk("merchants"), Merchant: v.merchantView(m), Acts: stopActs(m.Stops)}
+	return &merchantPage{desk: v.desk("merchants"), Merchant: v.merchantView(m), Acts: stopActs(m.Restrictions)}
 }
 
 func serveMerchant(_ *Dashboard, v *visit) error {

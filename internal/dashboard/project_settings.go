@@ -93,7 +93,7 @@ func (v *visit) settingsPage(p *merchant.Project, tab string) *settingsPage {
 		page.Blocks[i].Fields = append(page.Blocks[i].Fields, view)
 	}
 	if tab == string(merchant.General) && v.user.Operator() {
-		page.Acts = stopActs(p.Stops)
+		page.Acts = stopActs(p.Restrictions)
 	}
 	return page
 }

@@ -238,21 +238,21 @@ func Refused(err error) (faults []Fault, ok bool) {
 	return addRefusal(nil, refusal), true
 }
 
-// twinsWithin is how far back Twins looks.
-const twinsWithin = 24 * time.Hour
+// duplicatesWithin is how far back PossibleDuplicates looks.
+const duplicatesWithin = 24 * time.Hour
 
-// Twins finds payments of the project that paid the same sum to the same account within the last 24 hours, newest first, at
+// PossibleDuplicates finds payments of the project that paid the same sum to the same account within the last 24 hours, newest first, at
 // most five: the commonest double. Payments of the last moment may not be among them yet.
-func (s *Service) Twins(ctx context.Context, o *Order) ([]store.RegisterRow, error) {
+func (s *Service) PossibleDuplicates(ctx context.Context, o *Order) ([]store.RegisterRow, error) {
 	found, err := s.Store.Register(ctx, store.RegisterFilter{
-		Projects: []int64{o.Project.ID}, From: s.Store.Now().Add(-twinsWithin), Search: o.Account, MinAmount: o.Amount, MaxAmount: o.Amount,
+		Projects: []int64{o.Project.ID}, From: s.Store.Now().Add(-duplicatesWithin), Search: o.Account, MinAmount: o.Amount, MaxAmount: o.Amount,
 		Currencies: []string{o.Currency}, Statuses: []payout.Status{payout.Processing, payout.AwaitingRetry, payout.Success},
 	}, store.RegisterPage{Limit: 6})
 	if err != nil {
 		return nil, err
 	}
-	twins := slices.DeleteFunc(found.Rows, func(r store.RegisterRow) bool {
+	duplicates := slices.DeleteFunc(found.Rows, func(r store.RegisterRow) bool {
 		return r.AccountMask != wire.Mask(o.Account) || payout.Fold(r.PaymentID) == payout.Fold(o.PaymentID) // found by other than its account, or itself
 	})
-	return twins[:min(5, len(twins))], nil
+	return duplicates[:min(5, len(duplicates))], nil
 }

@@ -341,7 +341,7 @@ func TestTwins(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id, want := range map[string]string{"third": "second first", "FIRST": "second"} {
-		twins, err := s.Twins(t.Context(), order(t, s, manual.PaymentID, id))
+		twins, err := s.PossibleDuplicates(t.Context(), order(t, s, manual.PaymentID, id))
 		var got []string
 		for _, r := range twins {
 			got = append(got, r.PaymentID)

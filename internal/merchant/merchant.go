@@ -26,14 +26,14 @@ const (
 
 // Merchant is a party that pays through the platform, as known at one moment.
 type Merchant struct {
-	ID        int64
-	Name      string
-	Stops     Stops // of the merchant: each of them stops all its projects
-	CreatedAt time.Time
+	ID           int64
+	Name         string
+	Restrictions Restrictions // of the merchant: each of them stops all its projects
+	CreatedAt    time.Time
 }
 
-// Stops are what operators have stopped, of a project or of a whole merchant.
-type Stops struct {
+// Restrictions are what operators have stopped, of a project or of a whole merchant.
+type Restrictions struct {
 	Blocked bool // new payouts are declined with 3299, and so is what waits unsent
 	Paused  bool // new payouts are accepted and wait: nothing is handed to a provider
 }
@@ -48,19 +48,19 @@ type Key struct {
 
 // Project is one immutable version of a project: whoever holds it may read it without a lock.
 type Project struct {
-	ID         int64
-	MerchantID int64
-	Name       string
-	Mode       Mode
-	Blocked    bool  // the project or its merchant is blocked: decline 3299
-	Paused     bool  // the project or its merchant is paused: payouts wait
-	Stops      Stops // of the project alone, whatever its merchant's
-	Keys       []Key // live keys, oldest first; the first signs callbacks
-	Settings   Settings
-	Balances   []string // currencies in which operators have opened a balance, in the order of their codes
-	Tariffs    tariff.Book
-	Version    int64 // rises with each change of name and settings
-	CreatedAt  time.Time
+	ID           int64
+	MerchantID   int64
+	Name         string
+	Mode         Mode
+	Blocked      bool         // the project or its merchant is blocked: decline 3299
+	Paused       bool         // the project or its merchant is paused: payouts wait
+	Restrictions Restrictions // of the project alone, whatever its merchant's
+	Keys         []Key        // live keys, oldest first; the first signs callbacks
+	Settings     Settings
+	Balances     []string // currencies in which operators have opened a balance, in the order of their codes
+	Tariffs      tariff.Book
+	Version      int64 // rises with each change of name and settings
+	CreatedAt    time.Time
 }
 
 // SigningKey is the key that signs callbacks: the oldest live one, so that adding a key changes nothing and

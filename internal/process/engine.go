@@ -185,7 +185,7 @@ func (e *Engine) poll(ctx context.Context) (more bool) {
 		e.log.Error("process: looking for due operations failed", "err", err)
 		return false
 	}
-	projects = slices.DeleteFunc(projects, e.rests)
+	projects = slices.DeleteFunc(projects, e.polledRecently)
 	rand.Shuffle(len(projects), func(i, j int) { projects[i], projects[j] = projects[j], projects[i] })
 	for _, b := range e.banks {
 		for _, project := range projects {
@@ -203,8 +203,8 @@ func (e *Engine) poll(ctx context.Context) (more bool) {
 // pausedPoll is the least time between two looks at a paused project: each goes past all that waits there.
 const pausedPoll = time.Second
 
-// rests tells whether a paused project was looked at just now.
-func (e *Engine) rests(project int64) bool {
+// polledRecently tells whether a paused project was looked at just now.
+func (e *Engine) polledRecently(project int64) bool {
 	if p, ok := e.store.Project(project); !ok || !p.Paused {
 		delete(e.paused, project)
 		return false

@@ -189,8 +189,8 @@ func (t *Tx) insertPayments(ctx context.Context, commands []*command) error {
 	})
 }
 
-// meetPayments answers the items whose payments exist.
-func (t *Tx) meetPayments(ctx context.Context, commands []*command) error {
+// resolveDuplicates answers the items whose payments exist.
+func (t *Tx) resolveDuplicates(ctx context.Context, commands []*command) error {
 	if err := t.conn.Flush(ctx); err != nil {
 		return err
 	}

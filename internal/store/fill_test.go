@@ -59,7 +59,7 @@ func FillRegister(ctx context.Context, s *Store, n int, projects []int64) error 
 			return err
 		}
 	}
-	s.sealed.Store(f.row)
+	s.lastCommittedRow.Store(f.row)
 	return nil
 }
 

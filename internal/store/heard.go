@@ -51,7 +51,7 @@ func (h *heard) after(shard, position int64) ([]followedLine, bool) {
 	}
 	h.lines = slices.Delete(h.lines, 0, taken)
 	h.since = position
-	return slices.Clone(h.lines[:min(followPiece, len(h.lines))]), true
+	return slices.Clone(h.lines[:min(followBatch, len(h.lines))]), true
 }
 
 // byHand is the interface_type of payments that entered by Dashboard, from forms and files.
@@ -71,8 +71,8 @@ func (t *Tx) hearAccept(it *acceptItem) {
 	t.heard = append(t.heard, l)
 }
 
-// hearStep notes a line of a step.
-func (t *Tx) hearStep(i *stepItem) {
+// tapStep notes a line of a step.
+func (t *Tx) tapStep(i *stepItem) {
 	p, o := &i.after.Payment, &i.after.Operation
 	l := followedLine{
 		id: i.line.ID, seq: i.line.Seq, project: p.ProjectID, payment: p.ID, created: p.CreatedAt.UnixMicro(), amount: p.Amount, at: i.line.At.UnixMicro(),

@@ -37,7 +37,7 @@ func (s *Store) loadMerchants(ctx context.Context, fresh *snapshot) error {
 		m := &merchant.Merchant{}
 		var blocked, paused, created int64
 		err := r.Scan(&m.ID, &m.Name, &blocked, &paused, &created)
-		m.Stops, m.CreatedAt = merchant.Stops{Blocked: blocked != 0, Paused: paused != 0}, sqldb.FromMicros(created)
+		m.Restrictions, m.CreatedAt = merchant.Restrictions{Blocked: blocked != 0, Paused: paused != 0}, sqldb.FromMicros(created)
 		fresh.merchants[m.ID] = m
 		return err
 	})
@@ -110,7 +110,7 @@ func (s *Store) RenameMerchant(ctx context.Context, id int64, name string, by By
 // Stop is one of the ways to stop a project or a merchant.
 type Stop string
 
-// The ways. What they do: merchant.Stops.
+// The ways. What they do: merchant.Restrictions.
 const (
 	Block Stop = "blocked"
 	Pause Stop = "paused"

@@ -66,22 +66,22 @@ type Store struct {
 	file     *databaseFile         // of SQLite
 	room     *diskRoom             // of a server's SQLite database
 
-	given     func() time.Time // Config.Clock
-	steady    steadyClock
-	measured  atomic.Pointer[measured] // on PostgreSQL
-	offset    atomic.Int64             // of the database's clock from this machine's, in microseconds
-	shifted   atomic.Int64             // of tests: how far the clock was set, in nanoseconds
-	snapshot  atomic.Pointer[snapshot]
-	rates     atomic.Pointer[knownRates]
-	refreshMu sync.Mutex
-	used      sync.Map                     // *atomic.Int64, when a request was last signed with a key that is not saved yet, by keyRef
-	committed atomic.Pointer[func() error] // of tests: what a commit that went through answers; nil: that
-	commits   atomic.Int64
-	items     atomic.Int64
-	sealed    atomic.Int64 // newest journal row of this shard that is committed
-	engine    Engine
-	callbacks Dispatcher
-	listeners sync.Map // func(), by topic
+	given            func() time.Time // Config.Clock
+	steady           steadyClock
+	measured         atomic.Pointer[measured] // on PostgreSQL
+	offset           atomic.Int64             // of the database's clock from this machine's, in microseconds
+	shifted          atomic.Int64             // of tests: how far the clock was set, in nanoseconds
+	snapshot         atomic.Pointer[snapshot]
+	rates            atomic.Pointer[knownRates]
+	refreshMu        sync.Mutex
+	used             sync.Map                     // *atomic.Int64, when a request was last signed with a key that is not saved yet, by keyRef
+	committed        atomic.Pointer[func() error] // of tests: what a commit that went through answers; nil: that
+	commits          atomic.Int64
+	items            atomic.Int64
+	lastCommittedRow atomic.Int64 // newest journal row of this shard that is committed
+	engine           Engine
+	callbacks        Dispatcher
+	listeners        sync.Map // func(), by topic
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -373,8 +373,8 @@ func (s *Store) DB() *sqldb.DB { return s.db }
 // Vault is the vault of this database's keyset.
 func (s *Store) Vault() *vault.Vault { return s.vault }
 
-// EngineName is the database engine's name: "sqlite" or "postgres".
-func (s *Store) EngineName() string { return s.db.Dialect.Name }
+// DialectName is the database engine's name: "sqlite" or "postgres".
+func (s *Store) DialectName() string { return s.db.Dialect.Name }
 
 // Path is where a SQLite database stands; empty for PostgreSQL.
 func (s *Store) Path() string {
@@ -389,7 +389,7 @@ func (s *Store) Close(ctx context.Context) error {
 	s.stop()
 	s.done.Wait()
 	err := errors.Join(s.sealLeft(ctx), s.saveKeyUse(ctx))
-	err = errors.Join(err, s.batcher.Close(ctx), s.giveShardBack(ctx))
+	err = errors.Join(err, s.batcher.Close(ctx), s.releaseShard(ctx))
 	s.release()
 	return err
 }

@@ -276,7 +276,7 @@ func theDeskReadsByIndexes(t *testing.T, url string) {
 		t.Fatal(err)
 	}
 	keyOf := func(table string) string {
-		if s.EngineName() == storetest.Postgres {
+		if s.DialectName() == storetest.Postgres {
 			return table + "_pkey"
 		}
 		return "sqlite_autoindex_" + table

@@ -83,10 +83,10 @@ func (s *Store) load(ctx context.Context, version int64) error {
 		if err := r.Scan(&p.ID, &p.MerchantID, &p.Name, (*string)(&p.Mode), &blocked, &paused, &settings, &p.Version, &created); err != nil {
 			return err
 		}
-		p.Stops, p.CreatedAt = merchant.Stops{Blocked: blocked != 0, Paused: paused != 0}, sqldb.FromMicros(created)
-		p.Blocked, p.Paused = p.Stops.Blocked, p.Stops.Paused
+		p.Restrictions, p.CreatedAt = merchant.Restrictions{Blocked: blocked != 0, Paused: paused != 0}, sqldb.FromMicros(created)
+		p.Blocked, p.Paused = p.Restrictions.Blocked, p.Restrictions.Paused
 		if m := fresh.merchants[p.MerchantID]; m != nil {
-			p.Blocked, p.Paused = p.Blocked || m.Stops.Blocked, p.Paused || m.Stops.Paused
+			p.Blocked, p.Paused = p.Blocked || m.Restrictions.Blocked, p.Paused || m.Restrictions.Paused
 		}
 		fresh.projects[p.ID] = p
 		return json.Unmarshal([]byte(settings), &p.Settings)

@@ -136,7 +136,7 @@ func statements(s *Store, l *look) []*sqldb.Statement {
 
 // fixedStatements are those that look payments up, join what belongs to them, and follow the journal.
 func fixedStatements(s *Store) map[string]*sqldb.Statement {
-	out := map[string]*sqldb.Statement{"followed": {Args: []any{int64(0), int64(1) << 50, int64(1) << 60, followPiece}}}
+	out := map[string]*sqldb.Statement{"followed": {Args: []any{int64(0), int64(1) << 50, int64(1) << 60, followBatch}}}
 	out["followed"].Text(readFollowed)
 	out["work by key"] = (&sqldb.Statement{Args: []any{"x"}}).Text(workByKey)
 	f := &RegisterFilter{Projects: fillProjects}

@@ -19,7 +19,7 @@ import (
 // however many nodes follow.
 
 const (
-	followPiece = 2000 // journal lines in one commit
+	followBatch = 2000 // journal lines in one commit
 	followBeat  = 5 * time.Second
 	// followSettled is how old a line of the commands' shard must be: several of them share it, so that its ids may
 	// become visible out of order.
@@ -107,7 +107,7 @@ func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err er
 		}
 		return countBatches(ctx, on, lines)
 	})
-	return len(lines) == followPiece, err
+	return len(lines) == followBatch, err
 }
 
 // advance moves a shard's position. false: somebody else has moved it, and with it taken in what is behind.
@@ -139,7 +139,7 @@ func (s *Store) readFollowed(ctx context.Context, shard, after, before int64) ([
 		settled = s.Now().Add(-followSettled)
 	}
 	var lines []followedLine
-	err := sqldb.Query(ctx, s.db.Lists, readFollowed, after, before, settled.UnixMicro(), followPiece).Each(func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Lists, readFollowed, after, before, settled.UnixMicro(), followBatch).Each(func(r *sql.Rows) error {
 		var l followedLine
 		var mask string
 		var e followedEvent

@@ -163,7 +163,7 @@ func (s *Store) catchUpShard(ctx context.Context, p buildPlace) error {
 			return err
 		}
 		to := p.until
-		if len(lines) == followPiece {
+		if len(lines) == followBatch {
 			to = lines[len(lines)-1].id
 		}
 		moved := false

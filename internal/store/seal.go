@@ -84,7 +84,7 @@ func join(left, right [32]byte) [32]byte {
 // SealJournal seals the committed lines of this node's shard that are not sealed yet. It reads them in pieces, so that
 // no read lasts long.
 func (s *Store) SealJournal(ctx context.Context) error {
-	return s.seal(ctx, s.shard.Load(), s.sealed.Load())
+	return s.seal(ctx, s.shard.Load(), s.lastCommittedRow.Load())
 }
 
 // sealRest seals what a shard has left that nobody writes in any more: its node has died, or leaves.
@@ -164,7 +164,7 @@ func (s *Store) lastSeal(ctx context.Context, shard int64) (Seal, error) {
 // findUnsealed sets out from the newest line that a predecessor in this shard has committed.
 func (s *Store) findUnsealed(ctx context.Context) error {
 	newest, err := s.newestLine(ctx, s.shard.Load())
-	s.sealed.Store(newest)
+	s.lastCommittedRow.Store(newest)
 	return err
 }
 

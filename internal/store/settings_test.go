@@ -173,7 +173,7 @@ func TestMerchants(t *testing.T) {
 		}
 		// Stopping is no change of settings: a form that was open stays good.
 		p, _ := s.Project(210)
-		if p.Version != 1 || stops(210) != [2]bool{false, true} || p.Stops != (merchant.Stops{Paused: true}) {
+		if p.Version != 1 || stops(210) != [2]bool{false, true} || p.Restrictions != (merchant.Restrictions{Paused: true}) {
 			t.Errorf("after the block: %+v", p)
 		}
 		if err := s.StopProject(t.Context(), 999, store.Pause, true, "", by); !errors.Is(err, store.ErrNotFound) {

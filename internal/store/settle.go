@@ -307,7 +307,7 @@ func (t *Tx) stepAlone(ctx context.Context, i *stepItem) error {
 	}
 	i.line.ID = t.RowID()
 	t.addLine(i.line)
-	t.hearStep(i)
+	t.tapStep(i)
 	return nil
 }
 

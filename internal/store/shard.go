@@ -91,7 +91,7 @@ func (s *Store) keepShard(ctx context.Context) error {
 	if err := s.do(ctx, &command{exec: func(context.Context, *Tx) error { return nil }}); err != nil {
 		return fmt.Errorf("store: renewing the shard's lease: %w", err)
 	}
-	return s.buryDead(ctx, s.Now())
+	return s.reclaimExpired(ctx, s.Now())
 }
 
 // ownShard sees to it that this node's shard is surely its own while a transaction runs: others may take it when its
@@ -117,8 +117,8 @@ func (s *Store) ownShard(ctx context.Context) error {
 	return s.findUnsealed(ctx)
 }
 
-// buryDead frees what dead nodes had leased. The owner is emptied so that each death is handled once.
-func (s *Store) buryDead(ctx context.Context, now time.Time) error {
+// reclaimExpired frees what dead nodes had leased. The owner is emptied so that each death is handled once.
+func (s *Store) reclaimExpired(ctx context.Context, now time.Time) error {
 	const bury = "UPDATE shards SET owner = '' WHERE lease_until < $1 AND owner <> '' AND owner <> 'commands' RETURNING shard"
 	var dead []int64
 	if err := sqldb.Query(ctx, s.db.Writes, bury, now.UnixMicro()).Each(func(r *sql.Rows) error {
@@ -153,7 +153,7 @@ func (s *Store) freeLeases(ctx context.Context, shard int64) error {
 	return nil
 }
 
-func (s *Store) giveShardBack(ctx context.Context) error {
+func (s *Store) releaseShard(ctx context.Context) error {
 	shard := s.shard.Load()
 	if shard == CommandShard {
 		return nil

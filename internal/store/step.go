@@ -173,8 +173,8 @@ func moveOperationArgs(i *stepItem) []any {
 	}
 }
 
-// meetMoves tells the steps that have lost why, and moves the heads of the others' payments.
-func (t *Tx) meetMoves(ctx context.Context, _ []*command) (err error) {
+// resolveLostSteps tells the steps that have lost why, and moves the heads of the others' payments.
+func (t *Tx) resolveLostSteps(ctx context.Context, _ []*command) (err error) {
 	for _, c := range t.steps {
 		if !c.step.won {
 			if c.err, err = t.whyLost(ctx, c.step); err != nil {
@@ -186,11 +186,11 @@ func (t *Tx) meetMoves(ctx context.Context, _ []*command) (err error) {
 	for _, c := range t.steps {
 		if i := c.step; i.won && i.line != nil {
 			args = append(args, paymentMove(&i.after.Payment, i.before.Payment.Head.Seq)...)
-			t.heads++
+			t.headsPending++
 		}
 	}
 	return movePayments.Later(ctx, t.conn, args, func(sqldb.Row) error {
-		t.heads--
+		t.headsPending--
 		return nil
 	})
 }
@@ -201,7 +201,7 @@ func (t *Tx) checkHeads(ctx context.Context, _ []*command) error {
 	if err := t.conn.Flush(ctx); err != nil {
 		return err
 	}
-	if t.heads != 0 {
+	if t.headsPending != 0 {
 		return fmt.Errorf("%w: the journal of its payment had grown", ErrMoved)
 	}
 	return nil
@@ -260,7 +260,7 @@ func (t *Tx) bookStep(i *stepItem) error {
 	if i.line != nil {
 		i.line.ID = t.RowID()
 		t.addLine(i.line)
-		t.hearStep(i)
+		t.tapStep(i)
 	}
 	if i.before.Discrepancy != "" {
 		t.dispute(p, o, i.before.Discrepancy, i.before.Detail)

@@ -40,18 +40,18 @@ type Tx struct {
 	settings *snapshot
 	rates    *rates.Book
 
-	funds fundsBook
-	lines []any // journal rows
-	moved []any // transfer rows
-	news  []*event
-	open  []discrepancy
-	heads int             // of payments, still to be moved
-	taken map[int64]int64 // by project, the number of its newest event: of those whose counter is locked
-	first []*acceptItem   // of each payment, in the order of their keys
-	steps []*command      // of each operation the first, in the order of their ids
-	jobs  []*CallbackJob  // callbacks that this process sends itself, once committed
-	heard []followedLine  // the journal rows, for who follows it
-	wakes []string        // topics whose listeners are called once it is committed
+	funds        fundsBook
+	lines        []any // journal rows
+	moved        []any // transfer rows
+	news         []*event
+	open         []discrepancy
+	headsPending int             // of payments, still to be moved
+	taken        map[int64]int64 // by project, the number of its newest event: of those whose counter is locked
+	first        []*acceptItem   // of each payment, in the order of their keys
+	steps        []*command      // of each operation the first, in the order of their ids
+	jobs         []*CallbackJob  // callbacks that this process sends itself, once committed
+	heard        []followedLine  // the journal rows, for who follows it
+	wakes        []string        // topics whose listeners are called once it is committed
 }
 
 const (
@@ -256,7 +256,7 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 	s.commits.Add(1)
 	s.items.Add(int64(len(commands)))
 	if last := s.rows.next - 1; len(t.lines) > 0 {
-		s.sealed.Store(last)
+		s.lastCommittedRow.Store(last)
 	}
 	if s.follows {
 		s.heard.add(t.heard)
@@ -327,7 +327,7 @@ func (t *Tx) run(ctx context.Context, commands []*command) error {
 		}
 	}
 	for _, phase := range []func(context.Context, []*command) error{
-		t.checkBatches, t.checkSenders, t.insertPayments, t.moveOperations, t.lockFunds, t.meetPayments, t.meetMoves, t.lockNumbers, t.checkHeads, t.decide, t.forgetSenders,
+		t.checkBatches, t.checkSenders, t.insertPayments, t.moveOperations, t.lockFunds, t.resolveDuplicates, t.resolveLostSteps, t.lockNumbers, t.checkHeads, t.decide, t.forgetSenders,
 		t.insertOperations, t.writeBatchRows, t.writeFunds, t.writeJournal, t.writeAttempts, t.writeNotifications, t.writeRejections, t.writeDiscrepancies, t.writeEvents,
 	} {
 		if err := phase(ctx, commands); err != nil {

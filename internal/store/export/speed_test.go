@@ -43,7 +43,7 @@ func filled(t testing.TB, url, keyset string, rows int) *store.Store {
 	step := 365 * 24 * time.Hour / time.Duration(rows)
 	for i, text := range fillStatements {
 		hash := "zeroblob(32)"
-		if r.store.EngineName() == storetest.Postgres {
+		if r.store.DialectName() == storetest.Postgres {
 			hash = "decode(repeat('00', 32), 'hex')"
 		}
 		args := []any{rows, now.Add(-366 * 24 * time.Hour).UnixMicro(), step.Microseconds()}

@@ -125,7 +125,7 @@ func TestPlans(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		explain, bad := "EXPLAIN QUERY PLAN ", []string{"SCAN p", "SCAN l", "SCAN payments", "SCAN lookups", "SCAN rollups", "TEMP B-TREE"}
-		if s.EngineName() != "sqlite" {
+		if s.DialectName() != "sqlite" {
 			explain, bad = "EXPLAIN ", []string{"Seq Scan on ", "Sort", "Bitmap", "Hash"}
 		}
 		for text, args := range paid.Statements(s.DB().Dialect) {

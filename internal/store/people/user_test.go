@@ -72,7 +72,7 @@ func TestUsersMadeAtOnceHaveNumbersOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		stores := []*store.Store{storetest.Open(t, url)}
-		if stores[0].EngineName() == "postgres" {
+		if stores[0].DialectName() == "postgres" {
 			stores = append(stores, storetest.Open(t, url))
 		}
 		var wg sync.WaitGroup
@@ -137,7 +137,7 @@ func TestAdminsCannotDemoteEachOtherAtOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		stores := []*store.Store{storetest.Open(t, url)}
-		if stores[0].EngineName() == "postgres" {
+		if stores[0].DialectName() == "postgres" {
 			stores = append(stores, storetest.Open(t, url))
 		}
 		a, b := createUser(t, stores[0], admin("a@example.kg")), createUser(t, stores[0], admin("b@example.kg"))
