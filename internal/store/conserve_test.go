@@ -99,7 +99,7 @@ func (c *conservation) open() {
 	opening := map[string]int64{}
 	for _, i := range c.random.Perm(len(currencies))[:1+c.random.IntN(2)] {
 		c.pays = append(c.pays, currencies[i])
-		opening[currencies[i]] = 1 + c.random.Int64N(40_000)
+		opening[currencies[i]] = 10_000 + c.random.Int64N(60_000)
 		c.have.move(currencies[i], ledger.Funding, ledger.Available, opening[currencies[i]])
 	}
 	p.Settings.Conversion.MainBalance = c.pays[0]
