@@ -95,6 +95,7 @@ var harmless = []string{
 	"POST /manual/mass/{batch}/cancel",     // stops for good
 	"POST /manual/mass/{batch}/reject",     // pays nothing
 	"POST /manual/mass/{batch}/withdraw",   // pays nothing
+	"POST /manual/mass/{batch}/again",      // takes a file in, sends nothing
 
 	"POST /projects/{project}/callbacks/test", // a sample that concerns no payment, to the address that is set
 }

@@ -94,6 +94,8 @@ var everyPage = []shown{
 	{name: "mass-confirm", path: "{mass-checked}/send?good=yes", as: staff.Operations, faces: true},
 	{name: "mass-waiting", path: "{mass-waiting}", as: staff.MerchantAdmin, faces: true},
 	{name: "mass-sending", path: "{mass-sending}", as: staff.Operations},
+	{name: "mass-rows", path: "{mass-sent}/rows", as: staff.Operations, faces: true},
+	{name: "mass-rows-none", path: "{mass-sent}/rows?status=success", as: staff.Operations},
 	{name: "mass-sent", path: "{mass-sent}", as: staff.Operations, faces: true},
 	{name: "control", path: "{control}", as: staff.Operator, faces: true},
 
@@ -168,6 +170,8 @@ var notShown = []string{
 	"GET /reports/file/{id}",                // a file
 	"GET /manual/mass/template",             // a file
 	"GET /manual/mass/{batch}/faults",       // a file
+	"GET /manual/mass/{batch}/result",       // a file
+	"GET /manual/mass/{batch}/declined",     // a file
 }
 
 func signInWith(email, password string) func(p *browsertest.Page) {

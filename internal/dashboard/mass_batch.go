@@ -48,6 +48,9 @@ func (b *batchView) Percent() int64 {
 	return b.Handled() * 100 / b.Good
 }
 
+// Declined is how many of its payouts were declined or refused.
+func (b *batchView) Declined() int64 { return (&batchRow{Status: b.Status}).Declined() }
+
 // Word is the id of the words about where the batch stands.
 func (b *batchView) Word() string { return batchWord(b.State) }
 
@@ -69,6 +72,9 @@ type countView struct {
 	Rows   int64
 	Sums   []manual.Sum
 }
+
+// ID is a part of elements' ids, by which htmx keeps the focus.
+func (c countView) ID() string { return strings.ReplaceAll(c.Name, " ", "-") }
 
 // countOrder is the order in which statuses are told: what needs somebody comes before what is well.
 var countOrder = []string{

@@ -14,7 +14,9 @@ import (
 
 	"flashpay/internal/massbatch"
 	"flashpay/internal/merchant"
+	"flashpay/internal/payout"
 	"flashpay/internal/staff"
+	"flashpay/internal/store"
 	"flashpay/internal/store/batches"
 	"flashpay/internal/store/jobs"
 )
@@ -213,11 +215,11 @@ func TestBatchesAreSeenByTheirProjects(t *testing.T) {
 	own := one.takes("210", "own.csv", massFile(massRow(210, "c", 500), massRow(211, "d", 500)))
 	one.get(own).wants(http.StatusOK).says("1 of 2 rows can be paid", "Project_id does not exist (line# 3)")
 	one.get("/manual/mass").says("own.csv").saysNot("both.csv")
-	for _, path := range []string{"", "/faults", "/send"} {
+	for _, path := range []string{"", "/faults", "/send", "/rows", "/result", "/declined"} {
 		one.get(both + path).wants(http.StatusNotFound)
 		other.get(own + path).wants(http.StatusNotFound)
 	}
-	for _, act := range []string{"/send", "/pause", "/resume", "/cancel", "/approve", "/reject", "/withdraw"} {
+	for _, act := range []string{"/send", "/pause", "/resume", "/cancel", "/approve", "/reject", "/withdraw", "/again"} {
 		one.post(both+act, "once", "0123456789abcdef").wants(http.StatusNotFound)
 		other.post(own+act, "once", "0123456789abcdef").wants(http.StatusNotFound)
 	}
@@ -262,5 +264,62 @@ func TestABatchIsFollowed(t *testing.T) {
 	v := &visit{d: s.Dashboard, r: httptest.NewRequest(http.MethodGet, path+"?was=sending&done=480&at="+at, nil)}
 	if b.follow(v); b.Rate != 1200 || b.Left != 20*time.Second || !strings.Contains(b.Live, "done=480") {
 		t.Errorf("600 of 1000, 120 of them in 6 seconds: %d a minute, %s left, then %s", b.Rate, b.Left, b.Live)
+	}
+}
+
+// Rows are listed with what became of them, by status and by line; results come back as files; what was declined is tried
+// again under new ids.
+func TestRowsResultAndDeclined(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	clerk := s.signedIn(staff.Operations)
+	path := clerk.takes("210", "wages.csv", massFile(massRow(210, "w1", 500), massRow(210, "w2", 700), massRow(210, "w3", 0), massRow(210, "w4", 800)))
+	clerk.get(path+"/rows").says("not sent", "with faults", "Incorrect Amount")
+	clerk.post(path+"/send", "good", "yes", "once", "0123456789abcdef-1").wants(http.StatusSeeOther)
+	s.sendBatches()
+	s.decide("w1", payout.Succeeded, 0)
+	s.decide("w2", payout.Declined, 20101)
+	if err := s.Store.FollowJournal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	clerk.get(path).says("decline", "success", "Try the declined rows again")
+	clerk.get("/manual/mass").says("wages.csv")
+	all := clerk.get(path+"/rows").wants(http.StatusOK).says("w1", "w2", "w4", "20101", "500.00")
+	if !strings.Contains(all.Body, `href="/payments/210/`) {
+		t.Error("rows do not lead to their payments")
+	}
+	clerk.get(path+"/rows?status=decline").says("w2", "20101").saysNot("w1", "w4")
+	clerk.get(path + "/rows?status=with+faults").says("Incorrect Amount").saysNot("w1")
+	clerk.get(path + "/rows?status=error").says("There are no such rows")
+	clerk.get(path+"/rows?line=4").says("w4", "To the first").saysNot("w1", "w2")
+	result := clerk.get(path + "/result").wants(http.StatusOK)
+	for _, want := range []string{`"result.message_translated"`, `"success";"0"`, `"decline";"20101"`, `"processing";"29999"`, `"with faults"`} {
+		if !strings.Contains(result.Body, want) {
+			t.Errorf("the result lacks %s:\n%s", want, result.Body)
+		}
+	}
+	if file := clerk.get(path + "/declined").wants(http.StatusOK); !strings.Contains(file.Body, `"w2~2"`) || strings.Contains(file.Body, "w1") {
+		t.Error(file.Body)
+	}
+	again := clerk.post(path+"/again", "once", "0123456789abcdef-2").wants(http.StatusSeeOther).Location
+	clerk.get(again).says("wages_declined.csv", "1 of 1 rows can be paid; 700.00", "Only checked")
+	none := clerk.takes("210", "one.csv", massFile(massRow(210, "z", 500)))
+	clerk.post(none+"/again", "once", "0123456789abcdef-3").wants(http.StatusSeeOther)
+	clerk.get(none).says("No row was declined")
+}
+
+// decide has the bank say how a payout of project 210 ended.
+func (s *site) decide(paymentID string, event payout.Event, code int) {
+	s.t.Helper()
+	v, err := s.Store.PaymentView(s.t.Context(), 210, paymentID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	work, err := s.Store.Reload(s.t.Context(), 210, v.Operations[0].ID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := s.Store.Apply(s.t.Context(), store.Step{Payment: work.Payment, Operation: work.Operation, Event: event, Code: code, Kind: "told"}); err != nil {
+		s.t.Fatal(err)
 	}
 }

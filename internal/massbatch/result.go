@@ -26,7 +26,31 @@ type ResultOptions struct {
 
 // Result writes a batch's rows as they stand: the uploaded columns in their order and spelling, then what came of each. It may
 // be called at any time, reads the file as a stream, and writes no cell that a spreadsheet would run.
-func (s *Service) Result(ctx context.Context, id int64, to io.Writer, o ResultOptions) (err error) {
+func (s *Service) Result(ctx context.Context, id int64, to io.Writer, o ResultOptions) error {
+	return s.rewrite(ctx, id, func(b *batches.Batch, reader *masspayout.Reader) (rewriter, error) {
+		w, err := csvfile.NewWriter(to, reader.Separator())
+		if err != nil {
+			return rewriter{}, err
+		}
+		columns := slices.Concat(reader.Names(), resultColumns)
+		if o.Words != nil {
+			columns = append(columns, "result.message_translated")
+		}
+		row := func(row masspayout.Row, kept *batches.Row) error {
+			return w.Write(append(reader.Cells(row), cellsOf(b, kept, o)...)...)
+		}
+		return rewriter{row, w.Flush}, w.Write(columns...)
+	})
+}
+
+// rewriter writes another file of a batch's.
+type rewriter struct {
+	row func(masspayout.Row, *batches.Row) error
+	end func() error
+}
+
+// rewrite reads a batch's file as a stream, with what became of each row.
+func (s *Service) rewrite(ctx context.Context, id int64, begin func(*batches.Batch, *masspayout.Reader) (rewriter, error)) (err error) {
 	b, err := batches.Get(ctx, s.Store, id)
 	if err != nil {
 		return err
@@ -45,22 +69,15 @@ func (s *Service) Result(ctx context.Context, id int64, to io.Writer, o ResultOp
 	if err != nil {
 		return err
 	}
-	w, err := csvfile.NewWriter(to, reader.Separator())
+	to, err := begin(b, reader)
 	if err != nil {
-		return err
-	}
-	columns := slices.Concat(reader.Names(), resultColumns)
-	if o.Words != nil {
-		columns = append(columns, "result.message_translated")
-	}
-	if err := w.Write(columns...); err != nil {
 		return err
 	}
 	known := &rowReader{service: s, batch: b}
 	for {
 		row, err := reader.Next()
 		if errors.Is(err, io.EOF) {
-			return w.Flush()
+			return to.end()
 		}
 		if err != nil {
 			return err
@@ -69,7 +86,7 @@ func (s *Service) Result(ctx context.Context, id int64, to io.Writer, o ResultOp
 		if err != nil {
 			return err
 		}
-		if err := w.Write(append(reader.Cells(row), cellsOf(b, kept, o)...)...); err != nil {
+		if err := to.row(row, kept); err != nil {
 			return err
 		}
 	}
@@ -82,7 +99,10 @@ func cellsOf(b *batches.Batch, r *batches.Row, o ResultOptions) []string {
 	var date time.Time
 	switch r.State {
 	case batches.Made:
-		status, code, message, date = string(r.Status), r.Final, payout.Message(r.Final), r.PaymentAt
+		status, code, date = string(r.Status), r.Final, r.PaymentAt
+		if message = payout.Message(code); code == 0 && !r.Status.Final() { // there is no code yet
+			message = ""
+		}
 	case batches.Good:
 		status = NotSent
 		if b.State == batches.Cancelled {
@@ -94,7 +114,7 @@ func cellsOf(b *batches.Batch, r *batches.Row, o ResultOptions) []string {
 		status = string(r.State)
 	}
 	cells := []string{status, "", message, r.PaidAs, "", ""}
-	if code != 0 || r.State == batches.Made {
+	if code != 0 || r.State == batches.Made && r.Status.Final() {
 		cells[1] = strconv.Itoa(code)
 	}
 	if r.Payment != 0 {

@@ -132,6 +132,14 @@ func (r *Reader) Cells(row Row) []string {
 // Names are the column names as they stand in the file.
 func (r *Reader) Names() []string { return r.head.raw }
 
+// Column is where a column of the platform's table stands in the file; -1: nowhere.
+func (r *Reader) Column(name string) int {
+	if i, ok := r.head.index[name]; ok {
+		return i
+	}
+	return -1
+}
+
 var errRowHasFaults = errors.New("masspayout: a row with faults makes no request")
 
 // Request is the request that Gate would have got in the place of a row without faults.

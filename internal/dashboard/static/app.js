@@ -40,7 +40,7 @@
   let typed = []
   document.addEventListener('htmx:beforeSwap', (event) => {
     const { target, requestConfig } = event.detail
-    typed = requestConfig.verb === 'get' ? [] : [...target.querySelectorAll('input:not([type=hidden])')]
+    typed = requestConfig.verb === 'get' ? [] : [...target.querySelectorAll('input:not([type=hidden], [type=file])')]
       .filter((field) => field.value !== (requestConfig.parameters[field.name] ?? ''))
       .map((field) => [field.name, field.value])
   })

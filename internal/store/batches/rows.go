@@ -127,24 +127,39 @@ func Settle(ctx context.Context, t *store.Tx, batch, position int64, outcomes []
 
 // RowFilter says which rows of a batch are listed.
 type RowFilter struct {
-	Batch int64
-	State RowState // empty: any
-	After int64    // lines behind this one
-	Limit int
+	Batch  int64
+	State  RowState      // empty: any
+	Status payout.Status // of their payments; empty: any. It needs the state Made
+	After  int64         // lines behind this one
+	Limit  int
 }
 
 // Rows lists rows in the order of their lines, with what became of their payments.
 func Rows(ctx context.Context, s *store.Store, f RowFilter) (out []Row, err error) {
 	q := &sqldb.Statement{}
-	q.Text(`SELECT r.line, r.state, r.project_id, r.amount, r.currency, COALESCE(r.payment, 0), r.code, r.message, COALESCE(p.payment_id, ''),
-		COALESCE(p.status, ''), COALESCE(p.updated_at, 0), COALESCE(o.code, 0)
-		FROM (SELECT line, state, project_id, amount, currency, payment, code, message FROM batch_rows WHERE batch = `).Arg(f.Batch)
+	q.Text(selectRows)
+	f.rows(q, f.Limit)
+	q.Text(joinPayments + " ORDER BY r.line")
+	return readRows(ctx, s, q)
+}
+
+const (
+	selectRows = `SELECT r.line, r.state, r.project_id, r.amount, r.currency, COALESCE(r.payment, 0), r.code, r.message, COALESCE(p.payment_id, ''),
+		COALESCE(p.status, ''), COALESCE(p.updated_at, 0), COALESCE(o.code, 0) FROM `
+	joinPayments = ` r LEFT JOIN payments p ON p.project_id = r.project_id AND p.id = r.payment
+		LEFT JOIN operations o ON o.project_id = r.project_id AND o.id = r.payment`
+)
+
+// rows is the part of a statement that reads rows alone.
+func (f *RowFilter) rows(q *sqldb.Statement, limit int) {
+	q.Text("(SELECT line, state, project_id, amount, currency, payment, code, message FROM batch_rows WHERE batch = ").Arg(f.Batch)
 	if f.State != "" {
 		q.Text(" AND state = ").Arg(string(f.State))
 	}
-	q.Text(" AND line > ").Arg(f.After).Text(" ORDER BY line LIMIT ").Arg(int64(f.Limit))
-	q.Text(`) r LEFT JOIN payments p ON p.project_id = r.project_id AND p.id = r.payment
-		LEFT JOIN operations o ON o.project_id = r.project_id AND o.id = r.payment ORDER BY r.line`)
+	q.Text(" AND line > ").Arg(f.After).Text(" ORDER BY line LIMIT ").Arg(int64(limit)).Text(")")
+}
+
+func readRows(ctx context.Context, s *store.Store, q *sqldb.Statement) (out []Row, err error) {
 	err = s.DB().Read(ctx, q.String(), func(r *sql.Rows) error {
 		var row Row
 		var at int64
@@ -155,6 +170,66 @@ func Rows(ctx context.Context, s *store.Store, f RowFilter) (out []Row, err erro
 		return err
 	}, q.Args...)
 	return out, s.DB().Unavailable(err)
+}
+
+// Found is a page of rows.
+type Found struct {
+	Rows  []Row
+	Until int64 // continue behind this line; 0: nothing is left
+}
+
+// lookedAt is how many rows a search by a status looks at in one statement.
+const lookedAt = 10_000
+
+// Find reads a page of rows. Where few have the status that is looked for it looks at no more than so many, and says how far it
+// came: the page may have no row though others follow.
+func Find(ctx context.Context, s *store.Store, f RowFilter, most int) (*Found, error) {
+	if f.Status == "" {
+		limit := f.Limit
+		f.Limit++
+		rows, err := Rows(ctx, s, f)
+		found := &Found{Rows: rows}
+		if len(rows) > limit {
+			found.Rows, found.Until = rows[:limit], rows[limit-1].Line
+		}
+		return found, err
+	}
+	found := &Found{}
+	for looked := 0; looked < most; looked += lookedAt {
+		end, err := f.end(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		q := &sqldb.Statement{}
+		q.Text(selectRows)
+		f.rows(q, lookedAt)
+		q.Text(joinPayments + " WHERE p.status = ").Arg(string(f.Status)).Text(" ORDER BY r.line LIMIT ").Arg(int64(f.Limit - len(found.Rows) + 1))
+		rows, err := readRows(ctx, s, q)
+		if err != nil {
+			return nil, err
+		}
+		found.Rows = append(found.Rows, rows...)
+		if len(found.Rows) > f.Limit {
+			found.Rows = found.Rows[:f.Limit]
+			found.Until = found.Rows[f.Limit-1].Line
+			return found, nil
+		}
+		if found.Until = end; end == 0 {
+			return found, nil
+		}
+		f.After = end
+	}
+	return found, nil
+}
+
+// end is the last line that one statement looks at; 0: it looks at all that are left.
+func (f *RowFilter) end(ctx context.Context, s *store.Store) (line int64, err error) {
+	q := &sqldb.Statement{}
+	q.Text("SELECT COALESCE(MAX(line), 0) FROM (SELECT line FROM batch_rows WHERE batch = ").Arg(f.Batch)
+	q.Text(" AND state = ").Arg(string(f.State)).Text(" AND line > ").Arg(f.After)
+	q.Text(" ORDER BY line LIMIT 1 OFFSET ").Arg(int64(lookedAt - 1)).Text(") x")
+	err = s.DB().Read(ctx, q.String(), func(r *sql.Rows) error { return r.Scan(&line) }, q.Args...)
+	return line, s.DB().Unavailable(err)
 }
 
 // dropPiece is how many rows one commit of DropOld deletes at most: the writer has other work.

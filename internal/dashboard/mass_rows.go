@@ -1,0 +1,194 @@
+package dashboard
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"flashpay/internal/massbatch"
+	"flashpay/internal/masspayout"
+	"flashpay/internal/payout"
+	"flashpay/internal/staff"
+	"flashpay/internal/store/batches"
+)
+
+// rowsPage is a page of a batch's rows.
+type rowsPage struct {
+	Batch   *massbatch.Status
+	Counts  []countView // the filter
+	Status  string      // that is looked for; empty: any
+	Rows    []rowView
+	Form    *Form
+	First   string // where the first page is; empty: this is it
+	Next    string // and the next one
+	Looking int64  // the line up to which rows of the status were looked for; 0: all were
+}
+
+// rowView is a row in words.
+type rowView struct {
+	batches.Row
+	Word    string // of rows that made no payment; else the status says it
+	Message faultView
+	Advice  string
+	Href    string // of its payment
+}
+
+const (
+	rowsShown  = 50
+	rowsLooked = 200_000 // that a page looks at before it shows what it has
+)
+
+// rowWords are the filters of rows that made no payment, by their states.
+var rowWords = map[batches.RowState]string{
+	batches.Good: massbatch.NotSent, batches.Bad: massbatch.WithFaults, batches.Refused: massbatch.Refused, batches.PaidAlready: string(batches.PaidAlready),
+}
+
+// rowFilter is what a filter's name chooses.
+func rowFilter(batch int64, status string) batches.RowFilter {
+	f := batches.RowFilter{Batch: batch, Limit: rowsShown}
+	if status == "" {
+		return f
+	}
+	for state, name := range rowWords {
+		if name == status {
+			f.State = state
+			return f
+		}
+	}
+	f.State, f.Status = batches.Made, payout.Status(status)
+	return f
+}
+
+// serveBatchRows shows rows of a batch, page after page by their lines.
+func serveBatchRows(d *Dashboard, v *visit) error {
+	b, err := v.batch()
+	if err != nil {
+		return err
+	}
+	q := v.r.URL.Query()
+	page := rowsPage{Batch: b, Counts: (&batchView{Status: b}).counts(), Status: q.Get("status"), Form: newForm("line", q.Get("line"))}
+	filter := rowFilter(b.ID, page.Status)
+	filter.After, _ = strconv.ParseInt(q.Get("after"), 10, 64) // what is no number begins at the first line
+	if line, err := strconv.ParseInt(page.Form.Get("line"), 10, 64); err == nil && q.Get("after") == "" {
+		filter.After = line - 1
+	}
+	found, err := batches.Find(v.ctx(), d.Store, filter, rowsLooked)
+	if err != nil {
+		return err
+	}
+	for _, r := range found.Rows {
+		page.Rows = append(page.Rows, v.row(r))
+	}
+	at := func(after int64) string {
+		next := url.Values{}
+		if page.Status != "" {
+			next.Set("status", page.Status)
+		}
+		if after > 0 {
+			next.Set("after", strconv.FormatInt(after, 10))
+		}
+		return batchPath(b.ID) + "/rows?" + next.Encode()
+	}
+	if filter.After > 0 {
+		page.First = at(0)
+	}
+	if found.Until > 0 {
+		page.Next = at(found.Until)
+		if len(found.Rows) < rowsShown {
+			page.Looking = found.Until
+		}
+	}
+	return v.render("mass_rows", Page{Title: v.t("mass.rows_title"), Form: page.Form, Data: page, Wide: true})
+}
+
+// row says what became of a row.
+func (v *visit) row(r batches.Row) rowView {
+	view := rowView{Row: r}
+	if name := rowWords[r.State]; name != "" {
+		view.Word = "mass.rows." + strings.ReplaceAll(name, " ", "_")
+	}
+	message := r.Message
+	switch {
+	case r.State == batches.Made:
+		message = ""
+		if r.Final != 0 {
+			message = fmt.Sprintf("%d %s", r.Final, payout.Message(r.Final))
+			view.Advice = v.codeAdvice(r.Final)
+		}
+	case r.Code != 0:
+		message, view.Advice = fmt.Sprintf("%d %s", r.Code, r.Message), v.codeAdvice(r.Code)
+	}
+	if message != "" {
+		view.Message = v.wordFault(&masspayout.Fault{Message: message})
+	}
+	if r.Payment != 0 && v.user.Can(staff.ViewPayments) {
+		view.Href = paymentAddress(r.ProjectID, r.Payment, "")
+	}
+	return view
+}
+
+// codeAdvice says in the visitor's language what a code asks for; empty: nothing is known.
+func (v *visit) codeAdvice(code int) string {
+	known, ok := payout.LookUp(code)
+	if id := "payments.advice." + known.Action; ok && v.d.pages[v.lang].words.has(id) {
+		return v.t(id)
+	}
+	return ""
+}
+
+// serveBatchResult downloads the uploaded file with what became of each row.
+func serveBatchResult(d *Dashboard, v *visit) error {
+	b, err := v.batch()
+	if err != nil {
+		return err
+	}
+	words := func(code int, message string) string {
+		if code != 0 {
+			return v.codeAdvice(code)
+		}
+		if message == payout.Message(0) {
+			return v.t("status.success")
+		}
+		fault := v.wordFault(&masspayout.Fault{Message: message})
+		return cmp.Or(fault.Word, message)
+	}
+	return v.download("mass result", b, resultName(b, "_result"), func(to io.Writer) error {
+		return d.mass().Result(v.ctx(), b.ID, to, massbatch.ResultOptions{Words: words})
+	})
+}
+
+// serveBatchDeclined downloads the rows that were declined, with new ids.
+func serveBatchDeclined(d *Dashboard, v *visit) error {
+	b, err := v.batch()
+	if err != nil {
+		return err
+	}
+	return v.download("mass declined", b, resultName(b, "_declined"), func(to io.Writer) error { return d.mass().Declined(v.ctx(), b.ID, to) })
+}
+
+// serveBatchAgain makes a batch of the rows that were declined, with new ids. It is checked, and sends nothing.
+func serveBatchAgain(d *Dashboard, v *visit) error {
+	b, err := v.batch()
+	if err != nil {
+		return err
+	}
+	p, err := v.project(strconv.FormatInt(b.ProjectID, 10))
+	if err != nil {
+		return err
+	}
+	from, to := io.Pipe()
+	defer func() { _ = from.Close() }()
+	go func() { to.CloseWithError(d.mass().Declined(v.ctx(), b.ID, to)) }()
+	made, report, err := d.mass().Take(v.ctx(), from, massbatch.Upload{Project: p, Name: resultName(b, "_declined"), By: v.by(nil), Sees: v.user.Sees})
+	if err != nil {
+		return err
+	}
+	if made == nil {
+		d.Logger.Info("dashboard: no declined rows", "batch", b.ID, "why", report.Unreadable)
+		return v.redirect(batchPath(b.ID), "mass.none_declined")
+	}
+	return v.redirect(batchPath(made.ID), "")
+}
