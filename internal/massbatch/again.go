@@ -64,7 +64,7 @@ const longestID = 255
 func NextID(id string) string {
 	next := 2
 	if i := strings.LastIndex(id, again); i > 0 {
-		if n, err := strconv.Atoi(id[i+len(again):]); err == nil && n >= 2 && n < 1e6 {
+		if n, err := strconv.Atoi(id[i+len(again):]); err == nil && n >= 2 && n < 1_000_000 {
 			id, next = id[:i], n+1
 		}
 	}
