@@ -59,7 +59,7 @@ type Payment struct {
 // Operation is one attempt to carry a payment out.
 type Operation struct {
 	ID           int64
-	Type         string
+	Type         string // "payout", or "payout reversal": the bank has returned the money
 	Status       string
 	Date         time.Time // of the last change
 	CreatedDate  time.Time

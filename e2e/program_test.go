@@ -268,6 +268,21 @@ func (r *receiver) await(t *testing.T, paymentID string) *client.Callback {
 	return nil
 }
 
+// awaitStatus waits for the callback that tells of a status.
+func (r *receiver) awaitStatus(t *testing.T, paymentID string, status client.Status) *client.Callback {
+	t.Helper()
+	var found *client.Callback
+	eventually(t, "a callback of "+string(status), func() bool {
+		for _, c := range r.callbacks(paymentID) {
+			if c.Status == status {
+				found = c
+			}
+		}
+		return found != nil
+	})
+	return found
+}
+
 // shop is a client of Gate for a project.
 func shop(t *testing.T, gate string, project int64) *client.Client {
 	t.Helper()

@@ -61,9 +61,9 @@ var discrepancyKinds = map[string]discrepancyWords{
 		itWasNotPaid, itWasPaid,
 	},
 	payout.MoneyReturned: {
-		"The money was paid and came back. Status and balances stay as they are until it is settled.",
-		"Check that the sum has arrived on the platform's account at the bank, and tell the merchant that the customer does not have it. Then it can be paid again, under a new payment id and to a right account.",
-		"The money is back on the platform's account.", "The money has not come back.",
+		"The bank reports that money came back, of a payout that was not paid as far as this platform knows, or once more after it had been reversed. Status and balances stay as they are until it is settled.",
+		"Ask the bank, by the reference PROJECT/PAYMENT, what came back and when, and look for the sum on the platform's account at the bank. A sum that came back a second time is booked as a correction, in Dashboard.",
+		"The money is on the platform's account.", "The money has not come back.",
 	},
 	payout.NoAnswer: {
 		"The payout was declined at its threshold (603), and 30 days of inquiries have not brought out whether the bank paid. The sum is in the project's disputed balance until it is settled.",

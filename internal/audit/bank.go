@@ -43,7 +43,7 @@ func (r *run) expectExecution(d *dossier) {
 }
 
 func (r *run) executes(d *dossier) bool {
-	return d.operation != nil && d.operation.Provider == r.Provider && d.then().state.Status == payout.Success
+	return d.operation != nil && d.operation.Provider == r.Provider && (d.then().state.Status == payout.Success || d.then().state.Status == payout.Reversed)
 }
 
 // checkBank compares the bank's books with the operations.

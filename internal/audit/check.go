@@ -125,9 +125,10 @@ func (d *dossier) checkOperation(r *run) {
 	if o.Key != r.store.Vault().ProviderKey(d.ProjectID, d.PaymentKey, 1) {
 		d.fail(KindOperation, "its key towards the provider is not the one that follows from project, payment id and number")
 	}
-	if o.Status != d.Status {
+	if result := d.result(); o.Status != result {
 		d.fail(KindOperation, "the operation is %s, the payment %s", o.Status, d.Status)
 	}
+	d.checkReversal()
 	switch {
 	case o.Stage.Open() && !o.Due:
 		d.fail(KindOperation, "it is %s, but no next step is due: nobody would take it up", o.Stage)
@@ -156,6 +157,32 @@ func (d *dossier) checkOperation(r *run) {
 	}
 }
 
+// result is the status that the operation which pays should have.
+func (d *dossier) result() payout.Status {
+	if d.Status == payout.Reversed {
+		return payout.Success
+	}
+	return d.Status
+}
+
+// checkReversal checks the operation that a return adds: there is one where the payment is reversed, of the sum that was paid.
+func (d *dossier) checkReversal() {
+	o, back := d.operation, d.reversal
+	if (back != nil) != (d.Status == payout.Reversed) {
+		d.fail(KindOperation, "the payment is %s; it has an operation of type %s: %t", d.Status, payout.TypeReversal, back != nil)
+	}
+	switch {
+	case back == nil:
+	case back.Stage != payout.Closed || back.Due || back.Lease || back.Key != "" || back.Submits != 0 || back.Code != payout.CodeSuccess || back.Terms != nil:
+		d.fail(KindOperation, "operation %d, its reversal, is not one that a return adds", back.ID)
+	case back.Amount != o.Amount || back.Currency != o.Currency || back.Provider != o.Provider || back.ProviderID != o.ProviderID:
+		d.fail(KindOperation, "operation %d, its reversal, is of %d %s by %s; %d %s were paid by %s", back.ID, back.Amount, back.Currency, back.Provider,
+			o.Amount, o.Currency, o.Provider)
+	case back.CreatedAt.UnixMicro() != d.UpdatedAt || back.UpdatedAt.UnixMicro() != d.UpdatedAt:
+		d.fail(KindOperation, "operation %d, its reversal, is of another time than the payment's status", back.ID)
+	}
+}
+
 // checkState checks where payment and operation stand: by the table of moves, and by their journal.
 func (d *dossier) checkState() {
 	o := d.operation
@@ -173,8 +200,8 @@ func (d *dossier) checkState() {
 	if d.UpdatedAt != t.statusAt {
 		d.fail(KindPayment, "its status changed at %d, by its journal at %d (microseconds)", d.UpdatedAt, t.statusAt)
 	}
-	if o.UpdatedAt.UnixMicro() != t.statusAt {
-		d.fail(KindOperation, "its status changed at %d, by its journal at %d (microseconds)", o.UpdatedAt.UnixMicro(), t.statusAt)
+	if o.UpdatedAt.UnixMicro() != t.resultAt {
+		d.fail(KindOperation, "its status changed at %d, by its journal at %d (microseconds)", o.UpdatedAt.UnixMicro(), t.resultAt)
 	}
 	if o.Code != t.code {
 		d.fail(KindOperation, "its code is %d, by its journal %d", o.Code, t.code)
@@ -224,19 +251,22 @@ func (d *dossier) checkEvents() {
 }
 
 func (d *dossier) checkEvent(e *snapshot.Event) {
-	o := d.operation
+	o, status := d.operation, d.result()
+	if d.reversal != nil && e.Operation == d.reversal.ID {
+		o, status = d.reversal, payout.Reversed
+	}
 	if e.Operation != o.ID {
 		d.fail(KindEvent, "event %d speaks of operation %d, which the payment does not have", e.Number, e.Operation)
 	}
-	if e.PaymentStatus != d.Status || e.OperationStatus != o.Status || e.Code != o.Code {
+	if e.PaymentStatus != status || e.OperationStatus != o.Status || e.Code != o.Code {
 		d.fail(KindEvent, "event %d says %s/%s with code %d; it is %s/%s with %d", e.Number, e.PaymentStatus, e.OperationStatus, e.Code,
-			d.Status, o.Status, o.Code)
+			status, o.Status, o.Code)
 	}
 	if e.ProviderID != o.ReachedProvider() {
 		d.fail(KindEvent, "event %d says provider %d; it is %d", e.Number, e.ProviderID, o.ReachedProvider())
 	}
 	t := d.chosen
-	if t == nil || t.announced != 1 {
+	if t == nil || t.announced != 1 && o != d.reversal { // of several the last is known
 		return
 	}
 	if e.At.UnixMicro() != t.announcedAt {

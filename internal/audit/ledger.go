@@ -208,6 +208,10 @@ func (d *dossier) asked() []booking {
 			transfers = append(transfers, cost.SpendLate(m.owed)...)
 		case payout.Refund:
 			transfers = append(transfers, cost.Refund(m.owed)...)
+		case payout.Reverse:
+			transfers = append(transfers, cost.Reverse(m.owed)...)
+		case payout.ReverseHold:
+			transfers = append(append(transfers, cost.Spend()...), cost.Reverse(m.owed)...)
 		}
 	}
 	out := make([]booking, len(transfers))

@@ -21,6 +21,7 @@ const (
 type dossier struct {
 	*snapshot.Payment
 	operation     *snapshot.Operation // the first, which has the payment's id; nil: there is none
+	reversal      *snapshot.Operation // the second, of what the bank has returned; nil: there is none
 	others        []int64             // numbers of further operations
 	journal       journal
 	events        []snapshot.Event
@@ -94,7 +95,13 @@ func (r *run) readParts(ctx context.Context, v *snapshot.Snapshot, in snapshot.R
 	err := v.Operations(ctx, in, func(o *snapshot.Operation) error {
 		if d := page[snapshot.Place{Project: o.ProjectID, ID: o.ID}]; d != nil {
 			d.operation = o
-		} else if d := page[snapshot.Place{Project: o.ProjectID, ID: o.Payment}]; d != nil && len(d.others) < keptOfOne {
+			return nil
+		}
+		switch d := page[snapshot.Place{Project: o.ProjectID, ID: o.Payment}]; {
+		case d == nil:
+		case o.Status == payout.Reversed && o.Number == 2 && d.reversal == nil:
+			d.reversal = o
+		case len(d.others) < keptOfOne:
 			d.others = append(d.others, int64(o.Number))
 		}
 		return nil
@@ -216,6 +223,7 @@ func (d *dossier) then() instant {
 		{Status: payout.Decline, Stage: payout.Unsettled}: {payout.DisputeHold},
 		{Status: payout.Decline, Stage: payout.Settled}:   {payout.DisputeHold, payout.SpendDispute},
 		{Status: payout.Success, Stage: payout.Refunded}:  {payout.SpendHold, payout.Refund},
+		{Status: payout.Reversed, Stage: payout.Closed}:   {payout.ReverseHold},
 	}[t.state] {
 		t.funds[t.moves] = movement{funds: f}
 		t.moves++

@@ -45,16 +45,17 @@ const (
 
 // events are the events that the kinds of later lines stand for; 0: nothing moved.
 var events = map[string]payout.Event{
-	payout.Succeeded.String(): payout.Succeeded,
-	kindDeclined:              payout.Declined,
-	payout.Returned.String():  payout.Returned,
-	payout.NotSent.String():   payout.NotSent,
-	payout.Threshold.String(): payout.Threshold,
-	payout.GivenUp.String():   payout.GivenUp,
-	"provider out of funds":   payout.NotSent,
-	"repeated":                0,
-	"unknown":                 0,
-	"mismatch":                0,
+	payout.Succeeded.String():     payout.Succeeded,
+	kindDeclined:                  payout.Declined,
+	payout.Returned.String():      payout.Returned,
+	payout.NotSent.String():       payout.NotSent,
+	payout.ReturnedAgain.String(): payout.ReturnedAgain,
+	payout.Threshold.String():     payout.Threshold,
+	payout.GivenUp.String():       payout.GivenUp,
+	"provider out of funds":       payout.NotSent,
+	"repeated":                    0,
+	"unknown":                     0,
+	"mismatch":                    0,
 }
 
 // discrepancyKinds are those that a payment's journal can open.
@@ -97,6 +98,7 @@ type track struct {
 	instant
 	then          instant // at the ledger's instant
 	statusAt      int64   // microseconds: when the status last changed
+	resultAt      int64   // when that of the operation which pays did
 	code          int
 	announced     int           // events
 	announcedAt   int64         // of the last
@@ -141,7 +143,7 @@ func follow(tracks []track, l *store.Line, s *said, threshold time.Time, had boo
 }
 
 func begin(l *store.Line, s *said, had bool) []track {
-	t := track{statusAt: l.At.UnixMicro(), code: s.Code}
+	t := track{statusAt: l.At.UnixMicro(), resultAt: l.At.UnixMicro(), code: s.Code}
 	switch {
 	case l.Kind == kindAccepted && s.Code == payout.CodeSuccess:
 		t.state, t.held, t.code = payout.State{Status: payout.Processing, Stage: payout.New}, true, payout.CodeAwaiting
@@ -200,6 +202,12 @@ func (t *track) move(m payout.Move, l *store.Line, s *said) bool {
 	if m.From.Status != m.To.Status {
 		t.statusAt = l.At.UnixMicro()
 		t.code = codeOf(m.On, s.Code)
+		if m.From.Status == payout.Processing {
+			t.resultAt = t.statusAt
+		}
+	}
+	if m.Funds == payout.ReverseHold { // the success is told with it
+		t.announced++
 	}
 	if m.Callback {
 		t.announced++

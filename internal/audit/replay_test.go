@@ -27,7 +27,7 @@ func TestEveryMoveCanBeFollowed(t *testing.T) {
 		after := follow([]track{before}, line, says, time.UnixMicro(1000), true)
 		found := false
 		for _, a := range after {
-			found = found || a.state == canonical(m.To) && a.then == a.instant && (a.announced == 1) == m.Callback &&
+			found = found || a.state == canonical(m.To) && a.then == a.instant && (a.announced > 0) == m.Callback && (a.announced == 2) == (m.Funds == payout.ReverseHold) &&
 				(a.moves == 1) == (m.Funds != payout.KeepFunds) && (m.Funds == payout.KeepFunds || a.funds[0].funds == m.Funds) &&
 				(a.discrepancies != 0) == (m.Discrepancy != "" || says.Discrepancy != "")
 		}
@@ -38,7 +38,7 @@ func TestEveryMoveCanBeFollowed(t *testing.T) {
 			t.Errorf("%+v: not reachable", m)
 		}
 	}
-	if reachable[payout.State{Status: payout.Success, Stage: payout.Sending}] || len(reachable) != 8 {
+	if reachable[payout.State{Status: payout.Success, Stage: payout.Sending}] || len(reachable) != 9 {
 		t.Errorf("reachable: %v", reachable)
 	}
 }
@@ -64,7 +64,7 @@ func TestJournals(t *testing.T) {
 		code int
 		at   int64 // microseconds; the threshold is at 100
 	}
-	const processing, success, closed, disputed, unsettled = "processing/new", "success/closed", "decline/closed", "decline/disputed", "decline/unsettled"
+	const processing, success, closed, disputed, unsettled, reversed = "processing/new", "success/closed", "decline/closed", "decline/disputed", "decline/unsettled", "reversed/closed"
 	for name, c := range map[string]struct {
 		lines []line
 		want  []string
@@ -89,8 +89,12 @@ func TestJournals(t *testing.T) {
 		"given up without threshold":         {[]line{{"accepted", 0, 1}, {"given up", 0, 101}}, nil},
 		"mismatch":                           {[]line{{"accepted", 0, 1}, {"mismatch", 0, 50}}, []string{processing}},
 		"mismatch after the threshold":       {[]line{{"accepted", 0, 1}, {"threshold", 0, 100}, {"mismatch", 0, 101}}, []string{closed, disputed}},
-		"returned, having never been a yes":  {[]line{{"accepted", 0, 1}, {"returned", 0, 5}}, []string{success}},
-		"returned":                           {[]line{{"accepted", 0, 1}, {"succeeded", 0, 5}, {"returned", 0, 9}}, []string{success}},
+		"returned, having never been a yes":  {[]line{{"accepted", 0, 1}, {"returned", 0, 5}}, []string{reversed}},
+		"returned":                           {[]line{{"accepted", 0, 1}, {"succeeded", 0, 5}, {"returned", 0, 9}}, []string{reversed}},
+		"returned twice":                     {[]line{{"accepted", 0, 1}, {"succeeded", 0, 5}, {"returned", 0, 9}, {"returned", 0, 10}}, nil},
+		"returned, then another return":      {[]line{{"accepted", 0, 1}, {"succeeded", 0, 5}, {"returned", 0, 9}, {"returned again", 0, 10}}, []string{reversed}},
+		"returned, then the success again":   {[]line{{"accepted", 0, 1}, {"succeeded", 0, 5}, {"returned", 0, 9}, {"repeated", 0, 10}}, []string{reversed}},
+		"returned again, having never been":  {[]line{{"accepted", 0, 1}, {"succeeded", 0, 5}, {"returned again", 0, 10}}, nil},
 		"returned after a success too late":  {[]line{{"accepted", 0, 1}, {"threshold", 0, 100}, {"succeeded", 0, 101}, {"returned", 0, 102}}, []string{closed, unsettled}},
 		"a success that is lost after a yes": {[]line{{"accepted", 0, 1}, {"succeeded", 0, 5}, {"threshold", 0, 100}}, nil},
 	} {

@@ -226,8 +226,8 @@ func (r *road) settlements() {
 	r.settle("charged", payout.PaidAfterNo, payout.BankIsRight)
 	w = r.send(newPayout(210, "refunded", 1000))
 	r.succeed(w)
-	r.step(w, store.Step{Event: payout.Returned})
-	r.settle("refunded", payout.MoneyReturned, payout.BankIsRight)
+	r.step(w, store.Step{Event: payout.Declined, Code: 20000})
+	r.settle("refunded", payout.DeclinedAfterOK, payout.BankIsRight)
 	late := map[string]*store.Work{}
 	for _, id := range []string{"spent-late", "not-spent", "hold-settled"} {
 		p := newPayout(210, id, 1000)
@@ -367,8 +367,8 @@ func TestSampleIsClean(t *testing.T) {
 		report := run(t, audit.Config{Store: s})
 		clean(t, report)
 		for table, want := range map[string]int64{
-			"payments": 32, "operations": 32, "requests": 32, "transfers": 64, "balances": 3, "seals": 2, "events": 27, "callbacks": 27,
-			"attempts": 10, "notifications": 3, "discrepancies": 14, "journal": 76,
+			"payments": 32, "operations": 32, "requests": 32, "transfers": 66, "balances": 3, "seals": 2, "events": 29, "callbacks": 29,
+			"attempts": 10, "notifications": 3, "discrepancies": 12, "journal": 76,
 		} {
 			if report.Checked[table] != want {
 				t.Errorf("checked %d of %s, want %d", report.Checked[table], table, want)

@@ -47,7 +47,6 @@ func TestSettlementsMoveWhatTheySay(t *testing.T) {
 		r.step(after, store.Step{Event: payout.Succeeded})
 		paid := r.send(newPayout(210, "paid", 2400))
 		r.succeed(paid)
-		r.step(paid, store.Step{Event: payout.Returned})
 		r.step(paid, store.Step{Event: payout.Declined, Code: 20000})
 		r.step(paid, store.Step{Kind: "mismatch", Discrepancy: payout.Mismatch, Detail: store.Detail{}.Text("differs", "amount 5")})
 		want(600, 0, 0)
@@ -55,9 +54,7 @@ func TestSettlementsMoveWhatTheySay(t *testing.T) {
 		settle("after-no", payout.PaidAfterNo, payout.BankIsRight)
 		want(0, 0, 400) // 600 were there
 		settle("paid", payout.Mismatch, payout.BankIsRight)
-		settle("paid", payout.DeclinedAfterOK, payout.WeAreRight)
-		want(0, 0, 400)
-		settle("paid", payout.MoneyReturned, payout.BankIsRight)
+		settle("paid", payout.DeclinedAfterOK, payout.BankIsRight)
 		want(2000, 0, 0)
 		view, err := s.PaymentView(t.Context(), 210, "after-no")
 		r.must(err)
@@ -85,8 +82,8 @@ func TestSettlingIsDoneOnce(t *testing.T) {
 		r.project(210, 3000)
 		w := r.send(newPayout(210, "paid", 1000))
 		r.succeed(w)
-		r.step(w, store.Step{Event: payout.Returned})
-		stale := r.caseOf("paid", payout.MoneyReturned)
+		r.step(w, store.Step{Event: payout.Declined, Code: 20000})
+		stale := r.caseOf("paid", payout.DeclinedAfterOK)
 		r.step(w, store.Step{Kind: "repeated"})
 		try := func(m store.Settlement, once string, want error) {
 			t.Helper()
@@ -94,7 +91,7 @@ func TestSettlingIsDoneOnce(t *testing.T) {
 				t.Errorf("%+v: %v, want %v", m, err, want)
 			}
 		}
-		c := r.caseOf("paid", payout.MoneyReturned)
+		c := r.caseOf("paid", payout.DeclinedAfterOK)
 		try(store.SettlementOf(stale, payout.BankIsRight, "why"), "", store.ErrMoved)
 		try(store.SettlementOf(c, payout.BankIsRight, "  "), "", store.ErrReason)
 		try(store.SettlementOf(c, "both", "why"), "", store.ErrReason)

@@ -146,7 +146,8 @@ func appendTransfer(b []byte, t *transfer, v view) []byte {
 		b = appendString(b, narratives[t.reason])
 	}
 	if v.returned {
-		b = append(b, `,"returned":true`...)
+		b = append(b, `,"returned":true,"return_id":`...)
+		b = appendString(b, "R"+bankID(t.key))
 	}
 	b = append(b, `,"at":"`...)
 	b = fromMicros(v.at).AppendFormat(b, time.RFC3339Nano)

@@ -39,6 +39,9 @@ type operationView struct {
 	Advice  string // a word's id
 }
 
+// IsReversal tells whether the operation is of what the bank has returned.
+func (o operationView) IsReversal() bool { return o.Type() == payout.TypeReversal }
+
 type timelineLine struct {
 	store.Line
 	Word    string // a word's id; empty: Kind is shown as it is
@@ -189,7 +192,7 @@ func adviceFor(p *payout.Payment, o *payout.Operation, open []store.Discrepancy)
 		return "payments.advice.with_bank"
 	case o.Stage == payout.Settled:
 		return "payments.advice.settled_paid"
-	case o.Stage == payout.Refunded:
+	case o.Stage == payout.Refunded, p.Status == payout.Reversed:
 		return "payments.advice.refunded"
 	case !p.Status.Final():
 		return "payments.advice.waiting"

@@ -269,7 +269,7 @@ func offers(options []option, value string) bool {
 // statusOptions are the statuses that payments have had so far, and those that are chosen.
 func (v *visit) statusOptions(chosen []string) (out []option) {
 	for _, s := range statuses {
-		if rare := s == payout.AwaitingRetry || s == payout.Reversed; !rare || slices.Contains(chosen, string(s)) {
+		if rare := s == payout.AwaitingRetry; !rare || slices.Contains(chosen, string(s)) {
 			out = append(out, option{Value: string(s), Label: v.t("status." + strings.ReplaceAll(string(s), " ", "_"))})
 		}
 	}

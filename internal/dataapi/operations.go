@@ -45,13 +45,29 @@ func operationsGet(ctx context.Context, c *call) (signature.Value, *refusal) {
 	}
 	page.Needs = record.Needs(columns)
 	var rows []record.Operation
-	if page.Limit > 0 && (len(types) == 0 || slices.Contains(types, payout.Type)) {
+	var some bool
+	if page.Statuses, some = ofTypes(page.Statuses, types); page.Limit > 0 && some {
 		var err error
 		if rows, err = export.Read(ctx, c.api.Store, page); err != nil {
 			return signature.Value{}, failed(err)
 		}
 	}
 	return operations(rows, columns, zone), nil
+}
+
+// ofTypes are those of the statuses that operations of the types can have; without statuses all count, and without types too.
+// some is false where there are none.
+func ofTypes(statuses []payout.Status, types []string) (left []payout.Status, some bool) {
+	if len(types) == 0 {
+		return statuses, true
+	}
+	for _, name := range statusNames {
+		s := payout.Status(name)
+		if (len(statuses) == 0 || slices.Contains(statuses, s)) && slices.Contains(types, payout.TypeOf(s)) {
+			left = append(left, s)
+		}
+	}
+	return left, len(left) > 0
 }
 
 // columns reads fields: which columns are answered, in the documentation's order whatever the order of their names. Without

@@ -133,7 +133,7 @@ func operationFacts(p *payout.Payment, o *payout.Operation, sum wire.Sum) wire.O
 		fee = &wire.Sum{Amount: o.Terms.Fee, Currency: o.Terms.Currency}
 	}
 	return wire.OperationFacts{
-		ID: o.ID, Type: payout.Type, Status: string(o.Status), Date: o.UpdatedAt, CreatedDate: o.CreatedAt, RequestID: p.RequestID,
+		ID: o.ID, Type: o.Type(), Status: string(o.Status), Date: o.UpdatedAt, CreatedDate: o.CreatedAt, RequestID: p.RequestID,
 		Initial: sum, Converted: wire.Sum{Amount: o.Amount, Currency: o.Currency}, Fee: fee, Code: code, Message: payout.Message(code),
 		ProviderID: o.ReachedProvider(), ProviderPaymentID: o.ProviderPaymentID, AuthCode: o.AuthCode,
 	}

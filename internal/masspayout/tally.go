@@ -74,7 +74,9 @@ func (t *tally) warn(warnings ...Warning) {
 func (t *tally) lookUp(ctx context.Context, j *judge, rows []checked) error {
 	known := t.checker.Paid
 	t.once.Do(func() { t.recent = known.Since(t.checker.Rules.Now.Add(-recently)) })
-	places, ids, pays := make([]int, 0, len(rows)), make([]paid.ID, 0, len(rows)), make([]paid.Sum, 0, len(rows))
+	var places []int
+	var ids []paid.ID
+	var pays []paid.Sum
 	for i := range rows {
 		if r := &rows[i]; r.good {
 			p := &r.payout

@@ -46,15 +46,16 @@ const (
 	Threshold                      // the platform waits no longer
 	GivenUp                        // thirty days of inquiries brought no answer
 	Returned                       // the provider says: the money came back after a success
+	ReturnedAgain                  // the provider tells of a further return of what had come back already
 	SettledPaid                    // an operator settles: the money is with the customer
 	SettledUnpaid                  // an operator settles: the money is with the platform
 )
 
-var eventNames = [...]string{"", "intent", "not sent", "succeeded", "declined", "threshold", "given up", "returned", "settled as paid", "settled as not paid"}
+var eventNames = [...]string{"", "intent", "not sent", "succeeded", "declined", "threshold", "given up", "returned", "returned again", "settled as paid", "settled as not paid"}
 
 // Events lists all events, for tests and documentation.
 func Events() []Event {
-	return []Event{Intent, NotSent, Succeeded, Declined, Threshold, GivenUp, Returned, SettledPaid, SettledUnpaid}
+	return []Event{Intent, NotSent, Succeeded, Declined, Threshold, GivenUp, Returned, ReturnedAgain, SettledPaid, SettledUnpaid}
 }
 
 // String names the event.
@@ -78,9 +79,11 @@ const (
 	SpendDispute        // disputed → settlement
 	SpendLate           // available, and what it does not cover from receivable → settlement
 	Refund              // settlement → what receivable owes, the rest to available
+	Reverse             // the same, of what the bank has returned
+	ReverseHold         // held → settlement, and from there as Reverse
 )
 
-var fundsNames = [...]string{"", "spend the hold", "return the hold", "dispute the hold", "return the disputed hold", "spend the disputed hold", "spend after all", "refund"}
+var fundsNames = [...]string{"", "spend the hold", "return the hold", "dispute the hold", "return the disputed hold", "spend the disputed hold", "spend after all", "refund", "reverse", "spend the hold and reverse"}
 
 // String names the movement; empty where nothing moves.
 func (f Funds) String() string { return fundsNames[f] }
@@ -106,7 +109,7 @@ const (
 	LateSuccess     = "late success"      // paid after the platform had declined at the threshold
 	PaidAfterNo     = "paid after no"     // paid, although the provider had said that it was not
 	DeclinedAfterOK = "declined after ok" // refused, although the provider had said that it was paid
-	MoneyReturned   = "returned"          // came back after success
+	MoneyReturned   = "returned"          // came back, although not paid as far as the platform knows, or once more
 	NoAnswer        = "no answer"         // thirty days of inquiries after the threshold brought none
 	Mismatch        = "mismatch"          // the provider's sum, currency or account differs from ours
 	UnknownKey      = "unknown key"       // a notification for a key that we never made
@@ -128,9 +131,9 @@ var moves = []Move{
 	{From: State{Processing, Sending}, On: Declined, To: State{Decline, Closed}, Funds: ReturnHold, Callback: true},
 	{From: State{Processing, Sending}, On: Threshold, To: State{Decline, Disputed}, Funds: DisputeHold, Callback: true},
 
-	// Paid, and the money came back, before we had heard of the first: a success whose return has to be looked at.
-	{From: State{Processing, New}, On: Returned, To: State{Success, Closed}, Funds: SpendHold, Callback: true, Discrepancy: MoneyReturned},
-	{From: State{Processing, Sending}, On: Returned, To: State{Success, Closed}, Funds: SpendHold, Callback: true, Discrepancy: MoneyReturned},
+	// Paid, and the money came back, before we had heard of the first: what would have come of them in their order.
+	{From: State{Processing, New}, On: Returned, To: State{Reversed, Closed}, Funds: ReverseHold, Callback: true},
+	{From: State{Processing, Sending}, On: Returned, To: State{Reversed, Closed}, Funds: ReverseHold, Callback: true},
 
 	{From: State{Decline, Disputed}, On: NotSent, To: State{Decline, Closed}, Funds: ReturnDispute},
 	{From: State{Decline, Disputed}, On: Declined, To: State{Decline, Closed}, Funds: ReturnDispute},
@@ -145,7 +148,9 @@ var moves = []Move{
 	{From: State{Decline, Closed}, On: Succeeded, To: State{Decline, Closed}, Discrepancy: PaidAfterNo},
 	{From: State{Decline, Closed}, On: Returned, To: State{Decline, Closed}, Discrepancy: MoneyReturned},
 	{From: State{Success, Closed}, On: Declined, To: State{Success, Closed}, Discrepancy: DeclinedAfterOK},
-	{From: State{Success, Closed}, On: Returned, To: State{Success, Closed}, Discrepancy: MoneyReturned},
+	{From: State{Success, Closed}, On: Returned, To: State{Reversed, Closed}, Funds: Reverse, Callback: true},
+	{From: State{Reversed, Closed}, On: ReturnedAgain, To: State{Reversed, Closed}, Discrepancy: MoneyReturned},
+	{From: State{Reversed, Closed}, On: Declined, To: State{Reversed, Closed}, Discrepancy: DeclinedAfterOK},
 
 	// What an operator has settled stands, and a further word of the bank against it opens a discrepancy again.
 	{From: State{Decline, Settled}, On: Declined, To: State{Decline, Settled}, Discrepancy: DeclinedAfterOK},

@@ -4,8 +4,14 @@ package payout
 
 import "time"
 
-// Type is the payment type and the operation type of everything in this product.
+// Type is the payment type of everything in this product, and the type of the operations that pay.
 const Type = "payout"
+
+// TypeReversal is the type of the operation that a return by the bank adds: the money came back after a success.
+const TypeReversal = "payout reversal"
+
+// Types lists the types of operations.
+var Types = []string{Type, TypeReversal}
 
 // Payment is one payout as the merchant knows it: (project, payment id), compared case-insensitively.
 type Payment struct {
@@ -48,7 +54,7 @@ type Options struct {
 	AccountRemark      string        `json:"account_remark,omitempty"`       // what the account doctor said under policy warn
 }
 
-// Operation is one transfer to the customer on behalf of a payment.
+// Operation is one transfer to the customer on behalf of a payment, or its reversal.
 type Operation struct {
 	ID                int64
 	ProjectID         int64
@@ -75,9 +81,20 @@ type Operation struct {
 	Version           int64     // rises with each change: the compare-and-set of its steps
 }
 
+// Type is the operation's type: only a reversal is ever reversed.
+func (o *Operation) Type() string { return TypeOf(o.Status) }
+
+// TypeOf is the type of operations of a status.
+func TypeOf(s Status) string {
+	if s == Reversed {
+		return TypeReversal
+	}
+	return Type
+}
+
 // ReachedProvider is operation.provider.id as the wire shows it: 0 while the operation was never handed to a provider.
 func (o *Operation) ReachedProvider() int64 {
-	if o.Submits == 0 {
+	if o.Submits == 0 && o.Status != Reversed { // a return comes from the provider
 		return 0
 	}
 	return o.ProviderID

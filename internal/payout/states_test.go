@@ -74,7 +74,8 @@ less than is known.
 var statusWords = map[payout.Status]string{
 	payout.Processing: "accepted; the result is not known yet",
 	payout.Decline:    "final: not paid; what was held is given back, or disputed while the bank may have paid after all",
-	payout.Success:    "final: paid",
+	payout.Success:    "final, but for a return: paid",
+	payout.Reversed:   "final: paid, and the bank has returned the money; an operation `payout reversal` tells of it",
 }
 
 func renderStates(t *testing.T) string {
@@ -87,7 +88,7 @@ func renderStates(t *testing.T) string {
 	for _, s := range statuses {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", s, statusWords[s])
 	}
-	b.WriteString("\nThe wire knows more (`awaiting retry`, `reversed`); no move leads there yet.\n")
+	b.WriteString("\nThe wire knows more (`awaiting retry`); no move leads there yet.\n")
 	b.WriteString("\n## Stages\n\n| stage | meaning | steps of its own |\n|---|---|---|\n")
 	for _, s := range stages {
 		open := "none: it waits for nobody, or for a person"

@@ -636,17 +636,17 @@ func TestDetailsReachTheProvider(t *testing.T) {
 	})
 }
 
-// TestReturnHeardOfBeforeTheSuccess has the bank pay and take back before anything was heard: the payout succeeded, and
-// its return is a discrepancy. Nothing stays open, and nothing is asked for ever.
+// TestReturnHeardOfBeforeTheSuccess has the bank pay and take back before anything was heard: that is what would have come of
+// both in their order. Nothing stays open, and nothing is asked for ever.
 func TestReturnHeardOfBeforeTheSuccess(t *testing.T) {
 	bank := newScripted()
 	bank.inquire = always(provider.Returned)
 	drive(t, bank, func(r *road) {
 		r.accept("p")
 		time.Sleep(time.Minute)
-		r.want("p", payout.Success, payout.Closed, 0, 900, 0, 0)
+		r.want("p", payout.Reversed, payout.Closed, 0, 1000, 0, 0)
 		found, err := r.store.Discrepancies(r.t.Context(), 210)
-		if err != nil || len(found) != 1 || found[0].Kind != payout.MoneyReturned {
+		if err != nil || len(found) != 0 {
 			t.Errorf("discrepancies %+v, %v", found, err)
 		}
 		if len(bank.inquired()) != 1 {

@@ -88,7 +88,7 @@ func (e *Engine) decide(w *store.Work, out provider.Outcome, from source) *store
 	case provider.Declined:
 		return e.declined(w, &step, out, from)
 	case provider.Returned:
-		return e.definite(w, &step, payout.Returned, 0)
+		return e.returned(w, &step, out)
 	case provider.NotSent:
 		return e.notSent(w, &step, from, now)
 	case provider.Accepted:
@@ -133,6 +133,15 @@ func (e *Engine) definite(w *store.Work, step *store.Step, event payout.Event, c
 		step.Event, step.Kind = 0, "repeated"
 	}
 	return step
+}
+
+// returned applies a return. Of what had come back already the same return says nothing new; another one is for people.
+func (e *Engine) returned(w *store.Work, step *store.Step, out provider.Outcome) *store.Step {
+	step.Returned = out.ReturnID
+	if w.Payment.Status == payout.Reversed && out.ReturnID != "" && out.ReturnID != w.Returned {
+		return e.definite(w, step, payout.ReturnedAgain, 0)
+	}
+	return e.definite(w, step, payout.Returned, 0)
 }
 
 // declined applies a refusal.
@@ -303,12 +312,15 @@ func (e *Engine) differs(w *store.Work, out provider.Outcome) string {
 	if out.Account != "" && out.Account != w.Account {
 		said = append(said, "account")
 	}
+	if out.Kind == provider.Returned && out.Returned != 0 && out.Returned != w.Operation.Amount {
+		said = append(said, "returned "+strconv.FormatInt(out.Returned, 10))
+	}
 	return strings.Join(said, ", ")
 }
 
 func (e *Engine) detail(w *store.Work, out provider.Outcome, from source) store.Detail {
 	return store.Detail{}.Text("by", from.call).Text("outcome", out.Kind.String()).Int("code", int64(out.Code)).Text("message", out.Message).
-		Text("provider_payment_id", out.PaymentID).Int("submits", int64(w.Operation.Submits)).Int("inquiries", int64(w.Operation.Inquiries))
+		Text("provider_payment_id", out.PaymentID).Text("return_id", out.ReturnID).Int("submits", int64(w.Operation.Submits)).Int("inquiries", int64(w.Operation.Inquiries))
 }
 
 // reference names a payout for people at the provider.

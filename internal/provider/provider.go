@@ -126,6 +126,10 @@ type Outcome struct {
 	Amount   int64
 	Currency string
 	Account  string
+	// Of Returned: the bank's name of the return, and how much came back; empty and 0 where it did not say. A part of the sum
+	// is a difference as well.
+	ReturnID string
+	Returned int64
 	// Blameless marks a failure that says nothing about the provider's health, so the breaker does not count it.
 	Blameless bool
 }

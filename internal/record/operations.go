@@ -30,7 +30,7 @@ var sources = map[string]source{
 	"project_id":             {0, func(o *Operation) Value { return digits(o.Project.ID) }},
 	"operation_id":           {0, func(o *Operation) Value { return digits(o.ID) }},
 	"payment_id":             {0, func(o *Operation) Value { return text(o.PaymentID) }},
-	"operation_type":         {0, func(*Operation) Value { return text(payout.Type) }},
+	"operation_type":         {0, func(o *Operation) Value { return text(payout.TypeOf(o.Status)) }},
 	"operation_status":       {0, func(o *Operation) Value { return text(string(o.Status)) }},
 	"account_number":         {Texts, func(o *Operation) Value { return text(o.AccountMask) }},
 	"customer_ip":            {Request, func(o *Operation) Value { return text(o.CustomerIP) }},

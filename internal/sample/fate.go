@@ -11,17 +11,17 @@ import (
 type fate uint8
 
 const (
-	paid       fate = iota // at once
-	slow                   // the bank takes its time: found by inquiry
-	lost                   // the answer is lost: found by inquiry
-	again                  // did not reach the bank, sent again, paid
-	refused                // by the bank, with code
-	barred                 // by the method's limits
-	poor                   // the balance did not suffice
-	late                   // declined at the threshold, and paid after all
-	unpaid                 // declined at the threshold; hours later the bank says that it was not paid
-	unanswered             // declined at the threshold; the bank never said what became of it
-	returned               // paid, and the money came back
+	paid         fate = iota // at once
+	slow                     // the bank takes its time: found by inquiry
+	lost                     // the answer is lost: found by inquiry
+	again                    // did not reach the bank, sent again, paid
+	refused                  // by the bank, with code
+	barred                   // by the method's limits
+	poor                     // the balance did not suffice
+	late                     // declined at the threshold, and paid after all
+	unpaid                   // declined at the threshold; hours later the bank says that it was not paid
+	unanswered               // declined at the threshold; the bank never said what became of it
+	contradicted             // paid, and then the bank says that it refused
 )
 
 // rare are the fates that few payouts have, how many in 10,000, and how long before the year's end they must begin.
@@ -37,7 +37,7 @@ var rare = []struct {
 	{late, 6, 3 * 24 * time.Hour},
 	{unpaid, 10, 3 * 24 * time.Hour},
 	{unanswered, 4, 40 * 24 * time.Hour},
-	{returned, 6, 4 * 24 * time.Hour},
+	{contradicted, 6, 4 * 24 * time.Hour},
 }
 
 // refusals are the codes with which banks refuse, how many in 10,000 payouts, and the banks' own words for them.
@@ -166,11 +166,11 @@ func (p *plan) planMoves(i *planned) {
 		c.says("submit", "declined", reasonOf(i.code), store.Step{Event: payout.Declined, Code: i.code, ProviderPaymentID: p.bankName(c.at)})
 	case late, unpaid, unanswered:
 		c.pastThreshold()
-	case returned:
+	case contradicted:
 		c.after(400*time.Millisecond, 6*time.Second)
 		c.succeeds("submit")
 		c.after(20*time.Hour, 44*time.Hour)
-		c.says("notification", "returned", "AC04", store.Step{Event: payout.Returned})
+		c.says("notification", "declined", reasonOf(20000), store.Step{Event: payout.Declined, Code: 20000})
 	default:
 		p.atOnce(c)
 	}

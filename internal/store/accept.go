@@ -42,6 +42,7 @@ type Work struct {
 	Operation payout.Operation
 	Account   string // in clear
 	Request   []byte // the body as received
+	Returned  string // where the payment is reversed: the provider's name of the return
 	Submit    bool   // the intent was committed just now, by this process: submit it; else inquire
 }
 
@@ -424,9 +425,7 @@ func (t *Tx) insertOperations(ctx context.Context, commands []*command) error {
 		if o.Stage == payout.Sending {
 			lease = t.store.shard.Load()
 		}
-		operations = append(operations, o.ID, o.ProjectID, o.Payment, int64(o.Number), string(o.Stage), string(o.Status), o.Provider, o.ProviderID,
-			o.Key, "", "", o.Amount, o.Currency, int64(o.Code), int64(o.Submits), int64(0), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro(),
-			sqldb.Micros(o.SubmitDeadline), o.ThresholdAt.UnixMicro(), optionalMicros(o.NextAt), lease, o.Version, optionalText(o.Terms.String()))
+		operations = append(operations, operationRow(o, lease)...)
 		requests = append(requests, it.id, it.ProjectID, it.sealed, it.accountKey, it.emailKey, it.phoneKey, it.ipKey)
 		if it.Actor == "" {
 			continue

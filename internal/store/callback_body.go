@@ -21,7 +21,7 @@ func (job *CallbackJob) Body() *signature.Value {
 			CustomerID: p.CustomerID,
 		},
 		Operation: wire.OperationFacts{
-			ID: e.Operation, Type: payout.Type, Status: string(e.OperationStatus), Date: e.At, CreatedDate: o.CreatedAt, RequestID: p.RequestID,
+			ID: e.Operation, Type: payout.TypeOf(e.OperationStatus), Status: string(e.OperationStatus), Date: e.At, CreatedDate: o.CreatedAt, RequestID: p.RequestID,
 			Initial:   wire.Sum{Amount: p.Amount, Currency: p.Currency},
 			Converted: wire.Sum{Amount: o.Amount, Currency: o.Currency},
 			Fee:       fee,

@@ -64,7 +64,7 @@ func TestOpenDiscrepancies(t *testing.T) {
 	})
 }
 
-// returned makes a payout whose money came back.
+// returned makes a payout that was declined and whose money, says the bank, came back.
 func returned(t *testing.T, s *store.Store, project int64, id string) {
 	t.Helper()
 	if _, err := s.Accept(t.Context(), newPayout(project, id, 100)); err != nil {
@@ -76,9 +76,12 @@ func returned(t *testing.T, s *store.Store, project int64, id string) {
 	if err != nil || len(work) != 1 {
 		t.Fatalf("%+v, %v", work, err)
 	}
-	step := store.Step{Payment: work[0].Payment, Operation: work[0].Operation, Event: payout.Returned, Kind: "returned", ProviderPaymentID: "b-1"}
-	if _, err := s.Apply(t.Context(), step); err != nil {
-		t.Fatal(err)
+	after := store.Stepped{Payment: work[0].Payment, Operation: work[0].Operation}
+	for _, step := range []store.Step{{Event: payout.Declined, Code: 20000, Kind: "declined"}, {Event: payout.Returned, Kind: "returned", ProviderPaymentID: "b-1"}} {
+		step.Payment, step.Operation = after.Payment, after.Operation
+		if after, err = s.Apply(t.Context(), step); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -77,6 +77,7 @@ type event struct {
 	payment   payout.Payment
 	operation payout.Operation
 	first     bool  // of its payment
+	old       bool  // a newer one of its payment is made in the same commit
 	notBefore int64 // when an older callback's attempt must have ended; 0: none is under way
 }
 
@@ -216,6 +217,9 @@ func (t *Tx) callbackRow(e *event) []any {
 	state := CallbackPending
 	if target == "" || e.payment.Options.CallbacksDisabled {
 		state = CallbackDisabled
+	}
+	if e.old && state == CallbackPending {
+		state = CallbackSuperseded
 	}
 	nextAt, lease := any(nil), any(nil)
 	if state == CallbackPending {

@@ -100,6 +100,9 @@ func (s *Store) works(ctx context.Context, operations []payout.Operation) ([]*Wo
 		w.Payment = p
 		return s.unseal(w, sealed)
 	})
+	if err == nil {
+		err = s.addReturns(ctx, work)
+	}
 	if err != nil {
 		return nil, s.db.Unavailable(err)
 	}

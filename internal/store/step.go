@@ -27,6 +27,7 @@ type Step struct {
 
 	ProviderPaymentID string // where the provider told them
 	AuthCode          string
+	Returned          string // of a return, where the provider names it
 	Notification      int64  // the stored notification that this step makes done; 0: none
 	Discrepancy       string // kind of discrepancy to open although nothing moves; empty: only what the table says
 }
@@ -52,6 +53,9 @@ func (i *stepItem) movesFunds() bool { return i.moves && i.move.Funds != payout.
 // Apply commits a step. ErrMoved says that somebody else moved the operation first: load it and decide again.
 func (s *Store) Apply(ctx context.Context, step Step) (Stepped, error) {
 	item := newStepItem(step, s.Now())
+	if item.reverses() {
+		return s.reverse(ctx, step)
+	}
 	if err := s.do(ctx, &command{step: item}); err != nil {
 		return Stepped{}, err
 	}
@@ -62,16 +66,21 @@ func (s *Store) Apply(ctx context.Context, step Step) (Stepped, error) {
 // and an error for each.
 func (s *Store) ApplyAll(ctx context.Context, steps []Step) ([]Stepped, []error) {
 	now := s.Now()
-	commands := make([]*command, len(steps))
+	stepped, errs := make([]Stepped, len(steps)), make([]error, len(steps))
+	commands, places := make([]*command, 0, len(steps)), make([]int, 0, len(steps))
 	handed := time.Now()
 	for i, step := range steps {
-		commands[i] = &command{step: newStepItem(step, now), since: handed}
+		item := newStepItem(step, now)
+		if item.reverses() {
+			stepped[i], errs[i] = s.reverse(ctx, step)
+			continue
+		}
+		commands, places = append(commands, &command{step: item, since: handed}), append(places, i)
 	}
-	errs := s.batcher.DoAll(ctx, commands)
-	stepped := make([]Stepped, len(steps))
-	for i, c := range commands {
-		if errs[i] = outcome(ctx, errs[i]); errs[i] == nil {
-			stepped[i] = c.step.after
+	for n, err := range s.batcher.DoAll(ctx, commands) {
+		i := places[n]
+		if errs[i] = outcome(ctx, err); errs[i] == nil {
+			stepped[i] = commands[n].step.after
 		}
 	}
 	return stepped, errs
@@ -117,7 +126,7 @@ func (i *stepItem) applyMove(now time.Time) {
 	}
 	switch i.before.Event {
 	case payout.Succeeded, payout.Returned:
-		if p.Status == payout.Success && i.move.From.Status != payout.Success {
+		if i.move.From.Status == payout.Processing {
 			o.Status, o.Code, o.UpdatedAt = payout.Success, payout.CodeSuccess, now
 		}
 	case payout.Declined, payout.Threshold:

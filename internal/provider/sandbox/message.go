@@ -38,6 +38,8 @@ type message struct {
 	Reason    string    `json:"reason"`
 	Narrative string    `json:"narrative"`
 	Returned  bool      `json:"returned"`
+	ReturnID  string    `json:"return_id"`
+	Came      int64     `json:"returned_amount"` // 0: all of it
 	At        time.Time `json:"at"`
 	Amount    int64     `json:"amount"`
 	Currency  string    `json:"currency"`
@@ -63,6 +65,7 @@ func (m *message) outcome(key string) provider.Outcome {
 		o.Kind = provider.Succeeded
 		if m.Returned {
 			o.Kind, o.Message = provider.Returned, m.Status+" returned"
+			o.ReturnID, o.Returned = m.ReturnID, m.Came
 		}
 	case "RJCT":
 		o.Message = m.Status + " " + m.Reason + " " + m.Narrative

@@ -61,7 +61,7 @@ func (m *Watermark) mayHaveChanged(o *record.Operation) bool {
 
 // takeBack makes of an operation what it was. false: it was not there.
 func (p *past) takeBack(o *record.Operation) bool {
-	if !p.made || o.Number > 1 && !p.operations[o.ID] {
+	if !p.made || o.Number > 1 && !p.operations[o.ID] && !p.told(o.ID) {
 		return false
 	}
 	o.PaymentStatus, o.PaymentUpdatedAt = payout.Processing, o.PaymentCreatedAt
@@ -80,6 +80,11 @@ func (p *past) takeBack(o *record.Operation) bool {
 		}
 	}
 	return true
+}
+
+// told tells whether an operation without lines of its own, which is a reversal, was there.
+func (p *past) told(operation int64) bool {
+	return slices.ContainsFunc(p.events, func(e pastEvent) bool { return e.operation == operation && p.at[e.at] })
 }
 
 // readPasts reads lines and events of payments.

@@ -154,6 +154,9 @@ func (reader *Reader) bank(ctx context.Context, query string, args []any, each f
 			if err != nil {
 				return err
 			}
+			if o.Key == "" { // a reversal was never handed to the provider
+				return nil
+			}
 			if o.Request, err = reader.store.Vault().Unseal(sealed, store.RequestPlace(o.ProjectID, o.PaymentKey)); err != nil {
 				o.Request = nil
 			}

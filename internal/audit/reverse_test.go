@@ -1,0 +1,124 @@
+package audit_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"flashpay/internal/audit"
+	"flashpay/internal/ledger"
+	"flashpay/internal/payout"
+	"flashpay/internal/store"
+	"flashpay/internal/storetest"
+)
+
+// TestReturns has the bank return a payout in every place that it can stand in, once, again, and with its earlier words said
+// again: funds, operations, events, discrepancies, and an audit that follows all of it.
+func TestReturns(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url, true)
+		r := &road{t, s}
+		r.project(210, 10_000)
+		back := store.Step{Event: payout.Returned, Returned: "R1"}
+		again := store.Step{Event: payout.ReturnedAgain, Returned: "R2"}
+		yes, no := store.Step{Event: payout.Succeeded, ProviderPaymentID: "b-1"}, store.Step{Event: payout.Declined, Code: 20000}
+		late := store.Step{Event: payout.Threshold, Code: payout.CodeAutoDecline}
+		for _, c := range []struct {
+			id            string
+			steps         []store.Step
+			status        payout.Status
+			operations    string
+			events, taken int64
+			discrepancies int
+		}{
+			{"once", []store.Step{yes, back}, payout.Reversed, "payout success, payout reversal reversed R1", 2, 0, 0},
+			{"first", []store.Step{back}, payout.Reversed, "payout success, payout reversal reversed R1", 2, 0, 0},
+			{"repeated", []store.Step{yes, back, {Kind: "repeated"}}, payout.Reversed, "payout success, payout reversal reversed R1", 2, 0, 0},
+			{"twice", []store.Step{yes, back, again}, payout.Reversed, "payout success, payout reversal reversed R1", 2, 0, 1},
+			{"no-after", []store.Step{yes, back, no}, payout.Reversed, "payout success, payout reversal reversed R1", 2, 0, 1},
+			{"of-a-no", []store.Step{no, back}, payout.Decline, "payout decline", 1, 0, 1},
+			{"late", []store.Step{late, back}, payout.Decline, "payout decline", 1, 100, 1},
+			{"late-yes", []store.Step{late, yes, back}, payout.Decline, "payout decline", 1, 100, 2},
+		} {
+			before := r.available()
+			p := newPayout(210, c.id, 100)
+			p.Threshold = soon
+			w := r.send(p)
+			for _, step := range c.steps {
+				if step.Event == payout.Threshold {
+					r.pass(w.Operation.ThresholdAt.Add(time.Microsecond))
+				}
+				r.step(w, step)
+			}
+			v, err := s.PaymentView(t.Context(), 210, c.id)
+			r.must(err)
+			got := ""
+			for i, o := range v.Operations {
+				if i > 0 {
+					got += ", "
+				}
+				got += fmt.Sprintf("%s %s", o.Type(), o.Status)
+				if o.Status == payout.Reversed {
+					got += " " + o.ProviderPaymentID
+				}
+			}
+			open, err := s.PaymentDiscrepancies(t.Context(), 210, v.Payment.ID)
+			r.must(err)
+			if v.Payment.Status != c.status || got != c.operations || int64(v.Payment.Events) != c.events || len(open) != c.discrepancies || before-r.available() != c.taken {
+				t.Errorf("%s: %s with %s, %d events, %d discrepancies, %d taken", c.id, v.Payment.Status, got, v.Payment.Events, len(open), before-r.available())
+			}
+		}
+		clean(t, run(t, audit.Config{Store: s}))
+	})
+}
+
+func (r *road) available() int64 {
+	r.t.Helper()
+	all, err := r.store.Balances(r.t.Context(), 210)
+	r.must(err)
+	b := all["KGS"]
+	return b.Sum(ledger.Available)
+}
+
+// TestAReversalPaysWhatIsOwedFirst: what the project owes is paid by what comes back. Of two workers that hear of a return at
+// once, one makes the reversal.
+func TestAReversalPaysWhatIsOwedFirst(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url, true)
+		r := &road{t, s}
+		r.project(210, 3000)
+		paid := r.send(newPayout(210, "paid", 2400))
+		r.succeed(paid)
+		owing := r.send(newPayout(210, "owing", 600))
+		r.step(owing, store.Step{Event: payout.Declined, Code: 20000})
+		r.step(owing, store.Step{Event: payout.Succeeded})
+		spent := r.send(newPayout(210, "spent", 300))
+		r.succeed(spent)
+		r.settle("owing", payout.PaidAfterNo, payout.BankIsRight) // 300 are there
+		v, err := s.PaymentView(t.Context(), 210, "paid")
+		r.must(err)
+		step := store.Step{Payment: v.Payment, Operation: v.Operations[0], Event: payout.Returned, Kind: "returned", Returned: "R1"}
+		errs := make(chan error, 2)
+		for range 2 {
+			go func() {
+				_, err := s.Apply(t.Context(), step)
+				errs <- err
+			}()
+		}
+		lost := 0
+		for range 2 {
+			if err := <-errs; errors.Is(err, store.ErrMoved) {
+				lost++
+			} else {
+				r.must(err)
+			}
+		}
+		all, err := s.Balances(t.Context(), 210)
+		r.must(err)
+		if b := all["KGS"]; lost != 1 || b.Sum(ledger.Available) != 2100 || b.Owed() != 0 {
+			t.Errorf("%d have lost; available %d, owed %d", lost, b.Sum(ledger.Available), b.Owed())
+		}
+		clean(t, run(t, audit.Config{Store: s}))
+	})
+}
