@@ -29,7 +29,9 @@ type paymentData struct {
 	ListQuery     string // the register's, to come back to after an act
 	Beside        bool   // it is shown beside the list
 	Once          string
-	Namesake      string // another payment of the project, whose payment id is this one's number; empty: there is none
+	Recipient     string                             // the name; empty: the request has none
+	Paid          struct{ Account, Customer string } // the register of all that went to the account, or to the customer
+	Namesake      string                             // another payment of the project, whose payment id is this one's number; empty: there is none
 	left          time.Duration
 }
 
@@ -113,6 +115,12 @@ func (v *visit) byPaymentID(project *merchant.Project) (id int64, err error) {
 func (v *visit) paymentData(project *merchant.Project, view *store.View) (*paymentData, error) {
 	p, s := &view.Payment, v.d.Store
 	data := &paymentData{Project: project, Payment: p, Here: paymentAddress(p.ProjectID, p.ID, ""), Once: newForm().Once}
+	row := []store.RegisterRow{{ProjectID: p.ProjectID, ID: p.ID}}
+	if err := s.NameRecipients(v.ctx(), row); err != nil {
+		return nil, err
+	}
+	data.Recipient = row[0].Recipient
+	data.Paid.Account, data.Paid.Customer = payeeAddress("account", p.ProjectID, p.ID), payeeAddress("customer", p.ProjectID, p.ID)
 	lines, err := s.Journal(v.ctx(), p.ProjectID, p.ID)
 	if err != nil {
 		return nil, err

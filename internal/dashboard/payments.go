@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -36,6 +37,7 @@ type registerData struct {
 	*listing
 	Columns  []column
 	Rows     []registerRow
+	Same     []cell // what the usual columns would say in every row
 	Quick    []quickFilter
 	Periods  []quickFilter
 	Saved    []savedFilter
@@ -50,6 +52,7 @@ type registerData struct {
 	Reset    string // without the filter
 	Columned []columnChoice
 	Choices  *filterChoices
+	usual    bool       // the columns are those of who has chosen none
 	Panel    *panelData // nil: nothing is open beside the list
 	Once     string
 }
@@ -59,6 +62,7 @@ type registerRow struct {
 	Name  string // of the payment, in addresses
 	Href  string // opens it beside the list
 	On    bool   // it is the one that is shown there
+	Head  int    // the cell that names the row, and opens it
 	Cells []cell
 }
 
@@ -80,18 +84,20 @@ func serveRegister(d *Dashboard, v *visit) error {
 		http.Redirect(v.w, v.r, "/payments"+withQuery(tidy), http.StatusSeeOther)
 		return nil
 	}
-	l := readListing(v)
+	l, err := readListing(v)
+	if err != nil {
+		return err
+	}
 	if v.asksFor(panelID) {
 		return servePanel(v, l)
 	}
 	data := &registerData{
 		listing: l, Here: l.opening(l.open), Query: l.query().Encode(), Reset: registerAddress(nil, l.open.named()), Choices: l.choices(v), Once: newForm().Once,
 	}
-	var err error
 	if data.Panel, err = v.readPanel(l); err != nil {
 		return err
 	}
-	if data.Columns, err = v.columns(); err != nil {
+	if data.Columns, data.usual, err = v.columns(); err != nil {
 		return err
 	}
 	data.Columned = choicesOf(v, data.Columns)
@@ -109,6 +115,9 @@ func serveRegister(d *Dashboard, v *visit) error {
 	}
 	data.Totals = "/payments/totals" + withQuery(data.Query)
 	title := v.t("payments.title")
+	if l.payee != nil {
+		title = l.payee.Title
+	}
 	if data.Panel != nil {
 		title = data.Panel.Title
 	}
@@ -129,8 +138,8 @@ func (data *registerData) read(v *visit) error {
 			return err
 		}
 	}
-	for i := range out.Rows {
-		data.Rows = append(data.Rows, rowOf(v, l, data.Columns, &out.Rows[i]))
+	if err := data.fill(v, out.Rows); err != nil {
+		return err
 	}
 	older, newer := "", ""
 	if n := len(out.Rows); n > 0 {
@@ -154,11 +163,30 @@ func (data *registerData) read(v *visit) error {
 	return nil
 }
 
+// fill makes rows of what was read. Whoever has chosen no columns is spared those that say the same in every row.
+func (data *registerData) fill(v *visit, rows []store.RegisterRow) error {
+	if slices.ContainsFunc(data.Columns, func(c column) bool { return c.Name == "recipient" }) {
+		if err := v.d.Store.NameRecipients(v.ctx(), rows); err != nil {
+			return err
+		}
+	}
+	if data.usual {
+		data.Columns, data.Same = v.telling(data.Columns, rows)
+	}
+	for i := range rows {
+		data.Rows = append(data.Rows, rowOf(v, data.listing, data.Columns, &rows[i]))
+	}
+	return nil
+}
+
 // serveSearch leads from the header's search to what it finds: to the payment, where there is exactly one.
 func serveSearch(d *Dashboard, v *visit) error {
 	text := strings.TrimSpace(v.r.URL.Query().Get("q"))
-	if text == "" || utf8.RuneCountInString(text) > maxSearch {
+	switch {
+	case text == "":
 		return v.redirect("/payments", "")
+	case utf8.RuneCountInString(text) > maxSearch || len(store.SearchedValues(text)) > store.MaxSearched: // the list says so
+		return v.redirect("/payments"+withQuery(url.Values{"q": {text}}.Encode()), "")
 	}
 	f := store.RegisterFilter{Projects: projectIDs(v.projects()), Search: text}
 	out, err := d.Store.Register(v.ctx(), f, store.RegisterPage{Limit: 2})

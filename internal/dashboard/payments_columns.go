@@ -31,21 +31,22 @@ type cell struct {
 	HTML  template.HTML
 }
 
-// allColumns are the register's columns, the default ones (defaultColumns) first: they begin as protocol.md §11.1 has them.
+// allColumns are the register's columns, the usual ones (usualColumns) first: they begin with what a clerk looks for.
 var allColumns = []column{
-	{Name: "id", show: func(_ *visit, r *store.RegisterRow) template.HTML { return escaped(r.PaymentID) }},
-	{Name: "type", show: func(*visit, *store.RegisterRow) template.HTML { return payout.Type }},
-	{Name: "status", show: showStatus},
+	{Name: "created", show: func(v *visit, r *store.RegisterRow) template.HTML { return v.timeOf(r.CreatedAt) }},
+	{Name: "recipient", show: func(_ *visit, r *store.RegisterRow) template.HTML { return escaped(cmp.Or(r.Recipient, "–")) }},
+	{Name: "account", show: func(_ *visit, r *store.RegisterRow) template.HTML { return escaped(r.AccountMask) }},
 	{Name: "amount", Num: true, show: func(v *visit, r *store.RegisterRow) template.HTML {
-		return escaped(strings.TrimSuffix(v.words().sum(r.Amount, r.Currency), "\u00a0"+r.Currency))
+		return escaped(v.words().sum(r.Amount, r.Currency))
 	}},
-	{Name: "currency", show: func(_ *visit, r *store.RegisterRow) template.HTML { return escaped(r.Currency) }},
+	{Name: "status", show: showStatus},
+	{Name: "id", show: func(_ *visit, r *store.RegisterRow) template.HTML { return escaped(r.PaymentID) }},
 	{Name: "project", show: showProject},
 	{Name: "method", show: func(_ *visit, r *store.RegisterRow) template.HTML { return escaped(r.MethodTitle) }},
-	{Name: "created", show: func(v *visit, r *store.RegisterRow) template.HTML { return v.timeOf(r.CreatedAt) }},
+	{Name: "type", show: func(v *visit, _ *store.RegisterRow) template.HTML { return escaped(v.t("payments.type_payout")) }},
+	{Name: "currency", show: func(_ *visit, r *store.RegisterRow) template.HTML { return escaped(r.Currency) }},
 	{Name: "code", Num: true, show: showCode},
 	{Name: "customer", show: func(_ *visit, r *store.RegisterRow) template.HTML { return escaped(r.CustomerID) }},
-	{Name: "account", show: func(_ *visit, r *store.RegisterRow) template.HTML { return escaped(r.AccountMask) }},
 	{Name: "updated", show: func(v *visit, r *store.RegisterRow) template.HTML { return v.timeOf(r.UpdatedAt) }},
 	{Name: "operation", Num: true, show: func(_ *visit, r *store.RegisterRow) template.HTML { return escaped(strconv.FormatInt(r.Operation, 10)) }},
 	{Name: "provider_id", show: func(_ *visit, r *store.RegisterRow) template.HTML { return escaped(r.ProviderPaymentID) }},
@@ -54,7 +55,25 @@ var allColumns = []column{
 	{Name: "threshold", show: showThreshold},
 }
 
-const defaultColumns = 11
+const usualColumns = 8
+
+// mayGo are the usual columns that are left out where every row says the same in them.
+var mayGo = []string{"recipient", "project", "method"}
+
+// telling leaves out columns that say the same in every row, and says what that is.
+func (v *visit) telling(columns []column, rows []store.RegisterRow) (left []column, same []cell) {
+	for _, c := range columns {
+		first := func(r store.RegisterRow) bool { return c.show(v, &r) != c.show(v, &rows[0]) }
+		if len(rows) == 0 || !slices.Contains(mayGo, c.Name) || c.Name == "recipient" && rows[0].Recipient != "" || slices.ContainsFunc(rows, first) {
+			left = append(left, c)
+			continue
+		}
+		if html := c.show(v, &rows[0]); c.Name != "recipient" {
+			same = append(same, cell{Name: c.Name, Label: v.t(c.Word()), HTML: html})
+		}
+	}
+	return left, same
+}
 
 func escaped(text string) template.HTML { return template.HTML(template.HTMLEscapeString(text)) }
 
@@ -63,7 +82,11 @@ func (v *visit) words() *words { return v.d.pages[v.lang].words }
 // timeOf shows a moment in the visitor's zone.
 func (v *visit) timeOf(at time.Time) template.HTML {
 	_, layout := v.words().layouts()
-	return timeElement(at, at.In(v.zone).Format(layout))
+	date, clock, _ := strings.Cut(at.In(v.zone).Format(layout), " ")
+	if v.lang == languages[0] { // 2 Jan 2006, 15:04:05
+		date, clock, _ = strings.Cut(at.In(v.zone).Format(layout), ", ")
+	}
+	return template.HTML(`<time datetime="`+machineTime(at)+`"><span class="together">`) + escaped(date) + `</span> <span class="together">` + escaped(clock) + `</span></time>`
 }
 
 // moment is a time of microseconds in words.
@@ -82,11 +105,11 @@ func showStatus(v *visit, r *store.RegisterRow) template.HTML {
 }
 
 func showProject(v *visit, r *store.RegisterRow) template.HTML {
-	name := ""
+	name := template.HTML("")
 	if p, ok := v.d.Store.Project(r.ProjectID); ok {
-		name = " " + p.Name
+		name = ` <span class="register-more">` + escaped(p.Name) + `</span>`
 	}
-	return escaped(strconv.FormatInt(r.ProjectID, 10) + name)
+	return escaped(strconv.FormatInt(r.ProjectID, 10)) + name
 }
 
 func showCode(_ *visit, r *store.RegisterRow) template.HTML {
@@ -107,20 +130,20 @@ func interfaceWord(n int) string {
 	return "payments.interface.gate"
 }
 
-// columns are those that the address names, else those that the user has chosen, else the default.
-func (v *visit) columns() ([]column, error) {
+// columns are those that the address names, else those that the user has chosen, else the usual ones.
+func (v *visit) columns() (columns []column, usual bool, err error) {
 	names := strings.Split(v.r.URL.Query().Get("columns"), ",")
 	if chosen := columnsOf(names); len(chosen) > 0 {
-		return chosen, nil
+		return chosen, false, nil
 	}
-	names, err := v.d.people.RegisterColumns(v.ctx(), v.user.ID)
+	names, err = v.d.people.RegisterColumns(v.ctx(), v.user.ID)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if chosen := columnsOf(names); len(chosen) > 0 {
-		return chosen, nil
+		return chosen, false, nil
 	}
-	return allColumns[:defaultColumns], nil
+	return allColumns[:usualColumns], true, nil
 }
 
 // columnsOf are the columns of names, in their order; unknown names and repetitions are passed over.
@@ -136,7 +159,8 @@ func columnsOf(names []string) (out []column) {
 
 func rowOf(v *visit, l *listing, columns []column, r *store.RegisterRow) registerRow {
 	name := tabName(r.ProjectID, r.ID)
-	row := registerRow{Name: name, Href: l.opening(l.open.with(name)), On: name == l.open.shown}
+	head := max(0, slices.IndexFunc(columns, func(c column) bool { return c.Name == "id" }))
+	row := registerRow{Head: head, Name: name, Href: l.opening(l.open.with(name)), On: name == l.open.shown}
 	for _, c := range columns {
 		row.Cells = append(row.Cells, cell{Name: c.Name, Label: v.t(c.Word()), Num: c.Num, HTML: c.show(v, r)})
 	}

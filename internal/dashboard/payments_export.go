@@ -25,7 +25,10 @@ var exportColumns = []string{
 // serveExport streams what the filter chooses as CSV, newest first. Where it cannot go on, the connection breaks: a file
 // that is cut off must not look whole.
 func serveExport(d *Dashboard, v *visit) error {
-	l := readListing(v)
+	l, err := readListing(v)
+	if err != nil {
+		return err
+	}
 	if !l.Form.OK() {
 		return v.redirect(l.address(nil), "")
 	}

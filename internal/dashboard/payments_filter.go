@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	maxSearch = 255 // characters of what is searched for
-	maxQuery  = 2000
+	maxSearch = 1000 // characters of what is searched for
+	maxQuery  = 5000
 )
 
 // listing is the register as its address describes it.
@@ -29,14 +29,15 @@ type listing struct {
 	newer    bool
 	columns  string // as the address names them; empty: the user's
 	open     tabs
+	payee    *payeeView // whose payments these are; nil: everybody's
 	shown    url.Values // how the form shows the period
 }
 
 // filterNames are the members of an address that choose payments.
-var filterNames = []string{"q", "from", "to", "project", "status", "situation", "method", "currency", "min", "max", "code", "interface"}
+var filterNames = []string{"q", "from", "to", "project", "status", "situation", "method", "currency", "min", "max", "code", "interface", "recipient"}
 
 // readListing reads the address. What cannot be read is a fault of its field, and nothing is listed then.
-func readListing(v *visit) *listing {
+func readListing(v *visit) (*listing, error) {
 	given := v.r.URL.Query()
 	l := &listing{Form: newForm(), shown: make(url.Values), Projects: v.projects(), columns: given.Get("columns"), open: readTabs(given["open"])}
 	for _, name := range append([]string{"from_time", "to_time"}, filterNames...) {
@@ -47,12 +48,15 @@ func readListing(v *visit) *listing {
 	l.readChoices(v)
 	l.readPeriod(v)
 	l.readAmounts(v)
+	if err := l.readPayee(v); err != nil {
+		return nil, err
+	}
 	for _, name := range []string{"older", "newer"} {
 		if c, err := store.ParseCursor(given.Get(name)); err == nil {
 			l.place, l.newer = &c, name == "newer"
 		}
 	}
-	return l
+	return l, nil
 }
 
 // readChoices reads what is chosen from lists.
@@ -77,8 +81,8 @@ func (l *listing) readChoices(v *visit) {
 		}
 		l.filter.Situation = s
 	}
-	if l.filter.Search = f.Get("q"); utf8.RuneCountInString(l.filter.Search) > maxSearch {
-		f.Fault("q", v.t("payments.fault_search"))
+	if l.filter.Search = f.Get("q"); utf8.RuneCountInString(l.filter.Search) > maxSearch || len(store.SearchedValues(l.filter.Search)) > store.MaxSearched {
+		f.Fault("", v.t("payments.fault_search"))
 	}
 	if text := f.Get("code"); text != "" {
 		code, err := strconv.Atoi(text)
@@ -175,7 +179,7 @@ func (l *listing) Filtered() bool { return len(l.Form.Values) > 0 }
 // Custom is how many attributes the custom filter has, beside those that have a button or a box of their own.
 func (l *listing) Custom() (n int) {
 	for name := range l.Form.Values {
-		if name != "q" && name != "situation" {
+		if name != "q" && name != "situation" && name != "recipient" {
 			n++
 		}
 	}

@@ -38,7 +38,10 @@ type totalsData struct {
 
 // serveTotals shows the number of payments that the filter chooses, and their sums.
 func serveTotals(d *Dashboard, v *visit) error {
-	l := readListing(v)
+	l, err := readListing(v)
+	if err != nil {
+		return err
+	}
 	data := &totalsData{List: l.address(nil)}
 	if l.Form.OK() {
 		c, err := v.count(l)

@@ -183,3 +183,16 @@ func (s *Store) Migration(t *testing.T, name string) string {
 	t.Fatalf("no migration %s", name)
 	return ""
 }
+
+// EmptyDirectory makes the database one whose payments are found by their accounts alone, and which the directory has not
+// begun to follow.
+func (s *Store) EmptyDirectory(ctx context.Context) error {
+	return s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
+		if _, err := t.Exec(ctx, `DELETE FROM lookups WHERE NOT EXISTS (SELECT 1 FROM requests r
+			WHERE r.project_id = lookups.project_id AND r.payment = lookups.payment AND r.account_key = lookups.key)`); err != nil {
+			return err
+		}
+		_, err := t.Exec(ctx, "DELETE FROM directory")
+		return err
+	}})
+}

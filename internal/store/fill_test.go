@@ -93,7 +93,8 @@ func (f *filling) payment(i int) error {
 	at := f.from.Add(time.Duration(i) * f.step)
 	status, stage, code := f.state(i)
 	account := fmt.Sprintf("109%013d", i%(f.n/5+1))
-	request := fmt.Appendf(nil, `{"general":{"project_id":%d,"payment_id":%q},"account":{"number":%q},"payment":{"amount":%d,"currency":%q}}`, project, key, account, i%100_000+1, m.currency)
+	request := fmt.Appendf(nil, `{"general":{"project_id":%d,"payment_id":%q},"account":{"number":%q,"customer_name":%q},"payment":{"amount":%d,"currency":%q}}`,
+		project, key, account, f.name(i), i%100_000+1, m.currency)
 	sealed, err := f.s.vault.Seal(request, RequestPlace(project, key))
 	if err != nil {
 		return err
@@ -126,6 +127,11 @@ func (f *filling) payment(i int) error {
 	f.add("operations", id, project, id, int64(1), string(stage), string(status), "sandbox", int64(21432), f.s.vault.ProviderKey(project, key, 1), providerID, "123456",
 		amount, m.currency, int64(code), int64(1), int64(0), at.UnixMicro(), done.UnixMicro(), at.UnixMicro(), at.Add(9*time.Hour).UnixMicro(), next, lease, int64(2))
 	return nil
+}
+
+// name is whom the i-th payment pays: some twenty payments have the family's name, a fifth the first name.
+func (f *filling) name(i int) string {
+	return fmt.Sprintf("Осмонов%d %s", i%(f.n/20+1), []string{"Бакыт", "Айгүл", "Нурлан", "Үмүт", "Пётр"}[i%5])
 }
 
 func (f *filling) add(table string, values ...any) { f.rows[table] = append(f.rows[table], values) }

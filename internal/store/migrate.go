@@ -45,6 +45,7 @@ var migrationFiles = []string{
 	"migrations/0018_rollups.sql",
 	"migrations/0019_tariffs.sql",
 	"migrations/0020_report_templates.sql",
+	"migrations/0021_directory.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

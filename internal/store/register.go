@@ -24,11 +24,12 @@ type RegisterFilter struct {
 	Situation  Situation
 	Methods    []string // paths
 	Currencies []string
-	MinAmount  int64 // minor units; 0: no bound
-	MaxAmount  int64 // minor units, inclusive; 0: no bound
-	Code       *int  // of one of its operations
-	Interface  int   // interface_type: 1 Gate, 5 Dashboard
-	Search     string
+	MinAmount  int64  // minor units; 0: no bound
+	MaxAmount  int64  // minor units, inclusive; 0: no bound
+	Code       *int   // of one of its operations
+	Interface  int    // interface_type: 1 Gate, 5 Dashboard
+	Search     string // values, between commas: ids, parts of ids, accounts, masks, names
+	Payee      *Payee // nil: everybody
 }
 
 // Situation is what a payment is in, beyond its status.
@@ -57,6 +58,7 @@ type RegisterRow struct {
 	Currency          string
 	Description       string
 	AccountMask       string
+	Recipient         string // the name; only where NameRecipients has added it
 	CustomerID        string
 	Interface         int
 	CreatedAt         time.Time

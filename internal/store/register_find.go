@@ -5,18 +5,18 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
-	"flashpay/internal/payout"
 	"flashpay/internal/store/sqldb"
-	"flashpay/internal/vault"
 )
 
 // registerKeys are the payments that an index names for the filter. false: there is no such index, or it names too many.
 func (s *Store) registerKeys(ctx context.Context, f *RegisterFilter) (found []callbackKey, ok bool, err error) {
 	if f.Search != "" {
 		return s.searchKeys(ctx, f)
+	}
+	if f.Payee != nil {
+		found, err := f.each(ctx, s, func(projects []int64) *sqldb.Statement { return byLookup(projects, f.Payee.keys(s.Vault())) })
+		return distinct(found), err == nil && len(found) <= bounds.found, err
 	}
 	for _, projects := range slices.Collect(slices.Chunk(f.Projects, registerGroup)) {
 		q := f.Situation.keys(projects)
@@ -71,24 +71,6 @@ func (s Situation) keys(projects []int64) *sqldb.Statement {
 	return q.Text(fmt.Sprintf(" LIMIT %d", bounds.found+1))
 }
 
-// searchKeys are the payments that the search finds, by each of the attributes that can be searched for.
-func (s *Store) searchKeys(ctx context.Context, f *RegisterFilter) (found []callbackKey, ok bool, err error) {
-	text := strings.TrimSpace(f.Search)
-	for _, find := range []func(context.Context, *RegisterFilter, string) ([]callbackKey, error){
-		s.findPaymentID, s.findOperation, s.findCustomer, s.findProviderPayment, s.findAccount,
-	} {
-		more, err := find(ctx, f, text)
-		if err != nil {
-			return nil, false, err
-		}
-		found = append(found, more...)
-		if len(found) > bounds.found {
-			return nil, false, nil
-		}
-	}
-	return distinct(found), true, nil
-}
-
 // each runs a statement for each group of projects.
 func (f *RegisterFilter) each(ctx context.Context, s *Store, statement func(projects []int64) *sqldb.Statement) (found []callbackKey, err error) {
 	for projects := range slices.Chunk(f.Projects, registerGroup) {
@@ -104,72 +86,34 @@ func byPaymentID(projects []int64, key string) *sqldb.Statement {
 	return q.Text("SELECT project_id, id FROM payments WHERE ").In("project_id", sqldb.IntArgs(projects)).Text(" AND payment_key = ").Arg(key)
 }
 
-func (s *Store) findPaymentID(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
-	return f.each(ctx, s, func(projects []int64) *sqldb.Statement { return byPaymentID(projects, payout.Fold(text)) })
-}
-
 func byOperation(projects []int64, id int64) *sqldb.Statement {
 	q := &sqldb.Statement{}
 	return q.Text("SELECT project_id, payment FROM operations WHERE ").In("project_id", sqldb.IntArgs(projects)).Text(" AND id = ").Arg(id)
 }
 
-func (s *Store) findOperation(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
-	if id, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return f.each(ctx, s, func(projects []int64) *sqldb.Statement { return byOperation(projects, id) })
-	}
-	return nil, nil // no operation's id
-}
-
-// byLookup names the payments of a key, newest bucket first, one more than may be named at most.
-func byLookup(projects []int64, key int64) *sqldb.Statement {
-	q := &sqldb.Statement{}
-	q.Text(`WITH RECURSIVE b (bucket) AS (SELECT MAX(bucket) FROM lookups
+// buckets are the buckets of lookups, newest first.
+const buckets = `WITH RECURSIVE b (bucket) AS (SELECT MAX(bucket) FROM lookups
 		UNION ALL SELECT (SELECT MAX(l.bucket) FROM lookups l WHERE l.bucket < b.bucket) FROM b WHERE b.bucket IS NOT NULL)
-		SELECT l.project_id, l.payment FROM b JOIN lookups l ON l.bucket = b.bucket WHERE l.key = `).Arg(key)
-	return q.Text(" AND ").In("l.project_id", sqldb.IntArgs(projects)).Text(fmt.Sprintf(" LIMIT %d", bounds.found+1))
+		SELECT l.project_id, l.payment FROM b JOIN lookups l ON l.bucket = b.bucket`
+
+// byLookup names the payments of any of the keys, newest bucket first, one more than may be named at most.
+func byLookup(projects, keys []int64) *sqldb.Statement {
+	q := (&sqldb.Statement{}).Text(buckets+" WHERE ").In("l.key", sqldb.IntArgs(keys)).Text(" AND ").In("l.project_id", sqldb.IntArgs(projects))
+	return q.Text(fmt.Sprintf(" LIMIT %d", bounds.found+1))
 }
 
-func (s *Store) lookUp(ctx context.Context, f *RegisterFilter, key int64) ([]callbackKey, error) {
-	return f.each(ctx, s, func(projects []int64) *sqldb.Statement { return byLookup(projects, key) })
+// byAllLookups names the payments that have all keys.
+func byAllLookups(projects, keys []int64) *sqldb.Statement {
+	q := (&sqldb.Statement{}).Text(buckets+" WHERE l.key = ").Arg(keys[0]).Text(" AND ").In("l.project_id", sqldb.IntArgs(projects))
+	for i, key := range keys[1:] {
+		n := fmt.Sprint("l", i)
+		q.Text(" AND EXISTS (SELECT 1 FROM lookups " + n + " WHERE " + n + ".bucket = l.bucket AND " + n + ".key = ").Arg(key)
+		q.Text(" AND " + n + ".project_id = l.project_id AND " + n + ".payment = l.payment)")
+	}
+	return q.Text(fmt.Sprintf(" LIMIT %d", bounds.found+1))
 }
 
 const keysHead, keysRow = "WITH v (project_id, id) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT))"
-
-var readCustomers = sqldb.NewBulk(keysHead, keysRow,
-	") SELECT v.project_id, v.id, p.customer_id FROM v CROSS JOIN payments p WHERE p.project_id = v.project_id AND p.id = v.id")
-
-func (s *Store) findCustomer(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
-	return s.findBy(ctx, f, lookupCustomer, text, readCustomers)
-}
-
-var readProviderPayments = sqldb.NewBulk(keysHead, keysRow, `) SELECT v.project_id, v.id, o.provider_payment_id FROM v
-		CROSS JOIN operations o WHERE o.project_id = v.project_id AND o.id = v.id
-	UNION ALL SELECT v.project_id, v.id, o.provider_payment_id FROM v
-		CROSS JOIN operations o WHERE o.project_id = v.project_id AND o.payment = v.id AND o.number > 1`)
-
-func (s *Store) findProviderPayment(ctx context.Context, f *RegisterFilter, text string) ([]callbackKey, error) {
-	return s.findBy(ctx, f, lookupProvider, text, readProviderPayments)
-}
-
-// findBy looks a value up and keeps the payments that have it: two values can share an index.
-func (s *Store) findBy(ctx context.Context, f *RegisterFilter, kind, want string, read *sqldb.Bulk) (found []callbackKey, err error) {
-	keys, err := s.lookUp(ctx, f, s.Vault().Index(kind, want))
-	if err != nil || len(keys) > bounds.found {
-		return keys, err
-	}
-	err = read.Split(s.DB().Dialect, keyArgs(keys), func(text string, args []any) error {
-		return s.DB().List(ctx, text, func(r *sql.Rows) error {
-			var k callbackKey
-			var have string
-			err := r.Scan(&k.project, &k.number, &have)
-			if strings.TrimSpace(have) == want {
-				found = append(found, k)
-			}
-			return err
-		}, args...)
-	})
-	return found, err
-}
 
 func keyArgs(keys []callbackKey) []any {
 	args := make([]any, 0, 2*len(keys))
@@ -179,35 +123,52 @@ func keyArgs(keys []callbackKey) []any {
 	return args
 }
 
+var readIDs = sqldb.NewBulk(keysHead, keysRow,
+	") SELECT v.project_id, v.id, p.payment_key, p.customer_id, p.account_mask FROM v CROSS JOIN payments p WHERE p.project_id = v.project_id AND p.id = v.id")
+
+var readProviderPayments = sqldb.NewBulk(keysHead, keysRow, `) SELECT v.project_id, v.id, o.provider_payment_id FROM v
+		CROSS JOIN operations o WHERE o.project_id = v.project_id AND o.id = v.id
+	UNION ALL SELECT v.project_id, v.id, o.provider_payment_id FROM v
+		CROSS JOIN operations o WHERE o.project_id = v.project_id AND o.payment = v.id AND o.number > 1`)
+
 var readRequests = sqldb.NewBulk(keysHead, keysRow,
 	`) SELECT v.project_id, v.id, p.payment_key, r.sealed FROM v CROSS JOIN payments p CROSS JOIN requests r
 		WHERE p.project_id = v.project_id AND p.id = v.id AND r.project_id = v.project_id AND r.payment = v.id`)
 
-// findAccount finds payments by account number, and confirms each by opening its request.
-func (s *Store) findAccount(ctx context.Context, f *RegisterFilter, text string) (found []callbackKey, err error) {
-	keys, err := s.lookUp(ctx, f, s.Vault().Index(lookupAccount, text))
-	if err != nil || len(keys) > bounds.found {
-		return keys, err
-	}
-	want := vault.Normalise(lookupAccount, text)
-	err = readRequests.Split(s.DB().Dialect, keyArgs(keys), func(text string, args []any) error {
+// readPayees opens the requests of payments.
+func (s *Store) readPayees(ctx context.Context, keys []callbackKey, each func(callbackKey, payee)) error {
+	return readRequests.Split(s.DB().Dialect, keyArgs(keys), func(text string, args []any) error {
 		return s.DB().List(ctx, text, func(r *sql.Rows) error {
 			var k callbackKey
-			var key string
+			var id string
 			var sealed []byte
-			if err := r.Scan(&k.project, &k.number, &key, &sealed); err != nil {
+			if err := r.Scan(&k.project, &k.number, &id, &sealed); err != nil {
 				return err
 			}
-			request, err := s.Vault().Unseal(sealed, RequestPlace(k.project, key))
+			request, err := s.Vault().Unseal(sealed, RequestPlace(k.project, id))
 			if err != nil {
 				return err
 			}
-			account, err := accountOf(request)
-			if vault.Normalise(lookupAccount, account) == want {
-				found = append(found, k)
+			p, err := payeeOf(request)
+			if err != nil {
+				return err
 			}
-			return err
+			each(k, p)
+			return nil
 		}, args...)
 	})
-	return found, err
+}
+
+// NameRecipients adds to rows whom they pay, from their sealed requests.
+func (s *Store) NameRecipients(ctx context.Context, rows []RegisterRow) error {
+	keys := make([]callbackKey, len(rows))
+	names := make(map[callbackKey]string, len(rows))
+	for i := range rows {
+		keys[i] = callbackKey{rows[i].ProjectID, rows[i].ID}
+	}
+	err := s.readPayees(ctx, keys, func(k callbackKey, p payee) { names[k] = p.shown })
+	for i := range rows {
+		rows[i].Recipient = names[keys[i]]
+	}
+	return s.DB().Unavailable(err)
 }

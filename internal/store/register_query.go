@@ -42,6 +42,9 @@ func (f *RegisterFilter) conditions(now time.Time, v *vault.Vault) (out []func(*
 	if c := f.Situation.condition(now); c != nil {
 		out = append(out, c)
 	}
+	if f.Payee != nil {
+		out = append(out, f.Payee.condition)
+	}
 	if v != nil && f.Search != "" {
 		out = append(out, f.matches(v))
 	}
@@ -79,15 +82,6 @@ func (s Situation) condition(now time.Time) func(*sqldb.Statement) {
 		}
 	}
 	return nil
-}
-
-// matches asks for what is searched for where more payments match than an index may name: then one in few does.
-func (f *RegisterFilter) matches(v *vault.Vault) func(*sqldb.Statement) {
-	return func(q *sqldb.Statement) {
-		q.Text("(p.payment_key = ").Arg(payout.Fold(f.Search)).Text(" OR p.customer_id = ").Arg(f.Search)
-		q.Text(" OR EXISTS (SELECT 1 FROM requests r WHERE r.project_id = p.project_id AND r.payment = p.id AND r.account_key = ")
-		q.Arg(v.Index(lookupAccount, f.Search)).Text("))")
-	}
 }
 
 // walk goes through the payments of projects by time, merged as it goes: a project is read no further than the others.

@@ -88,6 +88,18 @@ func looks(s *Store) []look {
 		{"search: customer id", with(func(f *RegisterFilter) { f.Search = fmt.Sprintf("customer-%d", n/30) }), page},
 		{"search: provider's payment id", with(func(f *RegisterFilter) { f.Search = fmt.Sprintf("B%016d", n/3/20*20) }), page},
 		{"search: account number", with(func(f *RegisterFilter) { f.Search = fmt.Sprintf("109%013d", n/11) }), page},
+		{"search: customer id in capitals", with(func(f *RegisterFilter) { f.Search = fmt.Sprintf("CUSTOMER-%d", n/30) }), page},
+		{"search: mask", with(func(f *RegisterFilter) { f.Search = fmt.Sprintf("109000…%04d", n/11%10_000) }), page},
+		{"search: beginning of ids", with(func(f *RegisterFilter) { f.Search = fmt.Sprintf("order-%d", n/3)[:9] }), page},
+		{"search: end of ids", with(func(f *RegisterFilter) { f.Search = fmt.Sprintf("-%d", n/3) }), page},
+		{"search: family name", with(func(f *RegisterFilter) { f.Search = fmt.Sprintf("ОСМОНОВ%d", n/30) }), page},
+		{"search: first name", with(func(f *RegisterFilter) { f.Search = "айгул" }), page},
+		{"search: whole name", with(func(f *RegisterFilter) {
+			f.Search = fmt.Sprintf("Бакыт Осмонов%d", 5*(n/150))
+		}), page},
+		{"search: several values", with(func(f *RegisterFilter) {
+			f.Search = fmt.Sprintf("order-%d, customer-%d; B%016d", n/3, n/30, n/3/20*20)
+		}), page},
 		{"search: nothing", with(func(f *RegisterFilter) { f.Search = "nobody" }), page},
 	}
 }
@@ -140,9 +152,11 @@ func fixedStatements(s *Store) map[string]*sqldb.Statement {
 	out["followed"].Text(readFollowed)
 	out["work by key"] = (&sqldb.Statement{Args: []any{"x"}}).Text(workByKey)
 	f := &RegisterFilter{Projects: fillProjects}
-	out["look up"] = byLookup(fillProjects, 7)
+	out["look up"] = byLookup(fillProjects, []int64{7, 8, 9})
+	out["look up all"] = byAllLookups(fillProjects, []int64{7, 8, 9})
+	out["listed"] = (&sqldb.Statement{Args: []any{int64(0), int64(1) << 50, int64(1) << 60, followBatch}}).Text(readListed)
 	for name, b := range map[string]*sqldb.Bulk{
-		"operations": readNewestOperations, "customers": readCustomers, "provider's payments": readProviderPayments, "requests": readRequests, "jobs": readCallbacks,
+		"operations": readNewestOperations, "ids": readIDs, "provider's payments": readProviderPayments, "requests": readRequests, "jobs": readCallbacks,
 	} {
 		q := &sqldb.Statement{Args: make([]any, 0, 2*sqldb.BulkSizes[0])}
 		for i := range sqldb.BulkSizes[0] {

@@ -204,7 +204,7 @@ func TestRegisterSearch(t *testing.T) {
 		s := registered(t, url)
 		mine := []int64{210, 211}
 		all := everything(t, s, store.RegisterFilter{Projects: []int64{210, 211, 220}})
-		for _, row := range all[100:130] {
+		for _, row := range all[100:104] {
 			view, err := s.PaymentByID(t.Context(), row.ProjectID, row.ID)
 			if err != nil {
 				t.Fatal(err)
@@ -214,9 +214,20 @@ func TestRegisterSearch(t *testing.T) {
 				t.Fatal(err)
 			}
 			account := string(request[bytes.Index(request, []byte("109")):][:16])
+			rows := []store.RegisterRow{row}
+			if err := s.NameRecipients(t.Context(), rows); err != nil {
+				t.Fatal(err)
+			}
+			family, first, _ := strings.Cut(rows[0].Recipient, " ")
 			for what, text := range map[string]string{
 				"payment id": strings.ToUpper(row.PaymentID), "operation id": fmt.Sprint(row.Operation), "customer id": " " + row.CustomerID + " ",
 				"provider's payment id": row.ProviderPaymentID, "account number": account[:4] + " " + account[4:],
+				"customer id in capitals": strings.ToUpper(row.CustomerID), "provider's payment id in small letters": strings.ToLower(row.ProviderPaymentID),
+				"account number with hyphens": account[:4] + "-" + account[4:8] + "\u00a0" + account[8:], "mask": row.AccountMask, "mask with fewer signs": strings.Replace(row.AccountMask, "******", "*", 1),
+				"end of a payment id": row.PaymentID[len(row.PaymentID)-4:], "beginning of a payment id": strings.ToUpper(row.PaymentID[:len(row.PaymentID)-1]),
+				"midst of a payment id": row.PaymentID[1:6], "several values": "nobody, " + row.PaymentID + ";nothing", "values between blanks": "x1 " + row.PaymentID,
+				"family name": strings.ToUpper(family), "name": rows[0].Recipient, "name in another order": first + " " + strings.ToLower(family),
+				"name on a Russian keyboard": family + " " + strings.NewReplacer("ү", "у", "Ү", "У", "ё", "е").Replace(first),
 			} {
 				if text == "" { // never handed to a provider
 					continue
@@ -230,7 +241,7 @@ func TestRegisterSearch(t *testing.T) {
 				}
 			}
 		}
-		for _, text := range []string{"nobody", "order-", "customer", "109", "%", "0", "-1", "9223372036854775808"} {
+		for _, text := range []string{"nobody", "ord", "109", "%%%%", "____", "0", "-1", "9223372036854775808", "Осмонов", "Осмонов1 Никто", "Бакыт Айгүл", ",;,"} {
 			if got := everything(t, s, store.RegisterFilter{Projects: mine, Search: text}); len(got) != 0 {
 				t.Errorf("%q finds %d payments", text, len(got))
 			}
@@ -390,4 +401,64 @@ func TestSavedFilters(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestDirectoryBeginsAnew holds that payments of a database that was older than the directory are found once it has caught up,
+// however many nodes follow, and that all that one account or customer was paid is found.
+func TestDirectoryBeginsAnew(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := registered(t, url)
+		if err := s.EmptyDirectory(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		mine := []int64{210, 211}
+		found := func(f store.RegisterFilter) int { return len(everything(t, s, f)) }
+		byName := store.RegisterFilter{Projects: mine, Search: "осмонов7 НУРЛАН"}
+		if n := found(byName); n != 0 {
+			t.Errorf("%d payments are found by what is not indexed", n)
+		}
+		done := make(chan error, 2)
+		for range cap(done) {
+			go func() { done <- s.FollowJournal(context.WithoutCancel(t.Context())) }()
+		}
+		for range cap(done) {
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		}
+		if found(byName) == 0 {
+			t.Error("nobody is found by name")
+		}
+		for _, row := range everything(t, s, store.RegisterFilter{Projects: mine})[:5] {
+			account, customer := 0, 0
+			for _, r := range everything(t, s, store.RegisterFilter{Projects: mine}) {
+				if r.AccountMask == row.AccountMask { // of these payments no two accounts share a mask
+					account++
+				}
+				if r.CustomerID == row.CustomerID && r.ProjectID == row.ProjectID {
+					customer++
+				}
+			}
+			for _, restore := range []func(){func() {}, store.SetRegisterBounds(20_000, 0)} { // by the index, and where it names too many
+				for byCustomer, want := range map[bool]int{false: account, true: customer} {
+					payee, err := s.PayeeOf(t.Context(), row.ProjectID, row.ID, byCustomer)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if n := found(store.RegisterFilter{Projects: mine, Payee: payee}); n != want {
+						t.Errorf("by customer %v: %d payments, want %d", byCustomer, n, want)
+					}
+				}
+				restore()
+			}
+		}
+	})
+}
+
+func TestSearchedValues(t *testing.T) {
+	t.Parallel()
+	got := store.SearchedValues(" a b, c;;d\n e \t, c,")
+	if !slices.Equal(got, []string{"a b", "c", "d", "e"}) {
+		t.Errorf("%q", got)
+	}
 }

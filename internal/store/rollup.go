@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"flashpay/internal/payout"
@@ -34,7 +35,7 @@ const (
 type followedLine struct {
 	id, seq, project, payment, created, amount int64
 	at                                         int64 // of the line
-	method, currency, customer, providerID     string
+	method, currency, providerID               string
 	bank                                       string
 	accountKey                                 int64         // of a payment that is new
 	byHand                                     bool          // the payment entered by Dashboard
@@ -50,24 +51,30 @@ func (s *Store) FollowJournal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, shard := range shards {
-		for {
-			began := time.Now()
-			more, err := s.followPiece(ctx, shard)
-			if err != nil {
+	for _, piece := range []func(context.Context, int64) (bool, error){s.followPiece, s.listPiece} {
+		for _, shard := range shards {
+			if err := catchUp(ctx, shard, piece); err != nil {
 				return fmt.Errorf("store: following the journal of shard %d: %w", shard, err)
-			}
-			if !more {
-				break
-			}
-			select { // catching up leaves the road its turn
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(time.Since(began)):
 			}
 		}
 	}
 	return nil
+}
+
+// catchUp takes in piece after piece, while there are more.
+func catchUp(ctx context.Context, shard int64, piece func(context.Context, int64) (bool, error)) error {
+	for {
+		began := time.Now()
+		more, err := piece(ctx, shard)
+		if err != nil || !more {
+			return err
+		}
+		select { // catching up leaves the road its turn
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Since(began)):
+		}
+	}
 }
 
 // followPiece takes in the next lines of a shard, and says whether there are more. Builds of rollups that stand where the
@@ -91,7 +98,7 @@ func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err er
 	lookups := s.gatherLookups(lines)
 	last := lines[len(lines)-1].id
 	err = s.beside(ctx, func(ctx context.Context, on *sqldb.Conn) error {
-		first, err := s.advance(ctx, on, shard, at, last)
+		first, err := s.advance(ctx, on, "followed", shard, at, last)
 		if err != nil || !first {
 			return err
 		}
@@ -110,20 +117,20 @@ func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err er
 	return len(lines) == followBatch, err
 }
 
-// advance moves a shard's position. false: somebody else has moved it, and with it taken in what is behind.
-func (s *Store) advance(ctx context.Context, on *sqldb.Conn, shard, from, to int64) (bool, error) {
+// advance moves a shard's position in a table of them. false: somebody else has moved it, and with it taken in what is behind.
+func (s *Store) advance(ctx context.Context, on *sqldb.Conn, table string, shard, from, to int64) (bool, error) {
 	now := s.Now().UnixMicro()
-	const begin = "INSERT INTO followed (shard, last_row, at) VALUES ($1, $2, $3) ON CONFLICT (shard) DO NOTHING"
+	begin := "INSERT INTO " + table + " (shard, last_row, at) VALUES ($1, $2, $3) ON CONFLICT (shard) DO NOTHING"
 	if _, err := on.Exec(ctx, begin, shard, shard*shardSpan, now); err != nil {
 		return false, err
 	}
-	n, err := on.Exec(ctx, "UPDATE followed SET last_row = $1, at = $2 WHERE shard = $3 AND last_row = $4", to, now, shard, from)
+	n, err := on.Exec(ctx, "UPDATE "+table+" SET last_row = $1, at = $2 WHERE shard = $3 AND last_row = $4", to, now, shard, from)
 	return n == 1, err
 }
 
 // A status changes with an event, which carries the time of its journal line. Each line comes with all events of its
 // payment, once for each; by their payment: the sign keeps both engines from reading the project's.
-const readFollowed = `SELECT j.id, j.seq, j.at, j.project_id, j.payment, j.detail, p.created_at, p.method, p.currency, p.amount, p.customer_id, p.interface = 5,
+const readFollowed = `SELECT j.id, j.seq, j.at, j.project_id, j.payment, j.detail, p.created_at, p.method, p.currency, p.amount, p.interface = 5,
 	p.account_mask, COALESCE(o.provider_payment_id, ''), COALESCE(e.at, 0), COALESCE(e.payment_status, ''), COALESCE(e.operation_status, ''), COALESCE(e.code, 0)
 	FROM (SELECT id, seq, at, project_id, payment, operation, detail FROM journal
 		WHERE id > $1 AND id < $2 AND at <= $3 ORDER BY id LIMIT $4) j
@@ -132,19 +139,23 @@ const readFollowed = `SELECT j.id, j.seq, j.at, j.project_id, j.payment, j.detai
 	LEFT JOIN events e ON e.payment = j.payment AND +e.project_id = j.project_id
 	ORDER BY j.id, e.number`
 
+// settledAt is the newest moment of lines of a shard that are all to be seen.
+func (s *Store) settledAt(shard int64) int64 {
+	if shard == CommandShard {
+		return s.Now().Add(-followSettled).UnixMicro()
+	}
+	return s.Now().Add(time.Hour).UnixMicro()
+}
+
 // readFollowed reads a shard's next lines behind one, before another.
 func (s *Store) readFollowed(ctx context.Context, shard, after, before int64) ([]followedLine, error) {
-	settled := s.Now().Add(time.Hour)
-	if shard == CommandShard {
-		settled = s.Now().Add(-followSettled)
-	}
 	var lines []followedLine
-	err := sqldb.Query(ctx, s.db.Lists, readFollowed, after, before, settled.UnixMicro(), followBatch).Each(func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Lists, readFollowed, after, before, s.settledAt(shard), followBatch).Each(func(r *sql.Rows) error {
 		var l followedLine
 		var mask string
 		var e followedEvent
 		var detail sql.RawBytes
-		err := r.Scan(&l.id, &l.seq, &l.at, &l.project, &l.payment, &detail, &l.created, &l.method, &l.currency, &l.amount, &l.customer, &l.byHand,
+		err := r.Scan(&l.id, &l.seq, &l.at, &l.project, &l.payment, &detail, &l.created, &l.method, &l.currency, &l.amount, &l.byHand,
 			&mask, &l.providerID, &e.at, (*string)(&e.payment), (*string)(&e.operation), &e.code)
 		if n := len(lines); n == 0 || lines[n-1].id != l.id {
 			if l.seq == 1 {
@@ -217,7 +228,8 @@ func (k lookupKey) compare(o lookupKey) int {
 	return cmp.Or(cmp.Compare(k.bucket, o.bucket), cmp.Compare(k.key, o.key), cmp.Compare(k.project, o.project), cmp.Compare(k.payment, o.payment))
 }
 
-// The kinds of what lookups find.
+// The kinds of what lookups find, beside those of the directory. Older databases have customers and providers' ids under
+// the first two, as they were spelled.
 const (
 	lookupCustomer = "customer"
 	lookupProvider = "provider payment"
@@ -228,15 +240,11 @@ const (
 func (s *Store) lookupsOf(keys []lookupKey, l *followedLine) []lookupKey {
 	k := lookupKey{bucket: l.payment / LookupBucket, project: l.project, payment: l.payment}
 	if l.providerID != "" {
-		k.key = s.vault.Index(lookupProvider, l.providerID)
+		k.key = s.vault.Index(lookupBank, payout.Fold(strings.TrimSpace(l.providerID)))
 		keys = append(keys, k)
 	}
 	if l.seq > 1 {
 		return keys
-	}
-	if l.customer != "" {
-		k.key = s.vault.Index(lookupCustomer, l.customer)
-		keys = append(keys, k)
 	}
 	if l.accountKey != 0 {
 		k.key = l.accountKey
