@@ -43,8 +43,12 @@ type followedLine struct {
 	ended                                      payout.Status // of the operation whose result the line is; empty: it is none
 }
 
-// FollowJournal brings rollups and lookups up to what is committed: of this node's shard, and of those that nobody owns.
+// FollowJournal brings rollups and lookups up to what is committed: of this node's shard, and of those that nobody owns. On a
+// disk that is almost full they wait: what room there is belongs to the steps of accepted payouts.
 func (s *Store) FollowJournal(ctx context.Context) error {
+	if s.roomForMore() != nil {
+		return nil
+	}
 	s.following.Lock() // two of this process would only be in each other's way
 	defer s.following.Unlock()
 	shards, err := s.db.Numbers(ctx, "SELECT shard FROM shards WHERE owner = '' OR owner = 'commands' OR shard = $1 ORDER BY shard", s.shard.Load())

@@ -117,8 +117,11 @@ func (s *Store) advanceBuilds(ctx context.Context, on *sqldb.Conn, shard, from, 
 }
 
 // CatchUp brings the builds of rollups that are behind the journal's followers up to them, puts a new one in the place of the
-// live one when it has come as far, and deletes what is left of old ones.
+// live one when it has come as far, and deletes what is left of old ones. It waits as FollowJournal does.
 func (s *Store) CatchUp(ctx context.Context) error {
+	if s.roomForMore() != nil {
+		return nil
+	}
 	s.catching.Lock() // two of this process would only be in each other's way
 	defer s.catching.Unlock()
 	for {
