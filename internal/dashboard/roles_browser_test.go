@@ -101,6 +101,7 @@ var actsOf = []struct {
 	{"{payment}", `form[action$="/evidence"] button`, []staff.Role{staff.MerchantAdmin, staff.Operator}},
 	{"/payments", `a[href^="/payments/export"]`, staff.Roles},
 	{"/manual", `a[href^="/manual/new"]`, []staff.Role{staff.Operations, staff.MerchantAdmin, staff.Operator}},
+	{"/manual/mass", `a[href="/manual/mass/new"]`, []staff.Role{staff.Operations, staff.MerchantAdmin, staff.Operator}},
 	{"/reports", `a[href="/reports/new"]`, staff.Roles},
 	{"/projects", `a[href="/projects/210"]`, staff.Roles},
 	{"/projects", `a[href="/projects/220"]`, []staff.Role{staff.Operator}},

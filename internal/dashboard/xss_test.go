@@ -92,7 +92,15 @@ func TestNothingThatIsSentBecomesMarkup(t *testing.T) {
 	if err := s.Store.UpdateProject(t.Context(), &named, payloads[3]); err != nil {
 		t.Fatal(err)
 	}
+	batches := s.evilFiles()
 	for _, who := range []*browser{s.signedIn(staff.Operator), s.signedInAs(admin)} {
+		for _, path := range batches {
+			for _, page := range []string{path, path + "/rows", path + "/send?good=yes", "/manual/mass"} {
+				if found := evil(who.get(page).Body); found != "" {
+					t.Errorf("GET %s: %s", page, found)
+				}
+			}
+		}
 		for i := range routes {
 			verb, path := example(&routes[i])
 			if verb != http.MethodGet || routes[i].endsSession() {
@@ -122,6 +130,31 @@ func TestNothingThatIsSentBecomesMarkup(t *testing.T) {
 			}
 		}
 	}
+}
+
+// evilFiles uploads files whose names, columns and cells are the payloads, and sends what can be sent.
+func (s *site) evilFiles() (paths []string) {
+	s.t.Helper()
+	clerk := s.signedIn(staff.Operations)
+	for n, payload := range payloads {
+		cell := `"` + strings.ReplaceAll(payload, `"`, `""`) + `"`
+		good := strings.Replace(massRow(210, fmt.Sprintf("file%d", n), 500), ";c-1;", ";"+cell+";", 1)
+		rows := []string{good + ";" + cell}
+		for _, was := range []string{"payout", ";210;", "bank-transfer/kyrgyzstan", "KGS", "50000"} {
+			now := cell
+			if strings.HasPrefix(was, ";") {
+				now = ";" + cell + ";"
+			}
+			rows = append(rows, strings.Replace(massRow(210, fmt.Sprintf("bad%d%s", n, was[:2]), 500), was, now, 1)+";"+cell)
+		}
+		path := clerk.takes("210", "f"+payload+".csv", massHead+";"+cell+"\n"+strings.Join(rows, "\n")+"\n")
+		if n%2 == 0 {
+			clerk.post(path+"/send", "good", "yes", "once", fmt.Sprintf("0123456789abcdef-%d", n))
+		}
+		paths = append(paths, path)
+	}
+	s.sendBatches()
+	return paths
 }
 
 func escapeQuery(text string) string {
