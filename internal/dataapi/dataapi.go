@@ -67,10 +67,11 @@ type endpoint struct {
 }
 
 var endpoints = map[string]endpoint{
-	"/v1/operations/get":            {staff.ViewPayments, operationsGet},
-	"/v1/operations/get-by-payment": {staff.ViewPayments, operationsByPayment},
-	"/v1/balance/get":               {staff.ViewBalances, balanceGet},
-	"/v1/currency-rates/get":        {staff.ViewPayments, ratesGet},
+	"/v1/operations/get":                 {staff.ViewPayments, operationsGet},
+	"/v1/operations/get-by-payment":      {staff.ViewPayments, operationsByPayment},
+	"/v1/balance/get":                    {staff.ViewBalances, balanceGet},
+	"/v1/financial-reporting/operations": {staff.ViewBalances, financialOperations},
+	"/v1/currency-rates/get":             {staff.ViewPayments, ratesGet},
 }
 
 // describedAt is where the interface describes itself.

@@ -21,13 +21,22 @@ const longWait = 40 * time.Second
 
 // operationsGet lists operations by the time of their last action.
 func operationsGet(ctx context.Context, c *call) (signature.Value, *refusal) {
+	return listOperations(ctx, c, record.Operations)
+}
+
+// financialOperations lists operations with what was charged for them. Its parameters are those of operations/get.
+func financialOperations(ctx context.Context, c *call) (signature.Value, *refusal) {
+	return listOperations(ctx, c, record.FinancialOperations)
+}
+
+func listOperations(ctx context.Context, c *call, table record.Table[record.Operation]) (signature.Value, *refusal) {
 	w := c.parameters()
 	zone := w.zone()
 	page := export.Page{Projects: w.projects(), Statuses: w.statuses(), Customers: w.texts("customer_id"), Email: w.text("customer_email")}
 	page.From, page.To = w.interval("interval", zone)
 	page.Newest = page.To.IsZero()
 	page.Limit, page.Offset = int(w.number("limit", most, most)), w.number("offset", 0, 1<<53)
-	columns := w.columns()
+	columns := w.columns(table)
 	types := w.texts("operation_type")
 	if w.fault != nil {
 		return signature.Value{}, w.fault
@@ -72,17 +81,17 @@ func ofTypes(statuses []payout.Status, types []string) (left []payout.Status, so
 
 // columns reads fields: which columns are answered, in the documentation's order whatever the order of their names. Without
 // it they are the required ones.
-func (w *wanted) columns() (out []*record.Column[record.Operation]) {
+func (w *wanted) columns(table record.Table[record.Operation]) (out []*record.Column[record.Operation]) {
 	names := w.texts("fields")
-	for i := range record.Operations {
-		c := &record.Operations[i]
+	for i := range table {
+		c := &table[i]
 		object, _, part := strings.Cut(c.Name, ".")
 		if len(names) == 0 && c.Required && !part || slices.Contains(names, c.Name) && !(part && slices.Contains(names, object)) {
 			out = append(out, c)
 		}
 	}
 	for _, name := range names {
-		if _, ok := record.Operations.Find(name); !ok {
+		if _, ok := table.Find(name); !ok {
 			w.refuse(http.StatusBadRequest, "fields: there is no column "+name)
 		}
 	}

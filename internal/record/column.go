@@ -39,6 +39,7 @@ const (
 	Texts   Fields = 1 << iota // description, customer's id, masked account, request's id, titles
 	Bank                       // what the provider said: its payment id, the code of authorisation
 	Request                    // what stands in the sealed request, which is opened for it
+	Terms                      // which balance pays, and the fee
 )
 
 // Column is a column over records of type T.

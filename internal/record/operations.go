@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/csv"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"flashpay/internal/payout"
@@ -94,6 +95,46 @@ func paymentCompleted(o *Operation) Value {
 
 // Operations are the columns of operations/get, in the order of its answers.
 var Operations = mustReadColumns(columnsCSV, OperationsGet)
+
+// FinancialOperations are the columns of financial-reporting/operations, whose documentation names the endpoint only: those of
+// operations/get with the balance that pays and the fee that is charged now.
+var FinancialOperations = financial(Operations)
+
+func financial(operations Table[Operation]) (out Table[Operation]) {
+	for _, c := range operations {
+		if c.Name != "balance_id" {
+			out = append(out, c)
+		}
+	}
+	return append(out,
+		Column[Operation]{Name: "balance_id", Type: "string", Required: true, Needs: Terms, take: func(o *Operation) Value {
+			return text(strconv.FormatInt(o.Project.ID, 10) + "-" + o.balanceCurrency())
+		}},
+		Column[Operation]{Name: "fee_amount", Type: "string", Required: true, Needs: Terms, take: func(o *Operation) Value {
+			return sum(o.chargedFee(), o.balanceCurrency())
+		}},
+		Column[Operation]{Name: "fee_currency", Type: "string", Required: true, Needs: Terms, take: func(o *Operation) Value {
+			return text(o.balanceCurrency())
+		}},
+	)
+}
+
+// balanceCurrency is the currency of the balance that pays.
+func (o *Operation) balanceCurrency() string {
+	if o.Terms == nil {
+		return o.ConvertedCurrency
+	}
+	return o.Terms.Currency
+}
+
+// chargedFee is the fee that the project has paid for the operation: none before its success, nor after a decline, and after
+// a reversal only where that keeps it.
+func (o *Operation) chargedFee() int64 {
+	if o.Terms == nil || o.Status != payout.Success && !(o.Status == payout.Reversed && o.Terms.KeepFee) {
+		return 0
+	}
+	return o.Terms.Fee
+}
 
 // OperationsOfPayment are the columns of operations/get-by-payment.
 var OperationsOfPayment = mustReadColumns(columnsCSV, OperationsGetByPayment)

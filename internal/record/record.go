@@ -50,6 +50,8 @@ type Operation struct {
 	CreatedAt         time.Time
 	UpdatedAt         time.Time // last change of the operation's status
 
+	Terms *payout.Terms // with Terms only; nil: the balance in the payment's currency pays, without a fee
+
 	CustomerIP    string // these two stand in the sealed request: empty unless it was asked for (Needs)
 	CustomerEmail string
 }

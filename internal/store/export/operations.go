@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -122,6 +124,7 @@ const (
 	alwaysColumns  = `p.id, p.payment_id, p.status, p.method, p.amount, p.currency, p.interface, p.created_at, p.updated_at, o.id, o.number, o.status, o.amount, o.currency, o.code, o.submits, o.created_at, o.updated_at`
 	textColumns    = ", p.request_id, p.method_title, p.description, p.account_mask, p.customer_id"
 	bankColumns    = ", o.provider_payment_id, o.auth_code"
+	termsColumns   = ", COALESCE(o.terms, '')"
 	requestColumns = ", p.payment_key, r.sealed"
 )
 
@@ -157,6 +160,9 @@ func (r *operationReader) columns(q *sqldb.Statement) *sqldb.Statement {
 	}
 	if r.needs&record.Bank != 0 {
 		q.Text(bankColumns)
+	}
+	if r.needs&record.Terms != 0 {
+		q.Text(termsColumns)
 	}
 	if r.needs&record.Request != 0 {
 		q.Text(requestColumns)
@@ -195,6 +201,11 @@ func (r *operationReader) scan(ctx context.Context, q *sqldb.Statement, project 
 		}
 		o := s.record()
 		o.Project = r.export.projects[project]
+		if s.terms != "" {
+			if err := json.Unmarshal([]byte(s.terms), &o.Terms); err != nil {
+				return fmt.Errorf("export: terms of operation %d: %w", o.ID, err)
+			}
+		}
 		if r.needs&record.Request != 0 {
 			if err := r.openRequest(&o, s.sealed); err != nil {
 				return err
@@ -233,6 +244,7 @@ type operationScan struct {
 	row                             record.Operation
 	created, updated, begun, closed int64
 	sealed                          []byte
+	terms                           string // JSON; empty: none
 	submits                         int
 }
 
@@ -248,6 +260,9 @@ func newOperationScan(needs record.Fields) *operationScan {
 	}
 	if needs&record.Bank != 0 {
 		s.into = append(s.into, &o.ProviderPaymentID, &o.AuthCode)
+	}
+	if needs&record.Terms != 0 {
+		s.into = append(s.into, &s.terms)
 	}
 	if needs&record.Request != 0 {
 		s.into = append(s.into, &o.PaymentKey, &s.sealed)
