@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"flashpay/internal/access"
+	"flashpay/internal/money"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
 	"flashpay/internal/store/people"
@@ -119,10 +120,39 @@ func (v *visit) changes(detail string) (out []string) {
 		}
 		return out
 	}
+	if sum, ok := v.sumOf(all["amount"], all["currency"]); ok {
+		all["amount"] = sum
+		delete(all, "currency")
+	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		out = append(out, v.memberWord(name)+": "+v.memberValue(name, all[name]))
 	}
 	return out
+}
+
+// sumOf writes minor units as people write sums. false: they are none.
+func (v *visit) sumOf(amount, currency string) (string, bool) {
+	minor, err := strconv.ParseInt(amount, 10, 64)
+	if err != nil || !money.Valid(currency) {
+		return "", false
+	}
+	return v.words().sum(minor, currency), true
+}
+
+// withSum writes the sum that an act is about as people do.
+func (v *visit) withSum(details []logDetail) []logDetail {
+	place := func(name string) int {
+		return slices.IndexFunc(details, func(d logDetail) bool { return d.Name == name })
+	}
+	amount, currency := place("amount"), place("currency")
+	if amount < 0 || currency < 0 {
+		return details
+	}
+	if sum, ok := v.sumOf(details[amount].Value, details[currency].Value); ok {
+		details[amount].Value = sum
+		details = slices.Delete(details, currency, currency+1)
+	}
+	return details
 }
 
 func merged(a, b map[string]string) map[string]string {

@@ -214,7 +214,7 @@ func serveAuditLog(d *Dashboard, v *visit) error {
 		next = lines[listLength-1].Place().String()
 	}
 	for _, l := range lines {
-		page.Lines = append(page.Lines, logLine{l, v.actWord(l.Action), detailsOf(l.Detail)})
+		page.Lines = append(page.Lines, logLine{l, v.actWord(l.Action), v.withSum(detailsOf(l.Detail))})
 	}
 	page.Links = v.pageLinks(next)
 	return v.render("operate_audit", Page{Title: v.t("operate.audit"), Form: f, Data: page, Wide: true})
