@@ -25,6 +25,7 @@ type benchCmd struct {
 	Concurrency int    `default:"256" placeholder:"256" help:"Connections. Default: 256."`
 	Projects    int    `default:"1" placeholder:"1" help:"Projects among which the payouts are spread. Default: 1."`
 	Profiles    string `type:"existingdir" placeholder:"DIR" help:"Write profiles of the platform's CPU and allocations to a folder, for go tool pprof."`
+	Conversion  bool   `help:"Measure end to end alone: with tariffs and conversion against without, turn by turn."`
 	JSON        bool   `name:"json" help:"Print the result as JSON."`
 }
 
@@ -39,6 +40,7 @@ Without --database it measures a temporary SQLite file in the folder for tempora
 projects that bench did not make is refused; its own stay in the database, with the payouts.
 
   flashpay bench
+  flashpay bench --conversion
   flashpay bench --database postgres://flashpay@localhost/bench --seconds 30 --projects 100 --json`
 }
 
@@ -57,7 +59,7 @@ func (c *benchCmd) Run(a *app) error {
 	}
 	result, err := bench.Run(a.ctx, bench.Config{
 		Database: store.Config{URL: c.Database, Keyset: keyset, Logger: a.newLogger(a.stderr, slog.LevelWarn)},
-		Time:     time.Duration(c.Seconds) * time.Second, Concurrency: c.Concurrency, Projects: c.Projects, Profiles: c.Profiles,
+		Time:     time.Duration(c.Seconds) * time.Second, Concurrency: c.Concurrency, Projects: c.Projects, Profiles: c.Profiles, Conversion: c.Conversion,
 		Command: func(p bench.Part, databaseURL, bankURL string) *exec.Cmd {
 			return benchPart(program, keyset, p, databaseURL, bankURL)
 		},

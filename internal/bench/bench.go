@@ -43,6 +43,7 @@ type Config struct {
 	Concurrency int           // connections
 	Projects    int           // among which the payouts are spread
 	Profiles    string        // folder for profiles of CPU and allocations; empty: none are taken
+	Conversion  bool          // measure end to end alone, with tariffs and conversion against without
 
 	// Command prepares the process of a part on a database, which calls Serve; bankURL is where the bank listens.
 	Command func(p Part, databaseURL, bankURL string) *exec.Cmd
@@ -103,6 +104,9 @@ const maxRounds = 3
 
 // Run measures. It ends early with ctx's cause when ctx ends, and leaves no process and no temporary file behind.
 func Run(ctx context.Context, c Config) (result *Result, err error) {
+	if c.Conversion && 2*c.Projects > maxProjects {
+		return nil, fmt.Errorf("bench: want at most %d projects where half of them convert", maxProjects/2)
+	}
 	if c.Time < time.Second || c.Concurrency < 1 || c.Projects < 1 || c.Projects > maxProjects {
 		return nil, fmt.Errorf("bench: want 1 s or more, 1 connection or more, and 1 to %d projects", maxProjects)
 	}
@@ -169,12 +173,23 @@ func (r *run) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	projects, err := r.database.projects(ctx, r.Projects, r.callbacks.url)
+	number := r.Projects
+	if r.Conversion {
+		number *= 2 // the second half converts
+	}
+	projects, err := r.database.projects(ctx, number, r.callbacks.url)
 	if err != nil {
 		return err
 	}
-	for _, p := range projects {
-		t, err := newTemplate(p, r.id)
+	if err := r.database.convert(ctx, projects[r.Projects:]); err != nil {
+		return fmt.Errorf("bench: tariffs and rates: %w", err)
+	}
+	for i, p := range projects {
+		sum, in := int64(amount), currency
+		if i >= r.Projects {
+			sum, in = askedAmount, askedCurrency
+		}
+		t, err := newTemplate(p, r.id, sum, in)
 		if err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ import (
 
 func testTemplate(t *testing.T) *template {
 	t.Helper()
-	made, err := newTemplate(project{ID: firstProject, Key: "secret"}, "run")
+	made, err := newTemplate(project{ID: firstProject, Key: "secret"}, "run", amount, currency)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func callback(t *testing.T, paymentID, status string, sum int64, key string) str
 	t.Helper()
 	body := `{"project_id":4000000000,"payment":{"id":"` + paymentID + `","type":"payout","status":"` + status + `","date":"2025-02-13T14:59:31+0000",` +
 		`"method":"x","sum":{"amount":` + strconv.FormatInt(sum, 10) + `,"currency":"KGS"},"description":""},"operation":{"id":1,"type":"payout","status":"` + status +
-		`","code":"0","message":"m"}}`
+		`","sum_converted":{"amount":` + strconv.FormatInt(sum, 10) + `,"currency":"KGS"},"code":"0","message":"m"}}`
 	sig, err := signature.Sign([]byte(body), key)
 	if err != nil {
 		t.Fatal(err)

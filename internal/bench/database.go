@@ -15,7 +15,11 @@ import (
 	"time"
 
 	"flashpay/internal/ledger"
+	"flashpay/internal/merchant"
+	"flashpay/internal/money"
+	"flashpay/internal/rates"
 	"flashpay/internal/store"
+	"flashpay/internal/tariff"
 )
 
 // What bench's own projects are known by.
@@ -120,6 +124,38 @@ func (d *database) project(ctx context.Context, id int64, callbackURL string) (k
 		err = d.store.TopUp(ctx, id, currency, missing, "bench", actor)
 	}
 	return k.Secret, err
+}
+
+// convert has projects convert, at a rate of now, and pay fees.
+func (d *database) convert(ctx context.Context, projects []project) error {
+	if len(projects) == 0 {
+		return nil
+	}
+	value, err := money.ParseDecimal(askedRate)
+	if err != nil {
+		return err
+	}
+	q := rates.Quote{Source: rates.Manual, Series: rates.ByHand, Base: askedCurrency, Term: currency, Value: value}
+	by := store.By{Actor: actor}
+	if _, err := d.store.AddRates(ctx, []rates.Quote{q}, by); err != nil {
+		return err
+	}
+	fee := tariff.Holding{Tariff: tariff.Tariff{Fixed: 1000, Percent: money.Whole(15).Shift(-1), Min: 500, Max: 10000}}
+	for _, p := range projects {
+		known, ok := d.store.Project(p.ID)
+		if !ok {
+			return store.ErrNotFound
+		}
+		changed := *known
+		changed.Settings.Conversion = merchant.Conversion{On: true, Margin: money.Whole(askedMargin)}
+		if err := d.store.UpdateProject(ctx, &changed, actor); err != nil {
+			return err
+		}
+		if _, err := d.store.SetTariff(ctx, p.ID, tariff.Key{Method: "bank-transfer/kyrgyzstan", Currency: currency}, fee, by); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // open says whether any operation or callback is not at its end.

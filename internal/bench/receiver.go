@@ -148,7 +148,7 @@ func (r *receiver) take(project int64, body []byte) error {
 	if !ours {
 		return nil // of an earlier run on this database
 	}
-	if c.Status != client.StatusSuccess || c.Sum.Amount != amount {
+	if c.Status != client.StatusSuccess || c.Operation.SumConverted.Amount != amount {
 		return fmt.Errorf("bench: payout %s ended as %s with %d %s, code %s (%s)", c.ID, c.Status, c.Sum.Amount, c.Sum.Currency, c.Operation.Code, c.Operation.Message)
 	}
 	now := time.Now()

@@ -21,6 +21,14 @@ const (
 	currency = "KGS"
 )
 
+// What a payout that is converted asks for: at askedRate and askedMargin it pays amount.
+const (
+	askedAmount   = 2000
+	askedCurrency = "USD"
+	askedRate     = "75.7576"
+	askedMargin   = 1 // percent
+)
+
 // digits is how many digits the number of a payout has in its payment id, customer and account.
 const digits = 10
 
@@ -40,7 +48,7 @@ type template struct {
 }
 
 // newTemplate lays out a project's requests. run is what makes payment ids of this run differ from another's.
-func newTemplate(p project, run string) (*template, error) {
+func newTemplate(p project, run string, amount int64, currency string) (*template, error) {
 	c, err := client.New(client.Config{GateURL: "http://127.0.0.1", ProjectID: p.ID, Key: p.Key})
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)

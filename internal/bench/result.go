@@ -29,6 +29,8 @@ type Result struct {
 	IntakeCPURatio   float64 `json:"intake_cpu_ratio"`
 	EndToEndCPURatio float64 `json:"end_to_end_cpu_ratio"`
 
+	Conversion *ConversionResult `json:"conversion,omitempty"` // only where it was asked for
+
 	Engine           string         `json:"database"`
 	Seconds          float64        `json:"seconds"`
 	Concurrency      int            `json:"concurrency"`
@@ -41,6 +43,13 @@ type Result struct {
 	Stages           []*StageResult `json:"stages"`
 
 	backlog []float64
+}
+
+// ConversionResult is what tariffs and conversion cost, end to end.
+type ConversionResult struct {
+	PerSecond float64 `json:"per_s"`    // payouts with them
+	Cost      float64 `json:"cost"`     // by how much fewer that is, as a share
+	CPUCost   float64 `json:"cpu_cost"` // how much more CPU time each takes, as a share
 }
 
 // StageResult is one stage's.
@@ -132,15 +141,20 @@ func (r *Result) finish() {
 			r.Intake = rate
 		case "end_to_end":
 			r.EndToEnd = rate
+		case "conversion":
+			r.Conversion = &ConversionResult{PerSecond: rate}
 		}
 	}
 	r.GateCPURatio = ratio(cpu["bare_http"], cpu["null_gate"])
 	r.IntakeCPURatio, r.EndToEndCPURatio = ratio(cpu["null_gate"], cpu["intake"]), ratio(cpu["null_gate"], cpu["end_to_end"])
-	r.GateRatio, r.IntakeRatio, r.EndToEndRatio = r.NullGate/r.BareHTTP, r.Intake/r.NullGate, r.EndToEnd/r.NullGate
+	r.GateRatio, r.IntakeRatio, r.EndToEndRatio = ratio(r.NullGate, r.BareHTTP), ratio(r.Intake, r.NullGate), ratio(r.EndToEnd, r.NullGate)
+	if with := cpu["conversion"]; r.Conversion != nil {
+		r.Conversion.Cost, r.Conversion.CPUCost = 1-ratio(r.Conversion.PerSecond, r.EndToEnd), ratio(with, cpu["end_to_end"])-1
+	}
 	r.Backlog = median(r.backlog)
 }
 
-// ratio is 0 where the system does not tell CPU time.
+// ratio is 0 where there is nothing to compare with: the stage was not measured, or the system does not tell CPU time.
 func ratio(less, more float64) float64 {
 	if more == 0 {
 		return 0
@@ -215,6 +229,11 @@ func (r *Result) Print(w io.Writer) error {
 		}
 	}
 	if err := t.Flush(); err != nil {
+		return err
+	}
+	if c := r.Conversion; c != nil {
+		_, err := fmt.Fprintf(w, "\nWith tariffs and conversion: %+.1f %% payouts a second, %+.1f %% CPU time for each.\n%s payouts, %d left over.\n",
+			-100*c.Cost, 100*c.CPUCost, grouped(float64(r.Payouts)), r.LeftOver)
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\nRatios: null gate to bare HTTP, intake and end to end to null gate; by CPU: of CPU time, whatever waits or disturbs.\n"+

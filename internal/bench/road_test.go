@@ -58,7 +58,7 @@ func newRoad(tb testing.TB, databaseURL string, toEnd bool, projects int) *road 
 		if err := s.CreateProject(tb.Context(), benchProject(p.ID, "http://127.0.0.1/callback"), p.Key, map[string]int64{currency: funds}, actor); err != nil {
 			tb.Fatal(err)
 		}
-		t, err := newTemplate(p, "test")
+		t, err := newTemplate(p, "test", amount, currency)
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -25,9 +25,16 @@ type stage struct {
 	part   Part
 	stores bool // its payouts are stored, and must end
 	all    bool // with bank and callbacks: it is over when nothing is open
+	costs  bool // of the projects with tariffs and conversion
 }
 
 func (r *run) stages() []stage {
+	if r.Conversion {
+		return []stage{
+			{name: "end_to_end", title: "end to end", part: Platform, stores: true, all: true},
+			{name: "conversion", title: "with tariffs and conversion", part: Platform, stores: true, all: true, costs: true},
+		}
+	}
 	return []stage{
 		{name: "bare_http", title: "bare HTTP", part: Bare},
 		{name: "null_gate", title: "null gate", part: NullGate},
@@ -53,7 +60,11 @@ func (r *run) visit(ctx context.Context, s stage, round int, d time.Duration) (e
 		}
 	}
 	address := strings.TrimPrefix(v.platform.Gate, "http://")
-	if v.load, err = dial(ctx, address, r.Concurrency, r.templates, &r.next); err != nil {
+	templates := r.templates[:r.Projects]
+	if s.costs {
+		templates = r.templates[r.Projects:]
+	}
+	if v.load, err = dial(ctx, address, r.Concurrency, templates, &r.next); err != nil {
 		return err
 	}
 	defer v.load.close()
