@@ -97,7 +97,7 @@ func paymentCompleted(o *Operation) Value {
 var Operations = mustReadColumns(columnsCSV, OperationsGet)
 
 // FinancialOperations are the columns of financial-reporting/operations, whose documentation names the endpoint only: those of
-// operations/get with the balance that pays and the fee that is charged now.
+// operations/get with the balance that pays and the fee that was charged.
 var FinancialOperations = financial(Operations)
 
 func financial(operations Table[Operation]) (out Table[Operation]) {
@@ -127,13 +127,17 @@ func (o *Operation) balanceCurrency() string {
 	return o.Terms.Currency
 }
 
-// chargedFee is the fee that the project has paid for the operation: none before its success, nor after a decline, and after
-// a reversal only where that keeps it.
+// chargedFee is the fee that the operation has charged: none before its success, nor after a decline. A reversal, which is an
+// operation of its own, gives it back where it is not kept.
 func (o *Operation) chargedFee() int64 {
-	if o.Terms == nil || o.Status != payout.Success && !(o.Status == payout.Reversed && o.Terms.KeepFee) {
-		return 0
+	switch {
+	case o.Terms == nil:
+	case o.Status == payout.Success:
+		return o.Terms.Fee
+	case o.Status == payout.Reversed && !o.Terms.KeepFee:
+		return -o.Terms.Fee
 	}
-	return o.Terms.Fee
+	return 0
 }
 
 // OperationsOfPayment are the columns of operations/get-by-payment.
