@@ -200,10 +200,10 @@ func (c *Client) request(ctx context.Context, path string, body io.Reader) (*htt
 }
 
 // whole reads the body of an answer to its end, and hands it to read.
-func (c *Client) whole(read func([]byte) error) func(*http.Response) error {
-	return func(resp *http.Response) error {
-		defer resp.Body.Close()
-		body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxAnswer))
+func (c *Client) whole(read func([]byte) error) func(io.ReadCloser) error {
+	return func(answer io.ReadCloser) error {
+		defer answer.Close()
+		body, err := io.ReadAll(io.LimitReader(answer, c.maxAnswer))
 		if err != nil {
 			return err
 		}
@@ -211,16 +211,15 @@ func (c *Client) whole(read func([]byte) error) func(*http.Response) error {
 	}
 }
 
-// exchange makes one attempt. An answer 200 is use's, and its body is use's to
-// close.
-func (c *Client) exchange(r *http.Request, use func(*http.Response) error) attempt {
+// exchange makes one attempt. The body of an answer 200 is use's, to close it too.
+func (c *Client) exchange(r *http.Request, use func(io.ReadCloser) error) attempt {
 	resp, err := c.cfg.HTTPClient.Do(r)
 	if err != nil {
 		return attempt{err: err, again: true, open: !neverSent(err)}
 	}
 	status := resp.StatusCode
 	if status == http.StatusOK {
-		if err := use(resp); err != nil {
+		if err := use(resp.Body); err != nil {
 			return attempt{err: fmt.Errorf("answer 200 cannot be used: %w", err), again: true, open: true}
 		}
 		return attempt{}

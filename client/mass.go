@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -167,11 +166,11 @@ func (c *Client) MassResult(ctx context.Context, batch int64) (io.ReadCloser, er
 			cancel()
 			return attempt{err: err}
 		}
-		a := c.exchange(r, func(resp *http.Response) error {
+		a := c.exchange(r, func(body io.ReadCloser) error {
 			if !soon.Stop() {
-				return context.DeadlineExceeded
+				return errors.Join(context.DeadlineExceeded, body.Close())
 			}
-			result = &massResult{resp.Body, cancel}
+			result = &massResult{body, cancel}
 			return nil
 		})
 		if a.err != nil {
