@@ -87,6 +87,7 @@ var rooms = map[string][]string{
 	"internal/record":        nouns, // what lists show: of reports and the Data API
 	"internal/store/export":  with(nouns, "internal/store", "internal/store/sqldb", "internal/record", "signature"),
 	"internal/store/jobs":    with(nouns, "internal/store", "internal/store/sqldb"),
+	"internal/store/figures": with(nouns, "internal/store", "internal/store/sqldb"), // what analytics reads
 	"internal/store/paid":    with(nouns, "internal/store", "internal/store/sqldb"),
 	"internal/store/batches": with(nouns, "internal/store", "internal/store/sqldb"),
 	"internal/store/files":   with(nouns, "internal/store", "internal/store/sqldb"),
@@ -111,7 +112,7 @@ var rooms = map[string][]string{
 	"internal/massbatch": with(nouns, "internal/store", "internal/store/batches", "internal/store/files", "internal/store/jobs", "internal/store/paid",
 		"internal/work", "internal/accept", "internal/masspayout", "internal/csvfile", "signature"),
 	"internal/dashboard": with(nouns, "internal/store", "internal/store/people", "internal/accept", "internal/manual", "internal/access", "internal/csvfile", "internal/vault", "internal/record",
-		"internal/report", "internal/store/jobs", "internal/store/batches", "internal/masspayout", "internal/massbatch", "signature"),
+		"internal/report", "internal/store/jobs", "internal/store/batches", "internal/store/figures", "internal/masspayout", "internal/massbatch", "signature"),
 
 	"internal/ops": with(nouns, "internal/store", "internal/work"),
 	"internal/audit": with(nouns, "internal/store", "internal/store/snapshot", "internal/store/jobs", "internal/store/files", "internal/store/batches",

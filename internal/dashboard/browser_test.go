@@ -102,6 +102,12 @@ var everyPage = []shown{
 	{name: "finance", path: "/finance", as: staff.Finance},
 	{name: "finance-project", path: "/finance/210", as: staff.Finance},
 
+	{name: "analytics", path: "/analytics?board=conversion&period=quarter&compare=on", as: staff.Finance, faces: true},
+	{name: "analytics-turnover", path: "/analytics?board=turnover&period=quarter&compare=on", as: staff.Finance},
+	{name: "analytics-banks", path: "/analytics?board=banks&period=quarter", as: staff.Risks, faces: true},
+	{name: "analytics-faulty", path: "/analytics?period=days&from=2026-02-30", as: staff.Finance},
+	{name: "analytics-empty", path: "/analytics", as: staff.Operations, empty: true},
+
 	{name: "reports", path: "/reports", as: staff.Finance, faces: true},
 	{name: "reports-empty", path: "/reports", as: staff.Finance, empty: true},
 	{name: "report-new", path: "/reports/new", as: staff.Finance, faces: true},
@@ -165,6 +171,7 @@ var notShown = []string{
 	"GET /manual/mass/{batch}/faults",       // a file
 	"GET /manual/mass/{batch}/result",       // a file
 	"GET /manual/mass/{batch}/declined",     // a file
+	"GET /analytics/csv",                    // a file
 }
 
 func signInWith(email, password string) func(p *browsertest.Page) {

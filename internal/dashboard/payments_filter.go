@@ -3,6 +3,7 @@ package dashboard
 import (
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,7 +35,7 @@ type listing struct {
 }
 
 // filterNames are the members of an address that choose payments.
-var filterNames = []string{"q", "from", "to", "project", "status", "situation", "method", "currency", "min", "max", "code", "interface", "recipient"}
+var filterNames = []string{"q", "from", "to", "project", "status", "situation", "method", "currency", "min", "max", "code", "bank", "interface", "recipient"}
 
 // readListing reads the address. What cannot be read is a fault of its field, and nothing is listed then.
 func readListing(v *visit) (*listing, error) {
@@ -91,6 +92,9 @@ func (l *listing) readChoices(v *visit) {
 		}
 		l.filter.Code = &code
 	}
+	if l.filter.Bank = f.Get("bank"); l.filter.Bank != "" && !bankDigits.MatchString(l.filter.Bank) {
+		f.Fault("bank", v.t("payments.fault_bank"))
+	}
 	switch f.Get("interface") {
 	case "":
 	case "1", "5":
@@ -99,6 +103,9 @@ func (l *listing) readChoices(v *visit) {
 		f.Fault("interface", v.t("payments.fault_choice"))
 	}
 }
+
+// bankDigits are those with which a bank's accounts begin.
+var bankDigits = regexp.MustCompile(`^[0-9]{3}$`)
 
 // statuses are those that a payment can have.
 var statuses = []payout.Status{payout.Processing, payout.AwaitingRetry, payout.Success, payout.Decline, payout.Reversed}

@@ -33,6 +33,7 @@ var routes = slices.Concat(
 	controlRoutes,
 	operateRoutes, settleRoutes,
 	reportRoutes, scheduleRoutes,
+	analyticsRoutes,
 	signInRoutes, enrolRoutes, teamRoutes, profileRoutes,
 )
 
@@ -56,6 +57,7 @@ var sections = []section{
 	{"/manual", "nav.manual", "send", staff.ViewManual},
 	{"/finance", "nav.finance", "wallet", staff.ViewBalances},
 	{"/reports", "nav.reports", "report-analytics", staff.ManageReports},
+	{"/analytics", "nav.analytics", "chart-bar", staff.ViewAnalytics},
 	{"/projects", "nav.projects", "building-store", staff.ViewProjects},
 	{"/team", "nav.team", "users", staff.ViewTeam},
 	{"/operate", "nav.operate", "activity", staff.OperateWork},

@@ -28,6 +28,7 @@ type RegisterFilter struct {
 	MaxAmount  int64  // minor units, inclusive; 0: no bound
 	Code       *int   // of one of its operations
 	Interface  int    // interface_type: 1 Gate, 5 Dashboard
+	Bank       string // the first three digits of the account
 	Search     string // values, between commas: ids, parts of ids, accounts, masks, names
 	Payee      *Payee // nil: everybody
 }

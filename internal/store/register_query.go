@@ -36,6 +36,9 @@ func (f *RegisterFilter) conditions(now time.Time, v *vault.Vault) (out []func(*
 	compare("p.amount >= ", f.MinAmount)
 	compare("p.amount <= ", f.MaxAmount)
 	compare("p.interface = ", int64(f.Interface))
+	if f.Bank != "" { // as bankOf reads it
+		out = append(out, func(q *sqldb.Statement) { q.Text("SUBSTR(p.account_mask, 1, 3) = ").Arg(f.Bank) })
+	}
 	if f.Code != nil {
 		out = append(out, f.ofCode)
 	}

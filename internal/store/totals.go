@@ -53,7 +53,7 @@ func (t Total) compare(o Total) int {
 
 // RolledUp tells whether rollups can say the filter's totals, but for the hours at the ends of its period.
 func (f *RegisterFilter) RolledUp() bool {
-	return f.Situation == "" && f.MinAmount == 0 && f.MaxAmount == 0 && f.Code == nil && f.Interface == 0 && f.Search == "" && f.Payee == nil
+	return f.Situation == "" && f.MinAmount == 0 && f.MaxAmount == 0 && f.Code == nil && f.Interface == 0 && f.Bank == "" && f.Search == "" && f.Payee == nil
 }
 
 // Totals adds up what a filter chooses. Where rollups fit, they say it at once; else the payments themselves are counted

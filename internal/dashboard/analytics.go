@@ -1,0 +1,310 @@
+package dashboard
+
+import (
+	"errors"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"flashpay/internal/merchant"
+	"flashpay/internal/money"
+	"flashpay/internal/staff"
+	"flashpay/internal/store/figures"
+)
+
+var analyticsRoutes = []route{
+	{pattern: "GET /analytics", right: staff.ViewAnalytics, serve: serveAnalytics},
+	{pattern: "GET /analytics/csv", right: staff.ViewAnalytics, serve: serveTileCSV},
+}
+
+// board is a page of tiles, under the filters that its address names.
+type board struct {
+	Name  string // of its template
+	Tiles []tileSpec
+}
+
+// boards are the templates.
+var boards = []board{
+	{"conversion", []tileSpec{
+		{Dataset: "payments"}, {Dataset: "conversion"}, {Dataset: "declines"}, {Dataset: "times"}, {Dataset: "operations"},
+	}},
+	{"turnover", []tileSpec{
+		{Dataset: "turnover"}, {Dataset: "paid"}, {Dataset: "top_methods"}, {Dataset: "top_projects"},
+	}},
+	{"banks", []tileSpec{
+		{Dataset: "top_banks"}, {Dataset: "bank_pivot"}, {Dataset: "top_codes"},
+	}},
+}
+
+// analysis is what the address asks for: a board, and which figures its tiles take.
+type analysis struct {
+	Form     *Form
+	Board    *board
+	Projects []*merchant.Project
+	Group    string // of time: hour, day, week, month
+	Compare  bool
+
+	from, to     time.Time // whole days in the reader's zone; to is exclusive
+	before       time.Time // when the period of comparison begins, which ends at from
+	query        figures.Query
+	figures      *figures.Figures
+	visit        *visit
+	counting     bool // the figures of an older database are not there yet
+	addressNames url.Values
+}
+
+// maxPeriod is the longest period in days, maxPoints the most points that a chart has.
+const (
+	maxPeriod = 400
+	maxPoints = 800
+)
+
+// periods are those of one click, and the lengths of time by which figures can be grouped.
+var (
+	analyticsPeriods = []string{"today", "week", "month", "quarter", "this_month", "last_month", "days"}
+	analyticsGroups  = []string{"hour", "day", "week", "month"}
+)
+
+// readAnalysis reads the address. What cannot be read is a fault of its field, and no figures are shown then.
+func readAnalysis(v *visit) *analysis {
+	given := v.r.URL.Query()
+	a := &analysis{
+		Form: newForm(), Board: &boards[0], Projects: v.projects(), Compare: given.Get("compare") != "", figures: figures.Of(v.d.Store), visit: v,
+		addressNames: make(url.Values),
+	}
+	for _, name := range []string{"board", "period", "from", "to", "group", "compare", "project", "method", "currency"} {
+		if values := slices.DeleteFunc(slices.Clone(given[name]), func(s string) bool { return s == "" }); len(values) > 0 {
+			a.Form.Values[name], a.addressNames[name] = values, values
+		}
+	}
+	for i := range boards {
+		if boards[i].Name == a.Form.Get("board") {
+			a.Board = &boards[i]
+		}
+	}
+	a.readPeriod()
+	a.readGroup()
+	a.readFilters()
+	return a
+}
+
+func (a *analysis) readPeriod() {
+	v := a.visit
+	now := v.d.Store.Now().In(v.zone)
+	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, v.zone)
+	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, v.zone)
+	if a.Form.Get("period") == "" {
+		a.Form.Values.Set("period", "week")
+		if a.Form.Get("from") != "" || a.Form.Get("to") != "" {
+			a.Form.Values.Set("period", "days")
+		}
+	}
+	a.to = today.AddDate(0, 0, 1)
+	switch a.Form.Get("period") {
+	case "today":
+		a.from = today
+	case "week":
+		a.from = today.AddDate(0, 0, -6)
+	case "month":
+		a.from = today.AddDate(0, 0, -29)
+	case "quarter":
+		a.from = today.AddDate(0, 0, -89)
+	case "this_month":
+		a.from = month
+	case "last_month":
+		a.from, a.to = month.AddDate(0, -1, 0), month
+	case "days":
+		a.readDays(today)
+	default:
+		a.from = today
+		a.Form.Fault("period", v.t("payments.fault_choice"))
+	}
+	a.before = a.from.AddDate(0, 0, -a.days())
+	if a.Form.Get("period") == "last_month" || a.Form.Get("period") == "this_month" {
+		a.before = a.from.AddDate(0, -1, 0)
+	}
+	a.query = figures.Query{From: a.from, To: a.to}
+}
+
+// days is how many days the period has.
+func (a *analysis) days() int { return int((a.to.Sub(a.from) + 12*time.Hour) / (24 * time.Hour)) }
+
+func (a *analysis) readDays(today time.Time) {
+	v := a.visit
+	for name, into := range map[string]*time.Time{"from": &a.from, "to": &a.to} {
+		*into = today
+		text := a.Form.Get(name)
+		day, ok := parseIn(v.zone, dayLayouts, text)
+		if text != "" && !ok {
+			a.Form.Fault(name, v.t("payments.fault_time"))
+		}
+		if ok {
+			*into = day
+		}
+	}
+	if a.Form.Get("from") == "" {
+		a.from = a.to
+	}
+	a.to = a.to.AddDate(0, 0, 1)
+	switch {
+	case !a.from.Before(a.to):
+		a.Form.Fault("to", v.t("payments.fault_period"))
+	case a.days() > maxPeriod:
+		a.Form.Fault("to", v.t("analytics.fault_long", "count", maxPeriod))
+	}
+}
+
+// readGroup reads by what length of time charts are grouped; without a choice the period says.
+func (a *analysis) readGroup() {
+	a.Group = a.Form.Get("group")
+	switch days := a.days(); {
+	case a.Group != "" && !slices.Contains(analyticsGroups, a.Group):
+		a.Form.Fault("group", a.visit.t("payments.fault_choice"))
+	case a.Group == "hour" && days*24 > maxPoints:
+		a.Form.Fault("group", a.visit.t("analytics.fault_points"))
+	case a.Group != "":
+	case days <= 2:
+		a.Group = "hour"
+	case days <= 62:
+		a.Group = "day"
+	case days <= 190:
+		a.Group = "week"
+	default:
+		a.Group = "month"
+	}
+}
+
+func (a *analysis) readFilters() {
+	f, v := a.Form, a.visit
+	exists := map[string]func(string) bool{
+		"project": func(id string) bool {
+			return slices.ContainsFunc(a.Projects, func(p *merchant.Project) bool { return strconv.FormatInt(p.ID, 10) == id })
+		},
+		"method":   func(path string) bool { _, ok := v.d.Methods.Get(path); return ok },
+		"currency": money.Valid,
+	}
+	for _, name := range slices.Sorted(maps.Keys(exists)) {
+		for _, value := range f.Values[name] {
+			if !exists[name](value) {
+				f.Fault(name, v.t("payments.fault_unknown", "value", value))
+			}
+		}
+	}
+	a.query.Projects = projectIDs(a.Projects)
+	if len(f.Values["project"]) > 0 {
+		a.query.Projects = slices.DeleteFunc(a.query.Projects, func(id int64) bool { return !f.Has("project", strconv.FormatInt(id, 10)) })
+	}
+	a.query.Methods, a.query.Currencies = f.Values["method"], f.Values["currency"]
+}
+
+// sum adds figures up for this period, or for the one before.
+func (a *analysis) sum(what figures.What, before bool, by ...figures.Column) ([]figures.Row, error) {
+	q := a.query
+	q.What, q.By = what, by
+	if before {
+		q.From, q.To = a.before, a.from
+	}
+	rows, err := a.figures.Sum(a.visit.ctx(), q)
+	if errors.Is(err, figures.ErrCounting) {
+		a.counting = true
+		return nil, nil
+	}
+	return rows, err
+}
+
+// address is this page with other members.
+func (a *analysis) address(path string, pairs ...string) string {
+	q := maps.Clone(a.addressNames)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if q.Del(pairs[i]); pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return path + withQuery(q.Encode())
+}
+
+// register is the address of the register with this board's filters and more: of a stretch of the period.
+func (a *analysis) register(from, to time.Time, pairs ...string) string {
+	q := url.Values{}
+	for _, name := range []string{"project", "method", "currency"} {
+		if values := a.addressNames[name]; values != nil {
+			q[name] = values
+		}
+	}
+	from, to = from.In(a.visit.zone), to.In(a.visit.zone)
+	if midnight(from) && midnight(to) {
+		q.Set("from", from.Format(time.DateOnly))
+		q.Set("to", to.AddDate(0, 0, -1).Format(time.DateOnly))
+	} else {
+		q.Set("from", from.Format("2006-01-02T15:04:05"))
+		q.Set("to", to.Add(-time.Second).Format("2006-01-02T15:04:05"))
+	}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		q.Set(pairs[i], pairs[i+1])
+	}
+	return "/payments" + withQuery(q.Encode())
+}
+
+func midnight(t time.Time) bool { return t.Hour() == 0 && t.Minute() == 0 && t.Second() == 0 }
+
+// analyticsPage is what the page shows.
+type analyticsPage struct {
+	*analysis
+	Boards, Periods, Groups []quickFilter
+	PeriodOptions           []option
+	GroupOptions            []option
+	Methods, Currencies     []option
+	Tiles                   []*tile
+	Counting                bool
+	AsOf                    time.Time
+	From, To, Before        time.Time // the last day of each included
+}
+
+func serveAnalytics(_ *Dashboard, v *visit) error {
+	a := readAnalysis(v)
+	page := &analyticsPage{analysis: a, From: a.from, To: a.to.AddDate(0, 0, -1), Before: a.before}
+	page.Methods, page.Currencies = v.methodOptions()
+	for i := range boards {
+		name := boards[i].Name
+		page.Boards = append(page.Boards, quickFilter{Label: v.t("analytics.board." + name), Href: a.address("/analytics", "board", name), On: a.Board == &boards[i]})
+	}
+	for _, name := range analyticsPeriods {
+		page.PeriodOptions = append(page.PeriodOptions, option{Value: name, Label: v.t("analytics.period." + name)})
+	}
+	page.GroupOptions = []option{{Label: v.t("analytics.group.auto")}}
+	for _, name := range analyticsGroups {
+		page.GroupOptions = append(page.GroupOptions, option{Value: name, Label: v.t("analytics.group." + name)})
+	}
+	if a.Form.OK() {
+		var err error
+		if page.Tiles, err = a.tiles(); err != nil {
+			return err
+		}
+		if page.AsOf, err = a.figures.AsOf(v.ctx()); err != nil {
+			return err
+		}
+	}
+	page.Counting = a.counting
+	return v.render("analytics", Page{Title: v.t("nav.analytics"), Form: a.Form, Data: page, Wide: true})
+}
+
+// ProjectOptions are the projects that the user can choose from.
+func (p *analyticsPage) ProjectOptions() (out []option) {
+	for _, project := range p.Projects {
+		id := strconv.FormatInt(project.ID, 10)
+		out = append(out, option{Value: id, Label: id + " " + project.Name})
+	}
+	return out
+}
+
+// Chosen is how many filters are set beside the period.
+func (p *analyticsPage) Chosen() (n int) {
+	for _, name := range []string{"project", "method", "currency"} {
+		if len(p.Form.Values[name]) > 0 {
+			n++
+		}
+	}
+	return n
+}

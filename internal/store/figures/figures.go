@@ -1,0 +1,206 @@
+// Package figures reads the sums that whoever follows the journal keeps: payments, results and times by hour and day. It
+// never reads payments.
+package figures
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"flashpay/internal/payout"
+	"flashpay/internal/store"
+	"flashpay/internal/store/sqldb"
+)
+
+// ErrCounting says that the figures of an older database are still being counted.
+var ErrCounting = errors.New("figures: they are being counted")
+
+// Of reads the figures of a database.
+func Of(s *store.Store) *Figures { return &Figures{store: s} }
+
+// Figures reads figures.
+type Figures struct{ store *store.Store }
+
+// What says what is counted.
+type What uint8
+
+// What can be counted.
+const (
+	Payments What = iota + 1 // payments with the status they have, by when they were made
+	Results                  // results of operations, by when they came
+	Times                    // first results of payments, by when these were made, in buckets of time
+)
+
+// Column is what figures can be told apart by.
+type Column string
+
+// The columns.
+const (
+	Hour     Column = "start"
+	Project  Column = "project_id"
+	Method   Column = "method"
+	Currency Column = "currency"
+	Status   Column = "status"
+	Code     Column = "code"
+	Bank     Column = "bank"
+	Bucket   Column = "bucket"
+)
+
+// Query chooses figures. Empty lists choose everything, but for Projects, which is never wider than what the asking user sees.
+type Query struct {
+	What       What
+	Projects   []int64
+	From, To   time.Time // whole hours; To is exclusive
+	Methods    []string
+	Currencies []string
+	Statuses   []payout.Status
+	Banks      []string
+	By         []Column
+}
+
+// Row is a figure. Of what the query does not tell apart it has nothing.
+type Row struct {
+	Hour             time.Time
+	Project          int64
+	Method, Currency string
+	Status           payout.Status
+	Code             int
+	Bank             string
+	Bucket           time.Duration // the longest time of the bucket
+	Payments, Amount int64
+}
+
+func (q *Query) by(c Column) bool { return slices.Contains(q.By, c) }
+
+// cube is the smallest one that knows what is asked for.
+func (q *Query) cube() store.Cube {
+	detail := q.by(Code) || q.by(Bank) || len(q.Banks) > 0
+	switch {
+	case q.What == Times:
+		return store.CubeTimes
+	case q.What == Results && detail:
+		return store.CubeResultsFully
+	case q.What == Results:
+		return store.CubeResults
+	case detail:
+		return store.CubePaymentsFully
+	}
+	return store.CubePayments
+}
+
+const (
+	hour = int64(time.Hour / time.Microsecond)
+	day  = 24 * hour
+)
+
+// part is a stretch of rows of one length.
+type part struct{ hours, from, to int64 }
+
+// parts are whole days where these suffice, and hours at both ends.
+func (q *Query) parts() []part {
+	from, to := q.From.UnixMicro()/hour*hour, q.To.UnixMicro()/hour*hour
+	first, last := (from+day-1)/day*day, to/day*day
+	if q.by(Hour) || first >= last {
+		return []part{{1, from, to}}
+	}
+	return []part{{1, from, first}, {24, first, last}, {1, last, to}}
+}
+
+// statement adds a part up.
+func (q *Query) statement(build int64, p part) *sqldb.Statement {
+	s := &sqldb.Statement{}
+	s.Text("SELECT ")
+	for _, c := range q.By {
+		s.Text(string(c) + ", ")
+	}
+	s.Text("CAST(SUM(payments) AS BIGINT), CAST(SUM(amount) AS BIGINT) FROM rollups WHERE build = ").Arg(build)
+	s.Text(" AND cube = ").Arg(int64(q.cube())).Text(" AND ").In("project_id", sqldb.IntArgs(q.Projects))
+	s.Text(" AND hours = ").Arg(p.hours).Text(" AND start >= ").Arg(p.from).Text(" AND start < ").Arg(p.to)
+	for _, l := range []struct {
+		column Column
+		values []any
+	}{
+		{Status, sqldb.TextArgs(q.Statuses)}, {Method, sqldb.TextArgs(q.Methods)}, {Currency, sqldb.TextArgs(q.Currencies)}, {Bank, sqldb.TextArgs(q.Banks)},
+	} {
+		if len(l.values) > 0 {
+			s.Text(" AND ").In(string(l.column), l.values)
+		}
+	}
+	if len(q.By) > 0 {
+		names := make([]string, len(q.By))
+		for i, c := range q.By {
+			names[i] = string(c)
+		}
+		s.Text(" GROUP BY " + strings.Join(names, ", "))
+	}
+	return s.Text(" HAVING SUM(payments) <> 0")
+}
+
+// Sum adds figures up. Rows come in no order. ErrCounting: they are not there yet.
+func (f *Figures) Sum(ctx context.Context, q Query) ([]Row, error) {
+	if len(q.Projects) == 0 {
+		return nil, nil
+	}
+	build, whole, err := f.store.LiveBuild(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !whole {
+		return nil, ErrCounting
+	}
+	sums := make(map[Row]*Row)
+	for _, p := range q.parts() {
+		if p.from >= p.to {
+			continue
+		}
+		s := q.statement(build, p)
+		err := f.store.DB().List(ctx, s.String(), func(r *sql.Rows) error {
+			row, err := q.scan(r)
+			key := row
+			key.Payments, key.Amount = 0, 0
+			if old := sums[key]; old != nil {
+				old.Payments += row.Payments
+				old.Amount += row.Amount
+				return err
+			}
+			sums[key] = &row
+			return err
+		}, s.Args...)
+		if err != nil {
+			return nil, f.store.DB().Unavailable(fmt.Errorf("figures: %w", err))
+		}
+	}
+	rows := make([]Row, 0, len(sums))
+	for _, r := range sums {
+		rows = append(rows, *r)
+	}
+	return rows, nil
+}
+
+func (q *Query) scan(r *sql.Rows) (row Row, err error) {
+	var start, bucket int64
+	into := make([]any, 0, len(q.By)+2)
+	for _, c := range q.By {
+		into = append(into, map[Column]any{
+			Hour: &start, Project: &row.Project, Method: &row.Method, Currency: &row.Currency, Status: (*string)(&row.Status), Code: &row.Code,
+			Bank: &row.Bank, Bucket: &bucket,
+		}[c])
+	}
+	err = r.Scan(append(into, &row.Payments, &row.Amount)...)
+	if q.by(Hour) {
+		row.Hour = sqldb.FromMicros(start)
+	}
+	row.Bucket = time.Duration(bucket) * time.Microsecond
+	return row, err
+}
+
+// AsOf is when the figures were brought up last.
+func (f *Figures) AsOf(ctx context.Context) (time.Time, error) {
+	var at sql.NullInt64
+	err := sqldb.One(ctx, f.store.DB().Lists, "SELECT MAX(at) FROM rolled").Scan(&at)
+	return sqldb.FromMicros(at.Int64), f.store.DB().Unavailable(err)
+}
