@@ -67,7 +67,7 @@ Exit code 0: every row is good; 3: rows have faults, and with --good-only the ot
 
 // Run sends the file.
 func (c *massSendCmd) Run(a *app) error {
-	in, name, err := a.openMass(c.File, c.Name)
+	in, size, name, err := a.openMass(c.File, c.Name)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,9 @@ func (c *massSendCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		b, report, err := m.Take(a.ctx, in, massbatch.Upload{Project: p, Name: name, By: a.massBy()})
+		bar := newProgressBar(a.stderr, size)
+		b, report, err := m.Take(a.ctx, in, massbatch.Upload{Project: p, Name: name, Progress: bar.show, By: a.massBy()})
+		bar.clear()
 		if err != nil {
 			return err
 		}
@@ -146,19 +148,22 @@ func (c *massSendCmd) begins(a *app, m *massbatch.Service, b *batches.Batch) boo
 	return false
 }
 
-// openMass opens a file of payouts, or stdin, and says what it is called.
-func (a *app) openMass(path, name string) (io.ReadCloser, string, error) {
+// openMass opens a file of payouts, or stdin, and says how long it is, 0 where that is not known, and what it is called.
+func (a *app) openMass(path, name string) (in io.ReadCloser, size int64, called string, err error) {
 	if path == "-" {
-		return io.NopCloser(a.stdin), name, nil
+		return io.NopCloser(a.stdin), 0, name, nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, "", err
+		return nil, 0, "", err
+	}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		size = info.Size()
 	}
 	if name == "" {
 		name = filepath.Base(path)
 	}
-	return f, name, nil
+	return f, size, name, nil
 }
 
 type massListCmd struct {

@@ -17,6 +17,7 @@ import (
 type payoutCmd struct {
 	Create payoutCreateCmd `cmd:"" help:"Request a payout, as a merchant's web service does."`
 	Status payoutStatusCmd `cmd:"" help:"Ask what became of a payout."`
+	Show   payoutShowCmd   `cmd:"" help:"Show a payout of a database with what it costs: fee, rates and margin."`
 	List   payoutListCmd   `cmd:"" help:"List payouts of a database, newest first."`
 }
 

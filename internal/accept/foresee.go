@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"flashpay/internal/account"
+	"flashpay/internal/merchant"
+	"flashpay/internal/method"
 	"flashpay/internal/rule"
 	"flashpay/internal/store"
 )
@@ -16,27 +18,34 @@ type Foresight struct {
 	Finding account.Finding // the account doctor's; counts where Policy is warn or strict
 }
 
-// Foresee asks the consistency check about a request that Examine found good, without sending it. Funds are not looked at:
+// Prospect is a request that Examine found good, as far as Foresee looks at it.
+type Prospect struct {
+	Project    *merchant.Project
+	Method     *method.Method
+	Amount     int64
+	Currency   string
+	Account    string
+	BestBefore string
+}
+
+// Foresee asks the consistency check about a request without sending it. Funds are not looked at:
 // whoever checks many requests adds them up. Where the service knows no routes, a live provider is assumed.
-func (s *Service) Foresee(in *In, now time.Time) Foresight {
-	payment := in.Tree.Get("payment")
-	n := &store.NewPayout{
-		Amount: integerAt(payment, "amount"), Currency: textAt(payment, "currency"),
+func (s *Service) Foresee(p *Prospect, now time.Time) Foresight {
+	n := &store.NewPayout{Amount: p.Amount, Currency: p.Currency}
+	if p.BestBefore != "" {
+		n.Options.BestBefore, _ = instant(p.BestBefore)
 	}
-	if best := textAt(payment, "best_before"); best != "" {
-		n.Options.BestBefore, _ = instant(best)
-	}
-	i := item(in.Project, in.Method, n)
-	f := Foresight{Policy: AccountPolicy(in.Project, in.Method)}
+	i := item(p.Project, p.Method, n)
+	f := Foresight{Policy: AccountPolicy(p.Project, p.Method)}
 	if f.Policy == account.Warn || f.Policy == account.Strict {
-		f.Finding = account.Check(textAt(in.Tree, "account", "number"), s.Banks)
+		f.Finding = account.Check(p.Account, s.Banks)
 		i.BadAccount = f.Policy == account.Strict && !f.Finding.OK()
 	}
 	live := true
 	if s.Route != nil {
-		_, _, live = s.Route(in.Project, in.Method)
+		_, _, live = s.Route(p.Project, p.Method)
 	}
-	state := rule.State{Project: in.Project, LiveProvider: live, Available: math.MaxInt64, Now: now}
+	state := rule.State{Project: p.Project, LiveProvider: live, Available: math.MaxInt64, Now: now}
 	if s.Rates != nil {
 		state.Rates = s.Rates()
 	}

@@ -101,6 +101,12 @@ var everyPage = []shown{
 
 	{name: "finance", path: "/finance", as: staff.Finance},
 	{name: "finance-project", path: "/finance/210", as: staff.Finance},
+	{name: "statement", path: "/finance/statement?from=", as: staff.Finance, faces: true},
+	{name: "statement-of-project", path: "/finance/statement?from=2020-01-01&project=210&currency=KGS&totals=on", as: staff.Finance},
+	{name: "statement-faulty", path: "/finance/statement?from=yesterday&currency=som", as: staff.MerchantAdmin},
+	{name: "statement-empty", path: "/finance/statement?from=2020-01-01&to=2020-01-31", as: staff.Finance},
+	{name: "statement-print", path: "/finance/statement/print?from=", as: staff.Finance, faces: true},
+	{name: "statement-movements", path: "/finance/statement/movements?from=&currency=KGS&position=payouts", as: staff.Finance},
 
 	{name: "analytics", path: "/analytics?board=conversion&period=quarter&compare=on", as: staff.Finance, faces: true},
 	{name: "analytics-turnover", path: "/analytics?board=turnover&period=quarter&compare=on", as: staff.Finance},
@@ -165,6 +171,7 @@ var notShown = []string{
 	"GET /search",                           // leads to the register, or to a payment
 	"GET /payments/totals",                  // a part of the register
 	"GET /payments/export",                  // a file
+	"GET /finance/statement/csv",            // a file
 	"GET /payments/{project}/{id}/evidence", // a file
 	"GET /reports/file/{id}",                // a file
 	"GET /manual/mass/template",             // a file

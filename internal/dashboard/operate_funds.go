@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -12,7 +11,6 @@ import (
 	"flashpay/internal/ledger"
 	"flashpay/internal/merchant"
 	"flashpay/internal/money"
-	"flashpay/internal/staff"
 	"flashpay/internal/store"
 )
 
@@ -185,86 +183,4 @@ func serveFundsDecide(d *Dashboard, v *visit) error {
 		return err
 	}
 	return v.redirect("/operate/funds", "operate.decided."+state)
-}
-
-// financeRoutes are balances.
-var financeRoutes = []route{
-	{pattern: "GET /finance", right: staff.ViewBalances, serve: serveFinance},
-	{pattern: "GET /finance/{project}", right: staff.ViewBalances, serve: serveFinanceProject},
-}
-
-// balanceView is what a project has in one currency.
-type balanceView struct {
-	Project                         *merchant.Project
-	Currency                        string
-	Available, Held, Disputed, Owed int64
-}
-
-func (v *visit) balances(projects []*merchant.Project) ([]balanceView, error) {
-	byID := make(map[int64]*merchant.Project)
-	var ids []int64
-	for _, p := range projects {
-		byID[p.ID] = p
-		ids = append(ids, p.ID)
-	}
-	all, err := v.d.Store.AllBalances(v.ctx(), ids)
-	var out []balanceView
-	for _, b := range all {
-		out = append(out, balanceView{
-			byID[b.ProjectID], b.Currency, b.Sum(ledger.Available), b.Sum(ledger.Held), b.Sum(ledger.Disputed), b.Owed(),
-		})
-	}
-	return out, err
-}
-
-type financePage struct {
-	Balances []balanceView
-	Project  *merchant.Project // nil: of all projects
-	Lines    []statementLine
-	Next     string
-	First    string
-}
-
-// statementLine is what an operator booked, as the project sees it.
-type statementLine struct {
-	ledger.Transfer
-	Amount int64 // below zero where the project lost it
-}
-
-func serveFinance(_ *Dashboard, v *visit) error {
-	balances, err := v.balances(v.projects())
-	if err != nil {
-		return err
-	}
-	return v.render("finance", Page{Title: v.t("finance.title"), Data: financePage{Balances: balances}})
-}
-
-func serveFinanceProject(d *Dashboard, v *visit) error {
-	p, err := v.project(v.r.PathValue("project"))
-	if err != nil {
-		return err
-	}
-	page := financePage{Project: p}
-	if page.Balances, err = v.balances([]*merchant.Project{p}); err != nil {
-		return err
-	}
-	below := v.below()
-	lines, err := d.Store.TransfersByHand(v.ctx(), p.ID, below, listLength+1)
-	if err != nil {
-		return err
-	}
-	for _, t := range lines[:min(len(lines), listLength)] {
-		line := statementLine{t, t.Amount}
-		if t.Debit == ledger.Available || t.Debit == ledger.Receivable {
-			line.Amount = -t.Amount
-		}
-		page.Lines = append(page.Lines, line)
-	}
-	if below > 0 {
-		page.First = v.r.URL.Path
-	}
-	if len(lines) > listLength {
-		page.Next = fmt.Sprintf("%s?below=%d", v.r.URL.Path, lines[listLength-1].ID)
-	}
-	return v.render("finance", Page{Title: v.t("finance.title_of", "project", p.Name), Data: page})
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"flashpay/internal/merchant"
+	"flashpay/internal/payout"
 	"flashpay/internal/store"
 	"flashpay/signature"
 )
@@ -92,7 +93,8 @@ func (b *bundle) text(name string, text []byte) error {
 
 const evidenceReadme = `Evidence of one payout. Times are UTC, sums are minor units.
 
-payment.json        the payment and its operations, as they stand
+payment.json        the payment and its operations, as they stand; cost is what the project pays, with the rates, margin and tariff
+                    that were agreed when it was accepted (terms; null: its own sum, without a fee)
 request.json        the request as it was received, byte by byte (only in the bundle «in full»)
 signature.json      whose key verifies it; in full, the signature and the string that was signed, too
 journal.json        every step, in order: a chain of hashes
@@ -127,6 +129,7 @@ func (b *bundle) payment() error {
 			"id": o.ID, "number": o.Number, "stage": o.Stage, "status": o.Status, "provider": o.Provider, "provider_key": o.Key,
 			"provider_payment_id": o.ProviderPaymentID, "auth_code": o.AuthCode, "amount": o.Amount, "currency": o.Currency, "code": o.Code,
 			"submits": o.Submits, "created_at": stamp(o.CreatedAt), "updated_at": stamp(o.UpdatedAt), "threshold_at": stamp(o.ThresholdAt),
+			"cost": costEvidence(&o),
 		})
 	}
 	return b.file("payment.json", map[string]any{
@@ -135,6 +138,12 @@ func (b *bundle) payment() error {
 		"interface_type": p.Interface, "created_at": stamp(p.CreatedAt), "updated_at": stamp(p.UpdatedAt), "journal_lines": p.Head.Seq,
 		"head_hash": hex.EncodeToString(p.Head.Hash[:]), "operations": operations, "bundle_made_at": stamp(b.v.d.Store.Now()),
 	})
+}
+
+// costEvidence is what an operation costs its project, and by which rates and tariff.
+func costEvidence(o *payout.Operation) map[string]any {
+	amount, fee, currency := o.Cost()
+	return map[string]any{"amount": amount, "fee": fee, "currency": currency, "terms": o.Terms}
 }
 
 func stamp(at time.Time) string {

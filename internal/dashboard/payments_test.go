@@ -18,10 +18,14 @@ import (
 	"testing"
 	"time"
 
+	"flashpay/internal/merchant"
+	"flashpay/internal/money"
 	"flashpay/internal/payout"
+	"flashpay/internal/rates"
 	"flashpay/internal/rule"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/tariff"
 	"flashpay/signature"
 )
 
@@ -322,6 +326,52 @@ func TestPaymentPage(t *testing.T) {
 	b.get(pageOf(theirs)).wants(http.StatusNotFound)
 	b.get(pageOf(theirs) + "/evidence").wants(http.StatusNotFound)
 	b.post(pageOf(theirs) + "/resend").wants(http.StatusNotFound)
+}
+
+// What a payout cost, and by which tariff, rate, source and margin, stands on its page and in its evidence.
+func TestPaymentPageShowsWhatItCosts(t *testing.T) {
+	s := newSite(t)
+	project, _ := s.Store.Project(210)
+	p := *project
+	p.Settings.Conversion = merchant.Conversion{On: true, Margin: money.Whole(1)}
+	if err := s.Store.UpdateProject(t.Context(), &p, "test"); err != nil {
+		t.Fatal(err)
+	}
+	tr, err := tariff.Parse([]string{"fixed=10.00", "percent=1.5", "max=100.00"}, "KGS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Store.SetTariff(t.Context(), 210, tariff.Key{Method: "bank-transfer/kyrgyzstan", Currency: "KGS"}, tariff.Holding{Tariff: tr}, store.By{Actor: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	q := rates.Quote{Source: rates.NBKR, Series: rates.Daily, Base: "USD", Term: "KGS", Value: money.Whole(874500).Shift(-4), ValidFrom: s.Store.Now().Add(-time.Hour)}
+	if _, err := s.Store.AddRates(t.Context(), []rates.Quote{q}, store.By{Actor: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	v := s.pay(210, "dollars", 100, payout.Succeeded, func(p *store.NewPayout) {
+		p.Currency, p.Check.Currency, p.Check.Target = "USD", "USD", "KGS"
+	})
+	b := s.signedIn(staff.MerchantAdmin)
+	b.get(pageOf(v)).wants(http.StatusOK).says("Debited from the balance", "97.88\u00a0KGS = 86.58\u00a0KGS + fee 11.30\u00a0KGS",
+		"1 USD = 87.4500 KGS (National Bank of the Kyrgyz Republic), margin 1 %, holds since")
+	files := bundleOf(t, b.post(pageOf(v)+"/evidence").wants(http.StatusOK))
+	var payment struct {
+		Operations []struct {
+			Cost struct {
+				Amount, Fee int64
+				Currency    string
+				Terms       *payout.Terms
+			}
+		}
+	}
+	decode(t, files["payment.json"], &payment)
+	cost := payment.Operations[0].Cost
+	if cost.Amount != 8658 || cost.Fee != 1130 || cost.Currency != "KGS" || cost.Terms.Tariff.Version != 1 || cost.Terms.Request.Source != rates.NBKR || cost.Terms.Request.Margin.String() != "1" {
+		t.Errorf("evidence: %s", files["payment.json"])
+	}
+	if !strings.Contains(files["ledger.json"], `"credit": "fees"`) {
+		t.Errorf("evidence: %s", files["ledger.json"])
+	}
 }
 
 // TestAdviceNeverSendsAgain holds that while the bank may have a payout, no advice of any code is to send it again.

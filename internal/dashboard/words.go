@@ -227,6 +227,12 @@ func (w *words) day(p *pageView, at time.Time) template.HTML {
 	return timeElement(at, at.In(p.visit.zone).Format(layout))
 }
 
+// utc shows a moment in UTC, whose days are those of statements and reports.
+func (w *words) utc(at time.Time) template.HTML {
+	_, layout := w.layouts()
+	return timeElement(at, at.UTC().Format(layout)+" UTC")
+}
+
 // ago shows how long ago a moment was, or how far off it is, with the moment itself as its title.
 func (w *words) ago(p *pageView, at time.Time) template.HTML {
 	if at.IsZero() {
@@ -283,7 +289,7 @@ func (w *words) status(s payout.Status) template.HTML {
 // functions are what templates of this language may call.
 func (w *words) functions() template.FuncMap {
 	return template.FuncMap{
-		"t": w.say, "number": w.number, "sum": w.sum, "when": w.when, "day": w.day, "ago": w.ago, "span": w.span, "status": w.status,
+		"t": w.say, "number": w.number, "sum": w.sum, "when": w.when, "utc": w.utc, "day": w.day, "ago": w.ago, "span": w.span, "status": w.status,
 		"icon": icon, "input": newInput, "options": newOptions, "dict": dict, "list": func(items ...any) []any { return items },
 		"major": func(amount int64, currency string) string {
 			text, err := money.Major(amount, currency)

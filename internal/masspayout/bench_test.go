@@ -75,7 +75,7 @@ func salaries(b *testing.B, rows int) string {
 	w := bufio.NewWriter(f)
 	fmt.Fprint(w, "operation_type;general.project_id;method;general.payment_id;payment.amount;payment.currency;payment.description;account.number;customer.id;customer.ip_address\n")
 	for i := range rows {
-		fmt.Fprintf(w, "payout;210;bank-transfer/kyrgyzstan;salary-2026-11-%07d;%d;KGS;Salary for November;109%011d%02d;customer-%d;192.0.2.%d\n",
+		fmt.Fprintf(w, "payout;210;bank-transfer/kyrgyzstan;salary-2026-11-%07d;%d;KGS;Salary;109%011d%02d;customer-%d;192.0.2.%d\n",
 			i, 150000+i%100000, i, i%97, i, i%250)
 	}
 	if err := errors.Join(w.Flush(), f.Close()); err != nil {

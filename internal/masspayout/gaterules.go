@@ -15,7 +15,15 @@ import (
 
 // gate judges the row by the rules of Gate: as the request that it stands for.
 func (j *judge) gate(p *Payout) {
+	kind, known := j.alike(p)
+	if known && !j.mayBeAmbiguous() && j.fitsAlone(j.kinds[kind]) {
+		return
+	}
 	j.plan.fill(&j.root, j.cells)
+	j.best = ""
+	if v := j.root.Get("payment", "best_before"); v != nil && v.Kind == signature.String {
+		j.best = v.Text
+	}
 	j.in = accept.In{Project: p.Project, Method: p.Method, Tree: &j.root, Interface: accept.InterfaceDashboard, Report: &j.report}
 	if p.Project == nil {
 		j.in.Project = j.rules.Sender
@@ -26,6 +34,9 @@ func (j *judge) gate(p *Payout) {
 	}
 	refusal := accept.Examine(&j.in)
 	if refusal == nil {
+		if !known && p.Project != nil && p.Method != nil {
+			j.learn(kind)
+		}
 		return
 	}
 	for i := range refusal.Faults {
@@ -73,7 +84,9 @@ func (j *judge) advice(f *accept.Fault) string {
 
 // foresee asks what else would decline the payout at once, and what the account doctor says.
 func (j *judge) foresee(r *row, p *Payout) {
-	f := j.rules.Payouts.Foresee(&j.in, j.rules.Now)
+	f := j.rules.Payouts.Foresee(&accept.Prospect{
+		Project: p.Project, Method: p.Method, Amount: p.Amount, Currency: p.Currency, Account: p.Account, BestBefore: j.best,
+	}, j.rules.Now)
 	switch f.Code {
 	case payout.CodeSuccess:
 	case payout.CodeAccountData:

@@ -53,6 +53,8 @@ type judge struct {
 	rules    *Rules
 	head     *head
 	plan     requestPlan
+	flat     []memberPlan           // of plan
+	kinds    map[kind]*accept.Plain // of rows that were good; nil: all rules are asked of each
 	projects map[string]projectWord
 	methods  map[string]methodWord
 
@@ -62,6 +64,7 @@ type judge struct {
 	cells  []string
 	faults []Fault
 	in     accept.In
+	best   string // the moment until which the row may be paid
 	root   signature.Value
 	report accept.Report
 }
@@ -80,8 +83,9 @@ type methodWord struct {
 }
 
 func newJudge(rules *Rules, h *head) *judge {
+	plan := newRequestPlan(h.columns)
 	return &judge{
-		rules: rules, head: h, plan: newRequestPlan(h.columns), own: newOwnColumns(h),
+		rules: rules, head: h, plan: plan, flat: plan.flatten(), kinds: make(map[kind]*accept.Plain), own: newOwnColumns(h),
 		projects: make(map[string]projectWord), methods: make(map[string]methodWord),
 	}
 }

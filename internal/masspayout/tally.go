@@ -74,9 +74,7 @@ func (t *tally) warn(warnings ...Warning) {
 func (t *tally) lookUp(ctx context.Context, j *judge, rows []checked) error {
 	known := t.checker.Paid
 	t.once.Do(func() { t.recent = known.Since(t.checker.Rules.Now.Add(-recently)) })
-	var places []int
-	var ids []paid.ID
-	var pays []paid.Sum
+	places, ids, pays := make([]int, 0, len(rows)), make([]paid.ID, 0, len(rows)), make([]paid.Sum, 0, len(rows))
 	for i := range rows {
 		if r := &rows[i]; r.good {
 			p := &r.payout

@@ -37,6 +37,19 @@ func (o *Operation) Cost() (amount, fee int64, currency string) {
 	return o.Terms.Amount, o.Terms.Fee, o.Terms.Currency
 }
 
+// Total is what the project's balance pays, sum and fee.
+func (t *Terms) Total() int64 { return t.Amount + t.Fee }
+
+// Conversions lists the rates that were used, in the order in which they were.
+func (t *Terms) Conversions() (out []*Conversion) {
+	for _, c := range []*Conversion{t.Request, t.Balance} {
+		if c != nil {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // Told tells whether the merchant is told the fee: where the project asked for it when the payout was accepted, and only of a
 // success, which charges it.
 func (t *Terms) Told(status Status) bool {

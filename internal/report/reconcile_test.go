@@ -97,6 +97,7 @@ func (d *desk) reconcile(t *testing.T, projects []int64) {
 	}
 	movements := d.table(t, "kind=movements&columns=kind,debit,credit,amount,currency,available_change", projects)
 	d.compareLedger(t, movements, projects)
+	d.compareStatement(t, movements, byStatus, projects)
 	byKind := movements.sums("amount", "currency", "kind")
 	currencies := make(map[string]bool)
 	for key := range byKind {
@@ -167,6 +168,35 @@ func (d *desk) compareLedger(t *testing.T, movements *table, projects []int64) {
 		if got[key] != sum {
 			t.Errorf("%s: the movements say %d, the balances %d", key, got[key], sum)
 		}
+	}
+}
+
+// compareStatement compares the statement of all time with what the list of movements adds up to, and with what succeeded.
+func (d *desk) compareStatement(t *testing.T, movements *table, byStatus map[string]int64, projects []int64) {
+	t.Helper()
+	sums, err := d.Store.LedgerSums(t.Context(), projects, time.Time{}, time.Time{})
+	d.must(err)
+	statements := make(map[string]*ledger.Statement)
+	for _, l := range sums.Within {
+		if statements[l.Currency] == nil {
+			statements[l.Currency] = &ledger.Statement{}
+		}
+		statements[l.Currency].Move(l.Moved)
+	}
+	in, out := movements.sums("amount", "currency", "credit"), movements.sums("amount", "currency", "debit")
+	for code, s := range statements {
+		for i, a := range ledger.Own {
+			if want := in[code+" "+a.String()] - out[code+" "+a.String()]; s.Closing.Sums[i] != want {
+				t.Errorf("%s: the statement closes %s with %d, the movements with %d", code, a, s.Closing.Sums[i], want)
+			}
+		}
+		paid := s.Of(ledger.Payouts)
+		if key := code + " " + string(payout.Success); -paid.Total() != byStatus[key] || paid.Transfers != byStatus[key+" rows"] {
+			t.Errorf("%s: the statement has paid %d in %d, operations that succeeded have %d in %d", code, -paid.Total(), paid.Transfers, byStatus[key], byStatus[key+" rows"])
+		}
+	}
+	if len(statements) == 0 {
+		t.Error("there is no statement")
 	}
 }
 

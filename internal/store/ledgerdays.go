@@ -84,11 +84,9 @@ func daysOf(transfers []any) (args []any) {
 
 // LedgerSum is what the transfers of one kind between two accounts of a project and currency add up to.
 type LedgerSum struct {
-	ProjectID         int64
-	Currency          string
-	Kind              ledger.Kind
-	Debit, Credit     ledger.Account
-	Transfers, Amount int64
+	ProjectID int64
+	Currency  string
+	ledger.Moved
 }
 
 // LedgerPeriod is what was moved in the accounts of projects before a period, and within it.

@@ -99,6 +99,10 @@
     setTimeout(() => button.classList.remove('copied'), 1500)
   })
 
+  document.addEventListener('click', (event) => {
+    if (event.target.closest('[data-print]')) print()
+  })
+
   // Dialogs: <button data-dialog="id"> opens one, <button data-close> closes it.
   document.addEventListener('click', (event) => {
     const opener = event.target.closest('[data-dialog]')
