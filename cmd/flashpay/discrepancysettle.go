@@ -125,14 +125,14 @@ func (a *app) confirmed() bool {
 var decisions = []payout.Decision{payout.BankIsRight, payout.WeAreRight}
 
 // withCase opens the database and finds a case as it is named: by the number of its discrepancy, or by its payment.
-func (f *databaseFlag) withCase(a *app, text string, do func(s *store.Store, found *store.Case) error) error {
+func (d *databaseFlag) withCase(a *app, text string, do func(s *store.Store, found *store.Case) error) error {
 	id, err := strconv.ParseInt(text, 10, 64)
 	number, payment, byPayment := strings.Cut(text, "/")
 	project, errProject := strconv.ParseInt(number, 10, 64)
 	if err != nil && (!byPayment || errProject != nil || payment == "") {
 		return usagef("%q: want a discrepancy's number, or PROJECT/PAYMENT of a payout whose hold is disputed", text)
 	}
-	return f.with(a, func(s *store.Store) error {
+	return d.with(a, func(s *store.Store) error {
 		var c *store.Case
 		var err error
 		if byPayment {

@@ -234,7 +234,8 @@ func serveBatchCancel(d *Dashboard, v *visit) error {
 }
 
 func serveBatchApprove(_ *Dashboard, v *visit) error { return v.decideBatch(store.ApprovalApproved) }
-func serveBatchReject(_ *Dashboard, v *visit) error  { return v.decideBatch(store.ApprovalRejected) }
+
+func serveBatchReject(_ *Dashboard, v *visit) error { return v.decideBatch(store.ApprovalRejected) }
 
 func serveBatchWithdraw(_ *Dashboard, v *visit) error {
 	return v.decideBatch(store.ApprovalWithdrawn)

@@ -88,15 +88,7 @@ func (s *Store) readListed(ctx context.Context, shard, after int64) (keys []look
 		}
 		add(lookupAnyCase, payout.Fold(strings.TrimSpace(customer)))
 		add(lookupMask, strings.ToUpper(mask))
-		request, err := s.vault.Unseal(sealed, RequestPlace(k.project, id))
-		if err != nil { // damaged, or sealed by another keyset: the audit says so
-			return nil
-		}
-		p, err := payeeOf(request)
-		if err != nil {
-			return nil
-		}
-		for _, text := range p.nameKeys() {
+		for _, text := range s.namesIn(sealed, RequestPlace(k.project, id)) {
 			add(lookupName, text)
 		}
 		return nil
@@ -134,6 +126,20 @@ func partsWanted(text string) []part {
 	}
 	return []part{
 		{lookupBegin, string(runes[:map[bool]int{false: shortPart, true: longPart}[len(runes) >= longPart]])},
-		{lookupEnd, string(runes[len(runes)-shortPart:])}, {lookupWithin, text},
+		{lookupEnd, string(runes[len(runes)-shortPart:])},
+		{lookupWithin, text},
 	}
+}
+
+// namesIn are the keys of the names in a sealed request. One that is damaged has none: the audit says so.
+func (s *Store) namesIn(sealed []byte, place string) []string {
+	request, err := s.vault.Unseal(sealed, place)
+	if err != nil {
+		return nil
+	}
+	p, err := payeeOf(request)
+	if err != nil {
+		return nil
+	}
+	return p.nameKeys()
 }
