@@ -16,8 +16,8 @@ type kind struct {
 	currency string
 }
 
-// alike is the kind of a row; known tells whether a row of the kind was found good before, by all rules.
-func (j *judge) alike(p *Payout) (k kind, known bool) {
+// kindOf is the kind of a row; known tells whether a row of the kind was found good before, by all rules.
+func (j *judge) kindOf(p *Payout) (k kind, known bool) {
 	if p.Project == nil || p.Method == nil || len(j.cells) > 64 {
 		return k, false
 	}
@@ -37,18 +37,29 @@ func (j *judge) learn(k kind) {
 		return
 	}
 	var paths []string
+	a := &alike{}
 	for _, m := range j.flat {
 		if k.filled&(1<<m.cell) != 0 {
 			paths = append(paths, m.path)
+			a.cells = append(a.cells, strings.Clone(j.cells[m.cell]))
 		}
 	}
 	k.currency = strings.Clone(k.currency)
-	j.kinds[k] = accept.NewPlain(&j.in, paths)
+	if a.plain = accept.NewPlain(&j.in, paths); a.plain == nil {
+		a = nil
+	}
+	j.kinds[k] = a
+}
+
+// alike judges rows that are like a good one.
+type alike struct {
+	plain *accept.Plain
+	cells []string // of the good one: what stands in them is good
 }
 
 // fitsAlone tells whether each cell is good by itself. Where it is not, all rules say what is wrong.
-func (j *judge) fitsAlone(plain *accept.Plain) bool {
-	if plain == nil {
+func (j *judge) fitsAlone(a *alike) bool {
+	if a == nil {
 		return false
 	}
 	i := 0
@@ -58,11 +69,13 @@ func (j *judge) fitsAlone(plain *accept.Plain) bool {
 		if cell == "" {
 			continue
 		}
-		if m.edit != nil {
-			cell = m.edit(cell)
-		}
-		if v := m.kind.Value(cell); !plain.Fits(i, &v) {
-			return false
+		if cell != a.cells[i] {
+			if m.edit != nil {
+				cell = m.edit(cell)
+			}
+			if v := m.kind.Value(cell); !a.plain.Fits(i, &v) {
+				return false
+			}
 		}
 		i++
 	}

@@ -15,7 +15,7 @@ import (
 
 // gate judges the row by the rules of Gate: as the request that it stands for.
 func (j *judge) gate(p *Payout) {
-	kind, known := j.alike(p)
+	kind, known := j.kindOf(p)
 	if known && !j.mayBeAmbiguous() && j.fitsAlone(j.kinds[kind]) {
 		return
 	}

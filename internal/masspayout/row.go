@@ -53,8 +53,8 @@ type judge struct {
 	rules    *Rules
 	head     *head
 	plan     requestPlan
-	flat     []memberPlan           // of plan
-	kinds    map[kind]*accept.Plain // of rows that were good; nil: all rules are asked of each
+	flat     []memberPlan    // of plan
+	kinds    map[kind]*alike // of rows that were good; nil: all rules are asked of each
 	projects map[string]projectWord
 	methods  map[string]methodWord
 
@@ -85,7 +85,7 @@ type methodWord struct {
 func newJudge(rules *Rules, h *head) *judge {
 	plan := newRequestPlan(h.columns)
 	return &judge{
-		rules: rules, head: h, plan: plan, flat: plan.flatten(), kinds: make(map[kind]*accept.Plain), own: newOwnColumns(h),
+		rules: rules, head: h, plan: plan, flat: plan.flatten(), kinds: make(map[kind]*alike), own: newOwnColumns(h),
 		projects: make(map[string]projectWord), methods: make(map[string]methodWord),
 	}
 }
