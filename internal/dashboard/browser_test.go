@@ -60,6 +60,10 @@ var everyPage = []shown{
 	{name: "not-found", path: "/nothing", as: staff.Support},
 	{name: "forbidden", path: "/team", as: staff.Support},
 
+	{name: "overview", path: "/overview", as: staff.MerchantAdmin, faces: true},
+	{name: "overview-of-support", path: "/overview", as: staff.Support},
+	{name: "overview-of-operator", path: "/overview", as: staff.Operator},
+	{name: "overview-empty", path: "/overview", as: staff.MerchantAdmin, empty: true},
 	{name: "payments", path: "/payments?from=", as: staff.Support, faces: true},
 	{name: "payments-declined", path: "/payments?from=&status=decline", as: staff.MerchantAdmin},
 	{name: "payments-nothing", path: "/payments?from=&q=nothing-has-this-name", as: staff.Support},

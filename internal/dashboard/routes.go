@@ -25,7 +25,7 @@ const (
 // routes is the table of contents. Each section's part stands at the head of its file, and says who may do what; nothing
 // else does.
 var routes = slices.Concat(
-	commonRoutes,
+	commonRoutes, overviewRoutes,
 	paymentRoutes,
 	manualRoutes, massRoutes,
 	financeRoutes,
@@ -53,6 +53,7 @@ type section struct {
 }
 
 var sections = []section{
+	{"/overview", "nav.overview", "home", staff.ViewPayments},
 	{"/payments", "nav.payments", "list-details", staff.ViewPayments},
 	{"/manual", "nav.manual", "send", staff.ViewManual},
 	{"/finance", "nav.finance", "wallet", staff.ViewBalances},
