@@ -83,12 +83,12 @@ func (p *person) shows(where string, want map[string]bool) {
 
 // The sections of protocol.md §11.2 that exist, and who has which by §11.5; the operators' desk is the platform's own.
 var sectionsOf = map[staff.Role][]string{
-	staff.Support:       {"/payments", "/reports", "/projects", "/profile"},
-	staff.Operations:    {"/payments", "/manual", "/reports", "/analytics", "/projects", "/profile"},
-	staff.Finance:       {"/payments", "/finance", "/reports", "/analytics", "/projects", "/profile"},
-	staff.Risks:         {"/payments", "/reports", "/analytics", "/projects", "/profile"},
-	staff.MerchantAdmin: {"/payments", "/manual", "/finance", "/reports", "/analytics", "/projects", "/team", "/profile"},
-	staff.Operator:      {"/payments", "/manual", "/finance", "/reports", "/analytics", "/projects", "/team", "/operate", "/profile"},
+	staff.Support:       {"/overview", "/payments", "/reports", "/projects", "/profile"},
+	staff.Operations:    {"/overview", "/payments", "/manual", "/reports", "/analytics", "/projects", "/profile"},
+	staff.Finance:       {"/overview", "/payments", "/finance", "/reports", "/analytics", "/projects", "/profile"},
+	staff.Risks:         {"/overview", "/payments", "/reports", "/analytics", "/projects", "/profile"},
+	staff.MerchantAdmin: {"/overview", "/payments", "/manual", "/finance", "/reports", "/analytics", "/projects", "/team", "/profile"},
+	staff.Operator:      {"/overview", "/payments", "/manual", "/finance", "/reports", "/analytics", "/projects", "/team", "/operate", "/profile"},
 }
 
 // actsOf are acts that pages offer: those who may do it see it, nobody else does.
