@@ -91,7 +91,8 @@ func shownPayoutOf(v *store.View) shownPayout {
 		amount, fee, currency := o.Cost()
 		out.Operations = append(out.Operations, operationView{
 			o.ID, string(o.Status), string(o.Stage), o.Code, payout.Message(o.Code), o.Amount, o.Currency, o.Provider,
-			costView{amount, fee, currency, o.Terms}, o.CreatedAt, o.UpdatedAt,
+			costView{amount, fee, currency, o.Terms},
+			o.CreatedAt, o.UpdatedAt,
 		})
 	}
 	return out

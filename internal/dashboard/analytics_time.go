@@ -117,8 +117,10 @@ func (a *analysis) conversionTile(t *tile) error {
 	now, before := count(rows), count(earlier)
 	t.First, t.Chart = a.visit.t("payments.column.method"), "across"
 	t.Head = []tileColumn{
-		{Label: a.visit.t("status.success"), Colour: "green", name: "success"}, {Label: a.visit.t("status.decline"), Colour: "red", name: "decline"},
-		{Label: a.visit.t("analytics.column.all")}, {Label: a.visit.t("analytics.column.share")},
+		{Label: a.visit.t("status.success"), Colour: "green", name: "success"},
+		{Label: a.visit.t("status.decline"), Colour: "red", name: "decline"},
+		{Label: a.visit.t("analytics.column.all")},
+		{Label: a.visit.t("analytics.column.share")},
 	}
 	if a.Compare {
 		t.Head = append(t.Head, tileColumn{Label: a.visit.t("analytics.column.share_before")})

@@ -64,7 +64,9 @@ func (a *analysis) top(t *tile, first string, by figures.Column, key func(figure
 	t.First = a.visit.t(first)
 	t.Head = []tileColumn{
 		{Label: a.visit.t("analytics.column.payments"), Colour: "blue", name: "payments"},
-		{Label: a.visit.t("status.success"), name: "success"}, {Label: a.visit.t("status.decline"), name: "decline"}, {Label: a.visit.t("analytics.column.share")},
+		{Label: a.visit.t("status.success"), name: "success"},
+		{Label: a.visit.t("status.decline"), name: "decline"},
+		{Label: a.visit.t("analytics.column.share")},
 	}
 	return a.rank(t, by, key, describe)
 }
