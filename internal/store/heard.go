@@ -80,6 +80,12 @@ func (t *Tx) tapStep(i *stepItem) {
 	}
 	if before := i.before.Payment.Status; before != p.Status {
 		l.before.status, l.after, l.ended = before, result{p.Status, int64(o.Code)}, o.Status
+		if i.reverses() { // what ends is the operation that it adds
+			l.ended = payout.Reversed
+		}
+		if i.move.Funds == payout.ReverseHold {
+			l.first = o.Status
+		}
 		if before != payout.Processing {
 			l.before.code = int64(i.before.Operation.Code)
 		}

@@ -41,6 +41,7 @@ type followedLine struct {
 	byHand                                     bool          // the payment entered by Dashboard
 	before, after                              result        // before is empty for a payment that is new, after where nothing changes
 	ended                                      payout.Status // of the operation whose result the line is; empty: it is none
+	first                                      payout.Status // of another one that ended by the same line before it: paid, where the return was heard of first
 }
 
 // FollowJournal brings rollups and lookups up to what is committed: of this node's shard, and of those that nobody owns. On a
@@ -204,7 +205,7 @@ func (l *followedLine) changed(e *followedEvent) {
 	case e.at < l.at:
 		l.before = result{e.payment, e.code}
 	case e.at == l.at:
-		l.after, l.ended = result{e.payment, e.code}, e.operation
+		l.first, l.after, l.ended = l.ended, result{e.payment, e.code}, e.operation
 	}
 }
 

@@ -93,15 +93,20 @@ func (l *followedLine) rollUp(add func(k RollupKey, payments int64)) {
 		if l.ended == "" {
 			continue
 		}
-		k.Status = l.ended
 		if l.after.status.Final() && !l.before.status.Final() {
 			timed := k
 			timed.Cube, timed.Bucket = CubeTimes, TimeBucket(time.Duration(l.at-l.created)*time.Microsecond)
+			timed.Status = cmp.Or(l.first, l.ended)
 			add(timed, 1)
 		}
-		k.Cube, k.Start = CubeResults, startOf(l.at, hours)
-		add(k, 1)
-		inDetail(k, CubeResultsFully, l.after.code, 1)
+		k.Start = startOf(l.at, hours)
+		for _, k.Status = range []payout.Status{l.first, l.ended} {
+			if k.Status != "" {
+				k.Cube = CubeResults
+				add(k, 1)
+				inDetail(k, CubeResultsFully, l.after.code, 1)
+			}
+		}
 	}
 }
 

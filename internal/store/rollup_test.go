@@ -3,10 +3,12 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
 
+	"flashpay/internal/audit"
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
 	"flashpay/internal/storetest"
@@ -108,6 +110,69 @@ func TestRollupsOfAnOlderProgram(t *testing.T) {
 		if _, whole, err := s.LiveBuild(t.Context()); err != nil || !whole {
 			t.Errorf("whole: %t, %v", whole, err)
 		}
+	})
+}
+
+// TestRollupsOfReversals holds that a success which is reversed counts as both results, one whose return is heard first too, and
+// that the payment counts once, with the status it has: as this node follows its own commits, and as they are read again.
+func TestRollupsOfReversals(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := openAs(t, store.Config{URL: url, Serve: true, Follow: time.Hour}) // nobody follows by himself
+		createProject(t, s, 210, 1_000_000)
+		payAll(t, s, "before", 2) // what comes then is heard, not read
+		for i, events := range [][]payout.Event{
+			{payout.Succeeded, payout.Returned}, {payout.Returned}, {payout.Succeeded, 0, payout.Returned}, {0, payout.Returned},
+		} {
+			p := newPayout(210, fmt.Sprint("back", i), 1000)
+			accept(t, s, p)
+			for _, e := range events {
+				if e == 0 {
+					payAll(t, s, "", 0)
+					continue
+				}
+				v, err := s.PaymentView(t.Context(), 210, p.PaymentID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				step := store.Step{Payment: v.Payment, Operation: v.Operations[0], Event: e, Kind: e.String()}
+				if _, err := s.Apply(t.Context(), step); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		payAll(t, s, "after", 0)
+		check := func(when string) {
+			t.Helper()
+			if w := wrongRollups(t, s); w != "" {
+				t.Errorf("%s: %s", when, w)
+			}
+			totals, err := s.Totals(t.Context(), store.RegisterFilter{Projects: []int64{210}}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[payout.Status]int64{}
+			for _, row := range totals.Lines {
+				got[row.Status] += row.Payments
+			}
+			if want := map[payout.Status]int64{payout.Success: 1, payout.Decline: 1, payout.Reversed: 4}; !maps.Equal(got, want) {
+				t.Errorf("%s: totals %v, want %v", when, got, want)
+			}
+			report, err := audit.Rollups(t.Context(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range report.Findings {
+				t.Errorf("%s: %+v", when, f)
+			}
+		}
+		check("followed")
+		if _, err := s.CountRollupsAgain(t.Context(), "test"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		check("counted anew")
 	})
 }
 
