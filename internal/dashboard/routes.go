@@ -49,20 +49,21 @@ type section struct {
 	Path  string
 	Word  string
 	Icon  string
+	Key   string // after g it leads there
 	right staff.Right
 }
 
 var sections = []section{
-	{"/overview", "nav.overview", "home", staff.ViewPayments},
-	{"/payments", "nav.payments", "list-details", staff.ViewPayments},
-	{"/manual", "nav.manual", "send", staff.ViewManual},
-	{"/finance", "nav.finance", "wallet", staff.ViewBalances},
-	{"/reports", "nav.reports", "report-analytics", staff.ManageReports},
-	{"/analytics", "nav.analytics", "chart-bar", staff.ViewAnalytics},
-	{"/projects", "nav.projects", "building-store", staff.ViewProjects},
-	{"/team", "nav.team", "users", staff.ViewTeam},
-	{"/operate", "nav.operate", "activity", staff.OperateWork},
-	{"/profile", "nav.profile", "user-circle", staff.EditProfile},
+	{"/overview", "nav.overview", "home", "o", staff.ViewPayments},
+	{"/payments", "nav.payments", "list-details", "p", staff.ViewPayments},
+	{"/manual", "nav.manual", "send", "m", staff.ViewManual},
+	{"/finance", "nav.finance", "wallet", "f", staff.ViewBalances},
+	{"/reports", "nav.reports", "report-analytics", "r", staff.ManageReports},
+	{"/analytics", "nav.analytics", "chart-bar", "a", staff.ViewAnalytics},
+	{"/projects", "nav.projects", "building-store", "j", staff.ViewProjects},
+	{"/team", "nav.team", "users", "t", staff.ViewTeam},
+	{"/operate", "nav.operate", "activity", "d", staff.OperateWork},
+	{"/profile", "nav.profile", "user-circle", "u", staff.EditProfile},
 }
 
 // serveHome leads to the first section that the user has.

@@ -167,15 +167,40 @@
     if (link && !event.target.closest('a') && getSelection().isCollapsed) link.click()
   })
 
-  // The slash key leads to the search, as in many sites that are used all day.
+  // Keys that lead somewhere, as in many sites that are used all day: / to the search, g and a letter to a section, ? to the
+  // list of them. Never while one types, never with a modifier. g waits for its letter however long it takes; anything else
+  // ends that. On a Cyrillic layout the same places of the keyboard count.
+  const keyOf = ({ key, code }) => {
+    if (code === 'Slash' && (key === '.' || key === ',')) return key === '.' ? '/' : '?'
+    return /^[^\x00-\x7f]$/.test(key) && code.startsWith('Key') ? code.slice(3).toLowerCase() : key
+  }
+  const keysRest = () => localStorage.getItem('keys') === 'off'
+  let going = false
   document.addEventListener('keydown', (event) => {
-    if (event.key !== '/' || isField(event.target) || event.ctrlKey || event.metaKey || event.altKey) return
-    const search = document.getElementById('search')
-    if (search) {
-      event.preventDefault()
-      search.focus()
+    const led = going
+    going = false
+    const { target } = event
+    if (event.defaultPrevented || event.isComposing || event.repeat || event.ctrlKey || event.metaKey || event.altKey || keysRest()) return
+    if (isField(target) || target.isContentEditable || document.querySelector('dialog[open], :popover-open')) return
+    const key = keyOf(event)
+    if (event.shiftKey && key !== '/' && key !== '?') return
+    const section = led && document.querySelector(`#sections a[data-key="${CSS.escape(key)}"]`)
+    const search = key === '/' && document.getElementById('search')
+    const list = key === '?' && document.getElementById('keys')
+    if (section) section.click()
+    else if (search) search.focus()
+    else if (list) list.showModal()
+    else {
+      going = key === 'g'
+      return
     }
+    event.preventDefault()
   })
+  for (const name of ['pointerdown', 'focusin']) document.addEventListener(name, () => { going = false })
+  // Who speaks to the browser, or whose hand slips, turns them off.
+  const keysOn = document.querySelector('[data-keys]')
+  if (keysOn) keysOn.checked = !keysRest()
+  keysOn?.addEventListener('change', () => localStorage.setItem('keys', keysOn.checked ? 'on' : 'off'))
 
   // On a telephone tabs scroll sideways: the one that is open is in sight.
   const open = document.querySelector('.tabs [aria-current]')
