@@ -356,7 +356,7 @@ func TestTheDeskInABrowser(t *testing.T) {
 	p.follow(`.tabs a[href="/operate/audit"]`)
 	p.fill("object", "project 300")
 	p.follow(`form[action="/operate/audit"] .btn-primary`)
-	p.Wait("holiday", "250075")
+	p.Wait("holiday", "2,500.75")
 	if !strings.Contains(browsertest.Eval[string](p.Page, "location.search"), "object=project+300") {
 		t.Error("the address bar does not hold the filter")
 	}
