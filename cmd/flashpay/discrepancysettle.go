@@ -206,7 +206,7 @@ func printEffect(a *app, c *store.Case, d payout.Decision) {
 			before, after = c.Balance.Owed(), e.After.Owed()
 		}
 		if before != after {
-			fmt.Fprintf(a.stdout, "  %s: %s, then %s\n", account, money.Format(before, c.Operation.Currency), money.Format(after, c.Operation.Currency))
+			fmt.Fprintf(a.stdout, "  %s: %s, then %s\n", account, money.Format(before, c.Balance.Currency), money.Format(after, c.Balance.Currency))
 		}
 	}
 }

@@ -173,11 +173,13 @@ func (d *dossier) checkReversal() {
 	}
 	switch {
 	case back == nil:
-	case back.Stage != payout.Closed || back.Due || back.Lease || back.Key != "" || back.Submits != 0 || back.Code != payout.CodeSuccess || back.Terms != nil:
+	case back.Stage != payout.Closed || back.Due || back.Lease || back.Key != "" || back.Submits != 0 || back.Code != payout.CodeSuccess:
 		d.fail(KindOperation, "operation %d, its reversal, is not one that a return adds", back.ID)
 	case back.Amount != o.Amount || back.Currency != o.Currency || back.Provider != o.Provider || back.ProviderID != o.ProviderID:
 		d.fail(KindOperation, "operation %d, its reversal, is of %d %s by %s; %d %s were paid by %s", back.ID, back.Amount, back.Currency, back.Provider,
 			o.Amount, o.Currency, o.Provider)
+	case back.Terms.String() != o.Terms.String():
+		d.fail(KindOperation, "operation %d, its reversal, has the terms %q; those of what was paid are %q", back.ID, back.Terms, o.Terms)
 	case back.CreatedAt.UnixMicro() != d.UpdatedAt || back.UpdatedAt.UnixMicro() != d.UpdatedAt:
 		d.fail(KindOperation, "operation %d, its reversal, is of another time than the payment's status", back.ID)
 	}

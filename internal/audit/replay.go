@@ -180,7 +180,11 @@ func (t track) on(event payout.Event, l *store.Line, s *said, threshold time.Tim
 	}
 	var out []track
 	for _, state := range from {
-		if m, ok := state.On(event); ok {
+		m, ok := state.On(event)
+		if ok && l.Kind == store.SettledLine { // what it does with the sum depends on the kind, too
+			m, ok = payout.Settle(s.Discrepancy, state, payout.Decision(s.Decision))
+		}
+		if ok {
 			next := t
 			if next.move(m, l, s) {
 				out = append(out, next)

@@ -3,14 +3,17 @@ package audit_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"flashpay/internal/audit"
 	"flashpay/internal/ledger"
+	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
 	"flashpay/internal/storetest"
+	"flashpay/internal/tariff"
 )
 
 // TestReturns has the bank return a payout in every place that it can stand in, once, again, and with its earlier words said
@@ -120,5 +123,56 @@ func TestAReversalPaysWhatIsOwedFirst(t *testing.T) {
 			t.Errorf("%d have lost; available %d, owed %d", lost, b.Sum(ledger.Available), b.Owed())
 		}
 		clean(t, run(t, audit.Config{Store: s}))
+	})
+}
+
+// TestDamagedFees: of a payout with a fee that a reversal keeps, and of one that a person has settled as returned, the audit finds
+// terms, tariffs and transfers that are not what they were.
+func TestDamagedFees(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url, true)
+		r := &road{t, s}
+		p := &merchant.Project{ID: 210, Name: "shop", Mode: merchant.Test, Settings: merchant.Settings{ReversalFee: merchant.KeepFee}}
+		r.must(s.CreateProject(t.Context(), p, "key-210", map[string]int64{"KGS": 10_000}, "test"))
+		_, err := s.SetTariff(t.Context(), 210, tariff.Key{Method: "bank-transfer/kyrgyzstan", Currency: "KGS"},
+			tariff.Holding{Tariff: tariff.Tariff{Fixed: 30}}, store.By{Actor: "test"})
+		r.must(err)
+		reversed := r.send(newPayout(210, "reversed", 1000))
+		r.succeed(reversed)
+		r.step(reversed, store.Step{Event: payout.Returned})
+		settled := r.send(newPayout(210, "settled", 2000))
+		r.step(settled, store.Step{Event: payout.Declined, Code: 20000})
+		r.step(settled, store.Step{Event: payout.Succeeded})
+		r.settle("settled", payout.PaidAfterNo, payout.BankIsRight)
+		view, err := s.PaymentView(t.Context(), 210, "settled")
+		r.must(err)
+		r.step(&store.Work{Payment: view.Payment, Operation: view.Operations[0]}, store.Step{Event: payout.Returned})
+		r.settle("settled", payout.MoneyReturned, payout.BankIsRight)
+		if got := r.available(); got != 10_000-30-30 {
+			t.Errorf("available %d", got)
+		}
+		clean(t, run(t, audit.Config{Store: s}))
+		for _, c := range []struct{ damage, undo, finds string }{
+			{
+				"UPDATE operations SET terms = NULL WHERE status = 'reversed'",
+				"UPDATE operations SET terms = (SELECT o.terms FROM operations o WHERE o.payment = operations.payment AND o.number = 1) WHERE status = 'reversed'",
+				"its reversal, has the terms",
+			},
+			{"UPDATE tariffs SET fixed = fixed + 1", "UPDATE tariffs SET fixed = fixed - 1", "which the platform never had so"},
+			{
+				"UPDATE transfers SET amount = 2030 WHERE kind = 'refund' AND amount = 2000",
+				"UPDATE transfers SET amount = 2000 WHERE kind = 'refund' AND amount = 2030", "transfer",
+			},
+		} {
+			execute := func(text string) {
+				_, err := s.DB().Writes.ExecContext(t.Context(), text)
+				r.must(err)
+			}
+			execute(c.damage)
+			if report := run(t, audit.Config{Store: s}); report.OK || !strings.Contains(list(report), c.finds) {
+				t.Errorf("%s: found %s", c.damage, list(report))
+			}
+			execute(c.undo)
+		}
 	})
 }

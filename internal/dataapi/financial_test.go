@@ -31,6 +31,12 @@ func TestFinancialReporting(t *testing.T) {
 		d.wants(a.list("balance_id"), "210-KGS", "210-KGS", "210-KGS", "210-KGS")
 		a = d.ask("/v1/financial-reporting/operations", interval+`,"fields":["fee_amount","payment_id"],"operation_status":"success","limit":1,"offset":1`)
 		d.wants(a.list("fee_amount"), "150")
+		d.reverse(210, "charged")
+		a = d.ask("/v1/financial-reporting/operations", interval+`,"fields":["operation_type","fee_amount","fee_currency","balance_id"],"operation_status":"reversed"`)
+		d.wants(a.list("operation_type"), payout.TypeReversal)
+		d.wants(a.list("fee_amount"), "-150")
+		d.wants(a.list("fee_currency"), "KGS")
+		d.wants(a.list("balance_id"), "210-KGS")
 		for path, columns := range map[string]string{
 			"/v1/operations/get": `"fields":["fee_amount"]`, "/v1/financial-reporting/operations": `"fields":["nothing"]`,
 		} {
@@ -39,4 +45,13 @@ func TestFinancialReporting(t *testing.T) {
 		support := d.newToken(d.addUser("support@example.kg", staff.User{MerchantID: 1, Roles: []staff.Role{staff.Support}, AllProjects: true}))
 		d.askAs(support, "/v1/financial-reporting/operations", interval).refused(http.StatusForbidden, "finance.view")
 	})
+}
+
+// reverse has the bank return what it has paid.
+func (d *desk) reverse(project int64, id string) {
+	d.t.Helper()
+	v, err := d.store.PaymentView(d.t.Context(), project, id)
+	d.must(err)
+	_, err = d.store.Apply(d.t.Context(), store.Step{Payment: v.Payment, Operation: v.Operations[0], Event: payout.Returned, Kind: payout.Returned.String()})
+	d.must(err)
 }

@@ -24,7 +24,11 @@ func Settle(kind string, s State, d Decision) (m Move, ok bool) {
 		return Move{}, false
 	}
 	if d == BankIsRight {
-		return s.On(event)
+		m, ok = s.On(event)
+		if kind == MoneyReturned && m.Funds == Refund {
+			m.Funds = Reverse // it was paid before it came back: the terms say what becomes of its fee
+		}
+		return m, ok
 	}
 	if s.Stage != Disputed && s.Stage != Unsettled {
 		return Move{}, false

@@ -26,6 +26,11 @@ func TestSettleEveryDiscrepancy(t *testing.T) {
 			t.Errorf("%s in %v: the bank's word moves %+v", m.Discrepancy, m.To, bank)
 		}
 	}
+	for kind, want := range map[string]Funds{MoneyReturned: Reverse, DeclinedAfterOK: Refund} {
+		if m, ok := Settle(kind, State{Decline, Settled}, BankIsRight); !ok || m.Funds != want {
+			t.Errorf("settled as paid, then %s: %+v", kind, m)
+		}
+	}
 	disputed := State{Decline, Disputed}
 	for d, want := range map[Decision]Funds{BankIsRight: SpendDispute, WeAreRight: ReturnDispute} {
 		if m, ok := Settle(HoldDisputed, disputed, d); !ok || m.Funds != want {

@@ -21,7 +21,7 @@ import (
 // fates are what can become of a payout.
 var fates = []string{
 	"pending", "success", "decline", "disputed", "disputed, not paid", "disputed, paid", "disputed, settled as paid", "disputed, settled as not paid",
-	"success, settled as not paid", "decline, settled as paid",
+	"success, settled as not paid", "decline, settled as paid", "success, reversed", "reversed at once", "disputed, settled as paid, returned",
 }
 
 // books are the accounts of one project as the test's own arithmetic has them.
@@ -44,6 +44,18 @@ func (b books) spend(o *payout.Operation, from ledger.Account, sign int64) {
 	b.move(o.Currency, ledger.Conversion, ledger.Settlement, sign*o.Amount)
 }
 
+// reverse gives back what a payout cost, but for a fee that is kept, and pays with it what the project owes.
+func (b books) reverse(o *payout.Operation) {
+	amount, fee, currency := o.Cost()
+	b.spend(o, ledger.Available, -1)
+	back := amount + fee
+	if o.KeepsFee() {
+		b.move(currency, ledger.Available, ledger.Fees, fee)
+		back = amount
+	}
+	b.move(currency, ledger.Available, ledger.Receivable, min(back, -b[currency+" receivable"]))
+}
+
 // TestNoUnitAppearsOrVanishes sends payouts at random rates and tariffs, in currencies of 0, 2 and 3 decimals, to every fate, late words
 // of the bank and settlements among them: the ledger has what simple arithmetic says, and the audit finds nothing.
 func TestNoUnitAppearsOrVanishes(t *testing.T) {
@@ -59,7 +71,7 @@ func TestNoUnitAppearsOrVanishes(t *testing.T) {
 			}
 			c.compare()
 		}
-		for _, fate := range fates {
+		for _, fate := range append(fates, "converted, fee kept by a reversal", "converted, fee kept by a settlement") {
 			if !met[fate] {
 				t.Errorf("no payout met the fate %q", fate)
 			}
@@ -96,6 +108,9 @@ func (c *conservation) open() {
 	c.Helper()
 	p := &merchant.Project{ID: c.project, Name: "shop", Mode: merchant.Test}
 	p.Settings.Conversion = merchant.Conversion{On: true, Margin: c.decimal(0, 300, 2)}
+	if c.project%3 > 0 {
+		p.Settings.ReversalFee = merchant.KeepFee
+	}
 	opening := map[string]int64{}
 	for _, i := range c.random.Perm(len(currencies))[:1+c.random.IntN(2)] {
 		c.pays = append(c.pays, currencies[i])
@@ -178,6 +193,14 @@ func (c *conservation) follow(id, fate string) {
 	case "success", "success, settled as not paid":
 		c.step(id, payout.Succeeded, 0)
 		c.have.spend(o, ledger.Held, 1)
+	case "success, reversed", "reversed at once":
+		if fate == "success, reversed" {
+			c.step(id, payout.Succeeded, 0)
+		}
+		c.step(id, payout.Returned, 0)
+		c.have.spend(o, ledger.Held, 1)
+		c.have.reverse(o)
+		c.meet("reversal", o)
 	case "decline", "decline, settled as paid":
 		c.step(id, payout.Declined, 20000)
 		c.have.move(currency, ledger.Held, ledger.Available, all)
@@ -194,10 +217,16 @@ func (c *conservation) follow(id, fate string) {
 		c.have.move(currency, ledger.Disputed, ledger.Available, all)
 	case "disputed, paid": // an operator has to say so
 		c.step(id, payout.Succeeded, 0)
-	case "disputed, settled as paid":
+	case "disputed, settled as paid", "disputed, settled as paid, returned":
 		c.step(id, payout.Succeeded, 0)
 		c.settle(id, payout.LateSuccess, payout.BankIsRight)
 		c.have.spend(o, ledger.Disputed, 1)
+		if fate == "disputed, settled as paid, returned" {
+			c.step(id, payout.Returned, 0)
+			c.settle(id, payout.MoneyReturned, payout.BankIsRight)
+			c.have.reverse(o)
+			c.meet("settlement", o)
+		}
 	case "disputed, settled as not paid":
 		c.step(id, payout.Succeeded, 0)
 		c.settle(id, payout.LateSuccess, payout.WeAreRight)
@@ -215,6 +244,13 @@ func (c *conservation) follow(id, fate string) {
 		c.settle(id, payout.PaidAfterNo, payout.BankIsRight)
 		c.have.move(currency, ledger.Receivable, ledger.Available, max(0, all-c.have[currency+" available"]))
 		c.have.spend(o, ledger.Available, 1)
+	}
+}
+
+// meet notes that a reversal or settlement has given a converted sum back without its fee.
+func (c *conservation) meet(by string, o *payout.Operation) {
+	if _, fee, currency := o.Cost(); o.KeepsFee() && fee > 0 && currency != o.Currency {
+		c.met["converted, fee kept by a "+by] = true
 	}
 }
 

@@ -86,12 +86,13 @@ func (t *Tx) announceReversal(i *stepItem, reversal *payout.Operation) {
 	t.announce(&i.after.Payment, reversal, t.now)
 }
 
-// reversalOf is the operation that a return adds. It has the sum that was paid, and was never handed to the provider.
+// reversalOf is the operation that a return adds. It has the sum that was paid, and the terms, which say what it gives back and to
+// which balance; it was never handed to the provider.
 func reversalOf(o *payout.Operation, id int64, returned string, now time.Time) *payout.Operation {
 	return &payout.Operation{
 		ID: id, ProjectID: o.ProjectID, Payment: o.Payment, Number: o.Number + 1, Stage: payout.Closed, Status: payout.Reversed,
 		Provider: o.Provider, ProviderID: o.ProviderID, ProviderPaymentID: returned, Amount: o.Amount, Currency: o.Currency,
-		Code: payout.CodeSuccess, CreatedAt: now, UpdatedAt: now, ThresholdAt: o.ThresholdAt, Version: 1,
+		Terms: o.Terms, Code: payout.CodeSuccess, CreatedAt: now, UpdatedAt: now, ThresholdAt: o.ThresholdAt, Version: 1,
 	}
 }
 

@@ -72,6 +72,9 @@ func settlementTransfers(b *ledger.Balance, f payout.Funds, o *payout.Operation)
 	case payout.Refund:
 		owed = min(b.Owed(), cost.Amount+cost.Fee)
 		return cost.Refund(owed), owed
+	case payout.Reverse:
+		owed = min(b.Owed(), cost.Reversed())
+		return cost.Reverse(owed), owed
 	}
 	return transfersOf(f, cost), 0
 }
