@@ -56,6 +56,7 @@ type Dashboard struct {
 	pages  map[string]*pageSet // by language
 	mux    *http.ServeMux
 	secure bool // cookies travel over TLS only
+	shelf  badgeShelf
 }
 
 // New makes a Dashboard. Its pages and words are checked: what is wrong with them is an error, not a broken page later.

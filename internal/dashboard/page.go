@@ -40,7 +40,8 @@ type pageView struct {
 	Posted  bool   // it answers a form
 	Search  string // what the header's search box holds
 	visit   *visit
-	Version string // of the static files
+	badges  map[string]*badge // by section
+	Version string            // of the static files
 }
 
 // Can tells whether the user has a right, by its name. Hiding is a courtesy: the route table decides.
@@ -59,6 +60,9 @@ func (p *pageView) Sections() []section {
 	}
 	return open
 }
+
+// Badge is what waits in a section; nil: nothing.
+func (p *pageView) Badge(section string) *badge { return p.badges[section] }
 
 // Here tells whether a section is the one that is open.
 func (p *pageView) Here(section string) bool {
@@ -149,6 +153,9 @@ func (v *visit) write(status int, page, block string, p Page) error {
 	}
 	if v.user != nil {
 		view.Theme = v.user.Theme
+		if block == "layout.html" && status < http.StatusInternalServerError {
+			view.badges = v.badges()
+		}
 	}
 	if block == "layout.html" || block == "panel-alone" {
 		view.Notice = v.takeNotice()

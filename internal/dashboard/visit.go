@@ -67,6 +67,9 @@ func (v *visit) admit(rt *route) error {
 	case rt.fresh && v.r.Method == http.MethodPost && !v.isFresh():
 		return v.askToConfirm()
 	}
+	if v.r.Method == http.MethodPost {
+		defer v.d.shelf.forget(v.user.ID)
+	}
 	return rt.serve(v.d, v)
 }
 

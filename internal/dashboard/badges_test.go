@@ -1,0 +1,46 @@
+package dashboard
+
+import (
+	"net/http"
+	"regexp"
+	"testing"
+
+	"flashpay/internal/staff"
+)
+
+// badgeOf is the badge of a section as it is shown, and in words; empty: it has none.
+func (a *answer) badgeOf(path string) string {
+	link := regexp.MustCompile(`(?s)<a href="` + path + `" data-key.*?</a>`).FindString(a.Body)
+	if shown := regexp.MustCompile(`<span class="badge[^>]*title="([^"]*)"><span aria-hidden="true">([^<]*)</span><span class="visually-hidden">([^<]*)</span>`).FindStringSubmatch(link); shown != nil {
+		return shown[2] + " " + shown[3]
+	}
+	return ""
+}
+
+// Each role's menu says what waits for it, and nothing of others' work or of other merchants'.
+func TestSectionsHaveBadges(t *testing.T) {
+	g := fullGallery(t)
+	const files, givenUp = "; Files with faults: 1", "1 Callbacks given up: 1"
+	for role, want := range map[staff.Role]map[string]string{
+		staff.Support:       {"/projects": givenUp},
+		staff.Operations:    {"/manual": "3 Approvals: 2" + files, "/projects": givenUp}, // a secret key is not theirs to decide
+		staff.Finance:       {},
+		staff.Risks:         {},
+		staff.MerchantAdmin: {"/manual": "4 Approvals: 3" + files, "/projects": givenUp},
+		staff.Operator:      {"/manual": "4 Approvals: 3" + files, "/operate": givenUp},
+	} {
+		page := g.signedIn(role).get("/profile").wants(http.StatusOK)
+		for _, s := range sections {
+			if got := page.badgeOf(s.Path); got != want[s.Path] {
+				t.Errorf("%s: the badge of %s is %q, want %q", role, s.Path, got, want[s.Path])
+			}
+		}
+	}
+	stranger := g.signedInAs(&staff.User{MerchantID: 2, Email: "other@example.kg", Name: "Other", Roles: []staff.Role{staff.MerchantAdmin}, AllProjects: true})
+	page := stranger.get("/profile").wants(http.StatusOK)
+	for _, s := range sections {
+		if got := page.badgeOf(s.Path); got != "" {
+			t.Errorf("another merchant's badge of %s is %q", s.Path, got)
+		}
+	}
+}
