@@ -96,6 +96,7 @@ var rooms = map[string][]string{
 	"internal/accept":        with(nouns, "internal/store", "internal/work", "internal/vault", "signature"),
 
 	"internal/store/snapshot": with(nouns, "internal/store", "internal/store/sqldb"),
+	"internal/evidence":       {"internal/store", "signature"}, // the bundle of one payout: written, and verified without a database
 
 	"internal/dataapi": with(nouns, "internal/store", "internal/store/people", "internal/store/export", "internal/record", "signature", "openapi"),
 
@@ -112,7 +113,7 @@ var rooms = map[string][]string{
 	"internal/massbatch": with(nouns, "internal/store", "internal/store/batches", "internal/store/files", "internal/store/jobs", "internal/store/paid",
 		"internal/work", "internal/accept", "internal/masspayout", "internal/csvfile", "signature"),
 	"internal/dashboard": with(nouns, "internal/store", "internal/store/people", "internal/accept", "internal/manual", "internal/access", "internal/csvfile", "internal/vault", "internal/record",
-		"internal/report", "internal/store/jobs", "internal/store/batches", "internal/store/figures", "internal/masspayout", "internal/massbatch", "signature"),
+		"internal/evidence", "internal/report", "internal/store/jobs", "internal/store/batches", "internal/store/figures", "internal/masspayout", "internal/massbatch", "signature"),
 
 	"internal/ops": with(nouns, "internal/store", "internal/work"),
 	"internal/audit": with(nouns, "internal/store", "internal/store/snapshot", "internal/store/jobs", "internal/store/files", "internal/store/batches",

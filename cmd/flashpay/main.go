@@ -78,6 +78,7 @@ type commands struct {
 	Token       tokenCmd       `cmd:"" group:"operate" help:"Create and revoke tokens of the Data API."`
 	Report      reportCmd      `cmd:"" group:"operate" help:"Make reports as CSV, once or by a schedule; list and save them."`
 	Audit       auditCmd       `cmd:"" group:"operate" help:"Check every invariant of a whole database."`
+	Evidence    evidenceCmd    `cmd:"" group:"operate" help:"Check the evidence bundle of a payment, without a database."`
 	Rollups     rollupsCmd     `cmd:"" group:"operate" help:"Check the figures that Dashboard shows, or count them anew."`
 	Backup      backupCmd      `cmd:"" group:"operate" help:"Copy a SQLite database beside a running server."`
 	Payout      payoutCmd      `cmd:"" group:"merchant" help:"Request a payout, ask for its status; list payouts of a database."`

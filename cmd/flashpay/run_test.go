@@ -104,6 +104,8 @@ func TestUsage(t *testing.T) {
 		{"discrepancy settle --database sqlite:x 9 --decision both --reason r", "must be one of \"bank\",\"ours\""},
 		{"discrepancy settle --database sqlite:x 9 --decision bank", "--reason"},
 		{"callback resend --database sqlite:x --id 1", "no callback: give --payment-id"},
+		{"evidence verify", "<file>"},
+		{"evidence verify x.zip --seal 12ab", "want a seal's hash, 64 hexadecimal digits"},
 		{"serve --database sqlite:x --dashboard-url pay.example.kg", "--dashboard-url=pay.example.kg"},
 		{"token create --database sqlite:x", "--email"},
 		{"serve --database sqlite:x --roles gates", `no role "gates"`},

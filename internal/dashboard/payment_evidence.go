@@ -1,8 +1,7 @@
 package dashboard
 
 import (
-	"archive/zip"
-	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"flashpay/internal/evidence"
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
@@ -23,7 +23,7 @@ type bundle struct {
 	project *merchant.Project
 	view    *store.View
 	full    bool // with the request as it was received, and its signature
-	zip     *zip.Writer
+	files   *evidence.Writer
 	lines   []store.Line
 }
 
@@ -46,21 +46,23 @@ func (v *visit) evidence(full bool) error {
 	if full {
 		what = "evidence in full"
 	}
-	if err := v.d.people.LogDownload(v.ctx(), v.actor(), what, object, store.Detail{}.Text("payment_id", p.PaymentID)); err != nil {
-		return err
-	}
-	var out bytes.Buffer
-	b := &bundle{v: v, project: project, view: view, full: full, zip: zip.NewWriter(&out)}
+	b := &bundle{v: v, project: project, view: view, full: full, files: evidence.NewWriter(v.d.Store.Now())}
 	if err := b.write(); err != nil {
 		return err
 	}
-	if err := b.zip.Close(); err != nil {
+	out, err := b.files.Close()
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(out)
+	detail := store.Detail{}.Text("payment_id", p.PaymentID).Text("sha256", hex.EncodeToString(sum[:]))
+	if err := v.d.people.LogDownload(v.ctx(), v.actor(), what, object, detail); err != nil {
 		return err
 	}
 	v.w.Header().Set("Content-Type", "application/zip")
 	v.w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="evidence-%d-%d.zip"`, project.ID, p.ID))
-	v.w.Header().Set("Content-Length", strconv.Itoa(out.Len()))
-	_, _ = v.w.Write(out.Bytes()) // a browser that has gone is not told
+	v.w.Header().Set("Content-Length", strconv.Itoa(len(out)))
+	_, _ = v.w.Write(out) // a browser that has gone is not told
 	return nil
 }
 
@@ -71,24 +73,6 @@ func (b *bundle) write() error {
 		}
 	}
 	return nil
-}
-
-// file adds a file with a JSON value.
-func (b *bundle) file(name string, value any) error {
-	text, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return err
-	}
-	return b.text(name, append(text, '\n'))
-}
-
-func (b *bundle) text(name string, text []byte) error {
-	w, err := b.zip.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: b.v.d.Store.Now()})
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(text)
-	return err
 }
 
 const evidenceReadme = `Evidence of one payout. Times are UTC, sums are minor units.
@@ -102,6 +86,7 @@ seals.json          for each line: the seal that covers it, and the way to its r
 ledger.json         what was moved between the accounts of the project
 callbacks.json      what the merchant was told: each body, each attempt, each answer
 discrepancies.json  what did not fit and a person had to look at
+manifest.json       the SHA-256 of each file above; the archive itself ends with that of all its bytes before
 
 How to verify, with SHA-256 and numbers as 8 bytes, big-endian:
 
@@ -116,10 +101,11 @@ How to verify, with SHA-256 and numbers as 8 bytes, big-endian:
    Callbacks carry the same kind of signature, made with the oldest key that was live at each attempt; the bodies here
    are without it.
 
-The command «flashpay audit» makes these checks, and those of the ledger, over the whole database.
+The command «flashpay evidence verify FILE» makes the checks 1 to 3 without a database, and says whether any byte was changed;
+its --help says what that proves and what it does not. «flashpay audit» makes them, and those of the ledger, over the whole database.
 `
 
-func (b *bundle) readme() error { return b.text("README.txt", []byte(evidenceReadme)) }
+func (b *bundle) readme() error { return b.files.Add("README.txt", []byte(evidenceReadme)) }
 
 func (b *bundle) payment() error {
 	p := &b.view.Payment
@@ -132,7 +118,7 @@ func (b *bundle) payment() error {
 			"cost": costEvidence(&o),
 		})
 	}
-	return b.file("payment.json", map[string]any{
+	return b.files.AddJSON("payment.json", map[string]any{
 		"project_id": p.ProjectID, "payment": p.ID, "payment_id": p.PaymentID, "request_id": p.RequestID, "status": p.Status, "method": p.Method,
 		"amount": p.Amount, "currency": p.Currency, "description": p.Description, "account_number": p.AccountMask, "customer_id": p.CustomerID,
 		"interface_type": p.Interface, "created_at": stamp(p.CreatedAt), "updated_at": stamp(p.UpdatedAt), "journal_lines": p.Head.Seq,
@@ -160,7 +146,7 @@ func (b *bundle) request() error {
 	}
 	check := checkSignature(b.project, body)
 	if b.full {
-		if err := b.text("request.json", body); err != nil {
+		if err := b.files.Add("request.json", body); err != nil {
 			return err
 		}
 	} else {
@@ -168,11 +154,11 @@ func (b *bundle) request() error {
 		delete(check, "signature")
 		const withheld = "The request holds account number and personal data in full, and its signature. Those who may edit the project get it in the\n" +
 			"bundle «in full».\n"
-		if err := b.text("request-withheld.txt", []byte(withheld)); err != nil {
+		if err := b.files.Add("request-withheld.txt", []byte(withheld)); err != nil {
 			return err
 		}
 	}
-	return b.file("signature.json", check)
+	return b.files.AddJSON("signature.json", check)
 }
 
 // checkSignature verifies a request's signature anew, with the keys that are live.
@@ -203,6 +189,9 @@ func (b *bundle) journal() (err error) {
 	if b.lines, err = b.v.d.Store.Journal(b.v.ctx(), p.ProjectID, p.ID); err != nil {
 		return err
 	}
+	if n := int(p.Head.Seq); len(b.lines) > n { // it moved since the payment was read: the bundle is of that moment
+		b.lines = b.lines[:n]
+	}
 	lines, seals := make([]map[string]any, 0, len(b.lines)), make([]map[string]any, 0, len(b.lines))
 	for _, l := range b.lines {
 		lines = append(lines, map[string]any{
@@ -215,10 +204,10 @@ func (b *bundle) journal() (err error) {
 		}
 		seals = append(seals, seal)
 	}
-	if err := b.file("journal.json", lines); err != nil {
+	if err := b.files.AddJSON("journal.json", lines); err != nil {
 		return err
 	}
-	return b.file("seals.json", seals)
+	return b.files.AddJSON("seals.json", seals)
 }
 
 func (b *bundle) seal(line int64) (map[string]any, error) {
@@ -257,7 +246,7 @@ func (b *bundle) ledger() error {
 			"currency": t.Currency, "operation": t.Operation, "reason": t.Reason,
 		})
 	}
-	return b.file("ledger.json", rows)
+	return b.files.AddJSON("ledger.json", rows)
 }
 
 func (b *bundle) callbacks() error {
@@ -279,7 +268,7 @@ func (b *bundle) callbacks() error {
 			"attempts": attempts,
 		})
 	}
-	return b.file("callbacks.json", rows)
+	return b.files.AddJSON("callbacks.json", rows)
 }
 
 func (b *bundle) discrepancies() error {
@@ -294,5 +283,5 @@ func (b *bundle) discrepancies() error {
 			"funds": d.Funds, "reason": d.Reason,
 		})
 	}
-	return b.file("discrepancies.json", rows)
+	return b.files.AddJSON("discrepancies.json", rows)
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"flashpay/internal/evidence"
 	"flashpay/internal/merchant"
 	"flashpay/internal/money"
 	"flashpay/internal/payout"
@@ -445,7 +446,14 @@ func TestEvidence(t *testing.T) {
 	if err := s.Store.SealJournal(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	files := bundleOf(t, s.signedIn(staff.MerchantAdmin).post(pageOf(v)+"/evidence").wants(http.StatusOK))
+	b := s.signedIn(staff.MerchantAdmin)
+	full, masked := b.post(pageOf(v)+"/evidence").wants(http.StatusOK), b.get(pageOf(v)+"/evidence").wants(http.StatusOK)
+	for _, a := range []*answer{full, masked} {
+		if r := evidence.Verify([]byte(a.Body), ""); !r.OK || r.PaymentID != v.Payment.PaymentID || r.Lines != 2 || len(r.Seals) != 1 {
+			t.Errorf("verified: %+v", r)
+		}
+	}
+	files := bundleOf(t, full)
 	if !strings.Contains(files["request.json"], paidAccount) || !strings.Contains(files["signature.json"], `"valid"`) {
 		t.Errorf("%s\n%s", files["request.json"], files["signature.json"])
 	}

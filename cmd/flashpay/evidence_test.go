@@ -1,0 +1,44 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestEvidenceVerify(t *testing.T) {
+	const bundle = "../../internal/evidence/testdata/bundle.zip"
+	code, out, errs := inProcess(t, t.Context(), nil, "", "evidence", "verify", bundle)
+	if code != exitOK || errs != "" || !strings.Contains(out, `Payment "paid" of project 210, status "success": `) {
+		t.Fatalf("exit code %d, %s%s", code, out, errs)
+	}
+	_, seal, _ := strings.Cut(out, "Z: ")
+	seal = seal[:64]
+	if code, out, _ := inProcess(t, t.Context(), nil, "", "evidence", "verify", bundle, "--seal", strings.ToUpper(seal), "--json"); code != exitOK ||
+		!strings.HasPrefix(out, `{"ok":true,"sha256":"`) || !strings.Contains(out, `"faults":[]`) {
+		t.Errorf("with its seal: exit code %d, %s", code, out)
+	}
+	if code, out, _ := inProcess(t, t.Context(), nil, "", "evidence", "verify", bundle, "--seal", strings.Repeat("ab", 32)); code != exitFailed ||
+		!strings.Contains(out, "FAILED seals.json: does not hold the seal abab") {
+		t.Errorf("with another seal: exit code %d, %s", code, out)
+	}
+	archive, err := os.ReadFile(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive[100] ^= 1
+	changed := filepath.Join(t.TempDir(), "changed.zip")
+	if err := os.WriteFile(changed, archive, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs = inProcess(t, t.Context(), nil, "", "evidence", "verify", changed)
+	if code != exitFailed || errs != "" || !strings.Contains(out, "FAILED README.txt: ") || !strings.Contains(out, "FAILED the archive: has other bytes") ||
+		strings.Contains(out, "not a byte") {
+		t.Errorf("changed: exit code %d, %s%s", code, out, errs)
+	}
+	code, out, errs = inProcess(t, t.Context(), nil, "", "evidence", "verify", changed+".none")
+	if code != exitFailed || out != "" || !strings.Contains(errs, "changed.zip.none") {
+		t.Errorf("no file: exit code %d, %s%s", code, out, errs)
+	}
+}
