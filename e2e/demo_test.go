@@ -77,7 +77,7 @@ func TestScreenshotDemo(t *testing.T) {
 	p.Wait("same request_id")
 	p.Goto(url)
 	p.Click("button[value=each]")
-	p.WaitFor(`(document.body.innerText.match(/\b(success|decline)\b/gi) ?? []).length > 12`) // most of the sixteen are final
+	p.WaitFor(`(document.body.innerText.match(/\b(success|declined|reversed)\b/gi) ?? []).length > 12`) // most of the sixteen are final
 	p.Wait("decline", "success")
 	p.Screenshot("demo", false)
 

@@ -13,14 +13,14 @@ import (
 	"sync/atomic"
 )
 
-// Sizes in bytes of what a SQLite database keeps on its disk beside itself. Both grow with the file, in powers of two, and
+// Sizes in bytes of what a SQLite database keeps on its disk beside itself. They grow with the file, in powers of two, and
 // none is more than diskShare of the disk.
 const (
-	leastLog, mostLog         = 4 << 20, 32 << 20 // after which the log is copied into the file
-	leastReserve, mostReserve = 2 << 20, 64 << 20
-	diskShare                 = 16
-	leastOfAll                = 256 << 10 // on the smallest disk
-	pageSize                  = 4096      // of SQLite
+	leastLog, mostLog     = 4 << 20, 32 << 20 // after which the log is copied into the file
+	leastSteps, mostSteps = 2 << 20, 64 << 20 // of the reserve, for the steps of accepted payouts
+	diskShare             = 16
+	leastOfAll            = 256 << 10 // on the smallest disk
+	pageSize              = 4096      // of SQLite
 )
 
 // ErrNoRoom says that the database's disk is almost full: new payouts are refused, so that the steps of accepted ones still
@@ -92,11 +92,13 @@ func (r *diskRoom) measure() {
 	}
 }
 
-// sizes are how large the log may become, and the reserve is.
+// sizes are how large the log may become, and the reserve is. The reserve takes in a whole log: where the disk is filled while
+// there is one, it can be copied only into a file that may still grow, and while it cannot, it grows itself until nothing does.
 func (r *diskRoom) sizes(total int64) (log, reserve int64) {
 	file := fileSize(r.path)
 	share := max(total/diskShare, leastOfAll)
-	return min(powerOfTwo(file, leastLog, mostLog), share), min(powerOfTwo(file, leastReserve, mostReserve), share)
+	log = min(powerOfTwo(file, leastLog, mostLog), share)
+	return log, log + min(powerOfTwo(file, leastSteps, mostSteps), share)
 }
 
 // powerOfTwo is the largest one that is not above v, within bounds that are powers of two.

@@ -55,7 +55,7 @@ func TestADiskThatFillsUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if info, err := os.Stat(path + ".reserve"); err != nil || info.Size() != 2*mebibyte || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(path + ".reserve"); err != nil || info.Size() != 6*mebibyte || info.Mode().Perm() != 0o600 {
 		t.Fatalf("the reserve: %+v, %v", info, err)
 	}
 	refuses := func(id string) {
@@ -68,7 +68,7 @@ func TestADiskThatFillsUp(t *testing.T) {
 			t.Errorf("a refusal is kept: %v", err)
 		}
 	}
-	d.free.Store(5 * mebibyte) // the log may take four, the reserve is two
+	d.free.Store(5 * mebibyte) // the log may take four, the reserve is six
 	refuses("third")
 	if decline(t, s, "first") != 1 || !there(path+".reserve") {
 		t.Error("a step had no room, or the reserve is gone")
@@ -79,7 +79,7 @@ func TestADiskThatFillsUp(t *testing.T) {
 	if decline(t, s, "second") != 1 {
 		t.Error("a step had no room")
 	}
-	d.free.Store(9 * mebibyte)                             // of which two are to become the reserve again; it must not come and go
+	d.free.Store(9 * mebibyte)                             // of which six are to become the reserve again; it must not come and go
 	if err := s.Exec(t.Context(), func() {}); err != nil { // looks at the disk
 		t.Error(err)
 	}
