@@ -18,6 +18,7 @@ import (
 	"flashpay/internal/access"
 	"flashpay/internal/browsertest"
 	"flashpay/internal/merchant"
+	"flashpay/internal/money"
 	"flashpay/internal/payout"
 	"flashpay/internal/report"
 	"flashpay/internal/sample"
@@ -111,6 +112,9 @@ var everyPage = []shown{
 	{name: "statement-empty", path: "/finance/statement?from=2020-01-01&to=2020-01-31", as: staff.Finance},
 	{name: "statement-print", path: "/finance/statement/print?from=", as: staff.Finance, faces: true},
 	{name: "statement-movements", path: "/finance/statement/movements?from=&currency=KGS&position=payouts", as: staff.Finance},
+	{name: "rates", path: "/finance/rates?day=2024-05-23", as: staff.Finance, faces: true},
+	{name: "rates-faulty", path: "/finance/rates?day=today&currency=som", as: staff.Finance},
+	{name: "rates-empty", path: "/finance/rates", as: staff.Finance, empty: true},
 
 	{name: "analytics", path: "/analytics?board=conversion&period=quarter&compare=on", as: staff.Finance, faces: true},
 	{name: "analytics-turnover", path: "/analytics?board=turnover&period=quarter&compare=on", as: staff.Finance},
@@ -176,6 +180,7 @@ var notShown = []string{
 	"GET /payments/totals",                  // a part of the register
 	"GET /payments/export",                  // a file
 	"GET /finance/statement/csv",            // a file
+	"GET /finance/rates/csv",                // a file
 	"GET /payments/{project}/{id}/evidence", // a file
 	"GET /reports/file/{id}",                // a file
 	"GET /manual/mass/template",             // a file
@@ -273,6 +278,8 @@ func fullGallery(t *testing.T) *gallery {
 		t.Fatal(err)
 	}
 	g.findPayouts()
+	g.addRates()
+	g.converts(211, merchant.Conversion{On: true, Margin: money.Whole(15).Shift(-1)})
 	g.addPeople()
 	g.payByHand()
 	g.payFiles()

@@ -10,7 +10,7 @@ import (
 	"flashpay/internal/staff"
 )
 
-// financeRoutes are balances and statements.
+// financeRoutes are balances, statements and rates.
 var financeRoutes = []route{
 	{pattern: "GET /finance", right: staff.ViewBalances, serve: serveFinance},
 	{pattern: "GET /finance/{project}", right: staff.ViewBalances, serve: serveFinanceProject},
@@ -18,6 +18,8 @@ var financeRoutes = []route{
 	{pattern: "GET /finance/statement/print", right: staff.ViewBalances, serve: serveStatementPrint},
 	{pattern: "GET /finance/statement/csv", right: staff.ViewBalances, serve: serveStatementCSV},
 	{pattern: "GET /finance/statement/movements", right: staff.ViewBalances, serve: serveMovements},
+	{pattern: "GET /finance/rates", right: staff.ViewBalances, serve: serveRates},
+	{pattern: "GET /finance/rates/csv", right: staff.ViewBalances, serve: serveRatesCSV},
 }
 
 // balanceView is what a project has in one currency.

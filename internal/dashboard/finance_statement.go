@@ -291,7 +291,7 @@ var statementColumns = []string{
 }
 
 // serveStatementCSV writes the statement as CSV: of each balance, and of each agreement, whose rows have no project.
-func serveStatementCSV(d *Dashboard, v *visit) error {
+func serveStatementCSV(_ *Dashboard, v *visit) error {
 	page, err := v.statement()
 	if err != nil {
 		return err
@@ -299,16 +299,7 @@ func serveStatementCSV(d *Dashboard, v *visit) error {
 	if !page.Choice.Form.OK() {
 		return v.redirect(page.Choice.Address("/finance/statement"), "")
 	}
-	detail := store.Detail{}.Text("filter", "statement "+page.Choice.Form.Values.Encode())
-	if err := d.people.LogDownload(v.ctx(), v.actor(), "csv", v.user.Object(), detail); err != nil {
-		return err
-	}
-	v.w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
-	v.w.Header().Set("Content-Disposition", `attachment; filename="`+page.fileName()+`"`)
-	out, err := csvfile.NewWriter(v.w, ',')
-	if err == nil {
-		err = out.Write(statementColumns...)
-	}
+	out, err := v.startCSV(page.fileName(), "statement "+page.Choice.Form.Values.Encode(), statementColumns)
 	if err != nil {
 		return err
 	}
@@ -318,6 +309,20 @@ func serveStatementCSV(d *Dashboard, v *visit) error {
 		}
 	}
 	return out.Flush()
+}
+
+// startCSV notes in the audit log that a file is downloaded, and begins it with its columns.
+func (v *visit) startCSV(name, filter string, columns []string) (*csvfile.Writer, error) {
+	if err := v.d.people.LogDownload(v.ctx(), v.actor(), "csv", v.user.Object(), store.Detail{}.Text("filter", filter)); err != nil {
+		return nil, err
+	}
+	v.w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
+	v.w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	out, err := csvfile.NewWriter(v.w, ',')
+	if err != nil {
+		return nil, err
+	}
+	return out, out.Write(columns...)
 }
 
 func (p *statementPage) fileName() string {

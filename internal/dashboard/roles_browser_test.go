@@ -114,6 +114,8 @@ var actsOf = []struct {
 	{"/projects/210/limits", `main form .btn-primary`, []staff.Role{staff.MerchantAdmin, staff.Operator}},
 	{"/projects/210/limits", `[name="threshold"]`, []staff.Role{staff.Operator}},
 	{"/projects/210/security", `[name="allow_ip"]`, []staff.Role{staff.MerchantAdmin, staff.Operator}},
+	{"/finance", `main a[href="/finance/rates"]`, []staff.Role{staff.Finance, staff.MerchantAdmin, staff.Operator}},
+	{"/finance/rates", `main form[action="/finance/rates"] .btn-primary`, []staff.Role{staff.Finance, staff.MerchantAdmin, staff.Operator}},
 	{"/finance/210", `a[href="/operate/funds/210"]`, []staff.Role{staff.Operator}},
 	{"/team", `a[href="/team/invite"]`, []staff.Role{staff.MerchantAdmin, staff.Operator}},
 	{"/operate", `a[href="/operate/funds"]`, []staff.Role{staff.Operator}},

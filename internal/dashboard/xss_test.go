@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"flashpay/internal/accept"
+	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
@@ -92,6 +93,8 @@ func TestNothingThatIsSentBecomesMarkup(t *testing.T) {
 	if err := s.Store.UpdateProject(t.Context(), &named, payloads[3]); err != nil {
 		t.Fatal(err)
 	}
+	s.addRates()
+	s.converts(210, merchant.Conversion{On: true})
 	batches := s.evilFiles()
 	for _, who := range []*browser{s.signedIn(staff.Operator), s.signedInAs(admin)} {
 		for _, path := range batches {
@@ -112,7 +115,7 @@ func TestNothingThatIsSentBecomesMarkup(t *testing.T) {
 			}
 		}
 		for _, id := range ids {
-			for _, path := range []string{"/payments/210/" + id, "/payments?open=210." + id, "/payments?project=210", "/manual"} {
+			for _, path := range []string{"/payments/210/" + id, "/payments?open=210." + id, "/payments?project=210", "/manual", "/finance/rates?day=2024-05-23"} {
 				a := who.get(path)
 				if found := evil(a.Body); found != "" {
 					t.Errorf("GET %s: %s", path, found)
@@ -123,7 +126,7 @@ func TestNothingThatIsSentBecomesMarkup(t *testing.T) {
 			}
 		}
 		for _, payload := range payloads {
-			for _, path := range []string{"/search?q=", "/sign-in?next=", "/payments?customer=", "/payments?q=", "/payments?open=", "/nothing/"} {
+			for _, path := range []string{"/search?q=", "/sign-in?next=", "/payments?customer=", "/payments?q=", "/payments?open=", "/nothing/", "/finance/rates?day=", "/finance/rates?currency=", "/finance/rates?source=", "/finance/rates?project="} {
 				if found := evil(who.get(path + escapeQuery(payload)).Body); found != "" {
 					t.Errorf("GET %s%s: %s", path, payload, found)
 				}

@@ -121,8 +121,11 @@ const defaultMaxAge = 7 * 24 * time.Hour
 // Rate finds the rate of two currencies at a moment, as the settings say. ok is false where no source has a usable one.
 func (c *Conversion) Rate(book *rates.Book, from, to string, at time.Time) (r rates.Rate, ok bool) {
 	maxAge := time.Duration(cmp.Or(c.MaxAge, Duration(defaultMaxAge)))
-	return book.Rate(from, to, at, maxAge, rates.Order(cmp.Or(c.BaseSource, rates.NBKR)))
+	return book.Rate(from, to, at, maxAge, rates.Order(c.Base()))
 }
+
+// Base is the source that is asked first.
+func (c *Conversion) Base() rates.Source { return cmp.Or(c.BaseSource, rates.NBKR) }
 
 // PayingBalance is the currency of the balance that pays for a payout: the payout's own, unless the project may convert
 // and has no such balance. Then it is the main one: that of the settings, else the only one, else the request's.

@@ -1,6 +1,7 @@
 package rates
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 	"time"
@@ -103,5 +104,32 @@ func (b *Book) Currencies() []string {
 		}
 	}
 	slices.Sort(out)
+	return out
+}
+
+// Held lists the quotes that hold at a moment and are not older than MaxAge: one of each pair of each source, in the order
+// of sources, then of pairs.
+func (b *Book) Held(at time.Time) (out []Quote) {
+	type pair struct {
+		source     Source
+		base, term string
+	}
+	seen := make(map[pair]bool)
+	for _, series := range preference {
+		for k := range b.quotes {
+			p := pair{k.source, k.base, k.term}
+			if k.series != series || seen[p] {
+				continue
+			}
+			if q, ok := b.find(k, at, MaxAge); ok {
+				seen[p] = true
+				out = append(out, q)
+			}
+		}
+	}
+	order := Sources()
+	slices.SortFunc(out, func(x, y Quote) int {
+		return cmp.Or(cmp.Compare(slices.Index(order, x.Source), slices.Index(order, y.Source)), cmp.Compare(x.Base, y.Base), cmp.Compare(x.Term, y.Term))
+	})
 	return out
 }

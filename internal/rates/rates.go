@@ -127,6 +127,24 @@ func (r *Rate) Value() money.Decimal {
 	return over.Quo(under, shownDigits)
 }
 
+// ValueLess is for people what Converted makes of one unit when the platform keeps a margin, in percent.
+func (r *Rate) ValueLess(margin money.Decimal) money.Decimal {
+	return r.part(money.Whole(100).Sub(margin))
+}
+
+// ValuePlus is for people what Cost makes of one unit when a margin, in percent, comes on top.
+func (r *Rate) ValuePlus(margin money.Decimal) money.Decimal {
+	return r.part(money.Whole(100).Add(margin))
+}
+
+func (r *Rate) part(percent money.Decimal) money.Decimal {
+	over, under := r.fraction()
+	if len(r.Legs) == 1 && !r.Legs[0].Inverse {
+		return over.Mul(percent).Shift(-2)
+	}
+	return over.Mul(percent).Quo(under.Shift(2), shownDigits)
+}
+
 // ValidFrom is since when the rate holds: the older of its quotes counts.
 func (r *Rate) ValidFrom() time.Time {
 	var oldest time.Time

@@ -239,3 +239,42 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// A book lists what holds at a moment: of each pair of a source one quote, of the series that is preferred.
+func TestHeld(t *testing.T) {
+	from := time.Date(2026, 5, 22, 18, 0, 0, 0, time.UTC)
+	b := NewBook(slices.Concat(read(t, ECB, "ecb-daily.xml").Quotes, read(t, NBKR, "nbkr-weekly.xml").Quotes, read(t, NBKR, "nbkr-daily.xml").Quotes))
+	held := b.Held(from)
+	var pairs []string
+	for _, q := range held {
+		pairs = append(pairs, string(q.Source)+" "+q.Base+"/"+q.Term)
+		if q.Source == NBKR && q.Base == "EUR" && q.Series != Daily {
+			t.Errorf("the euro is taken from the file %q", q.Series)
+		}
+	}
+	if !slices.Contains(pairs, "nbkr EUR/KGS") || !slices.Contains(pairs, "nbkr GBP/KGS") || pairs[len(pairs)-1] != "ecb EUR/USD" || len(slices.Compact(pairs)) != len(held) {
+		t.Errorf("held are %v", pairs)
+	}
+	if held := b.Held(from.Add(MaxAge + time.Hour)); len(held) != 0 {
+		t.Errorf("quotes that are too old are held: %v", held)
+	}
+	if held := b.Held(from.Add(-24 * time.Hour)); len(held) != 0 {
+		t.Errorf("quotes that do not hold yet are held: %v", held)
+	}
+}
+
+// With a margin, a rate is what a sum is converted by, and what it costs.
+func TestValueWithMargin(t *testing.T) {
+	from := time.Date(2026, 5, 22, 18, 0, 0, 0, time.UTC)
+	b := NewBook(read(t, NBKR, "nbkr-daily.xml").Quotes)
+	margin := money.Whole(15).Shift(-1)
+	for _, c := range []struct{ from, to, less, plus string }{
+		{"USD", "KGS", "86.1382500", "88.7617500"},
+		{"KGS", "USD", "0.01126357919", "0.01160663236"},
+	} {
+		r, ok := b.Rate(c.from, c.to, from, MaxAge, Sources())
+		if less, plus := r.ValueLess(margin).String(), r.ValuePlus(margin).String(); !ok || less != c.less || plus != c.plus {
+			t.Errorf("%s in %s: %s and %s, want %s and %s", c.from, c.to, less, plus, c.less, c.plus)
+		}
+	}
+}

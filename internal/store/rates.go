@@ -53,7 +53,12 @@ func scanRate(r sqldb.Row) (q RateQuote, err error) {
 
 // RatesAt makes a book of the quotes by which rates up to a moment are found, as known now.
 func (s *Store) RatesAt(ctx context.Context, at time.Time) (*rates.Book, error) {
-	stored, err := s.RateQuotes(ctx, at.Add(-rates.MaxAge), at)
+	return s.RatesOver(ctx, at, at)
+}
+
+// RatesOver makes a book of the quotes by which rates from a moment to another one are found, as known now.
+func (s *Store) RatesOver(ctx context.Context, from, to time.Time) (*rates.Book, error) {
+	stored, err := s.RateQuotes(ctx, from.Add(-rates.MaxAge-time.Microsecond), to)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,4 +155,34 @@ func openBeside(t *testing.T, url string) *store.Store {
 	}
 	t.Cleanup(func() { _ = s.Close(context.Background()) })
 	return s
+}
+
+// A stretch of time is served by the quotes that hold anywhere in it: those that are just not too old at its beginning, and
+// none from behind its end.
+func TestRatesOver(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		from := time.Date(2024, 5, 23, 0, 0, 0, 0, time.UTC)
+		to := from.Add(24*time.Hour - time.Microsecond)
+		quotes := []rates.Quote{
+			quote(t, rates.NBKR, "USD", "KGS", "86", from.Add(-rates.MaxAge-time.Microsecond)),
+			quote(t, rates.NBKR, "EUR", "KGS", "95", from.Add(-rates.MaxAge)),
+			quote(t, rates.NBKR, "KZT", "KGS", "0.17", to),
+			quote(t, rates.NBKR, "RUB", "KGS", "1.1", to.Add(time.Microsecond)),
+		}
+		if _, err := s.AddRates(t.Context(), quotes, store.By{Actor: "aida"}); err != nil {
+			t.Fatal(err)
+		}
+		book, err := s.RatesOver(t.Context(), from, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := book.Currencies(); !slices.Equal(got, []string{"EUR", "KGS", "KZT"}) {
+			t.Errorf("the book has %v", got)
+		}
+		if held := book.Held(from); len(held) != 1 || held[0].Base != "EUR" {
+			t.Errorf("at the beginning %v holds", held)
+		}
+	})
 }
