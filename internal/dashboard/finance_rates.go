@@ -103,13 +103,15 @@ func (v *visit) rates() (*ratesPage, error) {
 	p.Day = today
 	if text := p.Form.Get("day"); text != "" {
 		day, ok := parseIn(v.zone, dayLayouts, text)
-		if !ok {
+		if ok {
+			p.Day = day
+		} else {
 			p.Form.Fault("day", v.t("payments.fault_time"))
-			return p, nil
 		}
-		p.Day = day
 	}
-	p.Form.Values.Set("day", p.Day.Format(time.DateOnly))
+	if p.Form.OK() {
+		p.Form.Values.Set("day", p.Day.Format(time.DateOnly))
+	}
 	p.readFilter(v)
 	p.days(v, today)
 	if !p.Form.OK() {

@@ -80,8 +80,8 @@ func TestCurrencyRates(t *testing.T) {
 	reader := &staff.User{MerchantID: 1, Email: "bishkek@example.kg", Name: "Reader", Roles: []staff.Role{staff.Finance}, AllProjects: true, Zone: "Asia/Bishkek"}
 	b := s.signedInAs(reader)
 	b.get("/finance/rates?day=2024-05-23").wants(http.StatusOK).saysNot("Another merchant").says(
-		"Payout rates: Shop", "Asked first: National Bank of the Kyrgyz Republic. Margin: 1 %", "USD → KGS 00:00–23:59", "1 USD = 86.575500 KGS",
-		"USD/KGS 13:00–23:59 set by operators 1 USD = 88 KGS", "1 USD = 87.4500 KGS", "23 May 2024, 00:00:00", "EUR/USD 00:00–23:59 European Central Bank")
+		"Payout rates: Shop", "Asked first: National Bank of the Kyrgyz Republic. Margin: 1 %", "USD/KGS Sum asked for 00:00–23:59 National Bank 87.4500 86.575500 23 May 2024, 00:00:00",
+		"USD/KGS 13:00–23:59 By hand 88 88 KGS", "EUR/USD 00:00–23:59 ECB 1.0876 0.9194556822 EUR")
 	hours := b.ratesOf("day=2024-05-23")
 	for row, want := range map[string]int{
 		"nbkr USD KGS 87.4500 87.4500  ":          24,
@@ -107,6 +107,7 @@ func TestCurrencyRates(t *testing.T) {
 		b.get("/finance/rates?" + query).wants(http.StatusUnprocessableEntity)
 		b.get("/finance/rates/csv?" + query).wants(http.StatusSeeOther)
 	}
+	b.get("/finance/rates?day=tomorrow&currency=som").says("Check 2 fields", "All sources")
 	b.get("/finance/rates?day=2024-05-23&currency=GEL").wants(http.StatusOK).says("Nothing fits the filter")
 	b.get("/finance/rates?day=2024-07-23").wants(http.StatusOK).says("No rates of this day are known", "flashpay rates import")
 	b.get("/finance/rates?day=2199-01-01").wants(http.StatusOK).says("This day has not begun")
