@@ -107,7 +107,7 @@ func TestCurrencyRates(t *testing.T) {
 		b.get("/finance/rates?" + query).wants(http.StatusUnprocessableEntity)
 		b.get("/finance/rates/csv?" + query).wants(http.StatusSeeOther)
 	}
-	b.get("/finance/rates?day=tomorrow&currency=som").says("Check 2 fields", "All sources")
+	b.get("/finance/rates?day=tomorrow&currency=som").says("2 fields need your attention", "All sources")
 	b.get("/finance/rates?day=2024-05-23&currency=GEL").wants(http.StatusOK).says("Nothing fits the filter")
 	b.get("/finance/rates?day=2024-07-23").wants(http.StatusOK).says("No rates of this day are known", "flashpay rates import")
 	b.get("/finance/rates?day=2199-01-01").wants(http.StatusOK).says("This day has not begun")
