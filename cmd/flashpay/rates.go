@@ -100,7 +100,7 @@ type ratesSetCmd struct {
 // Help is shown by --help.
 func (c *ratesSetCmd) Help() string {
 	return `A rate by hand is a source of its own, manual: projects use it where it is their base source, and where their base source
-has no usable rate. In Dashboard a second person confirms it; whoever has the database acts as the operator.
+has no usable rate. It holds at once: whoever has the database acts as the operator, and the audit log keeps who it was.
 
   flashpay rates set --database sqlite:flashpay.db --from USD --to KGS --rate 87.4500`
 }
