@@ -215,6 +215,6 @@ func TestThePanelInABrowser(t *testing.T) {
 		p.as(clerk)
 		p.open("/payments")
 		p.Click(row(b))
-		p.Wait("Payment order-b", "Download CSV")
+		p.Wait("Payment order-b", "CSV for programs")
 	})
 }

@@ -71,7 +71,7 @@ new         accepted     sending again            .                       .     
 new         paid         paid again               paid                    paid                    paid                    paid
 new         another sum  sending again, mismatch  ., mismatch             ., mismatch             ., mismatch             sending again, mismatch
 new         refused      declined again           declined                declined                declined                declined
-new         returned     paid again, returned     paid, returned          paid, returned          paid, returned          paid, returned
+new         returned     reversed again           reversed                reversed                reversed                reversed
 new         not sent     . again                  .                       .                       .                       sending again
 new         no funds     . again                  .                       .                       .                       sending again
 sending     unknown      .                        .                       .                       .                       .
@@ -79,7 +79,7 @@ sending     accepted     .                        .                       .     
 sending     paid         paid                     paid                    paid                    paid                    paid
 sending     another sum  ., mismatch              ., mismatch             ., mismatch             ., mismatch             ., mismatch
 sending     refused      declined                 declined                declined                declined                declined
-sending     returned     paid, returned           paid, returned          paid, returned          paid, returned          paid, returned
+sending     returned     reversed                 reversed                reversed                reversed                reversed
 sending     not sent     . again                  .                       .                       .                       .
 sending     no funds     new                      .                       .                       .                       .
 disputed    unknown      .                        .                       .                       .                       .
@@ -103,7 +103,7 @@ paid        accepted     -                        .                       .     
 paid        paid         -                        .                       .                       .                       .
 paid        another sum  -                        ., mismatch             ., mismatch             ., mismatch             ., mismatch
 paid        refused      -                        ., declined after ok    ., declined after ok    ., declined after ok    ., declined after ok
-paid        returned     -                        ., returned             ., returned             ., returned             ., returned
+paid        returned     -                        reversed                reversed                reversed                reversed
 paid        not sent     -                        .                       .                       .                       .
 paid        no funds     -                        .                       .                       .                       .
 declined    unknown      -                        .                       .                       .                       .
@@ -120,7 +120,7 @@ new         accepted     sending again            .                       .     
 new         paid         paid again               paid                    paid                    -                       paid
 new         another sum  sending again, mismatch  ., mismatch             ., mismatch             -                       sending again, mismatch
 new         refused      declined again           declined                declined                -                       declined
-new         returned     paid again, returned     paid, returned          paid, returned          -                       paid, returned
+new         returned     reversed again           reversed                reversed                -                       reversed
 new         not sent     . again                  .                       .                       -                       sending again
 new         no funds     . again                  .                       .                       -                       sending again
 sending     unknown      .                        .                       .                       .                       .
@@ -128,7 +128,7 @@ sending     accepted     .                        .                       .     
 sending     paid         paid                     paid                    paid                    paid                    paid
 sending     another sum  ., mismatch              ., mismatch             ., mismatch             ., mismatch             ., mismatch
 sending     refused      declined                 declined                declined                declined                declined
-sending     returned     paid, returned           paid, returned          paid, returned          paid, returned          paid, returned
+sending     returned     reversed                 reversed                reversed                reversed                reversed
 sending     not sent     .                        .                       .                       .                       .
 sending     no funds     .                        .                       .                       .                       .
 disputed    unknown      .                        .                       .                       .                       .
@@ -152,7 +152,7 @@ paid        accepted     -                        .                       .     
 paid        paid         -                        .                       .                       .                       .
 paid        another sum  -                        ., mismatch             ., mismatch             ., mismatch             ., mismatch
 paid        refused      -                        ., declined after ok    ., declined after ok    ., declined after ok    ., declined after ok
-paid        returned     -                        ., returned             ., returned             ., returned             ., returned
+paid        returned     -                        reversed                reversed                reversed                reversed
 paid        not sent     -                        .                       .                       .                       .
 paid        no funds     -                        .                       .                       .                       .
 declined    unknown      -                        .                       .                       .                       .
@@ -404,6 +404,8 @@ func standing(v *store.View) string {
 	switch o := v.Operations[0]; {
 	case v.Payment.Status == payout.Success:
 		return "paid"
+	case v.Payment.Status == payout.Reversed:
+		return "reversed"
 	case o.Stage == payout.Closed && o.Code == payout.CodeAutoDecline:
 		return "given back"
 	case o.Stage == payout.Closed:
