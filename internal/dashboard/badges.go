@@ -91,31 +91,10 @@ func (v *visit) badgeApprovals(add func(word, href string, count int, more bool)
 		store.ApprovalPayout: staff.IssuePayouts, store.ApprovalBatch: staff.IssuePayouts,
 		store.ApprovalSettings: staff.EditProjects, store.ApprovalKey: staff.EditProjects, store.ApprovalAccount: staff.ManageTeam,
 	}
-	for _, part := range []struct {
-		right      staff.Right
-		word, href string
-		filter     store.ApprovalFilter
-	}{
-		{staff.ViewManual, "overview.approvals", "/manual/waiting", v.waitingFilter(store.ApprovalWaiting)},
-		{staff.OperateFunds, "overview.funds", "/operate/funds", store.ApprovalFilter{Kinds: fundsKinds, State: store.ApprovalWaiting}},
-	} {
-		if !v.user.Can(part.right) {
-			continue
-		}
-		part.filter.Limit = overviewMax + 1
-		waiting, err := v.d.Store.Approvals(v.ctx(), part.filter)
-		if err != nil {
-			return err
-		}
-		count := 0
-		for _, a := range waiting {
-			if right, ok := rightOf[a.Kind]; a.RequestedBy != v.user.ID && (!ok || v.user.Can(right)) {
-				count++
-			}
-		}
-		add(part.word, part.href, min(count, overviewMax), count > overviewMax)
-	}
-	return nil
+	return v.waitingApprovals(add, func(a store.Approval) bool {
+		right, ok := rightOf[a.Kind]
+		return !ok || v.user.Can(right)
+	})
 }
 
 // badgeBatches counts the newest files that have faults and wait for somebody who may send them.

@@ -200,13 +200,8 @@ func lasting(b balanceView, paid *ledger.Statement) lastingBalance {
 	return out
 }
 
-// overviewErrands are what waits for this user: what they may decide, and what goes wrong in their projects.
-func (v *visit) overviewErrands(page *overviewPage) error {
-	add := func(word, href string, count int, more bool) {
-		if count > 0 {
-			page.Errands = append(page.Errands, errand{word, count, more, href})
-		}
-	}
+// waitingApprovals counts what others have asked for in the lists of approvals that this user sees, of what counts says.
+func (v *visit) waitingApprovals(add func(word, href string, count int, more bool), counts func(store.Approval) bool) error {
 	for _, part := range []struct {
 		right  staff.Right
 		word   string
@@ -224,13 +219,26 @@ func (v *visit) overviewErrands(page *overviewPage) error {
 		if err != nil {
 			return err
 		}
-		others := 0
+		count := 0
 		for _, a := range waiting {
-			if a.RequestedBy != v.user.ID {
-				others++
+			if a.RequestedBy != v.user.ID && counts(a) {
+				count++
 			}
 		}
-		add(part.word, part.href, min(others, overviewMax), others > overviewMax)
+		add(part.word, part.href, min(count, overviewMax), count > overviewMax)
+	}
+	return nil
+}
+
+// overviewErrands are what waits for this user: what they may decide, and what goes wrong in their projects.
+func (v *visit) overviewErrands(page *overviewPage) error {
+	add := func(word, href string, count int, more bool) {
+		if count > 0 {
+			page.Errands = append(page.Errands, errand{word, count, more, href})
+		}
+	}
+	if err := v.waitingApprovals(add, func(store.Approval) bool { return true }); err != nil {
+		return err
 	}
 	disputes, err := v.situation(projectIDs(v.projects()), store.SituationDiscrepancy)
 	if err != nil {

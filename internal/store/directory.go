@@ -124,8 +124,12 @@ func partsWanted(text string) []part {
 	if len(runes) < shortPart {
 		return nil
 	}
+	begin := shortPart
+	if len(runes) >= longPart {
+		begin = longPart
+	}
 	return []part{
-		{lookupBegin, string(runes[:map[bool]int{false: shortPart, true: longPart}[len(runes) >= longPart]])},
+		{lookupBegin, string(runes[:begin])},
 		{lookupEnd, string(runes[len(runes)-shortPart:])},
 		{lookupWithin, text},
 	}
