@@ -160,27 +160,40 @@ var fundsFaults = []struct {
 }
 
 func serveFundsDecide(d *Dashboard, v *visit) error {
-	id, err := strconv.ParseInt(v.r.PathValue("approval"), 10, 64)
-	if err != nil {
-		return errNotFound
-	}
-	f, err := v.form()
+	decision, by, err := v.operatorDecision()
 	if err != nil {
 		return err
 	}
+	if err := fundsFault(d.Store.DecideFunds(v.ctx(), decision, by)); err != nil {
+		return err
+	}
+	return v.redirect("/operate/funds", "operate.decided."+decision.State)
+}
+
+// operatorDecision reads what an operator decides of the approval that the path names.
+func (v *visit) operatorDecision() (decision store.Decision, by store.By, err error) {
+	id, err := strconv.ParseInt(v.r.PathValue("approval"), 10, 64)
+	if err != nil {
+		return decision, by, errNotFound
+	}
+	f, err := v.form()
+	if err != nil {
+		return decision, by, err
+	}
 	state := f.Get("state")
 	if !slices.Contains([]string{store.ApprovalApproved, store.ApprovalRejected, store.ApprovalWithdrawn}, state) {
-		return &userError{ID: "form.unreadable"}
+		return decision, by, &userError{ID: "form.unreadable"}
 	}
-	decision := store.Decision{ID: id, State: state, By: v.user.ID, Decider: v.user.Name, Reason: f.Get("reason")}
-	err = d.Store.DecideFunds(v.ctx(), decision, store.By{Actor: v.actor(), Once: f.Once})
+	decision = store.Decision{ID: id, State: state, By: v.user.ID, Decider: v.user.Name, Reason: f.Get("reason")}
+	return decision, store.By{Actor: v.actor(), Once: f.Once}, nil
+}
+
+// fundsFault is what an operator is told where a decision was not taken.
+func fundsFault(err error) error {
 	for _, fault := range fundsFaults {
 		if errors.Is(err, fault.err) {
 			return &userError{ID: fault.id, Status: http.StatusConflict}
 		}
 	}
-	if err != nil {
-		return err
-	}
-	return v.redirect("/operate/funds", "operate.decided."+state)
+	return err
 }

@@ -318,19 +318,11 @@ func serveCare(d *Dashboard, v *visit) error {
 }
 
 func serveSettlementDecide(d *Dashboard, v *visit) error {
-	id, err := strconv.ParseInt(v.r.PathValue("approval"), 10, 64)
-	if err != nil {
-		return errNotFound
-	}
-	f, err := v.form()
+	decision, by, err := v.operatorDecision()
 	if err != nil {
 		return err
 	}
-	state := f.Get("state")
-	if !slices.Contains([]string{store.ApprovalApproved, store.ApprovalRejected, store.ApprovalWithdrawn}, state) {
-		return &userError{ID: "form.unreadable"}
-	}
-	a, err := d.Store.Approval(v.ctx(), id)
+	a, err := d.Store.Approval(v.ctx(), decision.ID)
 	if err != nil {
 		return err
 	}
@@ -338,18 +330,12 @@ func serveSettlementDecide(d *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	decision := store.Decision{ID: id, State: state, By: v.user.ID, Decider: v.user.Name}
-	err = d.Store.DecideSettlement(v.ctx(), decision, store.By{Actor: v.actor(), Once: f.Once})
+	err = d.Store.DecideSettlement(v.ctx(), decision, by)
 	if errors.Is(err, store.ErrStale) {
 		return v.redirect(settlementPath(m), "settle.stale")
 	}
-	for _, fault := range fundsFaults {
-		if errors.Is(err, fault.err) {
-			return &userError{ID: fault.id, Status: http.StatusConflict}
-		}
-	}
-	if err != nil {
+	if err := fundsFault(err); err != nil {
 		return err
 	}
-	return v.redirect(settlementPath(m), "settle.decided."+state)
+	return v.redirect(settlementPath(m), "settle.decided."+decision.State)
 }
