@@ -12,11 +12,11 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// keptConnections is how many open connections a project may have for its attempts to leave theirs open for the next
-// one. So a project has as many at most as attempts under way, and these. A busy endpoint has 64 attempts under way
+// keptConnections is how many open connections a merchant may have for its attempts to leave theirs open for the next one.
+// So a merchant has as many at most as attempts under way, and these. A busy endpoint has 64 attempts under way
 // (pools[quick].LaneRunning), each on a connection, and some that are on their way back: with room for those only, every
 // attempt would close its own, and the next one make another.
-const keptConnections = 128
+const keptConnections = 192
 
 // How far an attempt came.
 const (
@@ -28,17 +28,17 @@ const (
 // attempt is one request on its way, for the connections that serve it.
 type attempt struct {
 	ctx     context.Context // ends with the attempt
-	project int64
-	hurry   func()       // called once the status is known
-	reached atomic.Int32 // how far it came
-	status  atomic.Int32 // of the answer; 0: its status line has not been read
+	owner   int64           // merchant, or project of none
+	hurry   func()          // called once the status is known
+	reached atomic.Int32    // how far it came
+	status  atomic.Int32    // of the answer; 0: its status line has not been read
 }
 
 type attemptKey struct{}
 
 // started makes an attempt that connections find in the context that is returned.
-func started(ctx context.Context, projectID int64, hurry func()) (context.Context, *attempt) {
-	a := &attempt{project: projectID, hurry: hurry}
+func started(ctx context.Context, owner int64, hurry func()) (context.Context, *attempt) {
+	a := &attempt{owner: owner, hurry: hurry}
 	ctx = context.WithValue(ctx, attemptKey{}, a)
 	a.ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
 		if c, ok := got.Conn.(*conn); ok {
@@ -61,7 +61,7 @@ type connector struct {
 	tls    *tls.Config
 
 	mu   sync.Mutex
-	open map[int64]int // connections by project
+	open map[int64]int // connections by owner
 }
 
 func newConnector(c *Config) *connector {
@@ -87,20 +87,20 @@ func newDialer(resolver *net.Resolver, allowPrivate bool) *net.Dialer {
 	return dialer
 }
 
-// count adds to a project's open connections.
-func (c *connector) count(projectID int64, n int) {
+// count adds to an owner's open connections.
+func (c *connector) count(owner int64, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.open[projectID] += n; c.open[projectID] == 0 {
-		delete(c.open, projectID)
+	if c.open[owner] += n; c.open[owner] == 0 {
+		delete(c.open, owner)
 	}
 }
 
-// crowded tells whether a project has so many open connections that none more is kept.
-func (c *connector) crowded(projectID int64) bool {
+// crowded tells whether an owner has so many open connections that none more is kept.
+func (c *connector) crowded(owner int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.open[projectID] >= keptConnections
+	return c.open[owner] >= keptConnections
 }
 
 // dial connects in plain text. ctx must be an attempt's.
@@ -111,8 +111,8 @@ func (c *connector) dial(ctx context.Context, network, address string) (net.Conn
 		return nil, err
 	}
 	a.reached.Store(connected)
-	c.count(a.project, 1)
-	return &conn{Conn: raw, raw: raw, closed: sync.OnceFunc(func() { c.count(a.project, -1) })}, nil
+	c.count(a.owner, 1)
+	return &conn{Conn: raw, raw: raw, closed: sync.OnceFunc(func() { c.count(a.owner, -1) })}, nil
 }
 
 // dialTLS connects and agrees on TLS.

@@ -100,7 +100,7 @@ func (d *Dispatcher) send(ctx context.Context, job *store.CallbackJob) (status i
 	}
 	body := wire.SignedJSON(job.Body(), key.Secret)
 	hook := webhook(webhookID(project.ID, job.Event.Number), d.config.Store.Now(), project.Keys, body)
-	status, answer, err = d.sender.post(ctx, project.ID, to, body, hook)
+	status, answer, err = d.sender.post(ctx, ownerOf(project), to, body, hook)
 	switch {
 	case err != nil || status == http.StatusOK:
 	case status >= 300 && status < 400:

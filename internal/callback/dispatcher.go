@@ -49,12 +49,14 @@ type Dispatcher struct {
 	sender *sender
 	pools  [classes]*work.Pool[task]
 	lanes  *laneBook
-	loop   *work.Loop
-	alarm  *alarm
-	hungry atomic.Bool    // something due was left for want of places
-	turn   int            // of the lanes, in the loop
-	under  sync.WaitGroup // attempts
-	saving chan struct{}  // results on their way to the database
+
+	merchants merchants
+	loop      *work.Loop
+	alarm     *alarm
+	hungry    atomic.Bool    // something due was left for want of places
+	turn      int            // of the lanes, in the loop
+	under     sync.WaitGroup // attempts
+	saving    chan struct{}  // results on their way to the database
 }
 
 var _ store.Dispatcher = (*Dispatcher)(nil)
@@ -125,7 +127,16 @@ func (d *Dispatcher) Taken() int {
 }
 
 // Reserve takes a place in a lane; false where there is none: then the callback is found in the database.
-func (d *Dispatcher) Reserve(projectID, lane int64) bool { return d.reserve(laneOf(projectID, lane)) }
+func (d *Dispatcher) Reserve(projectID, lane int64) bool {
+	l, ok := d.lane(projectID, lane)
+	return ok && d.reserve(l)
+}
+
+// lane is a host of a project, as the pools know it. false: the project was made elsewhere, a moment ago.
+func (d *Dispatcher) lane(projectID, lane int64) (work.Lane, bool) {
+	owner, ok := d.merchants.owner(d.config.Store, projectID)
+	return work.Lane{Owner: owner, Group: projectID, ID: lane}, ok
+}
 
 func (d *Dispatcher) reserve(lane work.Lane) bool {
 	c := d.lanes.class(lane)
@@ -138,13 +149,17 @@ func (d *Dispatcher) reserve(lane work.Lane) bool {
 }
 
 // Release gives a reserved place back unused.
-func (d *Dispatcher) Release(projectID, lane int64) { d.release(laneOf(projectID, lane)) }
+func (d *Dispatcher) Release(projectID, lane int64) {
+	l, _ := d.lane(projectID, lane)
+	d.release(l)
+}
 
 func (d *Dispatcher) release(lane work.Lane) { d.pools[d.lanes.use(lane)].Release(lane) }
 
 // Start uses a reserved place: job is sent at once, or when its lane's turn comes.
 func (d *Dispatcher) Start(job *store.CallbackJob) {
-	d.start(task{job: job, lane: laneOf(job.Event.ProjectID, job.Lane)})
+	lane, _ := d.lane(job.Event.ProjectID, job.Lane)
+	d.start(task{job: job, lane: lane})
 }
 
 func (d *Dispatcher) start(t task) { d.pools[d.lanes.use(t.lane)].Start(t.lane, t) }

@@ -564,6 +564,7 @@ func smallPools(t *testing.T) {
 	before := pools
 	for c := range pools {
 		pools[c].Running /= 8
+		pools[c].OwnerRunning /= 8
 		pools[c].GroupRunning /= 8
 		pools[c].LaneRunning = max(1, pools[c].LaneRunning/8)
 	}

@@ -210,8 +210,8 @@ func TestEachAttemptHasAStatusOfItsOwn(t *testing.T) {
 	})
 }
 
-// A project that has many connections open keeps no more.
-func TestAProjectKeepsSoManyConnections(t *testing.T) {
+// A merchant that has many connections open keeps no more.
+func TestAMerchantKeepsSoManyConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork()
 		s := newSender(&Config{DialContext: n.dial})

@@ -126,41 +126,52 @@ func TestBadEndpointsDelayNobodyElse(t *testing.T) {
 	})
 }
 
-// TestOneMerchantsHostsDelayNobodyElse: 700 payouts of one project, each with an endpoint of its own that never answers,
-// beside another project, whose endpoints are quick, slow and new.
+// TestOneMerchantsHostsDelayNobodyElse: 700 payouts of one merchant, each with an endpoint of its own that never answers, of one
+// project or of many, beside another merchant, whose endpoints are quick, slow and new.
 func TestOneMerchantsHostsDelayNobodyElse(t *testing.T) {
-	virtual(t, func(c *Config) { c.Interval = 0 }, func(t *testing.T, r *road) {
-		const hostile, payouts = 666, 700
-		p := &merchant.Project{ID: hostile, Name: "hostile", Mode: merchant.Test}
+	for _, projects := range []int64{1, 14} {
+		t.Run(fmt.Sprint(projects, " projects"), func(t *testing.T) {
+			virtual(t, func(c *Config) { c.Interval = 0 }, func(t *testing.T, r *road) { hostsBesideOthers(t, r, projects) })
+		})
+	}
+}
+
+func hostsBesideOthers(t *testing.T, r *road, projects int64) {
+	const hostile, payouts = 666, 700
+	for i := range projects {
+		p := &merchant.Project{ID: hostile + i, MerchantID: 13, Name: "hostile", Mode: merchant.Test}
 		if err := r.s.CreateProject(t.Context(), p, "key-2", nil, "test"); err != nil {
 			t.Fatal(err)
 		}
-		quickShop, newcomer := r.healthy("quick"), r.healthy("newcomer")
-		slowShop := &inbox{answer: func(int, http.ResponseWriter) { time.Sleep(slowAfter + 200*time.Millisecond) }}
-		r.net.serve("slow", slowShop.ServeHTTP)
-		_, _, quickAlone := r.pace("quick", quickShop)
-		r.pace("slow", slowShop) // until it is known to be slow
-		_, _, slowAlone := r.pace("slow", slowShop)
-		time.Sleep(time.Minute)
-		var wg sync.WaitGroup
-		for i := range payouts {
-			wg.Go(func() {
-				n := newPayout(fmt.Sprint("hostile", i), 1<<30, payout.Options{CallbackURL: fmt.Sprintf("http://dead%d/", i)})
-				n.ProjectID = hostile
-				if _, err := r.s.Accept(t.Context(), n); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		time.Sleep(20 * time.Second) // until the slow pool is as full as they make it
-		_, _, quickBeside := r.pace("quick", quickShop)
-		_, _, slowBeside := r.pace("slow", slowShop)
-		_, _, newBeside := r.pace("newcomer", newcomer)
-		t.Logf("pace beside 700 hostile payouts: quick %.3f, slow %.3f of alone; new %.3f of quick alone",
-			quickAlone.Seconds()/quickBeside.Seconds(), slowAlone.Seconds()/slowBeside.Seconds(), quickAlone.Seconds()/newBeside.Seconds())
-		if quickBeside > quickAlone*21/20 || slowBeside > slowAlone*21/20 || newBeside > quickAlone*21/20 {
-			t.Errorf("all %d: quick %s, beside them %s; slow %s, beside them %s; new %s", paceCallbacks, quickAlone, quickBeside, slowAlone, slowBeside, newBeside)
-		}
-	})
+	}
+	quickShop, newcomer := r.healthy("quick"), r.healthy("newcomer")
+	slowShop := &inbox{answer: func(int, http.ResponseWriter) { time.Sleep(slowAfter + 200*time.Millisecond) }}
+	r.net.serve("slow", slowShop.ServeHTTP)
+	_, _, quickAlone := r.pace("quick", quickShop)
+	r.pace("slow", slowShop) // until it is known to be slow
+	_, _, slowAlone := r.pace("slow", slowShop)
+	time.Sleep(time.Minute)
+	var wg sync.WaitGroup
+	for i := range payouts {
+		wg.Go(func() {
+			n := newPayout(fmt.Sprint("hostile", i), 1<<30, payout.Options{CallbackURL: fmt.Sprintf("http://dead%d/", i)})
+			n.ProjectID = hostile + int64(i)%projects
+			if _, err := r.s.Accept(t.Context(), n); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	time.Sleep(20 * time.Second) // until the slow pool is as full as they make it
+	if n := r.d.pools[slow].Taken(); n > pools[slow].OwnerPlaces {
+		t.Errorf("one merchant has %d places of the slow pool", n)
+	}
+	_, _, quickBeside := r.pace("quick", quickShop)
+	_, _, slowBeside := r.pace("slow", slowShop)
+	_, _, newBeside := r.pace("newcomer", newcomer)
+	t.Logf("pace beside 700 hostile payouts: quick %.3f, slow %.3f of alone; new %.3f of quick alone",
+		quickAlone.Seconds()/quickBeside.Seconds(), slowAlone.Seconds()/slowBeside.Seconds(), quickAlone.Seconds()/newBeside.Seconds())
+	if quickBeside > quickAlone*21/20 || slowBeside > slowAlone*21/20 || newBeside > quickAlone*21/20 {
+		t.Errorf("all %d: quick %s, beside them %s; slow %s, beside them %s; new %s", paceCallbacks, quickAlone, quickBeside, slowAlone, slowBeside, newBeside)
+	}
 }

@@ -1,9 +1,12 @@
 package callback
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
+	"flashpay/internal/merchant"
+	"flashpay/internal/store"
 	"flashpay/internal/work"
 )
 
@@ -19,16 +22,42 @@ const (
 
 // Each class of endpoints has a pool of its own, so that any number of dead or slow endpoints takes no place from one
 // that is known to be quick, and little time from one that is not known yet. An attempt that takes longer than slowAfter
-// moves to the slow pool, and its lane with it. In each pool the projects take turns, and in a project its lanes. No
-// project fills a pool, however many hosts it names.
+// moves to the slow pool, and its lane with it. In each pool the merchants take turns, in a merchant its projects, and in a
+// project its lanes. No merchant fills a pool, however many projects it has and hosts it names, and no project a merchant's
+// share.
 var pools = [classes]work.Config{
-	untried: {Running: 256, GroupRunning: 192, LaneRunning: 1, Places: 4096, GroupPlaces: 2048, LanePlaces: 256},
-	quick:   {Running: 512, GroupRunning: 256, LaneRunning: 64, Places: 16384, GroupPlaces: 8192, LanePlaces: 4096},
-	slow:    {Running: 512, GroupRunning: 128, LaneRunning: 16, Places: 2048, GroupPlaces: 512, LanePlaces: 32},
+	untried: {
+		Running: 256, OwnerRunning: 192, GroupRunning: 144, LaneRunning: 1,
+		Places: 4096, OwnerPlaces: 2048, GroupPlaces: 1536, LanePlaces: 256,
+	},
+	quick: {
+		Running: 512, OwnerRunning: 256, GroupRunning: 192, LaneRunning: 64,
+		Places: 16384, OwnerPlaces: 10240, GroupPlaces: 8192, LanePlaces: 4096,
+	},
+	slow: {
+		Running: 512, OwnerRunning: 128, GroupRunning: 96, LaneRunning: 16,
+		Places: 2048, OwnerPlaces: 512, GroupPlaces: 384, LanePlaces: 32,
+	},
 }
 
-// laneOf is the lane of a project's host; the projects are the pools' groups.
-func laneOf(projectID, lane int64) work.Lane { return work.Lane{Group: projectID, ID: lane} }
+// merchants knows whose the projects are. What it has said of one it goes on to say, so that a place is given back where it
+// was taken.
+type merchants struct{ of sync.Map }
+
+// owner is the merchant of a project, or a number of the project's own where it is no merchant's. false: not known yet.
+func (m *merchants) owner(s *store.Store, projectID int64) (int64, bool) {
+	if o, ok := m.of.Load(projectID); ok {
+		return o.(int64), true
+	}
+	p, ok := s.Project(projectID)
+	if !ok {
+		return 0, false
+	}
+	o, _ := m.of.LoadOrStore(projectID, ownerOf(p))
+	return o.(int64), true
+}
+
+func ownerOf(p *merchant.Project) int64 { return cmp.Or(p.MerchantID, -p.ID) }
 
 const (
 	// slowAfter is how long an attempt to a quick endpoint may take.

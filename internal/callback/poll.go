@@ -27,7 +27,9 @@ func (d *Dispatcher) poll(ctx context.Context) (more bool) {
 	for _, l := range lanes {
 		switch {
 		case !l.DueAt.After(now):
-			due = append(due, laneOf(l.ProjectID, l.Lane))
+			if lane, ok := d.lane(l.ProjectID, l.Lane); ok { // else it is known at the next look
+				due = append(due, lane)
+			}
 		case next.IsZero() || l.DueAt.Before(next):
 			next = l.DueAt
 		}

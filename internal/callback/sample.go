@@ -25,50 +25,68 @@ type Sample struct {
 	Answer     []byte // its first part
 }
 
-// How many samples of one project a Tester sends: somebody has to read each answer.
-const (
-	samplesAtOnce    = 2
-	samplesPerMinute = 10
+// allowance is how many samples somebody may send: somebody has to read each answer.
+type allowance struct{ atOnce, perMinute int }
+
+// What a project may send, and all projects of a merchant together.
+var (
+	ofProject  = allowance{atOnce: 2, perMinute: 10}
+	ofMerchant = allowance{atOnce: 4, perMinute: 20}
 )
 
-// Tester sends samples, of each project a bounded number at once and in a minute. It keeps no connection.
+// Tester sends samples, of each project and of each merchant a bounded number at once and in a minute. It keeps no connection.
 type Tester struct {
 	sender *sender
 
-	mu       sync.Mutex
-	projects map[int64]*samples
+	mu        sync.Mutex
+	projects  map[int64]*samples
+	merchants map[int64]*samples // by ownerOf
 }
 
-// samples are what a project sends and may still send.
+// samples are what a project or a merchant sends, and may still send.
 type samples struct {
+	allowance
+	whose   string
 	running int
 	rate    *rate.Limiter
 }
 
 // NewTester makes a Tester that goes only where the Dispatcher of this configuration would.
 func NewTester(c Config) *Tester {
-	t := &Tester{sender: newSender(&c), projects: make(map[int64]*samples)}
+	t := &Tester{sender: newSender(&c), projects: make(map[int64]*samples), merchants: make(map[int64]*samples)}
 	t.sender.transport.DisableKeepAlives = true
 	return t
 }
 
-// begin takes one of a project's samples; end gives its place back.
-func (t *Tester) begin(projectID int64) (end func(), err error) {
+func find(all map[int64]*samples, id int64, whose string, a allowance) *samples {
+	s := all[id]
+	if s == nil {
+		s = &samples{allowance: a, whose: whose, rate: rate.NewLimiter(rate.Every(time.Minute/time.Duration(a.perMinute)), a.perMinute)}
+		all[id] = s
+	}
+	return s
+}
+
+// begin takes one of a project's samples, and of its merchant's; end gives its place back.
+func (t *Tester) begin(p *merchant.Project) (end func(), err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p := t.projects[projectID]
-	if p == nil {
-		p = &samples{rate: rate.NewLimiter(rate.Every(time.Minute/samplesPerMinute), samplesPerMinute)}
-		t.projects[projectID] = p
+	both := []*samples{find(t.projects, p.ID, "project", ofProject), find(t.merchants, ownerOf(p), "merchant", ofMerchant)}
+	for _, s := range both {
+		if s.running >= s.atOnce || s.rate.Tokens() < 1 {
+			return nil, fmt.Errorf("this %s's samples are limited to %d at once and %d a minute: try again in a minute", s.whose, s.atOnce, s.perMinute)
+		}
 	}
-	if p.running >= samplesAtOnce || !p.rate.Allow() {
-		return nil, fmt.Errorf("this project's samples are limited to %d at once and %d a minute: try again in a minute", samplesAtOnce, samplesPerMinute)
+	for _, s := range both {
+		s.rate.Allow()
+		s.running++
 	}
-	p.running++
 	return func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		p.running--
+		for _, s := range both {
+			s.running--
+		}
 	}, nil
 }
 
@@ -88,14 +106,14 @@ func (t *Tester) Send(ctx context.Context, project *merchant.Project, method, ti
 	if !ok {
 		return s, errors.New("the project has no live key to sign with: add one")
 	}
-	end, err := t.begin(project.ID)
+	end, err := t.begin(project)
 	if err != nil {
 		return s, err
 	}
 	defer end()
 	s.Body = wire.SignedJSON(job.Body(), key.Secret)
 	hook := webhook(fmt.Sprintf("sample_%d_%d", project.ID, now.UnixMicro()), now, project.Keys, s.Body)
-	s.HTTPStatus, s.Answer, err = t.sender.post(ctx, project.ID, to, s.Body, hook)
+	s.HTTPStatus, s.Answer, err = t.sender.post(ctx, ownerOf(project), to, s.Body, hook)
 	if err == nil && s.HTTPStatus != http.StatusOK {
 		err = fmt.Errorf("answered %d: only 200 acknowledges", s.HTTPStatus)
 	}

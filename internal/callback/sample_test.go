@@ -64,41 +64,50 @@ func TestSampleIsSignedAsCallbacksAre(t *testing.T) {
 	}
 }
 
-// Of one project so many samples are sent at once, and so many in a minute; another's are not touched.
+// Of one project so many samples are sent at once, and so many in a minute, and of one merchant; another's are not touched.
 func TestSamplesAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		of := func(merchantID, id int64) *merchant.Project { return &merchant.Project{ID: id, MerchantID: merchantID} }
 		tester := NewTester(Config{})
 		var ends []func()
-		for range samplesAtOnce {
-			end, err := tester.begin(7)
-			if err != nil {
-				t.Fatal(err)
+		begin := func(p *merchant.Project, n int) (began int) {
+			for range n {
+				if end, err := tester.begin(p); err == nil {
+					ends = append(ends, end)
+					began++
+				}
 			}
-			ends = append(ends, end)
+			return began
 		}
-		if _, err := tester.begin(7); err == nil {
-			t.Errorf("%d samples at once", samplesAtOnce+1)
+		if n := begin(of(3, 7), 9); n != ofProject.atOnce {
+			t.Errorf("%d samples of a project at once", n)
 		}
-		if _, err := tester.begin(8); err != nil {
-			t.Errorf("another project: %v", err)
+		if n := begin(of(3, 8), 9) + begin(of(3, 9), 9) + begin(of(3, 10), 9); n != ofMerchant.atOnce-ofProject.atOnce {
+			t.Errorf("%d samples at once of a merchant's other projects", n)
 		}
-		for _, end := range ends {
-			end()
+		if begin(of(0, 3), 1) != 1 || begin(of(4, 11), 1) != 1 {
+			t.Error("a project of no merchant, or of another one, was touched")
 		}
-		sent := samplesAtOnce
-		for ; ; sent++ {
-			end, err := tester.begin(7)
-			if err != nil {
-				break
+		sent := func(p *merchant.Project) (n int) {
+			for {
+				for _, end := range ends {
+					end()
+				}
+				if ends = nil; begin(p, 1) == 0 {
+					return n
+				}
+				n++
 			}
-			end()
 		}
-		if sent != samplesPerMinute {
-			t.Errorf("%d samples in a minute, want %d", sent, samplesPerMinute)
+		if n := sent(of(3, 7)); n != ofProject.perMinute-ofProject.atOnce {
+			t.Errorf("%d more samples of a project in a minute", n)
+		}
+		if n := sent(of(3, 8)) + sent(of(3, 9)) + sent(of(3, 10)); n != ofMerchant.perMinute-ofProject.perMinute-2 {
+			t.Errorf("%d more samples in a minute of a merchant's other projects", n)
 		}
 		time.Sleep(time.Minute)
-		if _, err := tester.begin(7); err != nil {
-			t.Errorf("a minute later: %v", err)
+		if sent(of(3, 7)) != ofProject.perMinute {
+			t.Error("a minute later not all may be sent")
 		}
 	})
 }

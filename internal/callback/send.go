@@ -63,15 +63,15 @@ func newSender(c *Config) *sender {
 
 // post makes one attempt, with the headers of hook: it returns the answer's status and the first part of its body, or why
 // there is no answer.
-// Redirects are answers like any other. Whatever the endpoint does, the attempt ends within its limit, and what it
+// owner is whose attempt it is (ownerOf). Redirects are answers like any other. Whatever the endpoint does, the attempt ends within its limit, and what it
 // used with it. Once the status line has come it says everything: what follows may be late, broken or without end.
-func (s *sender) post(ctx context.Context, projectID int64, to *url.URL, body []byte, hook http.Header) (status int, answer []byte, err error) {
+func (s *sender) post(ctx context.Context, owner int64, to *url.URL, body []byte, hook http.Header) (status int, answer []byte, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	limit := time.Now().Add(s.limit)
 	end := time.AfterFunc(s.limit, func() { cancel(errTimeout) })
 	defer end.Stop()
-	ctx, a := started(ctx, projectID, func() { end.Reset(min(answerTime, time.Until(limit))) })
+	ctx, a := started(ctx, owner, func() { end.Reset(min(answerTime, time.Until(limit))) })
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, errors.New("the callback URL cannot be used")
@@ -85,7 +85,7 @@ func (s *sender) post(ctx context.Context, projectID int64, to *url.URL, body []
 	req.Header.Set("User-Agent", userAgent)
 	// Not sent, being empty: it lets the transport repeat the request where a kept connection turns out to be closed.
 	req.Header["Idempotency-Key"] = []string{}
-	req.Close = s.connector.crowded(projectID)
+	req.Close = s.connector.crowded(owner)
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil {
 		if status := int(a.status.Load()); status != 0 {

@@ -1,9 +1,10 @@
-// Package work runs jobs: it knows nothing of payouts. A Pool runs them a bounded number at once, fairly between groups
-// of lanes and between the lanes of a group, so that slow jobs of one delay nobody else's; a Loop asks the database for
-// what is due.
+// Package work runs jobs: it knows nothing of payouts. A Pool runs them a bounded number at once, fairly between owners of
+// groups of lanes, the groups of an owner and the lanes of a group, so that slow jobs of one delay nobody else's; a Loop asks
+// the database for what is due.
 package work
 
 import (
+	"cmp"
 	"context"
 	"sync"
 )
@@ -15,54 +16,61 @@ type Config struct {
 	Places      int // jobs running, waiting and reserved
 	LanePlaces  int // of them in one lane
 
-	GroupRunning int // jobs of one group running at once; 0: as many as in all
-	GroupPlaces  int // places of one group; 0: as many as in all
+	GroupRunning int // jobs of one group running at once; 0: as many as of its owner
+	GroupPlaces  int // places of one group; 0: as many as of its owner
+	OwnerRunning int // jobs of one owner running at once; 0: as many as in all
+	OwnerPlaces  int // places of one owner; 0: as many as in all
 }
 
-// Lane names a lane. Groups have bounds of their own, and take turns before their lanes do. A lane belongs to one group.
-type Lane struct{ Group, ID int64 }
+// Lane names a lane of a group of an owner. Owners take turns, and so do the groups of one, and the lanes of a group.
+type Lane struct{ Owner, Group, ID int64 }
+
+// The levels of what a pool bounds.
+const (
+	levelOwner = iota
+	levelGroup
+	levelLane
+	levels
+)
+
+func (l Lane) path() [levels]int64 {
+	return [levels]int64{levelOwner: l.Owner, levelGroup: l.Group, levelLane: l.ID}
+}
+
+// bounds of a pool, or of one owner, group or lane.
+type bounds struct{ running, places int }
 
 // Pool runs jobs of lanes. It is safe for concurrent use.
 type Pool[J any] struct {
-	config Config
 	run    func(ctx context.Context, job J)
+	bounds [levels]bounds
 
-	mu      sync.Mutex
-	ctx     context.Context // of the jobs; nil before Open and after Close
-	taken   int             // places
-	running int
-	lanes   map[Lane]*lane[J]
-	groups  map[int64]*group[J]
-	ready   []*group[J] // groups with jobs that may run, in turn
-	done    sync.WaitGroup
+	mu   sync.Mutex
+	ctx  context.Context // of the jobs; nil before Open and after Close
+	all  *node[J]
+	done sync.WaitGroup
 }
 
-type group[J any] struct {
+// node is the pool, an owner, a group or a lane. It is there while a place below it is taken.
+type node[J any] struct {
 	id      int64
-	taken   int
-	running int
-	ready   []*lane[J] // lanes with jobs that may run, in turn
-	queued  bool       // stands in the pool's ready
-}
-
-type lane[J any] struct {
-	id      Lane
-	group   *group[J]
-	taken   int
-	running int
-	waiting []J
-	queued  bool // stands in its group's ready
+	bounds  bounds
+	above   *node[J] // nil: this is the pool
+	below   map[int64]*node[J]
+	taken   int        // places
+	running int        // jobs
+	ready   []*node[J] // of those below, which have jobs that may run, in turn
+	waiting []J        // of a lane
+	queued  bool       // stands in ready of the one above
 }
 
 // NewPool makes a pool that runs jobs with run. It takes none before Open.
 func NewPool[J any](c Config, run func(ctx context.Context, job J)) *Pool[J] {
-	if c.GroupRunning == 0 {
-		c.GroupRunning = c.Running
-	}
-	if c.GroupPlaces == 0 {
-		c.GroupPlaces = c.Places
-	}
-	return &Pool[J]{config: c, run: run, lanes: make(map[Lane]*lane[J]), groups: make(map[int64]*group[J])}
+	all := bounds{running: c.Running, places: c.Places}
+	owner := bounds{running: cmp.Or(c.OwnerRunning, all.running), places: cmp.Or(c.OwnerPlaces, all.places)}
+	group := bounds{running: cmp.Or(c.GroupRunning, owner.running), places: cmp.Or(c.GroupPlaces, owner.places)}
+	lane := bounds{running: c.LaneRunning, places: c.LanePlaces}
+	return &Pool[J]{run: run, bounds: [levels]bounds{levelOwner: owner, levelGroup: group, levelLane: lane}, all: &node[J]{bounds: all}}
 }
 
 // Open lets jobs in; ctx is theirs.
@@ -87,10 +95,9 @@ func (p *Pool[J]) Reserve(id Lane) bool {
 	if p.room(id) == 0 {
 		return false
 	}
-	l := p.lane(id)
-	l.taken++
-	l.group.taken++
-	p.taken++
+	for n := p.lane(id); n != nil; n = n.above {
+		n.taken++
+	}
 	return true
 }
 
@@ -126,63 +133,63 @@ func (p *Pool[J]) room(id Lane) int {
 	if p.ctx == nil {
 		return 0
 	}
-	inLane, inGroup := p.config.LanePlaces, p.config.GroupPlaces
-	if l := p.lanes[id]; l != nil {
-		inLane -= l.taken
+	n := p.all
+	room := n.bounds.places - n.taken
+	for level, id := range id.path() {
+		left := p.bounds[level].places
+		if n != nil {
+			n = n.below[id]
+		}
+		if n != nil {
+			left -= n.taken
+		}
+		room = min(room, left)
 	}
-	if g := p.groups[id.Group]; g != nil {
-		inGroup -= g.taken
-	}
-	return max(0, min(inLane, inGroup, p.config.Places-p.taken))
+	return max(0, room)
 }
 
 // Taken says how many places are taken.
 func (p *Pool[J]) Taken() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.taken
+	return p.all.taken
 }
 
-func (p *Pool[J]) lane(id Lane) *lane[J] {
-	l := p.lanes[id]
-	if l == nil {
-		g := p.groups[id.Group]
-		if g == nil {
-			g = &group[J]{id: id.Group}
-			p.groups[id.Group] = g
+func (p *Pool[J]) lane(id Lane) *node[J] {
+	n := p.all
+	for level, id := range id.path() {
+		if n.below == nil {
+			n.below = make(map[int64]*node[J])
 		}
-		l = &lane[J]{id: id, group: g}
-		p.lanes[id] = l
+		next := n.below[id]
+		if next == nil {
+			next = &node[J]{id: id, bounds: p.bounds[level], above: n}
+			n.below[id] = next
+		}
+		n = next
 	}
-	return l
+	return n
 }
 
-func (p *Pool[J]) release(l *lane[J]) {
-	l.taken--
-	l.group.taken--
-	p.taken--
-	if l.taken == 0 {
-		delete(p.lanes, l.id)
-	}
-	if l.group.taken == 0 {
-		delete(p.groups, l.group.id)
-	}
-}
-
-// enqueue puts a lane in turn where it has a job that may run, and its group.
-func (p *Pool[J]) enqueue(l *lane[J]) {
-	g := l.group
-	if !l.queued && len(l.waiting) > 0 && l.running < p.config.LaneRunning {
-		l.queued = true
-		g.ready = append(g.ready, l)
-	}
-	if !g.queued && len(g.ready) > 0 && g.running < p.config.GroupRunning {
-		g.queued = true
-		p.ready = append(p.ready, g)
+func (p *Pool[J]) release(lane *node[J]) {
+	for n := lane; n != nil; n = n.above {
+		if n.taken--; n.taken == 0 && n.above != nil {
+			delete(n.above.below, n.id)
+		}
 	}
 }
 
-// dispatch starts jobs, one of each group in turn and in it of each lane, as long as there is room.
+// enqueue puts a lane in turn where it has a job that may run, and what is above it.
+func (p *Pool[J]) enqueue(lane *node[J]) {
+	for n := lane; n.above != nil; n = n.above {
+		if !n.queued && len(n.ready)+len(n.waiting) > 0 && n.running < n.bounds.running {
+			n.queued = true
+			n.above.ready = append(n.above.ready, n)
+		}
+	}
+}
+
+// dispatch starts jobs, one of each owner in turn, in it of each group, and in that of each lane, as long as there is room.
 func (p *Pool[J]) dispatch() {
 	for ctx := p.ctx; ; {
 		l, job, ok := p.next()
@@ -194,39 +201,39 @@ func (p *Pool[J]) dispatch() {
 }
 
 // next takes the job whose turn it is; false where there is none, or no room for it.
-func (p *Pool[J]) next() (l *lane[J], job J, ok bool) {
-	if p.ctx == nil || p.running >= p.config.Running || len(p.ready) == 0 {
+func (p *Pool[J]) next() (lane *node[J], job J, ok bool) {
+	if p.ctx == nil || p.all.running >= p.all.bounds.running || len(p.all.ready) == 0 {
 		return nil, job, false
 	}
-	g := p.ready[0]
-	p.ready = p.ready[1:]
-	g.queued = false
-	l = g.ready[0]
-	g.ready = g.ready[1:]
-	l.queued = false
-	job = l.waiting[0]
-	l.waiting = l.waiting[1:]
-	l.running++
-	g.running++
-	p.running++
-	p.enqueue(l)
-	return l, job, true
+	n := p.all
+	n.running++
+	for len(n.ready) > 0 {
+		first := n.ready[0]
+		n.ready = n.ready[1:]
+		n = first
+		n.queued = false
+		n.running++
+	}
+	job = n.waiting[0]
+	n.waiting = n.waiting[1:]
+	p.enqueue(n)
+	return n, job, true
 }
 
 // work runs a job, and goes on with the next one in its stead: its stack has grown to what a job needs.
-func (p *Pool[J]) work(ctx context.Context, l *lane[J], job J) {
+func (p *Pool[J]) work(ctx context.Context, l *node[J], job J) {
 	for ok := true; ok; l, job, ok = p.after(l) {
 		p.run(ctx, job)
 	}
 }
 
 // after gives the place of a job that has ended back and takes the next job.
-func (p *Pool[J]) after(l *lane[J]) (next *lane[J], job J, ok bool) {
+func (p *Pool[J]) after(l *node[J]) (next *node[J], job J, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l.running--
-	l.group.running--
-	p.running--
+	for n := l; n != nil; n = n.above {
+		n.running--
+	}
 	p.release(l)
 	p.enqueue(l)
 	return p.next()

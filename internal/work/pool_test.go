@@ -100,15 +100,15 @@ func TestGroupsTakeTurns(t *testing.T) {
 			return ok
 		}
 		for id := range int64(20) {
-			if !start(Lane{1, id}) {
+			if !start(Lane{0, 1, id}) {
 				t.Fatalf("no place %d in a group of 20", id)
 			}
 		}
-		if p.Room(Lane{1, 99}) != 0 || start(Lane{1, 99}) {
+		if p.Room(Lane{0, 1, 99}) != 0 || start(Lane{0, 1, 99}) {
 			t.Fatal("a 21st place in a group of 20")
 		}
 		for range 5 {
-			if !start(Lane{2, 1}) {
+			if !start(Lane{0, 2, 1}) {
 				t.Fatal("no place in another group")
 			}
 		}
@@ -127,8 +127,45 @@ func TestGroupsTakeTurns(t *testing.T) {
 				other++
 			}
 		}
-		if len(order) != 25 || other != 5 || most[1] != 2 || p.Taken() != 0 || len(p.lanes)+len(p.groups) != 0 {
-			t.Fatalf("%d ran, %d of the second group among the first 15, at once %v, %d taken, %d lanes, %d groups", len(order), other, most, p.Taken(), len(p.lanes), len(p.groups))
+		if len(order) != 25 || other != 5 || most[1] != 2 || p.Taken() != 0 || len(p.all.below) != 0 {
+			t.Fatalf("%d ran, %d of the second group among the first 15, at once %v, %d taken, %d owners", len(order), other, most, p.Taken(), len(p.all.below))
+		}
+	})
+}
+
+// An owner with many groups gets no more than its share, either, and its groups take turns.
+func TestOwnersTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var order []Lane
+		c := Config{Running: 1, GroupRunning: 1, LaneRunning: 1, Places: 100, OwnerPlaces: 20, GroupPlaces: 15, LanePlaces: 10}
+		p := NewPool(c, func(_ context.Context, l Lane) {
+			time.Sleep(time.Second)
+			order = append(order, l)
+		})
+		p.Open(t.Context())
+		start := func(l Lane, n int) (started int) {
+			for range n {
+				if p.Reserve(l) {
+					p.Start(l, l)
+					started++
+				}
+			}
+			return started
+		}
+		for id := range int64(12) {
+			start(Lane{1, 1, id}, 1)
+		}
+		if n := start(Lane{1, 2, 0}, 20); n != 8 {
+			t.Errorf("another group of an owner of 20 places got %d beside 12", n)
+		}
+		if n := start(Lane{2, 3, 0}, 3); n != 3 {
+			t.Errorf("another owner got %d places of 3", n)
+		}
+		time.Sleep(time.Minute)
+		p.Close()
+		want := []Lane{{1, 1, 0}, {2, 3, 0}, {1, 2, 0}, {2, 3, 0}, {1, 1, 1}, {2, 3, 0}, {1, 2, 0}, {1, 1, 2}, {1, 2, 0}, {1, 1, 3}}
+		if !slices.Equal(order[:len(want)], want) || len(order) != 23 || len(p.all.below) != 0 {
+			t.Errorf("%d ran: %v\nwant first %v", len(order), order, want)
 		}
 	})
 }
@@ -143,8 +180,8 @@ func TestReservedPlacesComeBack(t *testing.T) {
 		t.Fatal("want two places and no third")
 	}
 	p.Release(inLane(1))
-	if !p.Reserve(inLane(3)) || p.Taken() != 2 || len(p.lanes) != 2 {
-		t.Fatalf("after a release: taken %d, lanes %d", p.Taken(), len(p.lanes))
+	if !p.Reserve(inLane(3)) || p.Taken() != 2 || len(p.all.below[0].below[0].below) != 2 {
+		t.Fatalf("after a release: taken %d, lanes %v", p.Taken(), p.all.below[0].below[0].below)
 	}
 }
 
