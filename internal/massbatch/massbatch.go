@@ -134,14 +134,12 @@ func (s *Service) ask(ctx context.Context, b *batches.Batch, totals []batches.To
 			a.Amount, a.Currency = c.Amount, c.Currency
 		}
 	}
-	id, err := s.Store.RequestApproval(ctx, fmt.Sprintf("batch %d version %d", b.ID, b.Version), a, by.Actor)
-	if err != nil {
-		return err
-	}
-	return s.Store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
-		_, err := batches.Apply(ctx, t, b.ID, batches.Ask, batches.Change{GoodOnly: goodOnly, Approval: id})
+	once := fmt.Sprintf("batch %d version %d", b.ID, b.Version)
+	_, err = s.Store.RequestApproval(ctx, once, a, by.Actor, func(ctx context.Context, t *store.Tx, a *store.Approval) error {
+		_, err := batches.Apply(ctx, t, b.ID, batches.Ask, batches.Change{GoodOnly: goodOnly, Approval: a.ID})
 		return err
 	})
+	return err
 }
 
 // Decide decides a batch that waits for a second person, and moves it in the same commit. Errors are those of
@@ -214,7 +212,7 @@ func (s *Service) Cancel(ctx context.Context, id int64, by By) (*batches.Batch, 
 // Discard cancels a batch of which nothing was sent yet; one that is being sent, or was, stays as it is (store.ErrMoved).
 func (s *Service) Discard(ctx context.Context, id int64, by By) error {
 	return s.Store.Do(ctx, by.Once, func(ctx context.Context, t *store.Tx) error {
-		moved, err := batches.Apply(ctx, t, id, batches.Cancel, batches.Change{})
+		moved, err := by.apply(ctx, t, id, batches.Cancel)
 		if err != nil {
 			return err
 		}
@@ -225,9 +223,18 @@ func (s *Service) Discard(ctx context.Context, id int64, by By) error {
 	})
 }
 
+// apply moves a batch for a person. An approval that it waits for ends with the batch: nobody is asked any more.
+func (by By) apply(ctx context.Context, t *store.Tx, id int64, on batches.Event) (*batches.Batch, error) {
+	moved, err := batches.Apply(ctx, t, id, on, batches.Change{})
+	if err == nil && moved.State == batches.Cancelled && moved.Approval != 0 {
+		err = t.EndApproval(ctx, moved.Approval, by.User, by.Name, "the batch was cancelled")
+	}
+	return moved, err
+}
+
 func (s *Service) move(ctx context.Context, id int64, on batches.Event, by By) (moved *batches.Batch, err error) {
 	err = s.Store.Do(ctx, by.Once, func(ctx context.Context, t *store.Tx) (err error) {
-		if moved, err = batches.Apply(ctx, t, id, on, batches.Change{}); err != nil {
+		if moved, err = by.apply(ctx, t, id, on); err != nil {
 			return err
 		}
 		if moved.State == batches.Sending {

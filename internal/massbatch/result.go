@@ -27,7 +27,7 @@ type ResultOptions struct {
 // Result writes a batch's rows as they stand: the uploaded columns in their order and spelling, then what came of each. It may
 // be called at any time, reads the file as a stream, and writes no cell that a spreadsheet would run.
 func (s *Service) Result(ctx context.Context, id int64, to io.Writer, o ResultOptions) error {
-	return s.rewrite(ctx, id, func(b *batches.Batch, reader *masspayout.Reader) (rewriter, error) {
+	return s.rewrite(ctx, id, func(_ *batches.Batch, reader *masspayout.Reader) (rewriter, error) {
 		w, err := csvfile.NewWriter(to, reader.Separator())
 		if err != nil {
 			return rewriter{}, err
@@ -37,7 +37,7 @@ func (s *Service) Result(ctx context.Context, id int64, to io.Writer, o ResultOp
 			columns = append(columns, "result.message_translated")
 		}
 		row := func(row masspayout.Row, kept *batches.Row) error {
-			return w.Write(append(reader.Cells(row), cellsOf(b, kept, o)...)...)
+			return w.Write(append(reader.Cells(row), cellsOf(kept, o)...)...)
 		}
 		return rewriter{row, w.Flush}, w.Write(columns...)
 	})
@@ -93,7 +93,7 @@ func (s *Service) rewrite(ctx context.Context, id int64, begin func(*batches.Bat
 }
 
 // cellsOf are the result's cells of a row.
-func cellsOf(b *batches.Batch, r *batches.Row, o ResultOptions) []string {
+func cellsOf(r *batches.Row, o ResultOptions) []string {
 	code, message := r.Code, r.Message
 	var status string
 	var date time.Time
@@ -105,9 +105,6 @@ func cellsOf(b *batches.Batch, r *batches.Row, o ResultOptions) []string {
 		}
 	case batches.Good:
 		status = NotSent
-		if b.State == batches.Cancelled {
-			status = string(batches.Cancelled)
-		}
 	case batches.Bad:
 		status = WithFaults
 	default:

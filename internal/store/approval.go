@@ -29,7 +29,7 @@ const (
 	ApprovalWaiting   = "waiting"
 	ApprovalApproved  = "approved"
 	ApprovalRejected  = "rejected"
-	ApprovalWithdrawn = "withdrawn" // by who asked for it
+	ApprovalWithdrawn = "withdrawn" // by who asked for it, alone or together with what it was about
 	ApprovalLapsed    = "lapsed"    // nobody decided in time
 )
 
@@ -78,8 +78,9 @@ type Decision struct {
 }
 
 // RequestApproval keeps what a person asks for until another one decides, and returns its id; the same once again
-// returns the first id. Content is sealed. ErrApprovalWaits where another one of the same subject waits.
-func (s *Store) RequestApproval(ctx context.Context, once string, a Approval, actor string) (int64, error) {
+// returns the first id. Content is sealed. ErrApprovalWaits where another one of the same subject waits. What follows happens in
+// the commit that makes the approval, which has its ID then.
+func (s *Store) RequestApproval(ctx context.Context, once string, a Approval, actor string, follow ...FollowUp) (int64, error) {
 	sealed, err := s.vault.Seal(a.Content, approvalPlace(a.ProjectID, once))
 	if err != nil {
 		return 0, err
@@ -97,6 +98,13 @@ func (s *Store) RequestApproval(ctx context.Context, once string, a Approval, ac
 			a.RequestedBy, a.Requester, t.now.UnixMicro(), t.now.Add(ApprovalLife).UnixMicro())
 		if err != nil || n == 0 { // this request itself, kept longer than its name, or another one of its subject
 			return err
+		}
+		made := a
+		made.ID, made.State = id, ApprovalWaiting
+		for _, f := range follow {
+			if err := f(ctx, t, &made); err != nil {
+				return err
+			}
 		}
 		detail := Detail{}.Int("approval", id).Text("kind", a.Kind).Text("title", a.Title).Int("amount", a.Amount).Text("currency", a.Currency)
 		return t.Audit(ctx, actor, "approval request", a.object(), detail)
@@ -182,6 +190,16 @@ func (s *Store) DecideWith(ctx context.Context, once string, d Decision, actor s
 		act = nil
 	}
 	return s.decideApproval(ctx, once, d, actor, act)
+}
+
+// EndApproval ends an approval that still waits, in the commit that ends what it was about: for who asked for it that is a
+// withdrawal, for anybody else a rejection. One that does not wait any more stays as it is.
+func (t *Tx) EndApproval(ctx context.Context, id, by int64, name, reason string) error {
+	const end = `UPDATE approvals SET state = CASE WHEN requested_by = $1 THEN 'withdrawn' ELSE 'rejected' END, decided_by = $2, decider = $3,
+		decided_at = $4, reason = $5, done_at = $6 WHERE id = $7 AND state = 'waiting' AND expires_at > $8`
+	now := t.now.UnixMicro()
+	_, err := t.Exec(ctx, end, by, by, name, now, reason, now, id, now)
+	return err
 }
 
 // refusedDecision says why a decision on an approval, as it is now, changed nothing.
