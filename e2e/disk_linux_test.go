@@ -42,14 +42,6 @@ func refusesSoon(t *testing.T, gate, id string) {
 	}
 }
 
-// clean has the auditor look at the whole database, and at the bank's book.
-func (db database) clean(t *testing.T, bank string) {
-	t.Helper()
-	if out, err := db.try("audit", "--bank-url", bank); err != nil {
-		t.Errorf("the audit: %v: %s", err, out)
-	}
-}
-
 // Files that cannot grow, by a limit or a quota, are an outage and no end: 503, not ready, and all goes on by itself.
 func TestFilesThatCannotGrow(t *testing.T) {
 	t.Parallel()

@@ -123,13 +123,14 @@ func (db database) project(t *testing.T, id int64, receiver *receiver, args ...s
 
 // process is the program running as a server.
 type process struct {
-	t     *testing.T
-	cmd   *exec.Cmd
-	Gate  string `json:"gate"`
-	Ops   string `json:"ops"`
-	Bank  string `json:"bank"`
-	ended chan struct{}
-	log   *syncBuffer
+	t         *testing.T
+	cmd       *exec.Cmd
+	Gate      string `json:"gate"`
+	Ops       string `json:"ops"`
+	Bank      string `json:"bank"`
+	BankAhead int    `json:"bank_ahead"`
+	ended     chan struct{}
+	log       *syncBuffer
 }
 
 // serve starts a node and waits until it is ready. It is stopped, and must end well, when the test ends.
@@ -342,4 +343,12 @@ func (db database) funds(t *testing.T, project int64) funds {
 		t.Fatal(err)
 	}
 	return all["KGS"]
+}
+
+// clean has the auditor look at the whole database, and at the bank's book.
+func (db database) clean(t *testing.T, bank string) {
+	t.Helper()
+	if out, err := db.try("audit", "--bank-url", bank); err != nil {
+		t.Errorf("the audit: %v: %s", err, out)
+	}
 }

@@ -92,6 +92,7 @@ type platform struct {
 	dataAPI   *server
 	ops       *server
 
+	ahead   int // payouts of which the bank was found to be ahead at the start
 	started bool
 	failed  chan error // a part stopped by itself: the process should end; there is room for each part once
 	cancel  context.CancelFunc
@@ -264,6 +265,7 @@ func (p *platform) startEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.lookAhead(ctx, adapter)
 	p.engine = process.New(process.Config{Store: p.store, Providers: []provider.Provider{p.metrics.Measure(adapter)}, Logger: c.Logger, Times: c.Times, Known: accept.Payout.Known})
 	p.callbacks = callback.New(callback.Config{
 		Store: p.store, AllowPrivate: c.AllowPrivateCallbacks, Logger: c.Logger, Observe: p.attempted,
@@ -370,7 +372,7 @@ func (p *platform) attempted(a store.Attempt, became store.CallbackState) {
 
 // addresses are where the platform listens.
 func (p *platform) addresses() addresses {
-	found := addresses{Ready: true, Bank: p.bankURL()}
+	found := addresses{Ready: true, Bank: p.bankURL(), BankAhead: p.ahead}
 	if p.gate != nil {
 		found.Gate = p.gate.url
 	}

@@ -43,7 +43,8 @@ type serveCmd struct {
 func (c *serveCmd) Help() string {
 	return `When everything listens, one line of JSON on stdout says where; the log goes to stderr. SIGTERM or Ctrl-C: takes no more
 requests, finishes what runs within 10 s, gives its leases back, and ends with exit code 0. One serve works on a SQLite
-file, any number on a PostgreSQL database; other commands work beside it.
+file, any number on a PostgreSQL database; other commands work beside it. Where the bank has payouts that the database does not
+know of, as after a restore, the line says how many ("bank_ahead"), and the log which.
 
   flashpay serve --database sqlite:flashpay.db --gate 127.0.0.1:8080 --dashboard 127.0.0.1:8083 --ops 127.0.0.1:8090
   {"ready":true,"gate":"http://127.0.0.1:8080","dashboard":"http://127.0.0.1:8083","ops":"http://127.0.0.1:8090","bank":"http://127.0.0.1:41873"}
@@ -65,6 +66,7 @@ type addresses struct {
 	DataAPI   string `json:"data_api,omitempty"`
 	Ops       string `json:"ops,omitempty"`
 	Bank      string `json:"bank,omitempty"`
+	BankAhead int    `json:"bank_ahead,omitempty"` // payouts that the bank has and the database does not know of, as after a restore
 }
 
 // Run serves until the program is asked to stop.

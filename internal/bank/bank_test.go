@@ -226,6 +226,11 @@ func TestRefusals(t *testing.T) {
 		if r := w.do("GET", "/transfers/a*b", nil); r.status != 400 {
 			t.Errorf("inquiry by an impossible key: %d", r.status)
 		}
+		for _, n := range []string{"", "0", "-1", "x", "10001"} {
+			if r := w.do("GET", "/transfers?newest="+n, nil); r.status != 400 {
+				t.Errorf("the newest %q transfers: %d", n, r.status)
+			}
+		}
 		if l := w.list(); len(l) != 0 {
 			t.Errorf("refused submissions are in the books: %+v", l)
 		}

@@ -13,12 +13,15 @@ import (
 // listPage is how many transfers GET /transfers reads at a time.
 const listPage = 1000
 
+// mostNewest is how many transfers are listed by their age, at most.
+const mostNewest = 10_000
+
 // Handler serves the bank's API:
 //
 //	POST /transfers        a submission: key, reference, amount, currency, account, threshold, notify_url, notify_secret;
 //	                       with the content type application/x-ndjson several of them, one a line (handleSeveral)
 //	GET  /transfers/{key}  an inquiry; 404 with error code unknown_key where the bank knows no such transfer
-//	GET  /transfers        the books as JSON lines, in order of keys
+//	GET  /transfers        the books as JSON lines, in order of keys; with ?newest=N, up to 10000, those that came last, newest first
 //	GET  /healthz          200 while the books can be read
 //
 // Refusals are {"error":{"code","key","message"}}.
@@ -129,6 +132,10 @@ func (b *Bank) handleInquiry(w http.ResponseWriter, r *http.Request) {
 // handleList streams the books. When they cannot be read to the end, the connection is broken, so that nobody takes
 // a part for the whole.
 func (b *Bank) handleList(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Has("newest") {
+		b.handleNewest(w, r)
+		return
+	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	control := http.NewResponseController(w)
 	var line []byte
@@ -149,6 +156,28 @@ func (b *Bank) handleList(w http.ResponseWriter, r *http.Request) {
 		}
 		n = len(page)
 	}
+}
+
+// handleNewest lists the transfers that came last, without those of which nothing but their number was recorded.
+func (b *Bank) handleNewest(w http.ResponseWriter, r *http.Request) {
+	n, err := strconv.Atoi(r.URL.Query().Get("newest"))
+	if err != nil || n < 1 || n > mostNewest {
+		refuse(w, http.StatusBadRequest, "bad_request", "", "newest: must be a number from 1 to "+strconv.Itoa(mostNewest))
+		return
+	}
+	found, err := b.store.newest(r.Context(), n)
+	if err != nil {
+		b.logUnless(r.Context(), "bank: listing failed", err)
+		refuse(w, http.StatusInternalServerError, "failed", "", "the bank cannot read its books")
+		return
+	}
+	var lines []byte
+	for i := range found {
+		lines = appendListLine(lines, &found[i])
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.Header().Set("Content-Length", strconv.Itoa(len(lines))) // a part is not taken for the whole
+	_, _ = w.Write(lines)
 }
 
 func (b *Bank) handleHealth(w http.ResponseWriter, r *http.Request) {

@@ -180,7 +180,9 @@ func appendListLine(b []byte, t *transfer) []byte {
 	b = strconv.AppendInt(b, t.executed, 10)
 	b = append(b, `,"state":`...)
 	b = appendString(b, [...]string{"unrecorded", "accepted", "succeeded", "declined", "returned"}[t.state])
-	return append(b, "}\n"...)
+	b = append(b, `,"accepted_at":"`...)
+	b = fromMicros(t.acceptedAt).AppendFormat(b, time.RFC3339Nano)
+	return append(b, "\"}\n"...)
 }
 
 // appendError appends the body of every refusal.

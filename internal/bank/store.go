@@ -246,8 +246,17 @@ func (s *store) transfer(ctx context.Context, key string) (transfer, bool, error
 
 // page reads transfers in order of their keys, after the given one.
 func (s *store) page(ctx context.Context, after string, limit int) ([]transfer, error) {
-	rows, err := s.reader.QueryContext(ctx,
-		s.text("SELECT "+transferColumns+" FROM {s}transfers WHERE transfer_key > $1 ORDER BY transfer_key LIMIT $2"), after, limit)
+	return s.list(ctx, "WHERE transfer_key > $1 ORDER BY transfer_key LIMIT $2", after, limit)
+}
+
+// newest reads the transfers that were recorded last, newest first. It reads all books for that: an index would cost each
+// transfer something, and the list is wanted once in a while.
+func (s *store) newest(ctx context.Context, limit int) ([]transfer, error) {
+	return s.list(ctx, "WHERE state <> $1 ORDER BY accepted_at DESC, transfer_key LIMIT $2", int64(unrecorded), limit)
+}
+
+func (s *store) list(ctx context.Context, which string, args ...any) ([]transfer, error) {
+	rows, err := s.reader.QueryContext(ctx, s.text("SELECT "+transferColumns+" FROM {s}transfers "+which), args...)
 	if err != nil {
 		return nil, fmt.Errorf("list transfers: %w", err)
 	}

@@ -34,6 +34,20 @@ type Several interface {
 	SubmitSeveral(ctx context.Context, transfers []Transfer, told func(i int, o Outcome))
 }
 
+// Books is what a Provider is besides whose bank lists what it has taken. The platform asks at its start whether the bank is
+// ahead of the database, as it is after a restore.
+type Books interface {
+	// Newest reads up to n transfers that the bank took last, newest first. An error means that the list is not whole.
+	Newest(ctx context.Context, n int) ([]Booked, error)
+}
+
+// Booked is a transfer in a bank's books. The bank may have taken it from somebody else: the key tells.
+type Booked struct {
+	Key       string
+	Reference string // as in Transfer
+	At        time.Time
+}
+
 // Traits are an adapter's declarations.
 type Traits struct {
 	ID              int64         // the number shown as operation.provider.id

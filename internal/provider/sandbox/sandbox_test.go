@@ -247,6 +247,36 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// The newest transfers are listed first, those that the bank never recorded not at all, and what breaks off is no list.
+func TestNewest(t *testing.T) {
+	w := newWorld(t, bank.Config{State: filepath.Join(t.TempDir(), "bank")})
+	a := w.adapter(sandbox.Config{})
+	for _, tr := range []provider.Transfer{transfer("A", "1234567890"), transfer("B", "1234560003"), transfer("C", "1234560006"), transfer("D", "1234567890")} {
+		a.Submit(t.Context(), tr)
+	}
+	booked, err := a.Newest(t.Context(), 2)
+	if err != nil || len(booked) != 2 || booked[0].Key != "D" || booked[0].Reference != "7/D" || booked[1].Key != "B" || time.Since(booked[1].At) > time.Hour {
+		t.Errorf("%+v, %v", booked, err)
+	}
+	for _, answer := range []string{"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{\"key\":\"A\"}\n", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[]\n"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			if c, err := l.Accept(); err == nil {
+				_, _ = http.ReadRequest(bufio.NewReader(c))
+				_, _ = io.WriteString(c, answer)
+				_ = c.Close()
+			}
+		}()
+		if booked, err := newAdapter(t, sandbox.Config{BankURL: "http://" + l.Addr().String()}).Newest(t.Context(), 2); err == nil {
+			t.Errorf("%q: %+v", answer, booked)
+		}
+		_ = l.Close()
+	}
+}
+
 // TestReturn follows the money of 0012 there and back, by inquiry and by notification.
 func TestReturn(t *testing.T) {
 	w := newWorld(t, bank.Config{State: filepath.Join(t.TempDir(), "bank"), ReturnAfter: 100 * time.Millisecond})

@@ -1,0 +1,76 @@
+package process
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"flashpay/internal/provider"
+	"flashpay/internal/store"
+)
+
+// lookedAt is how many of a bank's newest transfers are looked for in the database.
+const lookedAt = 10_000
+
+// namedAhead is how many payouts are named of which the bank is ahead.
+const namedAhead = 5
+
+// Ahead is what a bank has of ours and the database does not know of, among the newest transfers of the bank: the database has
+// been restored as it was before. What others hand to the same bank does not count.
+type Ahead struct {
+	Missing     int       // payouts that are not in the database
+	Unsent      int       // payouts that are, and have never been handed over by what it says
+	Oldest      time.Time // when the bank took the first of them
+	Newest      time.Time
+	Payouts     []string // the first of them, as project and payment id
+	LookedAt    int
+	NotAllBooks bool // the bank has, or may have, older transfers that were not looked at
+}
+
+// Any tells whether the bank is ahead.
+func (a *Ahead) Any() bool { return a.Missing+a.Unsent > 0 }
+
+// LookAhead looks for a bank's newest transfers in the database. An operation is committed before it is handed over, so that
+// what the bank had before the database was read, the database has, too.
+func LookAhead(ctx context.Context, s *store.Store, bank provider.Books) (*Ahead, error) {
+	booked, err := bank.Newest(ctx, lookedAt)
+	if err != nil {
+		return nil, err
+	}
+	a := &Ahead{LookedAt: len(booked), NotAllBooks: len(booked) == lookedAt}
+	var names []store.PaymentName
+	var ours []provider.Booked
+	for _, b := range booked {
+		if name, ok := paymentName(b.Reference); ok && s.ProviderKey(name) == b.Key {
+			names, ours = append(names, name), append(ours, b)
+		}
+	}
+	handed, err := s.Handed(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range ours {
+		if is, known := handed[b.Key]; known && is {
+			continue
+		} else if known {
+			a.Unsent++
+		} else {
+			a.Missing++
+		}
+		if a.Oldest = b.At; a.Newest.IsZero() {
+			a.Newest = b.At
+		}
+		if len(a.Payouts) < namedAhead {
+			a.Payouts = append(a.Payouts, b.Reference)
+		}
+	}
+	return a, nil
+}
+
+// paymentName reads a transfer's reference.
+func paymentName(reference string) (store.PaymentName, bool) {
+	number, paymentID, ok := strings.Cut(reference, "/")
+	project, err := strconv.ParseInt(number, 10, 64)
+	return store.PaymentName{ProjectID: project, PaymentID: paymentID}, ok && err == nil
+}
