@@ -13,36 +13,54 @@ import (
 	"time"
 
 	"flashpay/internal/crashtest"
+	"flashpay/internal/pgtest"
 )
 
 // soak is set by `make soak`: then a crash test kills a hundred times, not ten.
 var soak = os.Getenv("FLASHPAY_SOAK") != ""
 
-func kills() int {
+// crashPlan is one crash test.
+type crashPlan struct {
+	engine         string
+	noDedup        bool
+	nodes          int
+	kills, outages int
+	standby        bool // nodes are led to one, too
+}
+
+// crashPlans are the crash tests: of few kills each, and an outage of each kind on two nodes; a hundred kills, or outages, where a
+// soak is made.
+func crashPlans() map[string]crashPlan {
+	kills := 10
 	if soak {
-		return 100
+		kills = 100
 	}
-	return 10
+	plans := map[string]crashPlan{
+		"sqlite":             {engine: "sqlite", nodes: 1, kills: kills, outages: 3},
+		"sqlite, no dedup":   {engine: "sqlite", noDedup: true, nodes: 1, kills: kills, outages: 3},
+		"postgres":           {engine: "postgres", nodes: 1, kills: kills, outages: 3},
+		"postgres, no dedup": {engine: "postgres", noDedup: true, nodes: 1, kills: kills, outages: 3},
+		"two nodes":          {engine: "postgres", noDedup: true, nodes: 2, kills: kills, outages: 6, standby: true},
+	}
+	if soak {
+		plans["sqlite, outages"] = crashPlan{engine: "sqlite", noDedup: true, nodes: 1, kills: 10, outages: 100}
+		plans["two nodes, outages"] = crashPlan{engine: "postgres", noDedup: true, nodes: 2, kills: 10, outages: 100, standby: true}
+	}
+	return plans
 }
 
 // The crash tests wait more than they work, so all run at once; a hundred kills keep a machine busy, and run alone.
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	running := make(map[string]func(t *testing.T))
-	plan := func(name, engine string, twoNodes bool, args ...string) {
-		start := sync.OnceValue(func() *crashRun { return startCrash(t, engine, args...) })
+	running := make(map[string]func() *crashRun)
+	for name, p := range crashPlans() {
+		running[name] = sync.OnceValue(func() *crashRun { return startCrash(t, p) })
 		if !soak {
-			start()
+			running[name]()
 		}
-		running[name] = func(t *testing.T) { start().check(t, twoNodes) }
 	}
-	for _, engine := range []string{"sqlite", "postgres"} {
-		plan(engine, engine, false)
-		plan(engine+", no dedup", engine, false, "--no-dedup")
-	}
-	plan("two nodes", "postgres", true, "--nodes", "2", "--no-dedup")
-	for name, check := range running {
-		t.Run(name, check)
+	for name, p := range crashPlans() {
+		t.Run(name, func(t *testing.T) { running[name]().check(t, p) })
 	}
 }
 
@@ -53,10 +71,22 @@ type crashRun struct {
 	begun    time.Time
 }
 
-func startCrash(t *testing.T, engine string, args ...string) *crashRun {
+func startCrash(t *testing.T, p crashPlan) *crashRun {
 	t.Helper()
-	db := newDatabase(t, engine)
-	args = append([]string{"crashtest", "--json", "--kills", strconv.Itoa(kills()), "--database", db.url}, args...)
+	db := newDatabase(t, p.engine)
+	var standby string
+	if p.standby {
+		db.url, standby = pgtest.WithStandby(t)
+	}
+	args := []string{
+		"crashtest", "--json", "--kills", strconv.Itoa(p.kills), "--outages", strconv.Itoa(p.outages), "--nodes", strconv.Itoa(p.nodes), "--database", db.url,
+	}
+	if p.noDedup {
+		args = append(args, "--no-dedup")
+	}
+	if p.standby {
+		args = append(args, "--standby", standby)
+	}
 	r := &crashRun{cmd: exec.Command(program, args...), begun: time.Now()}
 	r.cmd.Env = db.env()
 	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.log
@@ -73,7 +103,7 @@ func startCrash(t *testing.T, engine string, args ...string) *crashRun {
 }
 
 // check waits for the report, and checks that the crash test did what it should and found nothing.
-func (r *crashRun) check(t *testing.T, twoNodes bool) {
+func (r *crashRun) check(t *testing.T, p crashPlan) {
 	err := r.cmd.Wait()
 	var report crashtest.Report
 	if jsonErr := json.Unmarshal(r.out.Bytes(), &report); jsonErr != nil {
@@ -86,15 +116,15 @@ func (r *crashRun) check(t *testing.T, twoNodes bool) {
 		}
 		t.Fatalf("seed %d: %v: %s", report.Seed, err, &r.log)
 	}
-	if n := report.Kills["platform"] + report.Kills["bank"]; n < kills() || report.Kills["platform"] == 0 || report.Kills["bank"] == 0 {
-		t.Errorf("kills %v; want at least %d, of both", report.Kills, kills())
+	if n := report.Kills["platform"] + report.Kills["bank"]; n < p.kills || report.Kills["platform"] == 0 || report.Kills["bank"] == 0 {
+		t.Errorf("kills %v; want at least %d, of both", report.Kills, p.kills)
 	}
 	outages := 0
 	for _, n := range report.Outages {
 		outages += n
 	}
-	if outages != 3 || report.Outages["paused"] == 0 {
-		t.Errorf("outages %v; want 3, of each kind in turn", report.Outages)
+	if outages != p.outages || report.Outages["paused"] == 0 || (report.Outages["led to a standby"] > 0) != p.standby {
+		t.Errorf("outages %v; want %d, of each kind in turn", report.Outages, p.outages)
 	}
 	if report.Answered != report.Payouts || report.Executed != report.Statuses["success"] || report.Callbacks.Payments != report.Payouts {
 		t.Error("the figures of the report do not fit together")
@@ -102,7 +132,7 @@ func (r *crashRun) check(t *testing.T, twoNodes bool) {
 	if report.Requests <= report.Payouts+report.Copies {
 		t.Errorf("%d requests for %d payouts: no kill met a request, the test has shown nothing", report.Requests, report.Payouts)
 	}
-	if !twoNodes {
+	if p.nodes == 1 {
 		return
 	}
 	if report.TakeOver == nil || report.TakeOver.Operations == 0 {

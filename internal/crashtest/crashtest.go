@@ -44,15 +44,25 @@ const (
 	defaultGap     = 1500 * time.Millisecond // between blows
 	payoutsPerKill = 30
 
-	// drainLimit is how long after the last kill everything must have come to its end. A submit whose answer was lost
-	// takes 12 s by design, an account that fails twice 24 s, and the schedule of inquiries has grown to 5 minutes
-	// for an operation whose every inquiry met a bank that was down.
-	drainLimit = 6 * time.Minute
 	// takeOverLimit is how long the work of a dead node may wait for another: its lease of 10 s, the other's beat of 3 s,
 	// and time for a busy machine. A node that is alone may be killed again before it has taken anything over.
 	takeOverLimit      = 30 * time.Second
 	takeOverLimitAlone = 2 * time.Minute
 )
+
+// drainLimit is how long after the last blow everything must have come to its end. A submit whose answer was lost takes 12 s
+// by design, an account that fails twice 24 s. An operation whose every inquiry met a bank that was down is asked again by the
+// schedule of inquiries: it is as old as the blows at most, and the next inquiry comes at an age of 5 minutes, of 15, or half
+// an hour after the one before, up to ten per cent earlier or later.
+func drainLimit(struck time.Duration) time.Duration {
+	switch {
+	case struck < 5*time.Minute*9/10:
+		return 6 * time.Minute
+	case struck < 15*time.Minute*9/10:
+		return 13 * time.Minute
+	}
+	return 35 * time.Minute
+}
 
 // withDefaults fills in and checks a configuration.
 func (c Config) withDefaults() (Config, error) {
@@ -171,7 +181,7 @@ func (t *test) run(ctx context.Context) (*Report, error) {
 	}
 	struck := time.Now()
 	t.config.Progress(fmt.Sprintf("%d kills done; waiting until everything has come to its end", t.config.Kills))
-	if err := t.drain(ctx, struck.Add(drainLimit)); err != nil {
+	if err := t.drain(ctx, struck.Add(drainLimit(struck.Sub(begun)))); err != nil {
 		return nil, err
 	}
 	cancel()
@@ -180,6 +190,7 @@ func (t *test) run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	found.waited = drained.Sub(struck)
 	for _, v := range judge(found) {
 		t.violate(v)
 	}

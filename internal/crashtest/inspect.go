@@ -24,6 +24,7 @@ type facts struct {
 	project int64
 	opening int64
 	noDedup bool
+	waited  time.Duration // after the last blow
 
 	orders        []order               // by payment id
 	statuses      map[string]told       // what Gate says, by payment id

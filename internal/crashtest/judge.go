@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"flashpay/client"
 	"flashpay/internal/ledger"
@@ -107,7 +108,7 @@ func (f *facts) judgeAnswers(v *verdict, o *order) {
 	case now.err != "":
 		v.add("status cannot be asked", id, "%s", now.err)
 	case !now.status.Final():
-		v.add("not final", id, "status %s after %s; %s", now.status, drainLimit, f.stands(id))
+		v.add("not final", id, "status %s after %s; %s", now.status, f.waited.Round(time.Second), f.stands(id))
 	case now.status != want.status || now.code != want.code || now.amount != o.wish.amount:
 		v.add("wrong result", id, "status %s, code %s, amount %d; an account ending in %s makes %s, code %s, amount %d",
 			now.status, now.code, now.amount, o.wish.ending.digits, want.status, want.code, o.wish.amount)

@@ -144,3 +144,20 @@ func TestConfig(t *testing.T) {
 		})
 	}
 }
+
+// Whatever an operation's age, there is time for the inquiry after those that met a bank that was down.
+func TestDrainLimit(t *testing.T) {
+	ages := []time.Duration{2, 5, 10, 30, 60, 120, 300, 900}
+	for struck := time.Duration(0); struck < time.Hour; struck += time.Second {
+		next := struck + 33*time.Minute
+		for _, age := range ages {
+			if age *= time.Second; age*9/10 > struck {
+				next = age * 11 / 10
+				break
+			}
+		}
+		if wait := next - struck; wait+time.Minute > drainLimit(struck) {
+			t.Fatalf("after %s of blows an inquiry comes %s later; the limit is %s", struck, wait, drainLimit(struck))
+		}
+	}
+}

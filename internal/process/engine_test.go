@@ -358,27 +358,32 @@ func TestThresholdDisputesWhatMayBeWithTheBank(t *testing.T) {
 
 // Whatever else the bank says past the threshold, the last inquiry is made before the payout is declined.
 func TestOnlyAnInquiryLetsTheThresholdDecline(t *testing.T) {
-	bank := newScripted()
-	var paid atomic.Bool
-	bank.inquire = func(int) provider.Outcome {
-		if paid.Load() {
-			return answer(provider.Succeeded)
-		}
-		return answer(provider.Accepted)
+	for name, body := range map[string]string{"accepted": "accepted", "another sum": "reports", "another sum twice": "reports twice"} {
+		t.Run(name, func(t *testing.T) {
+			bank := newScripted()
+			var paid atomic.Bool
+			bank.inquire = func(int) provider.Outcome {
+				if paid.Load() {
+					return answer(provider.Succeeded)
+				}
+				return answer(provider.Accepted)
+			}
+			bank.reports = provider.Outcome{Kind: provider.Succeeded, Amount: 10000}
+			driveFor(t, bank, 10*time.Minute, func(r *road) {
+				r.accept("p")
+				time.Sleep(24*time.Hour + time.Second) // past the threshold; the next look into the database is minutes away
+				r.want("p", payout.Processing, payout.Sending, payout.CodeAwaiting, 900, 100, 0)
+				paid.Store(true)
+				if err := r.store.SaveNotification(r.t.Context(), "scripted", provider.Notification{Body: []byte(body)}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				r.want("p", payout.Processing, payout.Sending, payout.CodeAwaiting, 900, 100, 0)
+				time.Sleep(10 * time.Minute)
+				r.want("p", payout.Success, payout.Closed, 0, 900, 0, 0)
+			})
+		})
 	}
-	driveFor(t, bank, 10*time.Minute, func(r *road) {
-		r.accept("p")
-		time.Sleep(24*time.Hour + time.Second) // past the threshold; the next look into the database is minutes away
-		r.want("p", payout.Processing, payout.Sending, payout.CodeAwaiting, 900, 100, 0)
-		paid.Store(true)
-		if err := r.store.SaveNotification(r.t.Context(), "scripted", provider.Notification{Body: []byte("accepted")}); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Second)
-		r.want("p", payout.Processing, payout.Sending, payout.CodeAwaiting, 900, 100, 0)
-		time.Sleep(10 * time.Minute)
-		r.want("p", payout.Success, payout.Closed, 0, 900, 0, 0)
-	})
 }
 
 func TestThresholdReturnsWhatWasNeverSent(t *testing.T) {
