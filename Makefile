@@ -48,9 +48,10 @@ fuzz: ## Each fuzz test for FUZZTIME (default 30s)
 
 .PHONY: mutate
 mutate: deps ## Small faults on the road of money, and which of them no test notices (hours; MUTATEFLAGS='-sample 50 -seed 2')
-	go run ./internal/tools/mutate $(MUTATEFLAGS) -report mutations.txt \
+	go run ./internal/tools/mutate $(MUTATEFLAGS) -explained docs/mutations.txt -report mutations.txt \
 		./internal/rule ./internal/accept ./internal/provider/sandbox ./internal/callback ./internal/process
-	go run ./internal/tools/mutate $(MUTATEFLAGS) -files accept.go,attempt.go,event.go,funds.go,lease.go,notification.go,shard.go,step.go,writer.go -report mutations-store.txt ./internal/store
+	go run ./internal/tools/mutate $(MUTATEFLAGS) -explained docs/mutations.txt -report mutations-store.txt -wider ./internal/process,./internal/audit \
+		-files accept.go,attempt.go,event.go,funds.go,lease.go,notification.go,shard.go,step.go,writer.go ./internal/store
 
 .PHONY: vuln
 vuln: ## Known vulnerabilities in what is imported and called (govulncheck)

@@ -1,23 +1,24 @@
-// Command mutate makes small faults in the code, one after the other, and runs the tests of the package that each is in: a fault
-// that no test notices is a survivor, which asks for a test or for a reason (docs/mutations.md). It is for people, not for CI:
-// each fault costs a build and a run.
+// Command mutate makes small faults in the code, one after the other, and runs the tests that reach them: a fault
+// that no test notices is a survivor, which asks for a test or for a reason (docs/mutations.md). It is for people, not for CI.
+//
+// All faults of a package are compiled into one test binary, each behind a gate that the environment opens, so that a fault
+// costs a run of few tests. What cannot stand behind a gate, such as a constant of the package, is built by itself.
 //
 //	go run ./internal/tools/mutate -sample 100 -seed 1 -report survivors.txt ./internal/rule ./internal/accept
 package main
 
 import (
-	"bytes"
-	"encoding/json"
+	"bufio"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -25,19 +26,25 @@ import (
 type fate string
 
 const (
-	killed   fate = "killed"
-	timedOut fate = "killed by the time limit"
-	unbuilt  fate = "does not compile"
-	survived fate = "SURVIVED"
+	killed    fate = "killed"
+	timedOut  fate = "killed by the time limit"
+	unbuilt   fate = "does not compile"
+	survived  fate = "SURVIVED"
+	unreached fate = "REACHED BY NO TEST"
 )
 
 // settings of a run.
 type settings struct {
-	sample int
-	seed   uint64
-	limit  time.Duration
-	only   string // patterns of the files' names, separated by commas
-	test   string // the command that runs tests
+	sample   int
+	seed     uint64
+	limit    time.Duration
+	only     string // patterns of the files' names, separated by commas
+	run      string // pattern of the tests that are used
+	wider    string // folders whose tests are asked where a package's own notice nothing, separated by commas
+	with     string // words before the tests' command
+	parallel int
+
+	explained map[string]bool // survivors that are no fault, by name
 }
 
 func main() {
@@ -46,16 +53,23 @@ func main() {
 	flag.Uint64Var(&s.seed, "seed", 1, "which ones")
 	flag.DurationVar(&s.limit, "limit", 5*time.Minute, "time limit of the tests for one mutant")
 	flag.StringVar(&s.only, "files", "*.go", "patterns of the names of the files that are mutated, separated by commas")
-	flag.StringVar(&s.test, "test", "go test", "the command that runs tests")
+	flag.StringVar(&s.run, "run", "", "pattern of the names of the tests that are used; empty: all")
+	flag.StringVar(&s.wider, "wider", "", "folders whose tests are asked where a package's own notice nothing, separated by commas")
+	flag.StringVar(&s.with, "with", "", "words before the tests' command, such as nice")
+	flag.IntVar(&s.parallel, "parallel", 1, "how many mutants are tried at once")
+	explained := flag.String("explained", "", "a file of survivors that are no fault")
 	report := flag.String("report", "", "a file for the report; empty: stdout")
 	flag.Parse()
-	if err := run(s, flag.Args(), *report); err != nil {
+	if err := run(&s, flag.Args(), *explained, *report); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(s settings, packages []string, report string) (err error) {
+func run(s *settings, packages []string, explained, report string) (err error) {
+	if s.explained, err = readExplained(explained); err != nil {
+		return err
+	}
 	out := io.Writer(os.Stdout)
 	if report != "" {
 		f, e := os.Create(report)
@@ -65,118 +79,156 @@ func run(s settings, packages []string, report string) (err error) {
 		defer func() { err = errors.Join(err, f.Close()) }()
 		out = f
 	}
-	dir, err := os.MkdirTemp("", "mutate-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
 	for _, folder := range packages {
-		if err := tryPackage(s, folder, dir, out); err != nil {
+		if err := tryPackage(s, folder, out); err != nil {
 			return fmt.Errorf("mutate: %s: %w", folder, err)
 		}
 	}
 	return nil
 }
 
-// tryPackage tries a package's mutants. Each result is written at once, so that a run that is broken off has shown something.
-func tryPackage(s settings, folder, dir string, out io.Writer) error {
-	if what, text := runTests(s, folder, ""); what != survived {
-		return fmt.Errorf("its tests fail as it is: %s", text)
+// readExplained reads the names of survivors that are no fault. A line that is indented says why, and what begins with #
+// is for people.
+func readExplained(path string) (map[string]bool, error) {
+	known := make(map[string]bool)
+	if path == "" {
+		return known, nil
 	}
-	chosen, err := choose(s, folder)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if line := lines.Text(); line != "" && line[0] != '#' && line[0] != '\t' {
+			known[line] = true
+		}
+	}
+	return known, lines.Err()
+}
+
+// tryPackage tries a package's mutants. Each result is written at once, so that a run that is broken off has shown something.
+func tryPackage(s *settings, folder string, out io.Writer) error {
+	dir, err := os.MkdirTemp("", "mutate-")
 	if err != nil {
 		return err
 	}
-	counts := make(map[fate]int)
-	for i, m := range chosen {
-		what, err := try(s, m, folder, dir)
+	defer func() { _ = os.RemoveAll(dir) }()
+	p, err := load(folder)
+	if err != nil {
+		return err
+	}
+	all := p.mutants(s.only)
+	overlay, err := p.build(all, dir)
+	if err != nil {
+		return err
+	}
+	var suites []*suite
+	for i, f := range append([]string{folder}, strings.FieldsFunc(s.wider, func(r rune) bool { return r == ',' })...) {
+		fmt.Fprintf(os.Stderr, "%s: which mutants its tests reach\n", f)
+		u, err := newSuite(s, f, overlay, filepath.Join(dir, fmt.Sprintf("suite%d", i)))
 		if err != nil {
 			return err
 		}
-		counts[what]++
-		fmt.Fprintf(os.Stderr, "%s: %d of %d: %s:%d: %s: %s\n", folder, i+1, len(chosen), m.File, m.Line, m.What, what)
-		if what == survived {
-			if _, err := fmt.Fprintf(out, "%s:%d: %s\n", m.File, m.Line, m.What); err != nil {
-				return err
+		suites = append(suites, u)
+	}
+	return tryAll(s, p, all, suites, out)
+}
+
+// mutants lists the mutants of the files that are asked for.
+func (p *source) mutants(only string) (all []*mutant) {
+	for _, path := range p.paths {
+		for pattern := range strings.SplitSeq(only, ",") {
+			if ok, _ := filepath.Match(pattern, filepath.Base(path)); ok {
+				all = append(all, mutants(p, path)...)
+				break
 			}
 		}
 	}
-	_, err = fmt.Fprintf(out, "%s, seed %d: %d tried, %d killed, %d by the time limit, %d do not compile, %d survived\n",
-		folder, s.seed, len(chosen), counts[killed], counts[timedOut], counts[unbuilt], counts[survived])
-	return err
+	return all
 }
 
-// choose finds the mutants of a folder, and takes a sample of them by the seed.
-func choose(s settings, folder string) ([]mutant, error) {
-	var paths []string
-	for pattern := range strings.SplitSeq(s.only, ",") {
-		found, err := filepath.Glob(filepath.Join(folder, pattern))
-		if err != nil {
-			return nil, err
-		}
-		paths = append(paths, found...)
-	}
-	var all []mutant
-	for _, path := range paths {
-		if strings.HasSuffix(path, "_test.go") {
-			continue
-		}
-		source, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		found, err := mutants(path, source)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, found...)
-	}
-	rand.New(rand.NewPCG(s.seed, 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+// sampled are the places of those mutants that are tried.
+func sampled(s *settings, n int) []int {
+	all := rand.New(rand.NewPCG(s.seed, 0)).Perm(n)
 	if s.sample > 0 {
-		all = all[:min(s.sample, len(all))]
+		all = all[:min(s.sample, n)]
 	}
-	slices.SortFunc(all, func(a, b mutant) int {
-		return strings.Compare(fmt.Sprintf("%s:%06d", a.File, a.Line), fmt.Sprintf("%s:%06d", b.File, b.Line))
-	})
-	return all, nil
+	slices.Sort(all)
+	return all
 }
 
-// try makes one fault, in an overlay: the files themselves stay as they are.
-func try(s settings, m mutant, folder, dir string) (fate, error) {
-	source, err := os.ReadFile(m.File)
-	if err != nil {
-		return "", err
+func tryAll(s *settings, p *source, all []*mutant, suites []*suite, out io.Writer) error {
+	chosen := sampled(s, len(all))
+	counts := make(map[fate]int)
+	explained := 0
+	var mu sync.Mutex
+	var faults error
+	atOnce(s.parallel, len(chosen), func(n int) {
+		m := all[chosen[n]]
+		what, err := fateOf(s, p, m, chosen[n]+1, suites)
+		mu.Lock()
+		defer mu.Unlock()
+		faults = errors.Join(faults, err)
+		counts[what]++
+		fmt.Fprintf(os.Stderr, "%s: %d of %d: %s:%d: %s: %s\n", p.folder, n+1, len(chosen), m.File, m.Line, m.What, what)
+		switch {
+		case what != survived && what != unreached:
+		case s.explained[m.name()]:
+			explained++
+		default:
+			_, err := fmt.Fprintf(out, "%s, line %d, %s\n", m.name(), m.Line, what)
+			faults = errors.Join(faults, err)
+		}
+	})
+	_, err := fmt.Fprintf(out, "%s, seed %d: %d of %d tried, %d killed, %d by the time limit, %d do not compile, %d survived, %d reached by no test; %d of them are explained\n",
+		p.folder, s.seed, len(chosen), len(all), counts[killed], counts[timedOut], counts[unbuilt], counts[survived], counts[unreached], explained)
+	return errors.Join(faults, err)
+}
+
+// fateOf tries a mutant: with the package's own tests, then with others.
+func fateOf(s *settings, p *source, m *mutant, number int, suites []*suite) (fate, error) {
+	if m.gate == nil {
+		return fateAlone(s, p, m, suites)
 	}
-	path, err := filepath.Abs(m.File)
-	if err != nil {
-		return "", err
+	what := unreached
+	for _, u := range suites {
+		switch w := u.fateOf(s, number); w {
+		case survived:
+			what = w
+		case unreached:
+		default:
+			return w, nil
+		}
 	}
-	faulty, overlay := filepath.Join(dir, "mutant.go"), filepath.Join(dir, "overlay.json")
-	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: faulty}})
-	if err == nil {
-		err = errors.Join(os.WriteFile(faulty, m.apply(source), 0o600), os.WriteFile(overlay, replace, 0o600))
-	}
-	if err != nil {
-		return "", err
-	}
-	what, _ := runTests(s, folder, overlay)
 	return what, nil
 }
 
-// runTests runs a package's own tests until the first that fails.
-func runTests(s settings, folder, overlay string) (fate, string) {
-	words := append(strings.Fields(s.test), "-failfast", "-vet=off", "-timeout="+s.limit.String())
-	if overlay != "" {
-		words = append(words, "-overlay="+overlay)
+// fateAlone builds a mutant that no gate can hold, in an overlay: the files themselves stay as they are.
+func fateAlone(s *settings, p *source, m *mutant, suites []*suite) (fate, error) {
+	dir, err := os.MkdirTemp("", "mutate-")
+	if err != nil {
+		return "", err
 	}
-	out, err := exec.Command(words[0], append(words[1:], "./"+filepath.Clean(folder))...).CombinedOutput()
-	switch {
-	case err == nil:
-		return survived, ""
-	case bytes.Contains(out, []byte("[build failed]")), bytes.Contains(out, []byte("[setup failed]")):
-		return unbuilt, string(out)
-	case bytes.Contains(out, []byte("panic: test timed out")):
-		return timedOut, string(out)
+	defer func() { _ = os.RemoveAll(dir) }()
+	texts := map[string][]byte{}
+	for path, text := range p.texts {
+		texts[path] = text
 	}
-	return killed, string(out)
+	texts[m.File] = m.apply(p.texts[m.File])
+	overlay, err := p.write(texts, "", dir)
+	if err != nil {
+		return "", err
+	}
+	for _, u := range suites {
+		alone := &suite{folder: u.folder, binary: filepath.Join(dir, "suite")}
+		if _, err := compile(u.folder, overlay, alone.binary); err != nil {
+			return unbuilt, nil
+		}
+		if what, _ := alone.try(s, u.tests, 0, "", s.limit); what != survived {
+			return what, nil
+		}
+	}
+	return survived, nil
 }
