@@ -70,10 +70,10 @@ func (v *visit) wordFault(f *masspayout.Fault) faultView {
 	switch {
 	case v.d.pages[v.lang].words.has(id):
 		view.Word = v.t(id)
-	case strings.HasPrefix(message, "Incorrect "):
-		view.Word = v.t("mass.incorrect", "column", f.Column)
+	case strings.HasPrefix(message, "Incorrect "): // what follows is the column, which a row's message has alone
+		view.Word = v.t("mass.incorrect", "column", strings.TrimPrefix(message, "Incorrect "))
 	case strings.HasSuffix(message, " is empty"):
-		view.Word = v.t("mass.empty", "column", f.Column)
+		view.Word = v.t("mass.empty", "column", strings.TrimSuffix(message, " is empty"))
 	}
 	if view.Word == message {
 		view.Word = ""
@@ -145,7 +145,7 @@ func serveBatchFaults(d *Dashboard, v *visit) error {
 		return err
 	}
 	return v.download("mass faults", b, resultName(b, "_faults"), func(to io.Writer) error {
-		return d.mass().Faults(v.ctx(), b.Batch, massbatch.Upload{Sees: v.user.Sees}, to)
+		return d.mass().Faults(v.ctx(), b.Batch, massbatch.Upload{Sees: v.user.Sees, Advise: v.advice}, to)
 	})
 }
 

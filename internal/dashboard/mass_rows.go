@@ -166,7 +166,7 @@ func serveBatchDeclined(d *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.download("mass declined", b, resultName(b, "_declined"), func(to io.Writer) error { return d.mass().Declined(v.ctx(), b.ID, to) })
+	return v.download("mass declined", b, resultName(b, "_declined"), func(to io.Writer) error { return d.mass().Declined(v.ctx(), b.ID, to, v.advice) })
 }
 
 // serveBatchAgain makes a batch of the rows that were declined, with new ids. It is checked, and sends nothing.
@@ -181,7 +181,7 @@ func serveBatchAgain(d *Dashboard, v *visit) error {
 	}
 	from, to := io.Pipe()
 	defer func() { _ = from.Close() }()
-	go func() { to.CloseWithError(d.mass().Declined(v.ctx(), b.ID, to)) }()
+	go func() { to.CloseWithError(d.mass().Declined(v.ctx(), b.ID, to, nil)) }()
 	made, report, err := d.mass().Take(v.ctx(), from, massbatch.Upload{Project: p, Name: resultName(b, "_declined"), By: v.by(nil), Sees: v.user.Sees})
 	if err != nil {
 		return err

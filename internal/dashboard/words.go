@@ -289,7 +289,7 @@ func (w *words) status(s payout.Status) template.HTML {
 // functions are what templates of this language may call.
 func (w *words) functions() template.FuncMap {
 	return template.FuncMap{
-		"t": w.say, "number": w.number, "sum": w.sum, "when": w.when, "utc": w.utc, "day": w.day, "ago": w.ago, "span": w.span, "status": w.status,
+		"t": w.say, "number": w.number, "sum": w.sum, "when": w.when, "utc": w.utc, "advised": w.advised, "day": w.day, "ago": w.ago, "span": w.span, "status": w.status,
 		"icon": icon, "input": newInput, "options": newOptions, "dict": dict, "list": func(items ...any) []any { return items },
 		"major": func(amount int64, currency string) string {
 			text, err := money.Major(amount, currency)

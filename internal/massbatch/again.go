@@ -14,8 +14,12 @@ import (
 )
 
 // Declined writes the rows of a batch that were declined or refused as a file of their own, to be uploaded again. Each has a new
-// payment id, the same whenever it is asked for: a file that is made and sent twice pays once.
-func (s *Service) Declined(ctx context.Context, id int64, to io.Writer) error {
+// payment id, the same whenever it is asked for: a file that is made and sent twice pays once. advise says an advice in the
+// reader's language; nil: it is English.
+func (s *Service) Declined(ctx context.Context, id int64, to io.Writer, advise func(string) string) error {
+	if advise == nil {
+		advise = func(english string) string { return english }
+	}
 	return s.rewrite(ctx, id, func(_ *batches.Batch, reader *masspayout.Reader) (rewriter, error) {
 		w, err := csvfile.NewWriter(to, reader.Separator())
 		if err != nil {
@@ -48,7 +52,7 @@ func (s *Service) Declined(ctx context.Context, id int64, to io.Writer) error {
 			cells := reader.Cells(row)
 			before := cells[ids]
 			cells[ids] = NextID(before)
-			return write(cells, why, "It was declined as "+before+".")
+			return write(cells, why, advise("It was declined as "+before+"."))
 		}
 		return rewriter{row, w.Flush}, write(reader.Names(), "error", "advice")
 	})

@@ -49,7 +49,7 @@ func declinedRowsComeAgain(t *testing.T, url string) {
 		t.Errorf("%+v, %v", second, err)
 	}
 	var file strings.Builder
-	if err := s.Declined(t.Context(), b.ID, &file); err != nil {
+	if err := s.Declined(t.Context(), b.ID, &file, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{`"bb~2"`, `"ccc~3"`, `"20101 `, `"It was declined as bb."`} {

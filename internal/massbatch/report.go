@@ -80,7 +80,7 @@ func (s *Service) Faults(ctx context.Context, b *batches.Batch, u Upload, to io.
 	if u.Sees != nil {
 		checker.Rules.Project = s.seen(u.Sees)
 	}
-	report, err := checker.Check(ctx, file, masspayout.Options{Name: b.Name, Faults: to})
+	report, err := checker.Check(ctx, file, masspayout.Options{Name: b.Name, Faults: to, Advise: u.Advise})
 	if err == nil && report.Unreadable != nil { // it could be read when it was uploaded
 		err = report.Unreadable
 	}

@@ -27,6 +27,8 @@ type Upload struct {
 	// Sees tells whether who uploads may pay from a project: rows of others are refused as if there were none. nil: from any
 	// of the merchant's.
 	Sees func(p *merchant.Project) bool
+	// Advise says an advice in the reader's language, in the faults' download; nil: it is English.
+	Advise func(advice string) string
 }
 
 // Checker checks files that are sent in a project's name, against what the store knows.

@@ -62,9 +62,10 @@ type Checker struct {
 
 // Options are what one check is asked for.
 type Options struct {
-	Name     string           // of the file; empty where it has none
-	Faults   io.Writer        // gets the faults' download; nil: nobody wants it
-	Progress func(read int64) // is told how many bytes were read; nil likewise
+	Name     string                     // of the file; empty where it has none
+	Faults   io.Writer                  // gets the faults' download; nil: nobody wants it
+	Advise   func(advice string) string // says an advice in the language of that download; nil: it is English
+	Progress func(read int64)           // is told how many bytes were read; nil likewise
 	// Each is told what the check found of each row that is not empty, in the file's order; nil likewise.
 	Each func(*Judged) error
 }
@@ -99,7 +100,7 @@ type checked struct {
 // Check reads a file to its end. The error is the reader's, the store's or Faults'; whatever is wrong with the file stands in
 // the report.
 func (c *Checker) Check(ctx context.Context, in io.Reader, o Options) (*Report, error) {
-	t := &tally{checker: c, report: &Report{}, each: o.Each, seed: maphash.MakeSeed()}
+	t := &tally{checker: c, report: &Report{}, each: o.Each, advise: o.Advise, seed: maphash.MakeSeed()}
 	s := newSource(in, o.Progress)
 	h, err := readHead(s, o.Name)
 	if err == nil {

@@ -28,6 +28,7 @@ type tally struct {
 	checker *Checker
 	report  *Report
 	each    func(*Judged) error
+	advise  func(string) string
 	head    *head
 	seed    maphash.Seed
 	spare   sync.Pool // of *[]checked
@@ -355,7 +356,11 @@ func (t *tally) writeRow(raw string, faults []Fault) error {
 	t.writeCells(t.cells)
 	var messages, advice []string
 	for _, f := range faults {
-		messages, advice = append(messages, f.Message), append(advice, f.Advice)
+		said := f.Advice
+		if t.advise != nil {
+			said = t.advise(said)
+		}
+		messages, advice = append(messages, f.Message), append(advice, said)
 	}
 	t.faults.Cell(strings.Join(messages, "; "))
 	t.faults.Cell(strings.Join(advice, " "))
