@@ -53,8 +53,9 @@ func (j *judge) learn(k kind) {
 
 // alike judges rows that are like a good one.
 type alike struct {
-	plain *accept.Plain
-	cells []string // of the good one: what stands in them is good
+	plain     *accept.Plain
+	cells     []string // of the good one: what stands in them is good
+	patterned bool     // it has its pattern, or can have none
 }
 
 // fitsAlone tells whether each cell is good by itself. Where it is not, all rules say what is wrong.

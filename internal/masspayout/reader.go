@@ -14,6 +14,7 @@ import (
 // block judges the rows of a block and hands each to f with its text, which has no line break at its end.
 func (j *judge) block(b block, f func(r *row, text string) error) error {
 	text, line := b.text, b.line
+	j.semicolons = j.head.separator != ';' || strings.IndexByte(text, '"') >= 0
 	whole := utf8.ValidString(text) && strings.IndexByte(text, 0) < 0
 	for text != "" {
 		end := rowEnd(text, j.head.separator, true)

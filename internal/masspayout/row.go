@@ -55,13 +55,15 @@ type judge struct {
 	plan     requestPlan
 	flat     []memberPlan    // of plan
 	kinds    map[kind]*alike // of rows that were good; nil: all rules are asked of each
+	patterns []*pattern
 	projects map[string]projectWord
 	methods  map[string]methodWord
 
 	own ownColumns
 
-	line   int64
-	cells  []string
+	line       int64
+	semicolons bool // a cell may hold one
+	cells      []string
 	faults []Fault
 	in     accept.In
 	best   string // the moment until which the row may be paid
@@ -126,6 +128,9 @@ func (j *judge) at(place int) string {
 func (j *judge) row(line int64, cells []string, form *cellFault) row {
 	j.line, j.cells, j.faults = line, cells, nil
 	r := row{line: line}
+	if form == nil && j.quick(&r) {
+		return r
+	}
 	switch {
 	case form == nil && j.isBlank():
 		r.blank = true
@@ -139,6 +144,9 @@ func (j *judge) row(line int64, cells []string, form *cellFault) row {
 	}
 	r.faults = j.faults
 	r.good = len(r.faults) == 0
+	if r.good && form == nil && len(r.warnings) == 0 {
+		j.remember(r.payout)
+	}
 	return r
 }
 
