@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -29,8 +30,11 @@ var massRows = flag.Int("mass-rows", 10_000, "rows of the file that BenchmarkChe
 func BenchmarkCheck(b *testing.B) {
 	path := salaries(b, *massRows)
 	alone := time.Hour
+	aloneCPU := time.Hour
 	for range 3 {
+		before := cpu()
 		alone = min(alone, readAlone(b, path))
+		aloneCPU = min(aloneCPU, cpu()-before)
 	}
 	for _, engine := range storetest.Engines() {
 		b.Run(engine, func(b *testing.B) {
@@ -42,6 +46,7 @@ func BenchmarkCheck(b *testing.B) {
 			c := checker(b, s)
 			stop := make(chan struct{})
 			peak := watchMemory(stop)
+			before := cpu()
 			b.ResetTimer()
 			for b.Loop() {
 				f, err := os.Open(path)
@@ -59,6 +64,8 @@ func BenchmarkCheck(b *testing.B) {
 			b.ReportMetric(float64(*massRows)/alone.Seconds(), "csv/s")
 			b.ReportMetric(float64(*massRows)/each.Seconds(), "rows/s")
 			b.ReportMetric(each.Seconds()/alone.Seconds(), "ratio")
+			b.ReportMetric((cpu()-before).Seconds()/float64(b.N)/aloneCPU.Seconds(), "cpuratio")
+			b.ReportMetric((cpu()-before).Seconds()/float64(b.N), "cpu-s")
 			b.ReportMetric(float64(<-peak>>20), "MiB")
 		})
 	}
@@ -101,6 +108,13 @@ func readAlone(b *testing.B, path string) time.Duration {
 			b.Fatal(err)
 		}
 	}
+}
+
+// cpu is the processor time that the process has taken.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // watchMemory says in the end how much memory the process had from the system at most.

@@ -191,6 +191,10 @@ func (t *tally) tell(ctx context.Context, order <-chan *piece) error {
 			return context.Cause(ctx)
 		}
 		for i := range p.rows {
+			t.ids.touch(p.rows[i].id)
+			t.twins.touch(p.rows[i].twin)
+		}
+		for i := range p.rows {
 			if err := t.row(&p.rows[i]); err != nil {
 				return err
 			}
@@ -213,14 +217,12 @@ func (t *tally) judge(ctx context.Context, j *judge, p *piece) error {
 		p.rows = (*spare)[:0]
 	}
 	err := j.block(p.block, func(r *row, raw string) error {
-		c := checked{row: *r}
+		p.rows = append(p.rows, checked{row: *r, raw: raw})
 		if r.good {
-			p := &r.payout
+			c, p := &p.rows[len(p.rows)-1], &r.payout
 			c.id = t.hash(p.Project.ID, payout.Fold(p.PaymentID))
 			c.twin = mix(t.hash(p.Project.ID, p.Account) + t.hash(p.Amount, p.Currency))
 		}
-		c.raw = raw
-		p.rows = append(p.rows, c)
 		return nil
 	})
 	var u *Unreadable

@@ -1,47 +1,64 @@
 package masspayout
 
+import "math/bits"
+
 // repeated finds what stands in a file before. It keeps a hash and a line for each, and no more, so that a million rows fit
 // into a few megabytes. Two different values share one of 2^64 hashes about once in ten million files of a million rows; the
 // hashes differ from run to run, so that such a file is right when it is checked again.
 type repeated struct {
-	hashes []uint64 // 0: free
-	lines  []uint32
-	used   int
+	slots []slot // in the order of their hashes, but for those that had to move on
+	shift int    // of a hash, for its place
+	used  int
+	seen  uint32
 }
+
+// slot is a hash and the line where it stood first, in twelve bytes.
+type slot struct{ low, high, line uint32 } // line 0: free
 
 // add keeps a value, and returns the line where it stood first; 0: it is new.
 func (r *repeated) add(hash uint64, line int64) int64 {
-	if 4*r.used >= 3*len(r.hashes) {
+	if 4*r.used >= 3*len(r.slots) {
 		r.grow()
 	}
-	hash = max(hash, 1)
-	at := r.place(hash)
-	if r.hashes[at] == hash {
-		return int64(r.lines[at])
+	s := r.place(hash)
+	if s.line != 0 {
+		return int64(s.line)
 	}
-	r.hashes[at], r.lines[at] = hash, uint32(line) // a file of MaxBytes has fewer lines
+	*s = slot{uint32(hash), uint32(hash >> 32), uint32(line)} // a file of MaxBytes has fewer lines
 	r.used++
 	return 0
 }
 
-// place is where a hash stands, or would.
-func (r *repeated) place(hash uint64) uint64 {
-	mask := uint64(len(r.hashes) - 1)
-	at := hash & mask
-	for r.hashes[at] != 0 && r.hashes[at] != hash {
-		at = (at + 1) & mask
+// touch brings the place of a hash near. Whoever does so for many at once waits for memory once.
+func (r *repeated) touch(hash uint64) {
+	if len(r.slots) > 0 {
+		r.seen += r.slots[hash>>r.shift].line
 	}
-	return at
 }
 
+// place is where a hash stands, or would.
+func (r *repeated) place(hash uint64) *slot {
+	low, high := uint32(hash), uint32(hash>>32)
+	at := int(hash >> r.shift)
+	for {
+		s := &r.slots[at]
+		if s.line == 0 || s.low == low && s.high == high {
+			return s
+		}
+		if at++; at == len(r.slots) {
+			at = 0
+		}
+	}
+}
+
+// grow doubles the room. Hashes keep their order, so that memory is walked through and not jumped about in.
 func (r *repeated) grow() {
-	old, lines := r.hashes, r.lines
-	n := max(1024, 2*len(old))
-	r.hashes, r.lines = make([]uint64, n), make([]uint32, n)
-	for i, hash := range old {
-		if hash != 0 {
-			at := r.place(hash)
-			r.hashes[at], r.lines[at] = hash, lines[i]
+	old := r.slots
+	r.slots = make([]slot, max(1024, 2*len(old)))
+	r.shift = 64 - bits.TrailingZeros(uint(len(r.slots)))
+	for _, s := range old {
+		if s.line != 0 {
+			*r.place(uint64(s.high)<<32 | uint64(s.low)) = s
 		}
 	}
 }

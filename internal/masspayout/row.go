@@ -64,11 +64,11 @@ type judge struct {
 	line       int64
 	semicolons bool // a cell may hold one
 	cells      []string
-	faults []Fault
-	in     accept.In
-	best   string // the moment until which the row may be paid
-	root   signature.Value
-	report accept.Report
+	faults     []Fault
+	in         accept.In
+	best       string // the moment until which the row may be paid
+	root       signature.Value
+	report     accept.Report
 }
 
 // projectWord is what a project number in a file means.

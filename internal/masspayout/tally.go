@@ -36,14 +36,16 @@ type tally struct {
 	once   sync.Once
 	recent *paid.Recent
 
-	gap    gap
-	long   int64 // accounts with more digits than a spreadsheet keeps of a number
-	cut    int64 // of them, those that have zeros in the place of the digits beyond
-	ids    repeated
-	twins  repeated
-	totals map[totalKey]*sums
-	faults *csvfile.Writer
-	cells  []string
+	gap     gap
+	long    int64 // accounts with more digits than a spreadsheet keeps of a number
+	cut     int64 // of them, those that have zeros in the place of the digits beyond
+	ids     repeated
+	twins   repeated
+	totals  map[totalKey]*sums
+	last    *sums // of lastKey, which most rows have like the one before
+	lastKey totalKey
+	faults  *csvfile.Writer
+	cells   []string
 }
 
 type totalKey struct {
@@ -112,8 +114,10 @@ func (t *tally) row(c *checked) error {
 		t.report.Rows++
 		t.report.Bad++
 		t.fault(f)
-		if err := t.judged(&Judged{Line: f.Line, Faults: []Fault{f}}); err != nil {
-			return err
+		if t.each != nil {
+			if err := t.each(&Judged{Line: f.Line, Faults: []Fault{f}}); err != nil {
+				return err
+			}
 		}
 		if err := t.writeRow("", []Fault{f}); err != nil {
 			return err
@@ -135,18 +139,13 @@ func (t *tally) row(c *checked) error {
 		t.warn(c.warnings...)
 		t.countCut(c.payout.Account)
 	}
-	if err := t.judged(&Judged{Line: c.line, Faults: faults, Payout: c.payout, PaidAlready: c.before != nil && len(faults) == 0}); err != nil {
-		return err
+	if t.each != nil {
+		j := Judged{Line: c.line, Faults: faults, Payout: c.payout, PaidAlready: c.before != nil && len(faults) == 0}
+		if err := t.each(&j); err != nil {
+			return err
+		}
 	}
 	return t.writeRow(c.raw, faults)
-}
-
-// judged tells who asked what was found of a row.
-func (t *tally) judged(j *Judged) error {
-	if t.each == nil {
-		return nil
-	}
-	return t.each(j)
 }
 
 // keptDigits is how many digits of a number a spreadsheet keeps.
@@ -236,14 +235,19 @@ func day(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 UTC") }
 
 func (t *tally) total(p *Payout) *sums {
 	key := totalKey{p.Project.ID, p.Currency}
+	if t.last != nil && key == t.lastKey {
+		return t.last
+	}
 	s := t.totals[key]
 	if s == nil {
 		if t.totals == nil {
 			t.totals = make(map[totalKey]*sums)
 		}
 		s = &sums{}
-		t.totals[totalKey{key.project, strings.Clone(key.currency)}] = s
+		key.currency = strings.Clone(key.currency)
+		t.totals[key] = s
 	}
+	t.lastKey, t.last = totalKey{key.project, strings.Clone(key.currency)}, s
 	return s
 }
 
