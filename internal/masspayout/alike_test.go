@@ -24,7 +24,7 @@ func TestARowIsJudgedAlikeBehindOthers(t *testing.T) {
 	}
 	good := []string{"payout", "210", "bank-transfer/kyrgyzstan", "p-1", "150000", "KGS", "1090000000000001", "c-1", "192.0.2.1"}
 	values := []string{
-		"", " ", "x", "0", "-1", "1", "15", "150000", "0150000", "1E+05", "1500,00", "99999999999999999999", "KGS", "kgs", "USD", "ZZZ", "210", "211", "300", "999", "192.0.2.7", "300.1.1.1",
+		"", " ", "x", "0", "-1", "1", "15", "150000", "150001", "0150000", "2", "10000000000000", "10000000000001", "sample-row-delete-it", "Total", "1E+05", "1500,00", "99999999999999999999", "KGS", "kgs", "USD", "ZZZ", "210", "211", "300", "999", "192.0.2.7", "300.1.1.1",
 		"::1", "+996555123456", "996555123456", "+", "abc", "a@b.example", "a@", "KG", "K", "31-12-1999", "1999-12-31", "x;a:b", "x;y", "\u00a0x", "109 000", "00004598", "-0",
 		strings.Repeat("я", 255), strings.Repeat("x", 256), strings.Repeat("9", 101), "true", "1.5", "2026-01-31T12:00:00+06:00", "2099-01-31T12:00:00+06:00", "card", "bank-transfer/nowhere",
 	}
@@ -33,7 +33,11 @@ func TestARowIsJudgedAlikeBehindOthers(t *testing.T) {
 	for i := range rows {
 		cells := make([]string, len(columns))
 		copy(cells, good)
-		cells[3] = fmt.Sprint("p-", i)
+		cells[1], cells[3] = fmt.Sprint(210+i%3), fmt.Sprint("p-", i) // projects in which the account doctor says nothing, warns, refuses
+		cells[6] = fmt.Sprintf("10900000000000%02d", random.IntN(100))
+		if i%6 == 0 { // the zero at its front was lost
+			cells[6] = fmt.Sprintf("9%012d%02d", random.IntN(1000), random.IntN(10))
+		}
 		for range random.IntN(4) {
 			at := random.IntN(len(cells))
 			cells[at] = values[random.IntN(len(values))]

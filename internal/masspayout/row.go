@@ -13,6 +13,7 @@ import (
 	"flashpay/internal/method"
 	"flashpay/internal/money"
 	"flashpay/internal/payout"
+	"flashpay/internal/store/paid"
 	"flashpay/signature"
 )
 
@@ -69,6 +70,10 @@ type judge struct {
 	best       string // the moment until which the row may be paid
 	root       signature.Value
 	report     accept.Report
+
+	places []int // of a block's good rows, and what is looked for of them
+	ids    []paid.ID
+	pays   []paid.Sum
 }
 
 // projectWord is what a project number in a file means.

@@ -34,6 +34,7 @@ type tally struct {
 	spare   sync.Pool // of *[]checked
 
 	once   sync.Once
+	known  *paid.IDs
 	recent *paid.Recent
 
 	gap     gap
@@ -76,8 +77,9 @@ func (t *tally) warn(warnings ...Warning) {
 // lookUp asks the store about the good rows of a block.
 func (t *tally) lookUp(ctx context.Context, j *judge, rows []checked) error {
 	known := t.checker.Paid
-	t.once.Do(func() { t.recent = known.Since(t.checker.Rules.Now.Add(-recently)) })
-	places, ids, pays := make([]int, 0, len(rows)), make([]paid.ID, 0, len(rows)), make([]paid.Sum, 0, len(rows))
+	t.once.Do(func() { t.known, t.recent = known.IDs(), known.Since(t.checker.Rules.Now.Add(-recently)) })
+	places, ids, pays := j.places[:0], j.ids[:0], j.pays[:0]
+	defer func() { j.places, j.ids, j.pays = places, ids, pays }()
 	for i := range rows {
 		if r := &rows[i]; r.good {
 			p := &r.payout
@@ -86,7 +88,7 @@ func (t *tally) lookUp(ctx context.Context, j *judge, rows []checked) error {
 			pays = append(pays, paid.Sum{ProjectID: p.Project.ID, Account: p.Account, Currency: p.Currency, Amount: p.Amount})
 		}
 	}
-	err := known.ByID(ctx, ids, func(i int, found paid.Payment) {
+	err := t.known.Find(ctx, ids, func(i int, found paid.Payment) {
 		r := &rows[places[i]]
 		r.before, r.same = &found, known.SameContent(&found, j.content(r))
 	})

@@ -25,8 +25,24 @@ func Statements(d *sqldb.Dialect) iter.Seq2[string, []any] {
 				}
 			}
 		}
+		if d == &sqldb.Postgres {
+			yield(betweenPostgres, []any{int64(210), []string{"a", "b"}, int64(1000)})
+		} else {
+			yield(between, []any{int64(210), "a", "b", int64(1000)})
+		}
+		yield(sumsSince, []any{int64(210), int64(0), int64(0), int64(1000)})
 		yield(firstSince, []any{int64(210), int64(0)})
 		yield(lastBucket, nil)
 		yield(usualSums, []any{int64(210), int64(0), "KGS", int64(1)})
 	}
 }
+
+// Whole tells whether a project's recent sums are all known.
+func (r *Recent) Whole(project int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.projects[project].sums.whole.Load()
+}
+
+// Apart tells whether the next call looks for each id by itself.
+func (s *IDs) Apart() bool { return s.skip.Load() > 0 }

@@ -3,6 +3,7 @@ package paid_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"flashpay/internal/store"
 	"flashpay/internal/store/paid"
 	"flashpay/internal/storetest"
+	"flashpay/internal/wire"
 )
 
 func open(t *testing.T, url string) *store.Store {
@@ -38,7 +40,7 @@ func pay(t *testing.T, s *store.Store, project int64, id, account string, amount
 	t.Helper()
 	n := &store.NewPayout{
 		ProjectID: project, PaymentID: id, ContentHash: [32]byte{content}, Method: "bank-transfer/kyrgyzstan", MethodTitle: "x", Amount: amount, Currency: "KGS",
-		Account: account, AccountMask: "x", CustomerID: "c", Request: []byte(`{"account":{"number":"` + account + `"}}`), Interface: 1, Threshold: time.Hour,
+		Account: account, AccountMask: wire.Mask(account), CustomerID: "c", Request: []byte(`{"account":{"number":"` + account + `"}}`), Interface: 1, Threshold: time.Hour,
 	}
 	n.Provider, n.ProviderID = "sandbox", 1
 	n.Check.Method, n.Check.Currencies, n.Check.Currency, n.Check.Amount = n.Method, []string{"KGS"}, "KGS", amount
@@ -70,6 +72,48 @@ func TestPaidBefore(t *testing.T) {
 		}
 		if !known.SameContent(&one, [32]byte{1}) || known.SameContent(&one, [32]byte{2}) {
 			t.Error("the content that made it is not told from another")
+		}
+	})
+}
+
+// TestIDsOfAFile looks for neighbours, and for ids between which others stand: both are found as one by one.
+func TestIDsOfAFile(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		for n := range 100 {
+			pay(t, s, 210, fmt.Sprintf("Neighbour-%03d", n), "a", 100, 1)
+		}
+		pay(t, s, 211, "neighbour-050", "a", 100, 1)
+		known := paid.New(s)
+		for _, c := range []struct {
+			project  int64
+			from, to int
+			apart    bool
+		}{{210, 95, 120, false}, {210, 200, 300, false}, {210, 0, 100, false}, {211, 0, 100, false}, {210, -10, 2, false}, {210, 0, 9, true}} {
+			ids := known.IDs()
+			var ask []paid.ID
+			for n := c.from; n < c.to; n++ {
+				ask = append(ask, paid.ID{ProjectID: c.project, PaymentID: fmt.Sprintf("nEIGHBOUR-%03d", n)})
+			}
+			if c.apart {
+				ask = append(ask, paid.ID{ProjectID: c.project, PaymentID: "neighbour-099"}, paid.ID{ProjectID: 211, PaymentID: "neighbour-050"})
+			}
+			for range 2 {
+				one, all := make(map[int]string), make(map[int]string)
+				if err := known.ByID(t.Context(), ask, func(i int, p paid.Payment) { one[i] = p.PaymentID }); err != nil {
+					t.Fatal(err)
+				}
+				if err := ids.Find(t.Context(), ask, func(i int, p paid.Payment) { all[i] = p.PaymentID }); err != nil {
+					t.Fatal(err)
+				}
+				if !maps.Equal(one, all) {
+					t.Errorf("%+v: one by one %v, together %v", c, one, all)
+				}
+			}
+			if ids.Apart() && !c.apart {
+				t.Errorf("%+v: each is looked for by itself", c)
+			}
 		}
 	})
 }
@@ -108,6 +152,20 @@ func TestPaidToTheSameAccount(t *testing.T) {
 		}
 		if got := strings.Join(look(recent()), ", "); got != "0 first, 0 second" {
 			t.Errorf("found %s", got)
+		}
+		long := recent()
+		filler := make([]paid.Sum, 5000)
+		for i := range filler {
+			filler[i] = paid.Sum{ProjectID: 210, Account: "a", Currency: "KGS", Amount: int64(1000 + i)}
+		}
+		if err := long.BySum(t.Context(), filler, func(i int, p paid.Payment) { t.Errorf("%d: %+v", i, p) }); err != nil {
+			t.Fatal(err)
+		}
+		if !long.Whole(210) {
+			t.Error("a long file looks for all accounts")
+		}
+		if got := strings.Join(look(long), ", "); got != "0 first, 0 second" {
+			t.Errorf("once the sums are known %s is found", got)
 		}
 		if got := look(paid.New(s).Since(s.Now().Add(time.Hour))); len(got) > 0 {
 			t.Errorf("of later than now %v is found", got)

@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -23,16 +24,30 @@ func storable(s string) string {
 func storables(args []any) []any {
 	copied := false
 	for i, v := range args {
-		text, ok := v.(string)
-		if !ok {
+		var clean any
+		switch v := v.(type) {
+		case string:
+			text := storable(v)
+			if text == v {
+				continue
+			}
+			clean = text
+		case []string:
+			if !slices.ContainsFunc(v, func(s string) bool { return storable(s) != s }) {
+				continue
+			}
+			texts := make([]string, len(v))
+			for k := range v {
+				texts[k] = storable(v[k])
+			}
+			clean = texts
+		default:
 			continue
 		}
-		if clean := storable(text); clean != text {
-			if !copied {
-				args, copied = append([]any(nil), args...), true
-			}
-			args[i] = clean
+		if !copied {
+			args, copied = append([]any(nil), args...), true
 		}
+		args[i] = clean
 	}
 	return args
 }

@@ -1,0 +1,140 @@
+package paid
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"flashpay/internal/store"
+	"flashpay/internal/store/sqldb"
+)
+
+// Sum is what a payout pays, and to whom.
+type Sum struct {
+	ProjectID int64
+	Account   string
+	Currency  string
+	Amount    int64 // minor units
+}
+
+// Recent looks among the payments of the last time. It remembers where they begin and what they paid, so one serves a whole file.
+// It is safe for concurrent use.
+type Recent struct {
+	payments *Payments
+	since    time.Time
+
+	mu       sync.Mutex
+	projects map[int64]*recentProject
+}
+
+// recentProject is where a project's recent payments stand.
+type recentProject struct {
+	first, last int64 // bucket of lookups that may hold them; the first above the last: none
+	sums        recentSums
+}
+
+// Since looks among the payments that were accepted since a moment. Those of the last seconds may not be found yet
+// (store.FollowLag).
+func (p *Payments) Since(at time.Time) *Recent {
+	return &Recent{payments: p, since: at, projects: make(map[int64]*recentProject)}
+}
+
+// bySum finds payments that took money or may take it yet.
+var bySum = sqldb.NewBulk("WITH v (n, bucket, account_key, project_id, amount, currency, since) AS (VALUES ",
+	"(CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%s AS TEXT), CAST(%i AS BIGINT))", `)
+	SELECT v.n, p.payment_id, p.status, p.created_at FROM v CROSS JOIN lookups l CROSS JOIN payments p
+	WHERE l.bucket = v.bucket AND l.key = v.account_key AND l.project_id = v.project_id
+		AND p.project_id = l.project_id AND p.id = l.payment AND p.amount = v.amount AND p.currency = v.currency
+		AND p.created_at >= v.since AND p.status IN ('processing', 'awaiting retry', 'success')`)
+
+// sumKey is where lookups have the payments of a sum's account.
+type sumKey struct{ n, bucket, account int64 }
+
+// BySum calls found for the payments of the same project, account, currency and sum, with the sum's place among them, in no
+// order.
+func (r *Recent) BySum(ctx context.Context, sums []Sum, found func(i int, known Payment)) error {
+	keys, err := r.keys(ctx, sums)
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	args := make([]any, 0, len(keys)*bySum.Columns)
+	for _, k := range keys {
+		s := &sums[k.n]
+		args = append(args, k.n, k.bucket, k.account, s.ProjectID, s.Amount, s.Currency, r.since.UnixMicro())
+	}
+	db := r.payments.store.DB()
+	return db.Unavailable(bySum.Read(ctx, db, args, func(rows *sql.Rows) error {
+		var i, at int64
+		var known Payment
+		if err := rows.Scan(&i, &known.PaymentID, &known.Status, &at); err != nil {
+			return err
+		}
+		known.At = sqldb.FromMicros(at)
+		found(int(i), known)
+		return nil
+	}))
+}
+
+// keys are those of the sums that may have been paid, in the order of the index, so that neighbours are read together.
+func (r *Recent) keys(ctx context.Context, sums []Sum) ([]sumKey, error) {
+	var keys []sumKey
+	var p *recentProject
+	for i := range sums {
+		s := &sums[i]
+		if i == 0 || sums[i-1].ProjectID != s.ProjectID {
+			var err error
+			if p, err = r.project(ctx, s.ProjectID); err != nil {
+				return nil, err
+			}
+		}
+		if p.first > p.last || !p.sums.may(s) {
+			continue
+		}
+		account := r.payments.store.Vault().Index("account", s.Account)
+		for bucket := p.first; bucket <= p.last; bucket++ {
+			keys = append(keys, sumKey{int64(i), bucket, account})
+		}
+		if err := p.sums.asked(ctx, r, s.ProjectID, p.last-p.first+1); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(keys, func(a, b sumKey) int {
+		return cmp.Or(cmp.Compare(a.bucket, b.bucket), cmp.Compare(a.account, b.account))
+	})
+	return keys, nil
+}
+
+const (
+	firstSince = "SELECT id FROM payments WHERE project_id = $1 AND created_at >= $2 ORDER BY created_at, id LIMIT 1"
+	lastBucket = "SELECT COALESCE(MAX(bucket), -1) FROM lookups"
+)
+
+// project finds in which buckets a project's recent payments stand. Ids rise with time but for nodes that take them in turns, so
+// it begins a bucket earlier.
+func (r *Recent) project(ctx context.Context, id int64) (*recentProject, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.projects[id]; p != nil {
+		return p, nil
+	}
+	p := &recentProject{first: 0, last: -1}
+	db := r.payments.store.DB()
+	var first int64
+	err := sqldb.One(ctx, db.Lists, firstSince, id, r.since.UnixMicro()).Scan(&first)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return nil, db.Unavailable(err)
+	default:
+		p.first = max(0, first/store.LookupBucket-1)
+		if err := sqldb.One(ctx, db.Lists, lastBucket).Scan(&p.last); err != nil {
+			return nil, db.Unavailable(err)
+		}
+	}
+	r.projects[id] = p
+	return p, nil
+}
