@@ -8,6 +8,7 @@ import (
 // TestBench runs the benchmark for a second on either engine, for sanity only, and once more on what the first run has
 // left in the database: whatever was taken is paid and called back.
 func TestBench(t *testing.T) {
+	t.Parallel()
 	engines(t, func(t *testing.T, db database) {
 		for range 2 {
 			text := db.flashpay(t, "bench", "--seconds", "1", "--concurrency", "8", "--projects", "2", "--json")

@@ -9,6 +9,7 @@ import (
 )
 
 func TestCrashTestLeavesNoProcess(t *testing.T) {
+	t.Parallel()
 	for name, signal := range map[string]os.Signal{"interrupted": os.Interrupt, "killed": os.Kill} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -144,6 +144,7 @@ func (r *crashRun) check(t *testing.T, p crashPlan) {
 }
 
 func TestCrashTestRefusesForeignData(t *testing.T) {
+	t.Parallel()
 	engines(t, func(t *testing.T, db database) {
 		db.flashpay(t, "project", "create", "--id", "210", "--name", "shop")
 		out, err := db.try("crashtest", "--database", db.url)

@@ -62,6 +62,7 @@ func runDemo(t *testing.T, dir string) (page string, stop func()) {
 // TestScreenshotDemo drives the demo as somebody who sees it for the first time, over the real platform and bank: one
 // payout, one of each row of the sandbox table, a repeat, a restart. With FLASHPAY_SCREENSHOTS it takes its picture.
 func TestScreenshotDemo(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	url, stop := runDemo(t, dir)
 	browser := browsertest.Start(t)

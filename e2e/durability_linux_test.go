@@ -15,6 +15,7 @@ import (
 // answer to a payout request arrives, there has been at least one more. Requests come one after the other, so that none
 // can share another's.
 func TestEveryAnswerWaitsForTheDisk(t *testing.T) {
+	t.Parallel()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Fatalf("this test counts system calls with strace: install it, `make deps` does: %v", err)

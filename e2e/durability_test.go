@@ -13,6 +13,7 @@ import (
 // looked at, and on SQLite the calls themselves are counted (durability_linux_test.go).
 
 func TestPostgresThatWouldLosePayoutsIsRefused(t *testing.T) {
+	t.Parallel()
 	for value, refused := range map[string]bool{"off": true, "local": true, "on": false, "remote_apply": false} {
 		t.Run("synchronous_commit "+value, func(t *testing.T) {
 			t.Parallel()

@@ -11,6 +11,7 @@ import (
 // TestAKilledServerPaysEachRowOnce kills a server over and over in the middle of a batch: each row becomes one payment, and one
 // transfer in the bank's book, and the counters are right.
 func TestAKilledServerPaysEachRowOnce(t *testing.T) {
+	t.Parallel()
 	const rows = 2000
 	var text strings.Builder
 	text.WriteString("operation_type;general.project_id;method;general.payment_id;payment.amount;payment.currency;account.number;customer.id;customer.ip_address\n")

@@ -21,6 +21,7 @@ const seedRequest = `{"general":{"project_id":210,"payment_id":"test_payment",
 	"payment":{"amount":100000,"currency":"KGS"},"customer":{"id":"customer123","ip_address":"192.0.2.0"},"account":{"number":"00004598"}}`
 
 func TestSeedRequestBecomesAVerifiedCallback(t *testing.T) {
+	t.Parallel()
 	engines(t, func(t *testing.T, db database) {
 		node, web := db.serve(t), newReceiver(t)
 		db.project(t, 210, web)
@@ -56,6 +57,7 @@ func TestSeedRequestBecomesAVerifiedCallback(t *testing.T) {
 }
 
 func TestCopiesOverTwoNodesMakeOnePayment(t *testing.T) {
+	t.Parallel()
 	db := newDatabase(t, "postgres")
 	first := db.serve(t)
 	second := db.serve(t, "--bank-url", first.Bank)
@@ -106,6 +108,7 @@ func TestCopiesOverTwoNodesMakeOnePayment(t *testing.T) {
 }
 
 func TestKeysBesideARunningServer(t *testing.T) {
+	t.Parallel()
 	engines(t, func(t *testing.T, db database) {
 		node, web := db.serve(t), newReceiver(t)
 		db.project(t, 210, web)
@@ -138,6 +141,7 @@ func TestKeysBesideARunningServer(t *testing.T) {
 }
 
 func TestANodeDiesAndTheOtherTakesOver(t *testing.T) {
+	t.Parallel()
 	db := newDatabase(t, "postgres")
 	bank := db.start(t, "bank", "--listen", "127.0.0.1:0", "--state", db.dir+"/bank")
 	first := db.serve(t, "--bank-url", bank.Bank)
@@ -176,6 +180,7 @@ func TestANodeDiesAndTheOtherTakesOver(t *testing.T) {
 }
 
 func TestKilledServerGoesOnWhereItWas(t *testing.T) {
+	t.Parallel()
 	db := newDatabase(t, "sqlite")
 	bank := db.start(t, "bank", "--listen", "127.0.0.1:0", "--state", db.dir+"/bank")
 	node := db.serve(t, "--bank-url", bank.Bank)
@@ -199,6 +204,7 @@ func TestKilledServerGoesOnWhereItWas(t *testing.T) {
 }
 
 func TestOneServerPerSQLiteFile(t *testing.T) {
+	t.Parallel()
 	db := newDatabase(t, "sqlite")
 	db.serve(t)
 	cmd := exec.Command(program, "serve", "--gate", "127.0.0.1:0", "--dashboard", "127.0.0.1:0", "--ops", "127.0.0.1:0")

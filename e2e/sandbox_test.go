@@ -44,6 +44,7 @@ var rows = []row{
 }
 
 func TestEveryRowOfTheSandboxTable(t *testing.T) {
+	t.Parallel()
 	for _, dedup := range []string{"dedup", "no-dedup"} {
 		t.Run(dedup, func(t *testing.T) {
 			t.Parallel()

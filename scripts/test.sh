@@ -18,4 +18,8 @@ if [ -z "${TMPDIR:-}" ] && [ -d "$memory" ] && [ -w "$memory" ] &&
 	chmod 1777 "$dir" # as /tmp: a PostgreSQL of another user makes its folder there, and removes it
 	export TMPDIR="$dir" GOTMPDIR="${GOTMPDIR:-/tmp}"
 fi
-go test "$@"
+
+# Much of the suite waits, for processes and leases: two packages more than there are cores keep the cores busy.
+# A -p among the arguments comes later, and holds.
+cores=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+go test -p "$((cores + 2))" "$@"
