@@ -33,7 +33,7 @@ func ByCommand(actor string) By { return By{nil, actor} }
 // names the act: the same act returns the same link. ErrForbidden where the inviter may not give this. Where the address
 // is taken, people.ErrUserExists says so to whoever may see that account, and ErrEmailUnfit tells a merchant's user nothing of
 // other merchants. A *WaitError where a merchant invites too many.
-func (s *Service) Invite(ctx context.Context, once string, by By, u *staff.User) (path string, err error) {
+func (s *Service) Invite(ctx context.Context, idempotencyKey string, by By, u *staff.User) (path string, err error) {
 	if err := checkNew(u); err != nil {
 		return "", err
 	}
@@ -46,10 +46,10 @@ func (s *Service) Invite(ctx context.Context, once string, by By, u *staff.User)
 			return "", err
 		}
 	}
-	token := s.linkToken("invite " + once + " " + u.Email)
+	token := s.linkToken("invite " + idempotencyKey + " " + u.Email)
 	account := &people.UserRecord{User: *u}
 	invitation := s.newInvitation(token, people.Invite)
-	if err := s.people.CreateUser(ctx, "user invite "+u.Email+" "+once, account, invitation, by.actor); errors.Is(err, people.ErrUserExists) && merchants {
+	if err := s.people.CreateUser(ctx, "user invite "+u.Email+" "+idempotencyKey, account, invitation, by.actor); errors.Is(err, people.ErrUserExists) && merchants {
 		return "", s.takenAddress(ctx, by.user, u.Email, err)
 	} else if err != nil {
 		return "", err
@@ -101,7 +101,7 @@ func (s *Service) Link(path string) string { return strings.TrimRight(s.config.U
 // NewLink gives a user a new link, and ends the one before: to begin with where they never have, or else to begin anew
 // with another password and other second factors, which replace theirs when the link is followed. It returns the link's
 // path. ErrForbidden for one's own account, and for those that can do more than one's own.
-func (s *Service) NewLink(ctx context.Context, once string, by By, userID int64) (path string, err error) {
+func (s *Service) NewLink(ctx context.Context, idempotencyKey string, by By, userID int64) (path string, err error) {
 	account, err := s.seeTo(ctx, by, userID)
 	if err != nil {
 		return "", err
@@ -110,10 +110,10 @@ func (s *Service) NewLink(ctx context.Context, once string, by By, userID int64)
 	if account.Password == "" {
 		kind = people.Invite
 	}
-	token := s.linkToken("link " + once + " " + account.Object())
+	token := s.linkToken("link " + idempotencyKey + " " + account.Object())
 	invitation := s.newInvitation(token, kind)
 	invitation.UserID = userID
-	return linkPath(token), s.people.Invite(ctx, "user link "+account.Object()+" "+once, invitation, by.actor)
+	return linkPath(token), s.people.Invite(ctx, "user link "+account.Object()+" "+idempotencyKey, invitation, by.actor)
 }
 
 // WithdrawLink ends a user's link. store.ErrNotFound where there is none.

@@ -34,8 +34,8 @@ func TestInvitingTellsNothingOfOtherMerchants(t *testing.T) {
 		w.user("own@example.kg", 1, staff.Operations)
 		w.user("other@example.kg", 2, staff.MerchantAdmin)
 		operator := w.user("operator@example.kg", 0, staff.Operator)
-		invite := func(once string, by *staff.User, merchant int64, address string) error {
-			_, err := w.Invite(t.Context(), once, access.ByUser(by), &staff.User{MerchantID: merchant, Email: address, Roles: []staff.Role{staff.Operations}})
+		invite := func(idempotencyKey string, by *staff.User, merchant int64, address string) error {
+			_, err := w.Invite(t.Context(), idempotencyKey, access.ByUser(by), &staff.User{MerchantID: merchant, Email: address, Roles: []staff.Role{staff.Operations}})
 			return err
 		}
 		for address, want := range map[string]error{

@@ -33,8 +33,8 @@ func (s *Service) recoveryDigest(userID int64, code string) [32]byte {
 
 // RenewRecoveryCodes replaces the recovery codes of a session's user, and returns the new ones, which nobody can read
 // again. once names the act.
-func (s *Service) RenewRecoveryCodes(ctx context.Context, session *Session, once string) ([]string, error) {
-	codes, digests := s.makeRecoveryCodes(session.User.ID, "renew "+once)
-	act := "recovery codes " + session.User.Object() + " " + once
+func (s *Service) RenewRecoveryCodes(ctx context.Context, session *Session, idempotencyKey string) ([]string, error) {
+	codes, digests := s.makeRecoveryCodes(session.User.ID, "renew "+idempotencyKey)
+	act := "recovery codes " + session.User.Object() + " " + idempotencyKey
 	return codes, s.people.SetRecoveryCodes(ctx, act, session.User.ID, digests, session.User.Actor())
 }

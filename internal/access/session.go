@@ -52,9 +52,9 @@ func (s *Service) begin(ctx context.Context, account *people.UserRecord, from Cl
 }
 
 // newSession is a session that is signed in, with its token; it is not stored yet.
-func (s *Service) newSession(userID int64, from Client) (token string, session *people.UserSession) {
+func (s *Service) newSession(userID int64, from Client) (token string, session *people.Session) {
 	token = newToken()
-	return token, &people.UserSession{
+	return token, &people.Session{
 		UserID: userID, Token: hashToken(token), Stage: people.Full, ExpiresAt: s.store.Now().Add(s.config.Lifetime), IP: from.ip(), Agent: from.agent(),
 	}
 }
@@ -96,7 +96,7 @@ func (s *Service) resume(ctx context.Context, token string) (*Session, error) {
 	if token == "" {
 		return nil, ErrNoSession
 	}
-	found, account, err := s.people.UserSession(ctx, hashToken(token))
+	found, account, err := s.people.Session(ctx, hashToken(token))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrNoSession
 	}
@@ -110,7 +110,7 @@ func (s *Service) resume(ctx context.Context, token string) (*Session, error) {
 	return s.view(found, account), nil
 }
 
-func (s *Service) view(u *people.UserSession, account *people.UserRecord) *Session {
+func (s *Service) view(u *people.Session, account *people.UserRecord) *Session {
 	view := &Session{
 		ID: u.ID, User: &account.User, CreatedAt: u.CreatedAt, SeenAt: u.SeenAt, ExpiresAt: u.ExpiresAt, IP: u.IP, Agent: u.Agent,
 		pending: u.Stage != people.Full, token: u.Token, account: account,
@@ -124,7 +124,7 @@ func (s *Service) view(u *people.UserSession, account *people.UserRecord) *Sessi
 // Sessions lists the sessions in which a user is signed in, newest first.
 func (s *Service) Sessions(ctx context.Context, user *staff.User) ([]*Session, error) {
 	now := s.store.Now()
-	found, err := s.people.UserSessions(ctx, user.ID, now)
+	found, err := s.people.Sessions(ctx, user.ID, now)
 	if err != nil {
 		return nil, err
 	}

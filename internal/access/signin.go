@@ -183,7 +183,7 @@ func (s *Service) prove(ctx context.Context, session *Session, from Client, try 
 // planted it, or read it before, gains nothing.
 func (s *Service) promote(ctx context.Context, session *Session, from Client) (Tokens, error) {
 	tokens := Tokens{Session: newToken(), Device: from.Device}
-	renewed := &people.UserSession{
+	renewed := &people.Session{
 		ID: session.ID, UserID: session.User.ID, Token: hashToken(tokens.Session), Stage: people.Full, ExpiresAt: session.ExpiresAt, IP: from.ip(),
 	}
 	var device *people.Device

@@ -42,7 +42,7 @@ func (s *Service) seeTo(ctx context.Context, by By, userID int64) (*people.UserR
 // ChangeRights gives a user the name, roles, single rights and projects that after has; its Version is the one that was
 // seen (store.ErrMoved where it is gone). ErrForbidden where whoever asks may not give this, store.ErrLastAdmin where
 // nobody would be left to manage the accounts. once names the act.
-func (s *Service) ChangeRights(ctx context.Context, once string, by By, after *staff.User) error {
+func (s *Service) ChangeRights(ctx context.Context, idempotencyKey string, by By, after *staff.User) error {
 	before, err := s.seeTo(ctx, by, after.ID)
 	if err != nil {
 		return err
@@ -56,18 +56,18 @@ func (s *Service) ChangeRights(ctx context.Context, once string, by By, after *s
 	if by.user != nil && !by.user.MayGive(&before.User, &changed) || !s.ownProjects(&changed) {
 		return ErrForbidden
 	}
-	return s.people.ChangeRights(ctx, "user rights "+before.Object()+" "+once, &changed, by.actor)
+	return s.people.ChangeRights(ctx, "user rights "+before.Object()+" "+idempotencyKey, &changed, by.actor)
 }
 
 // SetActive deactivates a user, whose sessions end at once, or takes that back. ErrForbidden and store.ErrLastAdmin like
 // ChangeRights. once names the act.
-func (s *Service) SetActive(ctx context.Context, once string, by By, userID int64, active bool) error {
+func (s *Service) SetActive(ctx context.Context, idempotencyKey string, by By, userID int64, active bool) error {
 	account, err := s.seeTo(ctx, by, userID)
 	if err != nil {
 		return err
 	}
 	operator := by.user == nil || by.user.Operator()
-	return s.people.SetActive(ctx, "user active "+account.Object()+" "+once, userID, active, operator, by.actor)
+	return s.people.SetActive(ctx, "user active "+account.Object()+" "+idempotencyKey, userID, active, operator, by.actor)
 }
 
 // Confirm takes the word of who asks that an account is used by the person whom its name says, so that it counts as

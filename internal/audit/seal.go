@@ -16,8 +16,8 @@ const (
 type seals struct {
 	*run
 	shard    *snapshot.Shard
-	page     []store.Seal
-	previous store.Seal // the last one that was passed
+	page     []store.JournalSeal
+	previous store.JournalSeal // the last one that was passed
 	tree     store.Merkle
 }
 
@@ -25,7 +25,7 @@ type seals struct {
 func (r *run) checkSeals(ctx context.Context) error {
 	for _, shard := range r.marks.InOrder() {
 		after, _ := store.ShardRange(shard.Shard)
-		s := &seals{run: r, shard: shard, previous: store.Seal{LastRow: after}}
+		s := &seals{run: r, shard: shard, previous: store.JournalSeal{LastRow: after}}
 		if err := s.walk(ctx, after); err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (s *seals) line(ctx context.Context, l *snapshot.Line) error {
 }
 
 // next is the seal whose range comes next; nil behind the last that there was at the audit's begin.
-func (s *seals) next(ctx context.Context) (*store.Seal, error) {
+func (s *seals) next(ctx context.Context) (*store.JournalSeal, error) {
 	if len(s.page) == 0 && s.previous.Number < s.shard.Seals {
 		var err error
 		if s.page, err = snapshot.Of(s.store).Seals(ctx, s.shard.Shard, s.previous.Number, sealPage); err != nil {
@@ -97,7 +97,7 @@ func (s *seals) next(ctx context.Context) (*store.Seal, error) {
 }
 
 // pass compares a seal with the lines since the one before.
-func (s *seals) pass(seal *store.Seal) {
+func (s *seals) pass(seal *store.JournalSeal) {
 	s.checked("seals", 1)
 	bad := func(format string, args ...any) {
 		s.fail(KindSeal, 0, "", "seal %d of shard %d "+format, append([]any{seal.Number, seal.Shard}, args...)...)

@@ -87,7 +87,7 @@ func TestSettlingIsDoneOnce(t *testing.T) {
 		r.step(w, store.Step{Kind: "repeated"})
 		try := func(m store.Settlement, once string, want error) {
 			t.Helper()
-			if err := s.Settle(t.Context(), m, store.By{Actor: "cli:aida", Once: once}); !errors.Is(err, want) {
+			if err := s.Settle(t.Context(), m, store.By{Actor: "cli:aida", IdempotencyKey: once}); !errors.Is(err, want) {
 				t.Errorf("%+v: %v, want %v", m, err, want)
 			}
 		}
@@ -161,10 +161,10 @@ func TestSettlingAboveTheSumTakesTwo(t *testing.T) {
 		}
 		ask := func(id, once string, u *staff.User) (int64, error) {
 			c := r.caseOf(id, payout.PaidAfterNo)
-			return s.AskSettlement(t.Context(), c, store.SettlementOf(c, payout.BankIsRight, "statement"), u, store.By{Actor: "asker", Once: once})
+			return s.AskSettlement(t.Context(), c, store.SettlementOf(c, payout.BankIsRight, "statement"), u, store.By{Actor: "asker", IdempotencyKey: once})
 		}
 		decide := func(id, by int64, state, once string) error {
-			return s.DecideSettlement(t.Context(), store.Decision{ID: id, State: state, By: by, Decider: "B"}, store.By{Actor: "decider", Once: once})
+			return s.DecideSettlement(t.Context(), store.Decision{ID: id, State: state, By: by, Decider: "B"}, store.By{Actor: "decider", IdempotencyKey: once})
 		}
 		wants(alone("large", "user 7 <a@example.kg>"), store.ErrNeedsSecond)
 		wants(alone("large", "cli:root"), store.ErrNeedsSecond)

@@ -268,9 +268,9 @@ func (b *Batcher[T]) loop(ctx context.Context) {
 	}
 }
 
-// gather waits for more items, for most at most.
-func (b *Batcher[T]) gather(most time.Duration) {
-	for end := time.Now().Add(most); time.Now().Before(end); {
+// gather waits up to limit for more items.
+func (b *Batcher[T]) gather(limit time.Duration) {
+	for end := time.Now().Add(limit); time.Now().Before(end); {
 		before := b.Queued()
 		if before >= b.cfg.Enough {
 			return

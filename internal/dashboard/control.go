@@ -66,7 +66,7 @@ func (v *visit) sayOn(a *store.Approval, may bool) (say, error) {
 
 // requester is who asks by a form.
 func (v *visit) requester(f *Form) store.Requester {
-	return store.Requester{User: v.user, Once: f.Once}
+	return store.Requester{User: v.user, IdempotencyKey: f.IdempotencyKey}
 }
 
 // controlView is a change that waits for a second person, or did.
@@ -165,7 +165,7 @@ func serveControlDecide(d *Dashboard, v *visit) error {
 	if view.Kind == store.ApprovalAccount {
 		decide = d.people.Decide
 	}
-	err = decide(v.ctx(), decision, store.By{Actor: v.actor(), Once: f.Once})
+	err = decide(v.ctx(), decision, store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey})
 	switch {
 	case errors.Is(err, store.ErrMoved), errors.Is(err, store.ErrLapsed): // the page says what
 		return v.redirect(controlPath(view.ID), "manual.decided_before")

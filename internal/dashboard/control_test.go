@@ -159,13 +159,13 @@ func TestAnAccountGainsRightsByTwoPeople(t *testing.T) {
 		t.Errorf("the account decides for who asked for it, %v", err)
 	}
 	member := fmt.Sprintf("/team/%d", clerk.user.ID)
-	rights := func(once, role string) {
+	rights := func(idempotencyKey, role string) {
 		t.Helper()
 		now, err := s.Dashboard.people.User(t.Context(), clerk.user.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		admin.post(member+"/rights", "once", once, "name", now.Name, "version", fmt.Sprint(now.Version), "role", role, "all_projects", "on").wants(http.StatusSeeOther)
+		admin.post(member+"/rights", "once", idempotencyKey, "name", now.Name, "version", fmt.Sprint(now.Version), "role", role, "all_projects", "on").wants(http.StatusSeeOther)
 	}
 	rights("once-of-the-rights-1", "operations")
 	if now, _ := s.Dashboard.people.User(t.Context(), clerk.user.ID); now.Can(staff.IssuePayouts) {

@@ -12,14 +12,14 @@ import (
 type Form struct {
 	Values url.Values
 	Faults map[string]string // in words, by field
-	// Once names the act that the form asks for: a second click, or a reload, asks for the same act, which is done
-	// once. It stays the same while faults are mended.
-	Once string
+	// IdempotencyKey is that of the act which the form asks for: a second click, or a reload, asks for the same act, which is
+	// done once. It stays the same while faults are mended. In pages it is the field «once».
+	IdempotencyKey string
 }
 
 // newForm is a form with first values, which are pairs of name and value.
 func newForm(pairs ...string) *Form {
-	f := &Form{Values: make(url.Values), Once: rand.Text()}
+	f := &Form{Values: make(url.Values), IdempotencyKey: rand.Text()}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		f.Values.Set(pairs[i], pairs[i+1])
 	}
@@ -77,9 +77,9 @@ func (v *visit) form() (*Form, error) {
 		}
 		return nil, &userError{ID: "form.unreadable"}
 	}
-	f := &Form{Values: v.r.PostForm, Once: v.r.PostForm.Get("once")}
-	if len(f.Once) < 16 || len(f.Once) > 64 {
-		f.Once = rand.Text()
+	f := &Form{Values: v.r.PostForm, IdempotencyKey: v.r.PostForm.Get("once")}
+	if len(f.IdempotencyKey) < 16 || len(f.IdempotencyKey) > 64 {
+		f.IdempotencyKey = rand.Text()
 	}
 	return f, nil
 }

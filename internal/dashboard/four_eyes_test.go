@@ -40,9 +40,9 @@ func (s *site) followed(shown *answer, email string) *browser {
 }
 
 // topUpAsked asks for a top-up, and returns where it is decided.
-func (b *browser) topUpAsked(once string) string {
+func (b *browser) topUpAsked(idempotencyKey string) string {
 	b.site.t.Helper()
-	b.post("/operate/funds/210", "once", once, "kind", store.ApprovalTopUp, "currency", "KGS", "amount", "1234567.00", "reason", "transfer").wants(http.StatusSeeOther)
+	b.post("/operate/funds/210", "once", idempotencyKey, "kind", store.ApprovalTopUp, "currency", "KGS", "amount", "1234567.00", "reason", "transfer").wants(http.StatusSeeOther)
 	waiting, err := b.site.Store.Approvals(b.site.t.Context(), store.ApprovalFilter{State: store.ApprovalWaiting, Limit: 1})
 	if err != nil || len(waiting) != 1 {
 		b.site.t.Fatalf("%+v, %v", waiting, err)

@@ -164,7 +164,7 @@ func serveApprove(d *Dashboard, v *visit) error {
 		f.Fault("reason", v.t("manual.reason_long"))
 		return v.showApproval(http.StatusUnprocessableEntity, f)
 	}
-	err = d.manual().Approve(v.ctx(), f.Once, decision, v.actor())
+	err = d.manual().Approve(v.ctx(), f.IdempotencyKey, decision, v.actor())
 	if _, refused := manual.Refused(err); refused { // the page says why
 		return v.showApproval(http.StatusConflict, f)
 	}
@@ -185,7 +185,7 @@ func serveReject(d *Dashboard, v *visit) error {
 	if !f.OK() {
 		return v.showApproval(http.StatusUnprocessableEntity, f)
 	}
-	return v.decided(decision, d.Store.DecideApproval(v.ctx(), f.Once, decision, v.actor()))
+	return v.decided(decision, d.Store.DecideApproval(v.ctx(), f.IdempotencyKey, decision, v.actor()))
 }
 
 func serveWithdraw(d *Dashboard, v *visit) error {
@@ -193,7 +193,7 @@ func serveWithdraw(d *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.decided(decision, d.Store.DecideApproval(v.ctx(), f.Once, decision, v.actor()))
+	return v.decided(decision, d.Store.DecideApproval(v.ctx(), f.IdempotencyKey, decision, v.actor()))
 }
 
 // decided goes back to the approval's page, which shows what has become of it, whoever decided.

@@ -159,7 +159,7 @@ func serveManualSend(d *Dashboard, v *visit) error {
 
 // ask lets an order wait for a second person.
 func (v *visit) ask(f *Form, order *manual.Order) error {
-	id, err := v.d.manual().Ask(v.ctx(), f.Once, order, v.user.ID, v.user.Name, v.actor())
+	id, err := v.d.manual().Ask(v.ctx(), f.IdempotencyKey, order, v.user.ID, v.user.Name, v.actor())
 	switch {
 	case errors.Is(err, store.ErrApprovalWaits):
 		waiting, err := v.d.Store.WaitingApproval(v.ctx(), order.Project.ID, store.ApprovalPayout, order.PaymentID)

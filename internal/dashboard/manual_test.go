@@ -370,7 +370,7 @@ func TestMethodsShowTheirOwnFields(t *testing.T) {
 	m.payments(0)
 }
 
-func TestTwinsAreWarnedOf(t *testing.T) {
+func TestPossibleDuplicatesAreWarnedOf(t *testing.T) {
 	t.Parallel()
 	m := newManualSite(t)
 	m.as("aida", "/manual/check", payoutEntries()).must(t, 200).mustNot(t, "same sum was paid")

@@ -45,7 +45,7 @@ func batchPath(id int64) string { return fmt.Sprintf("/manual/mass/%d", id) }
 func (v *visit) by(f *Form) massbatch.By {
 	by := massbatch.By{User: v.user.ID, Name: v.user.Name, Actor: v.actor()}
 	if f != nil {
-		by.Once = f.Once
+		by.IdempotencyKey = f.IdempotencyKey
 	}
 	return by
 }

@@ -21,8 +21,8 @@ import (
 func (g *gallery) payFiles() {
 	g.t.Helper()
 	clerk := g.signedIn(staff.Operations)
-	send := func(path, once string) string {
-		clerk.post(path+"/send", "good", "yes", "once", "once-of-gallery-"+once).wants(http.StatusSeeOther)
+	send := func(path, idempotencyKey string) string {
+		clerk.post(path+"/send", "good", "yes", "once", "once-of-gallery-"+idempotencyKey).wants(http.StatusSeeOther)
 		return path
 	}
 	good := func(prefix string) string {

@@ -107,7 +107,7 @@ func serveRights(_ *Dashboard, v *visit) error {
 	}
 	after.Version, _ = strconv.ParseInt(f.Get("version"), 10, 64) // nonsense is a version that is gone
 	v.keepUnseen(&after, f)
-	err = v.d.Access.ChangeRights(v.ctx(), f.Once, access.ByUser(v.user), &after)
+	err = v.d.Access.ChangeRights(v.ctx(), f.IdempotencyKey, access.ByUser(v.user), &after)
 	if errors.Is(err, store.ErrNeedsSecond) {
 		return v.askAccount(f, people.ActRights, &after, v.memberPath())
 	}
@@ -170,7 +170,7 @@ func serveNewLink(_ *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	path, err := v.d.Access.NewLink(v.ctx(), f.Once, access.ByUser(v.user), a.ID)
+	path, err := v.d.Access.NewLink(v.ctx(), f.IdempotencyKey, access.ByUser(v.user), a.ID)
 	if err != nil {
 		return v.actOnMember("", func(*Form, int64) error { return err })
 	}
@@ -191,7 +191,7 @@ func serveActive(_ *Dashboard, v *visit) error {
 		notice = "access.reactivated"
 	}
 	return v.actOnMember(notice, func(f *Form, id int64) error {
-		return v.d.Access.SetActive(v.ctx(), f.Once, access.ByUser(v.user), id, active)
+		return v.d.Access.SetActive(v.ctx(), f.IdempotencyKey, access.ByUser(v.user), id, active)
 	})
 }
 

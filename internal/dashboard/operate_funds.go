@@ -107,7 +107,7 @@ func serveFundsAsk(d *Dashboard, v *visit) error {
 		}
 		return v.renderStatus(http.StatusUnprocessableEntity, "operate_topup", Page{Title: v.t("operate.funds_of", "project", p.Name), Form: f, Data: page})
 	}
-	if _, err := d.Store.RequestApproval(v.ctx(), f.Once, a, v.actor()); err != nil {
+	if _, err := d.Store.RequestApproval(v.ctx(), f.IdempotencyKey, a, v.actor()); err != nil {
 		return err
 	}
 	return v.redirect("/operate/funds", "operate.asked")
@@ -185,7 +185,7 @@ func (v *visit) operatorDecision() (decision store.Decision, by store.By, err er
 		return decision, by, &userError{ID: "form.unreadable"}
 	}
 	decision = store.Decision{ID: id, State: state, By: v.user.ID, Decider: v.user.Name, Reason: f.Get("reason")}
-	return decision, store.By{Actor: v.actor(), Once: f.Once}, nil
+	return decision, store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey}, nil
 }
 
 // fundsFault is what an operator is told where a decision was not taken.

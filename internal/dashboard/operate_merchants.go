@@ -114,7 +114,7 @@ func serveMerchantCreate(d *Dashboard, v *visit) error {
 	if v.checkName(f, "name"); !f.OK() {
 		return v.renderStatus(http.StatusUnprocessableEntity, "operate_merchants", Page{Title: v.t("operate.merchants"), Form: f, Data: v.merchantsPage()})
 	}
-	id, err := d.Store.CreateMerchant(v.ctx(), 0, f.Get("name"), store.By{Actor: v.actor(), Once: f.Once})
+	id, err := d.Store.CreateMerchant(v.ctx(), 0, f.Get("name"), store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey})
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func serveMerchantRename(d *Dashboard, v *visit) error {
 	if v.checkName(f, "name"); !f.OK() {
 		return v.renderStatus(http.StatusUnprocessableEntity, "operate_merchant", Page{Title: m.Name, Form: f, Data: v.merchantPage(m)})
 	}
-	if err := d.Store.RenameMerchant(v.ctx(), m.ID, f.Get("name"), store.By{Actor: v.actor(), Once: f.Once}); err != nil {
+	if err := d.Store.RenameMerchant(v.ctx(), m.ID, f.Get("name"), store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey}); err != nil {
 		return err
 	}
 	return v.redirect(v.r.URL.Path, "operate.merchant_renamed")
@@ -181,7 +181,7 @@ func serveMerchantStop(d *Dashboard, v *visit) error {
 		return v.renderStatus(http.StatusUnprocessableEntity, "operate_merchant", Page{Title: m.Name, Form: f, Data: v.merchantPage(m)})
 	}
 	act := stopOf[f.Get("act")]
-	if err := d.Store.StopMerchant(v.ctx(), m.ID, act.way, act.on, f.Get("reason"), store.By{Actor: v.actor(), Once: f.Once}); err != nil {
+	if err := d.Store.StopMerchant(v.ctx(), m.ID, act.way, act.on, f.Get("reason"), store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey}); err != nil {
 		return err
 	}
 	return v.redirect(fmt.Sprintf("/operate/merchants/%d", m.ID), "operate.done."+f.Get("act"))
@@ -203,7 +203,7 @@ func serveProjectStop(d *Dashboard, v *visit) error {
 		return v.renderStatus(http.StatusUnprocessableEntity, "project_settings", Page{Title: p.Name, Form: f, Data: page})
 	}
 	act := stopOf[f.Get("act")]
-	if err := d.Store.StopProject(v.ctx(), p.ID, act.way, act.on, f.Get("reason"), store.By{Actor: v.actor(), Once: f.Once}); err != nil {
+	if err := d.Store.StopProject(v.ctx(), p.ID, act.way, act.on, f.Get("reason"), store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey}); err != nil {
 		return err
 	}
 	return v.redirect(fmt.Sprintf("/projects/%d", p.ID), "operate.done."+f.Get("act"))
@@ -226,8 +226,8 @@ func serveProjectCreate(d *Dashboard, v *visit) error {
 	made := v.checkProject(m, f)
 	secret := ""
 	if f.OK() {
-		secret = v.newSecret(made.ID, f.Once)
-		err := d.Store.OpenProject(v.ctx(), made, secret, nil, store.By{Actor: v.actor(), Once: f.Once})
+		secret = v.newSecret(made.ID, f.IdempotencyKey)
+		err := d.Store.OpenProject(v.ctx(), made, secret, nil, store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey})
 		if errors.Is(err, store.ErrProjectExists) {
 			f.Fault("id", v.t("operate.id_taken"))
 		} else if err != nil {

@@ -235,7 +235,7 @@ func serveSettle(d *Dashboard, v *visit) error {
 	if !f.OK() {
 		return v.showCase(http.StatusUnprocessableEntity, c, f)
 	}
-	by := store.By{Actor: v.actor(), Once: f.Once}
+	by := store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey}
 	notice := "settle.done"
 	err = d.Store.Settle(v.ctx(), m, by)
 	if errors.Is(err, store.ErrNeedsSecond) {
@@ -307,7 +307,7 @@ func serveCare(d *Dashboard, v *visit) error {
 		return v.showCase(http.StatusUnprocessableEntity, c, f)
 	}
 	notice := "settle.care_saved"
-	err = d.Store.CareFor(v.ctx(), c.ID, f.Get("owner"), f.Get("note"), store.By{Actor: v.actor(), Once: f.Once})
+	err = d.Store.CareFor(v.ctx(), c.ID, f.Get("owner"), f.Get("note"), store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey})
 	if errors.Is(err, store.ErrSettled) {
 		notice, err = "settle.settled_already", nil
 	}

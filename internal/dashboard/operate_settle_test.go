@@ -116,15 +116,15 @@ func TestSettlingAboveTheSumTakesTwoOperators(t *testing.T) {
 	s.needsTwo(99_999)
 	first, second := operators(s)
 	shown := first.get(page).says("above the project’s approval sum", "Ask for approval")
-	ask := func(by *browser, once string) {
-		by.post(page, "version", shown.field("version"), "once", once, "decision", "bank", "reason", "statement of May").wants(http.StatusSeeOther)
+	ask := func(by *browser, idempotencyKey string) {
+		by.post(page, "version", shown.field("version"), "once", idempotencyKey, "decision", "bank", "reason", "statement of May").wants(http.StatusSeeOther)
 	}
-	decide := func(by *browser, state, once string, status int) *answer {
+	decide := func(by *browser, state, idempotencyKey string, status int) *answer {
 		waiting, err := s.Store.Approvals(t.Context(), store.ApprovalFilter{Kinds: []string{store.ApprovalSettlement}, Limit: 1})
 		if err != nil || len(waiting) != 1 {
 			t.Fatal(waiting, err)
 		}
-		return by.post(fmt.Sprintf("/operate/settlements/%d/decide", waiting[0].ID), "state", state, "once", once).wants(status)
+		return by.post(fmt.Sprintf("/operate/settlements/%d/decide", waiting[0].ID), "state", state, "once", idempotencyKey).wants(status)
 	}
 	ask(first, "asks-for-it-012345")
 	ask(first, "asks-for-it-012345")

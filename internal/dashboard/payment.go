@@ -18,27 +18,27 @@ import (
 
 // paymentData is what is shown about a payment, on its own page and beside the list.
 type paymentData struct {
-	Project       *merchant.Project
-	Payment       *payout.Payment
-	Operations    []operationView
-	Timeline      []timelineLine
-	Discrepancies []store.Discrepancy
-	Callbacks     []callbackView
-	Here          string // the payment's own page, without what it came from
-	List          string // the register, as it was when that page was opened
-	ListQuery     string // the register's, to come back to after an act
-	Beside        bool   // it is shown beside the list
-	Once          string
-	Recipient     string                             // the name; empty: the request has none
-	Paid          struct{ Account, Customer string } // the register of all that went to the account, or to the customer
-	Namesake      string                             // another payment of the project, whose payment id is this one's number; empty: there is none
-	left          time.Duration
+	Project        *merchant.Project
+	Payment        *payout.Payment
+	Operations     []operationView
+	Timeline       []timelineLine
+	Discrepancies  []store.Discrepancy
+	Callbacks      []callbackView
+	Here           string // the payment's own page, without what it came from
+	List           string // the register, as it was when that page was opened
+	ListQuery      string // the register's, to come back to after an act
+	Beside         bool   // it is shown beside the list
+	IdempotencyKey string
+	Recipient      string                             // the name; empty: the request has none
+	Paid           struct{ Account, Customer string } // the register of all that went to the account, or to the customer
+	Namesake       string                             // another payment of the project, whose payment id is this one's number; empty: there is none
+	left           time.Duration
 }
 
 type operationView struct {
 	payout.Operation
 	Message string // of the registry
-	Advice  string // a word's id
+	Advice  string // a message id
 }
 
 // IsReversal tells whether the operation is of what the bank has returned.
@@ -46,7 +46,7 @@ func (o operationView) IsReversal() bool { return o.Type() == payout.TypeReversa
 
 type timelineLine struct {
 	store.Line
-	Word    string // a word's id; empty: Kind is shown as it is
+	Word    string // a message id; empty: Kind is shown as it is
 	Members []member
 }
 
@@ -114,7 +114,7 @@ func (v *visit) byPaymentID(project *merchant.Project) (id int64, err error) {
 // paymentData reads all that is shown about a payment.
 func (v *visit) paymentData(project *merchant.Project, view *store.View) (*paymentData, error) {
 	p, s := &view.Payment, v.d.Store
-	data := &paymentData{Project: project, Payment: p, Here: paymentAddress(p.ProjectID, p.ID, ""), Once: newForm().Once}
+	data := &paymentData{Project: project, Payment: p, Here: paymentAddress(p.ProjectID, p.ID, ""), IdempotencyKey: newForm().IdempotencyKey}
 	row := []store.RegisterRow{{ProjectID: p.ProjectID, ID: p.ID}}
 	if err := s.NameRecipients(v.ctx(), row); err != nil {
 		return nil, err
@@ -316,7 +316,7 @@ func serveResend(d *Dashboard, v *visit) error {
 		}
 	}
 	p := &view.Payment
-	number, err = d.Store.ResendCallback(v.ctx(), f.Once, project.ID, p.PaymentID, number, v.actor())
+	number, err = d.Store.ResendCallback(v.ctx(), f.IdempotencyKey, project.ID, p.PaymentID, number, v.actor())
 	switch {
 	case errors.Is(err, store.ErrNewerCallback):
 		return &userError{ID: "payments.fault_newer", Status: 409}

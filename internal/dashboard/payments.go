@@ -35,26 +35,26 @@ const pageRows = 50
 // registerData is what the register's page shows.
 type registerData struct {
 	*listing
-	Columns  []column
-	Rows     []registerRow
-	Same     []cell // what the usual columns would say in every row
-	Quick    []quickFilter
-	Periods  []quickFilter
-	Saved    []savedFilter
-	Previous string // addresses; empty where there is none
-	Next     string
-	GoOn     string // where the search goes on that has stopped because it had looked at enough
-	Until    string // when the payments were made to which it has looked, in words
-	Exports  []csvLink
-	Totals   string
-	Here     string // the register as it is shown
-	Query    string // the filter in the address, to be saved
-	Reset    string // without the filter
-	Columned []columnChoice
-	Choices  *filterChoices
-	usual    bool       // the columns are those of who has chosen none
-	Panel    *panelData // nil: nothing is open beside the list
-	Once     string
+	Columns        []column
+	Rows           []registerRow
+	Same           []cell // what the usual columns would say in every row
+	Quick          []quickFilter
+	Periods        []quickFilter
+	Saved          []savedFilter
+	Previous       string // addresses; empty where there is none
+	Next           string
+	GoOn           string // where the search goes on that has stopped because it had looked at enough
+	Until          string // when the payments were made to which it has looked, in words
+	Exports        []csvLink
+	Totals         string
+	Here           string // the register as it is shown
+	Query          string // the filter in the address, to be saved
+	Reset          string // without the filter
+	Columned       []columnChoice
+	Choices        *filterChoices
+	usual          bool       // the columns are those of who has chosen none
+	Panel          *panelData // nil: nothing is open beside the list
+	IdempotencyKey string
 }
 
 // registerRow is a row of the register.
@@ -92,7 +92,7 @@ func serveRegister(d *Dashboard, v *visit) error {
 		return servePanel(v, l)
 	}
 	data := &registerData{
-		listing: l, Here: l.opening(l.open), Query: l.query().Encode(), Reset: registerAddress(nil, l.open.named()), Choices: l.choices(v), Once: newForm().Once,
+		listing: l, Here: l.opening(l.open), Query: l.query().Encode(), Reset: registerAddress(nil, l.open.named()), Choices: l.choices(v), IdempotencyKey: newForm().IdempotencyKey,
 	}
 	if data.Panel, err = v.readPanel(l); err != nil {
 		return err

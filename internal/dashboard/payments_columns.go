@@ -206,7 +206,7 @@ func serveSaveColumns(d *Dashboard, v *visit) error {
 	for _, c := range columnsOf(names) {
 		kept = append(kept, c.Name)
 	}
-	if err := d.people.SaveRegisterColumns(v.ctx(), f.Once, v.user, kept); err != nil {
+	if err := d.people.SaveRegisterColumns(v.ctx(), f.IdempotencyKey, v.user, kept); err != nil {
 		return err
 	}
 	q, _ := url.ParseQuery(f.Get("query")) // what can be read of it

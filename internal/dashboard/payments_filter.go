@@ -337,7 +337,7 @@ func serveSaveFilter(d *Dashboard, v *visit) error {
 			kept[n] = values[n]
 		}
 	}
-	if err := d.people.SaveFilter(v.ctx(), f.Once, v.user, people.SavedFilter{Name: name, Query: kept.Encode()}); err != nil {
+	if err := d.people.SaveFilter(v.ctx(), f.IdempotencyKey, v.user, people.SavedFilter{Name: name, Query: kept.Encode()}); err != nil {
 		if isAny(err, people.ErrTooManyFilters) {
 			return &userError{ID: "payments.fault_many"}
 		}
@@ -352,7 +352,7 @@ func serveDropFilter(d *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	if err := d.people.DropFilter(v.ctx(), f.Once, v.user, f.Get("name")); err != nil {
+	if err := d.people.DropFilter(v.ctx(), f.IdempotencyKey, v.user, f.Get("name")); err != nil {
 		return err
 	}
 	return v.redirect(localPath("/payments"+withQuery(f.Get("query"))), "payments.filter_deleted", "name", f.Get("name"))

@@ -277,9 +277,9 @@ func TestSavedFiltersAndColumns(t *testing.T) {
 	s.pay(210, "one", 100, 0)
 	b := s.signedIn(staff.Support)
 	page := b.get("/payments?status=processing&project=210")
-	once := page.field("once")
+	idempotencyKey := page.field("once")
 	for range 2 { // a second click does nothing more
-		b.post("/payments/filters", "name", "Mine & open", "query", "project=210&status=processing&once=x", "once", once+"-save").wants(http.StatusSeeOther)
+		b.post("/payments/filters", "name", "Mine & open", "query", "project=210&status=processing&once=x", "once", idempotencyKey+"-save").wants(http.StatusSeeOther)
 	}
 	saved := b.get("/payments").says("Mine & open").link("Mine & open")
 	if saved != "/payments?project=210&status=processing" {
@@ -411,13 +411,13 @@ func TestResend(t *testing.T) {
 		return all[0]
 	}
 	number := fmt.Sprint(callback().Job.Event.Number)
-	once := strings.Repeat("o", 26) + "-1"
+	idempotencyKey := strings.Repeat("o", 26) + "-1"
 	first := store.Attempt{ProjectID: 210, Number: callback().Job.Event.Number, Attempt: 1, At: s.Store.Now(), HTTPStatus: 200, Answer: []byte("OK <b>")}
 	if err := s.Store.SaveAttempt(t.Context(), first, store.CallbackDelivered, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	b.get(pageOf(v)).says("delivered", "200", "OK <b>")
-	b.post(pageOf(v)+"/resend", "number", number, "once", once).wants(http.StatusSeeOther)
+	b.post(pageOf(v)+"/resend", "number", number, "once", idempotencyKey).wants(http.StatusSeeOther)
 	if callback().State != store.CallbackPending {
 		t.Error("the callback is not due again")
 	}
@@ -425,7 +425,7 @@ func TestResend(t *testing.T) {
 	if err := s.Store.SaveAttempt(t.Context(), second, store.CallbackDelivered, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	b.post(pageOf(v)+"/resend", "number", number, "once", once).wants(http.StatusSeeOther) // the second click of the same act
+	b.post(pageOf(v)+"/resend", "number", number, "once", idempotencyKey).wants(http.StatusSeeOther) // the second click of the same act
 	if callback().State != store.CallbackDelivered {
 		t.Error("a second click has sent the callback again")
 	}

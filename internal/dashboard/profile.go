@@ -202,7 +202,7 @@ func serveRecoveryCodes(_ *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	codes, err := v.d.Access.RenewRecoveryCodes(v.ctx(), v.session, f.Once)
+	codes, err := v.d.Access.RenewRecoveryCodes(v.ctx(), v.session, f.IdempotencyKey)
 	if err != nil {
 		return err
 	}
@@ -215,8 +215,8 @@ func serveNewToken(d *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	token := d.people.TokenOfForm(v.user.ID, f.Once)
-	if err := d.people.SetToken(v.ctx(), "data api token "+v.user.Object()+" "+f.Once, v.user.ID, token, v.actor()); err != nil {
+	token := d.people.TokenOfForm(v.user.ID, f.IdempotencyKey)
+	if err := d.people.SetToken(v.ctx(), "data api token "+v.user.Object()+" "+f.IdempotencyKey, v.user.ID, token, v.actor()); err != nil {
 		return err
 	}
 	return v.render("token", Page{Title: v.t("access.token_new"), Data: token})

@@ -19,9 +19,9 @@ func TestTokenInMyProfile(t *testing.T) {
 	users := people.New(s.Store)
 	b := s.signedIn(staff.Support)
 	b.get("/profile").wants(http.StatusOK).says("Data API token", "There is none.").saysNot("Revoke")
-	made := func(once string) people.Token {
+	made := func(idempotencyKey string) people.Token {
 		t.Helper()
-		a := b.post("/profile/token", "once", once).wants(http.StatusOK).says("Token and secret are shown only now")
+		a := b.post("/profile/token", "once", idempotencyKey).wants(http.StatusOK).says("Token and secret are shown only now")
 		return people.Token{Token: between(a.Body, `id="token">`, "</code>"), Secret: between(a.Body, `id="secret">`, "</code>")}
 	}
 	first := made("once-of-the-token")

@@ -74,8 +74,8 @@ func serveKeys(_ *Dashboard, v *visit) error {
 
 // newSecret makes a secret key of 52 characters. It follows from the form's token, so that a second click shows the key
 // that the first one added; who lacks the keyset cannot guess it.
-func (v *visit) newSecret(projectID int64, once string) string {
-	sum := v.d.Store.Vault().Digest("project key", fmt.Appendf(nil, "%d/%d/%s", projectID, v.user.ID, once))
+func (v *visit) newSecret(projectID int64, idempotencyKey string) string {
+	sum := v.d.Store.Vault().Digest("project key", fmt.Appendf(nil, "%d/%d/%s", projectID, v.user.ID, idempotencyKey))
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:])
 }
 
@@ -96,9 +96,9 @@ func serveKeyAdd(d *Dashboard, v *visit) error {
 		f.Fault("label", v.t("projects.label_fault"))
 		return v.renderStatus(http.StatusUnprocessableEntity, "project_keys", Page{Title: p.Name, Form: f, Data: page})
 	}
-	secret := v.newSecret(p.ID, f.Once)
+	secret := v.newSecret(p.ID, f.IdempotencyKey)
 	key := merchant.Key{Secret: secret, Label: label}
-	err = d.Store.AddKey(v.ctx(), p.ID, key, store.By{Actor: v.actor(), Once: f.Once})
+	err = d.Store.AddKey(v.ctx(), p.ID, key, store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey})
 	waits := errors.Is(err, store.ErrNeedsSecond)
 	if waits {
 		_, err = d.Store.AskKey(v.ctx(), p.ID, key, v.requester(f))
@@ -171,7 +171,7 @@ func serveKeyRevoke(d *Dashboard, v *visit) error {
 		if err != nil {
 			return errNotFound
 		}
-		err = d.Store.RevokeKey(v.ctx(), p.ID, id, store.By{Actor: v.actor(), Once: f.Once})
+		err = d.Store.RevokeKey(v.ctx(), p.ID, id, store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey})
 		if err == nil {
 			return v.redirect(fmt.Sprintf("/projects/%d/keys", p.ID), "projects.key_revoked", "key", id)
 		}

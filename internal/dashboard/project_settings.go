@@ -272,7 +272,7 @@ func serveSettingsSave(d *Dashboard, v *visit) error {
 		}
 		return v.conflict(page, f, values)
 	}
-	err = d.Store.SaveProject(v.ctx(), changed, store.By{Actor: v.actor(), Once: f.Once})
+	err = d.Store.SaveProject(v.ctx(), changed, store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey})
 	if errors.Is(err, store.ErrMoved) {
 		if p, err = v.project(v.r.PathValue("project")); err != nil {
 			return err

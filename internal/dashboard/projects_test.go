@@ -215,9 +215,9 @@ func TestKeysAreAddedAndRevoked(t *testing.T) {
 	s.signedIn(staff.Support).post("/projects/210/webhooks", "once", "once-of-support-here").wants(http.StatusForbidden)
 	s.Store.KeyUsed(210, 1)
 	admin.get("/projects/210/keys/1/revoke").wants(http.StatusOK).says("Revoke key 1?", "This key signs callbacks. Once it is revoked, key 2 does")
-	once := admin.get("/projects/210/keys/1/revoke").field("once")
+	idempotencyKey := admin.get("/projects/210/keys/1/revoke").field("once")
 	for range 2 {
-		admin.post("/projects/210/keys/1/revoke", "once", once).wants(http.StatusSeeOther)
+		admin.post("/projects/210/keys/1/revoke", "once", idempotencyKey).wants(http.StatusSeeOther)
 	}
 	admin.get("/projects/210/keys").wants(http.StatusOK).says("Key 1 is revoked.", "1 revoked key")
 	if p, _ := s.Store.Project(210); len(p.Keys) != 1 || p.Keys[0].ID != 2 {

@@ -252,7 +252,7 @@ func serveMakeReport(d *Dashboard, v *visit) error {
 	if !f.OK() {
 		return v.showReportForm(http.StatusUnprocessableEntity, f, "/reports/new", "report_new", "report.new")
 	}
-	if _, err := d.Reports.Add(v.ctx(), f.Once, v.order(q, f.Get("mail") != "")); err != nil {
+	if _, err := d.Reports.Add(v.ctx(), f.IdempotencyKey, v.order(q, f.Get("mail") != "")); err != nil {
 		return err
 	}
 	if err := v.rememberFile(fileFields, f.Values); err != nil {

@@ -115,7 +115,7 @@ func serveBeginSchedule(d *Dashboard, v *visit) error {
 	if !f.OK() {
 		return v.showScheduleForm(http.StatusUnprocessableEntity, f)
 	}
-	if _, err := d.Reports.AddSchedule(v.ctx(), f.Once, s); err != nil {
+	if _, err := d.Reports.AddSchedule(v.ctx(), f.IdempotencyKey, s); err != nil {
 		return err
 	}
 	return v.redirect("/reports/schedules", "report.schedule_begun")

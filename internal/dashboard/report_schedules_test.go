@@ -32,9 +32,9 @@ func TestAScheduleBeginsAndEnds(t *testing.T) {
 	s := newSite(t)
 	b, other := s.signedIn(staff.Finance), s.signedIn(staff.MerchantAdmin)
 	b.get("/reports/schedules").wants(http.StatusOK).says("No schedules yet")
-	once := b.get("/reports/schedules/new?kind=payments").wants(http.StatusOK).field("once")
+	idempotencyKey := b.get("/reports/schedules/new?kind=payments").wants(http.StatusOK).field("once")
 	for range 2 {
-		b.post("/reports/schedules", scheduleEntries("once", once, "name", "For the accountant", "from", "2026-03-01", "to", "2026-03-31", "project", "210")...).wants(http.StatusSeeOther)
+		b.post("/reports/schedules", scheduleEntries("once", idempotencyKey, "name", "For the accountant", "from", "2026-03-01", "to", "2026-03-31", "project", "210")...).wants(http.StatusSeeOther)
 	}
 	found := b.schedules()
 	if len(found) != 1 {

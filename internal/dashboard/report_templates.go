@@ -77,7 +77,7 @@ func serveSaveTemplate(d *Dashboard, v *visit) error {
 		f.Fault("template", v.t("report.fault.template", "most", maxScheduleName))
 	}
 	if f.OK() {
-		err := d.people.SaveTemplate(v.ctx(), "template "+v.user.Object()+" "+f.Once, v.user.ID, people.Template{Name: name, Query: query}, v.actor())
+		err := d.people.SaveTemplate(v.ctx(), "template "+v.user.Object()+" "+f.IdempotencyKey, v.user.ID, people.Template{Name: name, Query: query}, v.actor())
 		if err == nil {
 			return v.redirect("/reports/new?template="+url.QueryEscape(name), "report.template_saved", "name", name)
 		}
@@ -95,7 +95,7 @@ func serveDropTemplate(d *Dashboard, v *visit) error {
 		return err
 	}
 	name := f.Get("template")
-	err = d.people.DropTemplate(v.ctx(), "template drop "+v.user.Object()+" "+f.Once, v.user.ID, name, v.actor())
+	err = d.people.DropTemplate(v.ctx(), "template drop "+v.user.Object()+" "+f.IdempotencyKey, v.user.ID, name, v.actor())
 	if err != nil && !errors.Is(err, store.ErrNotFound) { // a second click
 		return err
 	}

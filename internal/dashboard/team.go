@@ -281,7 +281,7 @@ func serveInvite(_ *Dashboard, v *visit) error {
 		}
 	}
 	readRights(f, u)
-	path, err := v.d.Access.Invite(v.ctx(), f.Once, access.ByUser(v.user), u)
+	path, err := v.d.Access.Invite(v.ctx(), f.IdempotencyKey, access.ByUser(v.user), u)
 	if errors.Is(err, store.ErrNeedsSecond) {
 		return v.askAccount(f, people.ActInvite, u, "/team")
 	}

@@ -149,7 +149,7 @@ func (v *visit) projects() []*merchant.Project {
 	return seen
 }
 
-// redirect sends the browser on; the notice, where there is one, is a word's id that the next page shows once.
+// redirect sends the browser on; the notice, where there is one, is a message id that the next page shows once.
 func (v *visit) redirect(to, notice string, args ...any) error {
 	if notice != "" {
 		v.leaveNotice(notice, args)

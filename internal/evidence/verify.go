@@ -207,7 +207,7 @@ func (s *seal) proof() (p store.Proof, root, own [32]byte, ok bool) {
 	own, ok2 := hash(s.Hash)
 	previous, ok3 := hash(s.Previous)
 	ok = ok1 && ok2 && ok3
-	p = store.Proof{Line: s.Line, Previous: previous, Seal: store.Seal{
+	p = store.Proof{Line: s.Line, Previous: previous, Seal: store.JournalSeal{
 		Shard: s.Shard, Number: s.Number, LastRow: s.LastRow, Lines: s.Lines, Root: root, Hash: own, At: micros(s.Micros),
 	}}
 	for _, step := range s.Path {

@@ -41,14 +41,14 @@ func (s *Service) NeedsApproval(ctx context.Context, o *Order, userID int64) (se
 
 // Ask lets an order wait for a second person, and returns the approval's id; the same order under the same once again
 // returns the first one. store.ErrApprovalWaits: another order of this payment id waits already.
-func (s *Service) Ask(ctx context.Context, once string, o *Order, by int64, name, actor string) (int64, error) {
+func (s *Service) Ask(ctx context.Context, idempotencyKey string, o *Order, by int64, name, actor string) (int64, error) {
 	sealed, err := json.Marshal(content{o.Method.Path, o.Body})
 	if err != nil {
 		return 0, err
 	}
 	// A form that was changed and sent again is another request. The digest is keyed, like all of what can be guessed.
 	digest := s.Store.Vault().Digest("order", sealed)
-	return s.Store.RequestApproval(ctx, once+" "+hex.EncodeToString(digest[:8]), store.Approval{
+	return s.Store.RequestApproval(ctx, idempotencyKey+" "+hex.EncodeToString(digest[:8]), store.Approval{
 		Kind: store.ApprovalPayout, ProjectID: o.Project.ID, MerchantID: o.Project.MerchantID, Subject: o.PaymentID,
 		Title: o.PaymentID + " → " + wire.Mask(o.Account), Amount: o.Amount, Currency: o.Currency, Content: sealed, RequestedBy: by, Requester: name,
 	}, actor)
@@ -78,7 +78,7 @@ func (s *Service) Waiting(a *store.Approval) (o *Order, refusal *accept.Refusal,
 // Approve sends the order of an approval in another person's name. The decision is committed first, so that an order that
 // was rejected or withdrawn is never sent; what a crash leaves unsent, the job sends that is committed with the decision. The error is a *accept.Refusal
 // where the order cannot be sent as things stand, and then nothing was decided; or the store's.
-func (s *Service) Approve(ctx context.Context, once string, d store.Decision, actor string) error {
+func (s *Service) Approve(ctx context.Context, idempotencyKey string, d store.Decision, actor string) error {
 	a, err := s.Store.Approval(ctx, d.ID)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func (s *Service) Approve(ctx context.Context, once string, d store.Decision, ac
 		}
 	}
 	d.State = store.ApprovalApproved
-	if err := s.Store.DecideApproval(ctx, once, d, actor, addJob); err != nil {
+	if err := s.Store.DecideApproval(ctx, idempotencyKey, d, actor, addJob); err != nil {
 		return err
 	}
 	return s.Finish(ctx, d.ID)

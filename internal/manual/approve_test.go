@@ -23,17 +23,17 @@ const (
 	second = 18
 )
 
-func ask(t *testing.T, s *manual.Service, once string, change ...string) int64 {
+func ask(t *testing.T, s *manual.Service, idempotencyKey string, change ...string) int64 {
 	t.Helper()
-	id, err := s.Ask(t.Context(), once, order(t, s, append([]string{manual.Amount, "2000"}, change...)...), clerk, "Aida", "user 17 <aida@example.kg>")
+	id, err := s.Ask(t.Context(), idempotencyKey, order(t, s, append([]string{manual.Amount, "2000"}, change...)...), clerk, "Aida", "user 17 <aida@example.kg>")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return id
 }
 
-func approve(s *manual.Service, ctx context.Context, once string, id, by int64) error {
-	return s.Approve(ctx, once, store.Decision{ID: id, By: by, Decider: fmt.Sprint("person ", by)}, fmt.Sprint("user ", by))
+func approve(s *manual.Service, ctx context.Context, idempotencyKey string, id, by int64) error {
+	return s.Approve(ctx, idempotencyKey, store.Decision{ID: id, By: by, Decider: fmt.Sprint("person ", by)}, fmt.Sprint("user ", by))
 }
 
 func approval(t *testing.T, s *manual.Service, id int64) *store.Approval {

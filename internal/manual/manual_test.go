@@ -323,7 +323,7 @@ func TestWhatAProjectOffers(t *testing.T) {
 	}
 }
 
-func TestTwins(t *testing.T) {
+func TestPossibleDuplicates(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	for _, change := range [][]string{

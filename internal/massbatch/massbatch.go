@@ -29,10 +29,10 @@ type Service struct {
 
 // By is who does something with a batch.
 type By struct {
-	User  int64  // a user's id; 0: the command line
-	Name  string // the user's name
-	Actor string // for the audit log
-	Once  string // names the act: what is named alike is done once; empty: a name of its own
+	User           int64  // a user's id; 0: the command line
+	Name           string // the user's name
+	Actor          string // for the audit log
+	IdempotencyKey string // acts with the same key are done once; empty: a key of its own
 }
 
 // rules are what rows of a file are judged by now, that is sent in a project's name.
@@ -92,7 +92,7 @@ func (s *Service) Send(ctx context.Context, id int64, goodOnly bool, by By) (*ba
 // sendAlone begins to send a batch where its sender may do so without a second person: what it pays of each project counts as
 // one sum, together with what that person sent within the day.
 func (s *Service) sendAlone(ctx context.Context, b *batches.Batch, totals []batches.Total, goodOnly bool, by By) error {
-	return s.Store.Do(ctx, by.Once, func(ctx context.Context, t *store.Tx) error {
+	return s.Store.Do(ctx, by.IdempotencyKey, func(ctx context.Context, t *store.Tx) error {
 		moved, err := batches.Apply(ctx, t, b.ID, batches.Send, batches.Change{GoodOnly: goodOnly})
 		if err != nil {
 			return err
@@ -134,8 +134,8 @@ func (s *Service) ask(ctx context.Context, b *batches.Batch, totals []batches.To
 			a.Amount, a.Currency = c.Amount, c.Currency
 		}
 	}
-	once := fmt.Sprintf("batch %d version %d", b.ID, b.Version)
-	_, err = s.Store.RequestApproval(ctx, once, a, by.Actor, func(ctx context.Context, t *store.Tx, a *store.Approval) error {
+	idempotencyKey := fmt.Sprintf("batch %d version %d", b.ID, b.Version)
+	_, err = s.Store.RequestApproval(ctx, idempotencyKey, a, by.Actor, func(ctx context.Context, t *store.Tx, a *store.Approval) error {
 		_, err := batches.Apply(ctx, t, b.ID, batches.Ask, batches.Change{GoodOnly: goodOnly, Approval: a.ID})
 		return err
 	})
@@ -152,7 +152,7 @@ func (s *Service) Decide(ctx context.Context, d store.Decision, by By) error {
 	if a.Kind != store.ApprovalBatch {
 		return fmt.Errorf("%w: approval %d is of no batch", store.ErrNotFound, d.ID)
 	}
-	return s.Store.DecideApproval(ctx, by.Once, d, by.Actor, decided)
+	return s.Store.DecideApproval(ctx, by.IdempotencyKey, d, by.Actor, decided)
 }
 
 // decided moves the batch of an approval, in the commit that decides it.
@@ -211,7 +211,7 @@ func (s *Service) Cancel(ctx context.Context, id int64, by By) (*batches.Batch, 
 
 // Discard cancels a batch of which nothing was sent yet; one that is being sent, or was, stays as it is (store.ErrMoved).
 func (s *Service) Discard(ctx context.Context, id int64, by By) error {
-	return s.Store.Do(ctx, by.Once, func(ctx context.Context, t *store.Tx) error {
+	return s.Store.Do(ctx, by.IdempotencyKey, func(ctx context.Context, t *store.Tx) error {
 		moved, err := by.apply(ctx, t, id, batches.Cancel)
 		if err != nil {
 			return err
@@ -233,7 +233,7 @@ func (by By) apply(ctx context.Context, t *store.Tx, id int64, on batches.Event)
 }
 
 func (s *Service) move(ctx context.Context, id int64, on batches.Event, by By) (moved *batches.Batch, err error) {
-	err = s.Store.Do(ctx, by.Once, func(ctx context.Context, t *store.Tx) (err error) {
+	err = s.Store.Do(ctx, by.IdempotencyKey, func(ctx context.Context, t *store.Tx) (err error) {
 		if moved, err = by.apply(ctx, t, id, on); err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ func TestEveryWayOutEndsTheApproval(t *testing.T) {
 			return func() error { _, err := s.Cancel(t.Context(), b.ID, clerk()); return err }
 		}
 		decide := func(b *batches.Batch, state string, by massbatch.By) error {
-			by.Once = state
+			by.IdempotencyKey = state
 			return s.Decide(t.Context(), store.Decision{ID: b.Approval, State: state, By: by.User, Decider: by.Name, Reason: "no"}, by)
 		}
 		for name, c := range map[string]struct {

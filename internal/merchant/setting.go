@@ -341,7 +341,7 @@ func Differences(before, after *Project) []Difference {
 
 // Change makes a changed version of a project from values in their text forms by key, and leaves p as it is. All that
 // is wrong is told, in the order of the fields; then there is no new version. allowed says which settings whoever asks
-// may change; a value that is what it was is nobody's change.
+// may change; unchanged values need no permission.
 func Change(p *Project, methods []*method.Method, values map[string]string, allowed func(*Setting) bool) (*Project, []Fault) {
 	changed := p.clone()
 	left := maps.Clone(values)

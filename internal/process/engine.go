@@ -64,10 +64,12 @@ type Engine struct {
 	banks         map[string]*bank
 	notifications *work.Pool[*store.StoredNotification]
 	loop          *work.Loop
-	paused        map[int64]time.Time // when a project that is paused is looked at again; used by the loop only
+	paused        map[int64]time.Time // when a project that is paused is looked at again; used by the loop only. To forget one is safe: it is looked at once more than it need be
 
-	mu   sync.Mutex
-	open map[string]*inFlight // by the operation's key: what this process has handed over and not seen the end of
+	mu sync.Mutex
+	// By the operation's key: what this process has handed over and not seen the end of. To forget one is safe, as its lease
+	// ends and it is found in the database; to remember one too long is, too, as a step compares the version that it has seen.
+	open map[string]*inFlight
 }
 
 // inFlight is an operation as this process last saw it, so that a notification needs no look into the database.
@@ -165,7 +167,7 @@ func (e *Engine) forget(key string) {
 	delete(e.open, key)
 }
 
-// recall returns an operation as this process last saw it; nil where it does not know it.
+// recall returns an operation as this process last saw it; nil where it does not know it, and the database has to be asked.
 func (e *Engine) recall(key string) *store.Work {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -63,7 +63,7 @@ type Report struct {
 
 // Add asks for a report. once names the act, such as the token of a form, so that the report is made once however often it is
 // asked for; empty: each call asks for another. It returns the report's id.
-func (s *Service) Add(ctx context.Context, once string, o Order) (id int64, err error) {
+func (s *Service) Add(ctx context.Context, idempotencyKey string, o Order) (id int64, err error) {
 	params, err := json.Marshal(o)
 	if err != nil {
 		return 0, fmt.Errorf("report: %w", err)
@@ -71,7 +71,7 @@ func (s *Service) Add(ctx context.Context, once string, o Order) (id int64, err 
 	err = s.Store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		var added bool
 		id, added, err = jobs.Add(ctx, t, jobs.New{
-			Kind: JobReport, Key: keyOf(o.UserID, once), MerchantID: o.MerchantID, UserID: o.UserID, Params: params, KeepFor: KeepFor,
+			Kind: JobReport, Key: keyOf(o.UserID, idempotencyKey), MerchantID: o.MerchantID, UserID: o.UserID, Params: params, KeepFor: KeepFor,
 		})
 		if err != nil || !added {
 			return err
@@ -82,11 +82,11 @@ func (s *Service) Add(ctx context.Context, once string, o Order) (id int64, err 
 }
 
 // keyOf names an act of a user.
-func keyOf(userID int64, once string) string {
-	if once == "" {
-		once = rand.Text()
+func keyOf(userID int64, idempotencyKey string) string {
+	if idempotencyKey == "" {
+		idempotencyKey = rand.Text()
 	}
-	return strconv.FormatInt(userID, 10) + "/" + once
+	return strconv.FormatInt(userID, 10) + "/" + idempotencyKey
 }
 
 func object(id int64) string { return "report " + strconv.FormatInt(id, 10) }

@@ -137,7 +137,7 @@ type ScheduleInfo struct {
 }
 
 // AddSchedule begins a schedule. once names the act, as for Add.
-func (s *Service) AddSchedule(ctx context.Context, once string, sc Schedule) (id int64, err error) {
+func (s *Service) AddSchedule(ctx context.Context, idempotencyKey string, sc Schedule) (id int64, err error) {
 	if err := sc.Check(); err != nil {
 		return 0, fmt.Errorf("report: schedule: %w", err)
 	}
@@ -153,7 +153,7 @@ func (s *Service) AddSchedule(ctx context.Context, once string, sc Schedule) (id
 	err = s.Store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		var added bool
 		id, added, err = jobs.Add(ctx, t, jobs.New{
-			Kind: JobSchedule, Key: keyOf(o.UserID, once), MerchantID: o.MerchantID, UserID: o.UserID, Params: params, DueAt: first.At, KeepFor: KeepFor,
+			Kind: JobSchedule, Key: keyOf(o.UserID, idempotencyKey), MerchantID: o.MerchantID, UserID: o.UserID, Params: params, DueAt: first.At, KeepFor: KeepFor,
 		})
 		if err != nil || !added {
 			return err

@@ -77,15 +77,15 @@ type Decision struct {
 	Reason  string
 }
 
-// RequestApproval keeps what a person asks for until another one decides, and returns its id; the same once again
-// returns the first id. Content is sealed. ErrApprovalWaits where another one of the same subject waits. What follows happens in
+// RequestApproval keeps what a person asks for until another one decides, and returns its id; under the same
+// idempotency key it returns the first id. Content is sealed. ErrApprovalWaits where another one of the same subject waits. What follows happens in
 // the commit that makes the approval, which has its ID then.
-func (s *Store) RequestApproval(ctx context.Context, once string, a Approval, actor string, follow ...FollowUp) (int64, error) {
-	sealed, err := s.vault.Seal(a.Content, approvalPlace(a.ProjectID, once))
+func (s *Store) RequestApproval(ctx context.Context, idempotencyKey string, a Approval, actor string, follow ...FollowUp) (int64, error) {
+	sealed, err := s.vault.Seal(a.Content, approvalPlace(a.ProjectID, idempotencyKey))
 	if err != nil {
 		return 0, err
 	}
-	err = s.Do(ctx, "approval request "+once, func(ctx context.Context, t *Tx) error {
+	err = s.Do(ctx, "approval request "+idempotencyKey, func(ctx context.Context, t *Tx) error {
 		const lapse = "UPDATE approvals SET state = 'lapsed' WHERE state = 'waiting' AND expires_at <= $1"
 		if _, err := t.Exec(ctx, lapse, t.now.UnixMicro()); err != nil {
 			return err
@@ -94,7 +94,7 @@ func (s *Store) RequestApproval(ctx context.Context, once string, a Approval, ac
 			requester, requested_at, expires_at, state, decider, reason, outcome)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'waiting', '', '', '') ON CONFLICT DO NOTHING`
 		id := t.store.numbers.take()
-		n, err := t.Exec(ctx, insert, id, once, a.Kind, a.ProjectID, a.MerchantID, payout.Fold(a.Subject), a.Title, a.Amount, a.Currency, sealed,
+		n, err := t.Exec(ctx, insert, id, idempotencyKey, a.Kind, a.ProjectID, a.MerchantID, payout.Fold(a.Subject), a.Title, a.Amount, a.Currency, sealed,
 			a.RequestedBy, a.Requester, t.now.UnixMicro(), t.now.Add(ApprovalLife).UnixMicro())
 		if err != nil || n == 0 { // this request itself, kept longer than its name, or another one of its subject
 			return err
@@ -113,7 +113,7 @@ func (s *Store) RequestApproval(ctx context.Context, once string, a Approval, ac
 		return 0, err
 	}
 	var id int64
-	err = sqldb.One(ctx, s.db.Reads, "SELECT id FROM approvals WHERE once = $1", once).Scan(&id)
+	err = sqldb.One(ctx, s.db.Reads, "SELECT id FROM approvals WHERE once = $1", idempotencyKey).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, ErrApprovalWaits
 	}
@@ -128,25 +128,25 @@ func (a *Approval) object() string {
 	return projectObject(a.ProjectID)
 }
 
-func approvalPlace(projectID int64, once string) string {
-	return "approval/" + strconv.FormatInt(projectID, 10) + "/" + once
+func approvalPlace(projectID int64, idempotencyKey string) string {
+	return "approval/" + strconv.FormatInt(projectID, 10) + "/" + idempotencyKey
 }
 
-// DecideApproval decides once; the same once again answers as the first did. ErrSamePerson where the decider is who
+// DecideApproval decides; the same again under its idempotency key answers as the first did. ErrSamePerson where the decider is who
 // asked, ErrNotAnother where they may be one person behind two accounts, ErrRequesterGone where who asked has been
 // deactivated (both may still be rejected), ErrNotRequester where somebody else withdraws, ErrLapsed where it is too late, ErrMoved where it is decided
 // already, ErrNotFound where there is none. What was approved is then to be done, and FinishApproval says so; follow, in the
 // same commit, sees to it that it will be.
-func (s *Store) DecideApproval(ctx context.Context, once string, d Decision, actor string, follow ...FollowUp) error {
-	return s.decideApproval(ctx, once, d, actor, nil, follow...)
+func (s *Store) DecideApproval(ctx context.Context, idempotencyKey string, d Decision, actor string, follow ...FollowUp) error {
+	return s.decideApproval(ctx, idempotencyKey, d, actor, nil, follow...)
 }
 
 // FollowUp is what a commit makes due that decides an approval.
 type FollowUp func(ctx context.Context, t *Tx, a *Approval) error
 
 // decideApproval runs act in the commit of the decision: both happen, or neither. Without one the act is still to be done.
-func (s *Store) decideApproval(ctx context.Context, once string, d Decision, actor string, act func(ctx context.Context, t *Tx, a *Approval) error, follow ...FollowUp) error {
-	return s.Do(ctx, fmt.Sprintf("approval %d decide %s", d.ID, once), func(ctx context.Context, t *Tx) error {
+func (s *Store) decideApproval(ctx context.Context, idempotencyKey string, d Decision, actor string, act func(ctx context.Context, t *Tx, a *Approval) error, follow ...FollowUp) error {
+	return s.Do(ctx, fmt.Sprintf("approval %d decide %s", d.ID, idempotencyKey), func(ctx context.Context, t *Tx) error {
 		var doneAt any
 		if act != nil || d.State != ApprovalApproved {
 			doneAt = t.now.UnixMicro()
@@ -185,11 +185,11 @@ func (s *Store) decideApproval(ctx context.Context, once string, d Decision, act
 }
 
 // DecideWith is DecideApproval where what is approved is done by act, in the commit of the decision.
-func (s *Store) DecideWith(ctx context.Context, once string, d Decision, actor string, act FollowUp) error {
+func (s *Store) DecideWith(ctx context.Context, idempotencyKey string, d Decision, actor string, act FollowUp) error {
 	if d.State != ApprovalApproved {
 		act = nil
 	}
-	return s.decideApproval(ctx, once, d, actor, act)
+	return s.decideApproval(ctx, idempotencyKey, d, actor, act)
 }
 
 // EndApproval ends an approval that still waits, in the commit that ends what it was about: for who asked for it that is a
@@ -229,11 +229,11 @@ const approvalColumns = `id, once, kind, project_id, merchant_id, subject, title
 	expires_at, state, COALESCE(decided_by, 0), decider, decided_at, reason, done_at, outcome`
 
 // scanApproval reads a row as it counts at this time: who reads it later than its end finds it lapsed.
-func scanApproval(scan func(...any) error, now time.Time, more ...any) (a Approval, once string, err error) {
+func scanApproval(scan func(...any) error, now time.Time, more ...any) (a Approval, idempotencyKey string, err error) {
 	var requested, expires int64
 	var decided, done sql.NullInt64
 	into := []any{
-		&a.ID, &once, &a.Kind, &a.ProjectID, &a.MerchantID, &a.Subject, &a.Title, &a.Amount, &a.Currency, &a.RequestedBy,
+		&a.ID, &idempotencyKey, &a.Kind, &a.ProjectID, &a.MerchantID, &a.Subject, &a.Title, &a.Amount, &a.Currency, &a.RequestedBy,
 		&a.Requester, &requested, &expires, &a.State, &a.DecidedBy, &a.Decider, &decided, &a.Reason, &done, &a.Outcome,
 	}
 	if err := scan(append(into, more...)...); err != nil {
@@ -244,7 +244,7 @@ func scanApproval(scan func(...any) error, now time.Time, more ...any) (a Approv
 	if a.State == ApprovalWaiting && !now.Before(a.ExpiresAt) {
 		a.State = ApprovalLapsed
 	}
-	return a, once, nil
+	return a, idempotencyKey, nil
 }
 
 // approval reads an approval inside a commit, without its content.
@@ -265,10 +265,10 @@ func (t *Tx) approval(ctx context.Context, id int64) (*Approval, error) {
 func (s *Store) Approval(ctx context.Context, id int64) (*Approval, error) {
 	var sealed []byte
 	row := sqldb.One(ctx, s.db.Reads, "SELECT "+approvalColumns+", sealed FROM approvals WHERE id = $1", id)
-	a, once, err := scanApproval(row.Scan, s.Now(), &sealed)
+	a, idempotencyKey, err := scanApproval(row.Scan, s.Now(), &sealed)
 	if err != nil {
 		return nil, s.db.Unavailable(err)
 	}
-	a.Content, err = s.vault.Unseal(sealed, approvalPlace(a.ProjectID, once))
+	a.Content, err = s.vault.Unseal(sealed, approvalPlace(a.ProjectID, idempotencyKey))
 	return &a, err
 }

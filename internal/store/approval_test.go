@@ -23,9 +23,9 @@ func asked(project int64, subject string) store.Approval {
 	}
 }
 
-func ask(t *testing.T, s *store.Store, once string, a store.Approval) int64 {
+func ask(t *testing.T, s *store.Store, idempotencyKey string, a store.Approval) int64 {
 	t.Helper()
-	id, err := s.RequestApproval(t.Context(), once, a, "user 17 <aida@example.kg>")
+	id, err := s.RequestApproval(t.Context(), idempotencyKey, a, "user 17 <aida@example.kg>")
 	if err != nil {
 		t.Fatal(err)
 	}

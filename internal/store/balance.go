@@ -100,7 +100,7 @@ func (s *Store) DecideFunds(ctx context.Context, d Decision, by By) error {
 	if d.State == ApprovalApproved {
 		act = func(ctx context.Context, t *Tx, a *Approval) error { return t.bookApproved(ctx, a, by.Actor) }
 	}
-	return s.decideApproval(ctx, by.Once, d, by.Actor, act)
+	return s.decideApproval(ctx, by.IdempotencyKey, d, by.Actor, act)
 }
 
 // bookApproved books what was asked for. The reason is that of who asked.

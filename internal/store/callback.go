@@ -157,8 +157,8 @@ func (s *Store) CallbackJob(ctx context.Context, projectID, number int64) (*Call
 // send it. number 0 means the newest of the payment. It returns the number that was chosen. ErrNotFound: there is none.
 // ErrNoCallbackURL: nobody wants it. ErrNewerCallback: a newer one of its payment is under way.
 // One that is being sent right now is sent again after that attempt, unless it is acknowledged.
-// once names the act, so that it happens once however often it is asked for; empty: each call is an act of its own.
-func (s *Store) ResendCallback(ctx context.Context, once string, projectID int64, paymentID string, number int64, actor string) (int64, error) {
+// Asked for again under its idempotency key, it happens once; without a key, each call is an act of its own.
+func (s *Store) ResendCallback(ctx context.Context, idempotencyKey string, projectID int64, paymentID string, number int64, actor string) (int64, error) {
 	if number == 0 {
 		const newest = `SELECT MAX(e.number) FROM payments p JOIN events e ON e.payment = p.id AND +e.project_id = p.project_id
 			WHERE p.project_id = $1 AND p.payment_key = $2`
@@ -180,7 +180,7 @@ func (s *Store) ResendCallback(ctx context.Context, once string, projectID int64
 	if job.URL = s.callbackTarget(job); job.URL == "" {
 		return 0, ErrNoCallbackURL
 	}
-	err = s.Do(ctx, once, func(ctx context.Context, t *Tx) error {
+	err = s.Do(ctx, idempotencyKey, func(ctx context.Context, t *Tx) error {
 		if err := t.resend(ctx, job); err != nil {
 			return err
 		}

@@ -17,8 +17,8 @@ var ErrStale = errors.New("store: the settings have changed since it was asked f
 
 // Requester is a user who asks for what another person decides.
 type Requester struct {
-	User *staff.User
-	Once string // names the request: sent twice, it is one
+	User           *staff.User
+	IdempotencyKey string // sent twice with it, a request is one
 }
 
 // isUser tells whether an actor is a user, who may not weaken control alone. The command line may: whoever runs it holds
@@ -104,8 +104,8 @@ func (s *Store) AskKey(ctx context.Context, projectID int64, key merchant.Key, r
 
 func (s *Store) askControl(ctx context.Context, p *merchant.Project, a Approval, r Requester) (int64, error) {
 	a.ProjectID, a.MerchantID, a.RequestedBy, a.Requester = p.ID, p.MerchantID, r.User.ID, r.User.Name
-	once := fmt.Sprintf("%s %d %d %s", a.Kind, p.ID, r.User.ID, r.Once)
-	return s.RequestApproval(ctx, once, a, r.User.Actor())
+	idempotencyKey := fmt.Sprintf("%s %d %d %s", a.Kind, p.ID, r.User.ID, r.IdempotencyKey)
+	return s.RequestApproval(ctx, idempotencyKey, a, r.User.Actor())
 }
 
 // Changed is the project as an approval of its settings would make it; its Version is the one that was changed.
@@ -124,7 +124,7 @@ func (a *Approval) Changed(now *merchant.Project) (*merchant.Project, error) {
 // ErrKeyExists.
 func (s *Store) DecideControl(ctx context.Context, d Decision, by By) error {
 	if d.State != ApprovalApproved {
-		return s.decideApproval(ctx, by.Once, d, by.Actor, nil)
+		return s.decideApproval(ctx, by.IdempotencyKey, d, by.Actor, nil)
 	}
 	a, err := s.Approval(ctx, d.ID)
 	if err != nil {
@@ -138,7 +138,7 @@ func (s *Store) DecideControl(ctx context.Context, d Decision, by By) error {
 	if err != nil {
 		return err
 	}
-	err = s.decideApproval(ctx, by.Once, d, by.Actor, func(ctx context.Context, t *Tx, _ *Approval) error {
+	err = s.decideApproval(ctx, by.IdempotencyKey, d, by.Actor, func(ctx context.Context, t *Tx, _ *Approval) error {
 		if err := act(ctx, t); err != nil {
 			return err
 		}

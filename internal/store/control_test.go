@@ -12,8 +12,8 @@ import (
 	"flashpay/internal/storetest"
 )
 
-func requester(u *staff.User, once string) store.Requester {
-	return store.Requester{User: u, Once: once}
+func requester(u *staff.User, idempotencyKey string) store.Requester {
+	return store.Requester{User: u, IdempotencyKey: idempotencyKey}
 }
 
 // raised is project 210 with a higher approval sum.
@@ -27,7 +27,7 @@ func raised(t *testing.T, s *store.Store, sum int64) *merchant.Project {
 
 func decides(s *store.Store, t *testing.T, u *staff.User, id int64, state string) error {
 	d := store.Decision{ID: id, State: state, By: u.ID, Decider: u.Name, Reason: "because"}
-	return s.DecideControl(t.Context(), d, store.By{Actor: u.Actor(), Once: "decided by " + u.Name + state})
+	return s.DecideControl(t.Context(), d, store.By{Actor: u.Actor(), IdempotencyKey: "decided by " + u.Name + state})
 }
 
 func TestWhatWeakensControlWaitsForASecondPerson(t *testing.T) {
@@ -187,11 +187,11 @@ func TestAnAccountGainsNothingByOnePerson(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := store.Decision{ID: id, State: store.ApprovalApproved, By: aida.ID, Decider: "aida"}
-		if err := dir.Decide(t.Context(), d, store.By{Actor: aida.Actor(), Once: "d1"}); !errors.Is(err, store.ErrSamePerson) {
+		if err := dir.Decide(t.Context(), d, store.By{Actor: aida.Actor(), IdempotencyKey: "d1"}); !errors.Is(err, store.ErrSamePerson) {
 			t.Errorf("decided alone: %v", err)
 		}
 		d.By = bakyt.ID
-		if err := dir.Decide(t.Context(), d, store.By{Actor: bakyt.Actor(), Once: "d2"}); err != nil {
+		if err := dir.Decide(t.Context(), d, store.By{Actor: bakyt.Actor(), IdempotencyKey: "d2"}); err != nil {
 			t.Fatal(err)
 		}
 		second, err := dir.UserByEmail(t.Context(), made.Email)
@@ -210,7 +210,7 @@ func TestAnAccountGainsNothingByOnePerson(t *testing.T) {
 			t.Errorf("given by the command line: %v", err)
 		}
 		d = store.Decision{ID: id, State: store.ApprovalApproved, By: second.ID + 1000, Decider: "x"}
-		if err := dir.Decide(t.Context(), d, store.By{Actor: "test", Once: "d3"}); !errors.Is(err, store.ErrStale) {
+		if err := dir.Decide(t.Context(), d, store.By{Actor: "test", IdempotencyKey: "d3"}); !errors.Is(err, store.ErrStale) {
 			t.Errorf("a stale change: %v", err)
 		}
 	})

@@ -56,7 +56,7 @@ func (s *Store) listPiece(ctx context.Context, shard int64) (more bool, err erro
 	for _, k := range slices.Compact(keys) {
 		args = append(args, k.bucket, k.key, k.project, k.payment)
 	}
-	err = s.beside(ctx, func(ctx context.Context, on *sqldb.Conn) error {
+	err = s.offWriter(ctx, func(ctx context.Context, on *sqldb.Conn) error {
 		first, err := s.advance(ctx, on, "directory", shard, at, last)
 		if err != nil || !first {
 			return err

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"flashpay/internal/payout"
@@ -92,4 +94,31 @@ func (s *Store) CountOpenDiscrepancies(ctx context.Context) (int64, error) {
 		return 0, s.db.Unavailable(fmt.Errorf("store: discrepancies: %w", err))
 	}
 	return n, nil
+}
+
+// discrepancy is one row for people to look at.
+type discrepancy struct {
+	project, payment, operation int64
+	kind, detail, dedup         string
+}
+
+// dispute opens a discrepancy, once for each operation and kind.
+func (t *Tx) dispute(p *payout.Payment, o *payout.Operation, kind string, detail Detail) {
+	t.discrepancies = append(t.discrepancies, discrepancy{
+		project: p.ProjectID, payment: p.ID, operation: o.ID, kind: kind, detail: detail.String(),
+		dedup: dedupOf(o.ID, kind),
+	})
+}
+
+func (t *Tx) writeDiscrepancies(ctx context.Context, _ []*command) error {
+	slices.SortFunc(t.discrepancies, func(a, b discrepancy) int { return cmp.Compare(a.dedup, b.dedup) })
+	for _, d := range t.discrepancies {
+		const insert = `INSERT INTO discrepancies (id, project_id, payment, operation, kind, detail, dedup, opened_at, reason)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '') ON CONFLICT (dedup) DO NOTHING`
+		_, err := t.Exec(ctx, insert, t.RowID(), d.project, d.payment, d.operation, d.kind, d.detail, d.dedup, t.now.UnixMicro())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

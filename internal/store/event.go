@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"hash/fnv"
 	"net/url"
@@ -94,7 +93,7 @@ func Lane(projectID int64, address string) int64 {
 
 // announce makes the event of a status that the merchant is told of.
 func (t *Tx) announce(p *payout.Payment, o *payout.Operation, at time.Time) {
-	t.news = append(t.news, &event{
+	t.events = append(t.events, &event{
 		Event: Event{
 			ProjectID: p.ProjectID, Payment: p.ID, Operation: o.ID, PaymentStatus: p.Status, OperationStatus: o.Status, Code: o.Code,
 			ProviderID: o.ReachedProvider(), ProviderPaymentID: o.ProviderPaymentID, AuthCode: o.AuthCode, At: at,
@@ -133,35 +132,35 @@ func (t *Tx) lockNumbers(ctx context.Context, _ []*command) error {
 
 // lockCounters locks the counters of projects that are not locked yet, and reads them with the next round trip.
 func (t *Tx) lockCounters(ctx context.Context, projects []int64) error {
-	if t.taken == nil {
-		t.taken = make(map[int64]int64)
+	if t.newestEvents == nil {
+		t.newestEvents = make(map[int64]int64)
 	}
 	slices.Sort(projects)
 	var args []any
 	for _, p := range slices.Compact(projects) {
-		if _, ok := t.taken[p]; !ok {
+		if _, ok := t.newestEvents[p]; !ok {
 			args = append(args, p)
 		}
 	}
 	return lockCounters[t.conn.Dialect.Name].Later(ctx, t.conn, args, func(r sqldb.Row) error {
 		var project, events int64
 		err := r.Scan(&project, &events)
-		t.taken[project] = events
+		t.newestEvents[project] = events
 		return err
 	})
 }
 
 // writeEvents numbers the events of this commit.
 func (t *Tx) writeEvents(ctx context.Context, _ []*command) error {
-	if len(t.news) == 0 {
+	if len(t.events) == 0 {
 		return nil
 	}
 	if err := t.numberEvents(ctx); err != nil {
 		return err
 	}
-	events := make([]any, 0, len(t.news)*insertEvents.Columns)
-	callbacks := make([]any, 0, len(t.news)*insertCallbacks.Columns)
-	for _, e := range t.news {
+	events := make([]any, 0, len(t.events)*insertEvents.Columns)
+	callbacks := make([]any, 0, len(t.events)*insertCallbacks.Columns)
+	for _, e := range t.events {
 		if !e.first {
 			if err := t.supersede(ctx, e); err != nil {
 				return err
@@ -179,8 +178,8 @@ func (t *Tx) writeEvents(ctx context.Context, _ []*command) error {
 
 func (t *Tx) numberEvents(ctx context.Context) error {
 	var others []int64 // what was declined for lack of funds is known only now
-	for _, e := range t.news {
-		if _, ok := t.taken[e.ProjectID]; !ok {
+	for _, e := range t.events {
+		if _, ok := t.newestEvents[e.ProjectID]; !ok {
 			others = append(others, e.ProjectID)
 		}
 	}
@@ -193,14 +192,14 @@ func (t *Tx) numberEvents(ctx context.Context) error {
 		}
 	}
 	numbered := make(map[int64]bool)
-	for _, e := range t.news {
-		t.taken[e.ProjectID]++
-		e.Number = t.taken[e.ProjectID]
+	for _, e := range t.events {
+		t.newestEvents[e.ProjectID]++
+		e.Number = t.newestEvents[e.ProjectID]
 		numbered[e.ProjectID] = true
 	}
 	var args []any
 	for project := range numbered {
-		args = append(args, project, t.taken[project])
+		args = append(args, project, t.newestEvents[project])
 		t.Wake(EventsTopic(project))
 	}
 	return updateCounters.Later(ctx, t.conn, args, nil)
@@ -233,31 +232,4 @@ func (t *Tx) callbackRow(e *event) []any {
 		}
 	}
 	return []any{e.ProjectID, e.Number, e.Payment, string(state), target, lane, nextAt, lease, t.now.UnixMicro()}
-}
-
-// discrepancy is one row for people to look at.
-type discrepancy struct {
-	project, payment, operation int64
-	kind, detail, dedup         string
-}
-
-// dispute opens a discrepancy, once for each operation and kind.
-func (t *Tx) dispute(p *payout.Payment, o *payout.Operation, kind string, detail Detail) {
-	t.open = append(t.open, discrepancy{
-		project: p.ProjectID, payment: p.ID, operation: o.ID, kind: kind, detail: detail.String(),
-		dedup: dedupOf(o.ID, kind),
-	})
-}
-
-func (t *Tx) writeDiscrepancies(ctx context.Context, _ []*command) error {
-	slices.SortFunc(t.open, func(a, b discrepancy) int { return cmp.Compare(a.dedup, b.dedup) })
-	for _, d := range t.open {
-		const insert = `INSERT INTO discrepancies (id, project_id, payment, operation, kind, detail, dedup, opened_at, reason)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '') ON CONFLICT (dedup) DO NOTHING`
-		_, err := t.Exec(ctx, insert, t.RowID(), d.project, d.payment, d.operation, d.kind, d.detail, d.dedup, t.now.UnixMicro())
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

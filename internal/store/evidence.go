@@ -122,9 +122,9 @@ func (s *Store) PaymentCallbacks(ctx context.Context, projectID, payment int64) 
 
 // Proof shows that a journal line is under a seal: hashed together with its neighbours, step by step, it makes the root.
 type Proof struct {
-	Line     int64    // the journal line's id
-	Seal     Seal     // the one that covers it
-	Previous [32]byte // the hash of the seal before; zero: it is the shard's first
+	Line     int64       // the journal line's id
+	Seal     JournalSeal // the one that covers it
+	Previous [32]byte    // the hash of the seal before; zero: it is the shard's first
 	Path     []ProofStep
 }
 
@@ -136,7 +136,7 @@ type ProofStep struct {
 
 // SealProof proves that a journal line is sealed. ErrNotFound: it is not yet; a minute after it was written it is.
 func (s *Store) SealProof(ctx context.Context, line int64) (*Proof, error) {
-	p := &Proof{Line: line, Seal: Seal{Shard: line / shardSpan}}
+	p := &Proof{Line: line, Seal: JournalSeal{Shard: line / shardSpan}}
 	var root, hash []byte
 	var at int64
 	const covering = "SELECT number, last_row, lines, root, hash, at FROM seals WHERE shard = $1 AND last_row >= $2 ORDER BY last_row LIMIT 1"

@@ -29,8 +29,8 @@ func (s *Store) AnnounceAgain(ctx context.Context, v *View) error {
 func (m *Merkle) Subtrees() int { return len(m.subtrees) }
 
 // ApproveTopUp approves with an act in the commit of the decision: the top-up that was asked for, and then fail's answer.
-func (s *Store) ApproveTopUp(ctx context.Context, once string, d Decision, fail func() error) error {
-	return s.decideApproval(ctx, once, d, "test", func(ctx context.Context, t *Tx, a *Approval) error {
+func (s *Store) ApproveTopUp(ctx context.Context, idempotencyKey string, d Decision, fail func() error) error {
+	return s.decideApproval(ctx, idempotencyKey, d, "test", func(ctx context.Context, t *Tx, a *Approval) error {
 		if err := t.topUp(ctx, a.ProjectID, a.Currency, a.Amount, a.Title); err != nil {
 			return err
 		}

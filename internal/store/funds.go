@@ -36,7 +36,7 @@ var lockBalances = map[string]*sqldb.Bulk{
 func (t *Tx) lockFunds(ctx context.Context, _ []*command) error {
 	var keys []balanceKey
 	var paidIn []any
-	for _, it := range t.first {
+	for _, it := range t.newPayments {
 		_, _, currency := it.operation.Cost()
 		keys = append(keys, balanceKey{it.ProjectID, currency})
 		if currency != it.operation.Currency {
@@ -134,7 +134,7 @@ func (t *Tx) post(tr ledger.Transfer) error {
 		return err
 	}
 	t.funds.changed[key] = true
-	t.moved = append(t.moved, t.RowID(), tr.ProjectID, tr.Currency, int64(tr.Debit), int64(tr.Credit), tr.Amount,
+	t.transfers = append(t.transfers, t.RowID(), tr.ProjectID, tr.Currency, int64(tr.Debit), int64(tr.Credit), tr.Amount,
 		string(tr.Kind), tr.Payment, tr.Operation, tr.Reason, t.now.UnixMicro())
 	return nil
 }
@@ -163,8 +163,8 @@ func (t *Tx) writeFunds(ctx context.Context, _ []*command) error {
 	if err := updateBalances.Later(ctx, t.conn, args, nil); err != nil {
 		return err
 	}
-	if err := insertTransfers.Later(ctx, t.conn, t.moved, nil); err != nil {
+	if err := insertTransfers.Later(ctx, t.conn, t.transfers, nil); err != nil {
 		return err
 	}
-	return addLedgerDays.Later(ctx, t.conn, daysOf(t.moved), nil)
+	return addLedgerDays.Later(ctx, t.conn, daysOf(t.transfers), nil)
 }

@@ -58,7 +58,7 @@ func (s *Store) AddKey(ctx context.Context, projectID int64, key merchant.Key, b
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, by.named("key add", projectObject(projectID)), func(ctx context.Context, t *Tx) error {
+	return s.change(ctx, by.idempotencyKey("key add", projectObject(projectID)), func(ctx context.Context, t *Tx) error {
 		before, err := t.projectBefore(ctx, projectID)
 		if err != nil {
 			return err
@@ -102,7 +102,7 @@ func (s *Store) RevokeKey(ctx context.Context, projectID, keyID int64, by By) er
 	if _, err := s.projectNow(ctx, projectID); err != nil {
 		return err
 	}
-	return s.change(ctx, by.named("key revoke", projectObject(projectID)), func(ctx context.Context, t *Tx) error {
+	return s.change(ctx, by.idempotencyKey("key revoke", projectObject(projectID)), func(ctx context.Context, t *Tx) error {
 		var live []int64
 		const find = "SELECT id FROM project_keys WHERE project_id = $1 AND revoked_at IS NULL ORDER BY id{{for_update}}"
 		err := t.Query(ctx, find, func(r *sql.Rows) error {

@@ -53,7 +53,7 @@ func merchantObject(id int64) string { return "merchant " + strconv.FormatInt(id
 // ErrMerchantExists where the id is taken. Of an act that was done before it returns 0.
 func (s *Store) CreateMerchant(ctx context.Context, id int64, name string, by By) (int64, error) {
 	made := int64(0)
-	err := s.change(ctx, by.named("merchant create", ""), func(ctx context.Context, t *Tx) error {
+	err := s.change(ctx, by.idempotencyKey("merchant create", ""), func(ctx context.Context, t *Tx) error {
 		made = id
 		if made == 0 {
 			const next = "SELECT COALESCE(MAX(id), 0) + 1 FROM merchants"
@@ -89,7 +89,7 @@ func (t *Tx) ensureMerchant(ctx context.Context, id int64) error {
 
 // RenameMerchant changes a merchant's name. ErrNotFound where there is no such merchant.
 func (s *Store) RenameMerchant(ctx context.Context, id int64, name string, by By) error {
-	return s.change(ctx, by.named("merchant rename", merchantObject(id)), func(ctx context.Context, t *Tx) error {
+	return s.change(ctx, by.idempotencyKey("merchant rename", merchantObject(id)), func(ctx context.Context, t *Tx) error {
 		before := ""
 		if err := t.Query(ctx, "SELECT name FROM merchants WHERE id = $1", func(r *sql.Rows) error { return r.Scan(&before) }, id); err != nil {
 			return err
@@ -157,7 +157,7 @@ func (s *Store) setStop(ctx context.Context, kind string, id int64, way Stop, on
 		value = 1
 	}
 	object, act := kind+" "+strconv.FormatInt(id, 10), kind+" "+stopWords[way][on]
-	return s.change(ctx, by.named(act, object), func(ctx context.Context, t *Tx) error {
+	return s.change(ctx, by.idempotencyKey(act, object), func(ctx context.Context, t *Tx) error {
 		n, err := t.Exec(ctx, stopping[kind][way], value, id, value)
 		if err != nil || n == 0 { // it is so already
 			return err

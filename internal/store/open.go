@@ -45,14 +45,14 @@ type Config struct {
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	db        *sqldb.DB
-	follows   bool // the journal: this process serves
-	following sync.Mutex
-	catching  sync.Mutex
-	heard     heard
-	vault     *vault.Vault
-	logger    *slog.Logger
-	url       string
+	db          *sqldb.DB
+	follows     bool // the journal: this process serves
+	following   sync.Mutex
+	catching    sync.Mutex
+	journalTail journalTail
+	vault       *vault.Vault
+	logger      *slog.Logger
+	url         string
 
 	batcher  *batch.Batcher[*command]
 	conn     *sqldb.Conn // the writer's, used only inside commits
@@ -159,13 +159,13 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	if c.Serve {
-		s.workBeside(background, c.Follow)
+		s.startBackground(background, c.Follow)
 	}
 	return nil
 }
 
-// workBeside begins what a server does by itself.
-func (s *Store) workBeside(ctx context.Context, follow time.Duration) {
+// startBackground begins what a server does by itself.
+func (s *Store) startBackground(ctx context.Context, follow time.Duration) {
 	s.every(ctx, cmp.Or(follow, 500*time.Millisecond), s.follow)
 	s.every(ctx, time.Minute, s.SealJournal)
 	s.every(ctx, max(followBeat, follow), s.FollowJournal)

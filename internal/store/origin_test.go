@@ -44,7 +44,7 @@ func invited(t *testing.T, s *store.Store, by *staff.User, name string) *staff.U
 
 func follow(t *testing.T, s *store.Store, token [32]byte, u *staff.User) {
 	t.Helper()
-	session := &people.UserSession{Token: [32]byte{token[0], token[1], 1}, ExpiresAt: s.Now().Add(time.Hour)}
+	session := &people.Session{Token: [32]byte{token[0], token[1], 1}, ExpiresAt: s.Now().Add(time.Hour)}
 	acceptance := &people.Acceptance{Token: token, Name: u.Email, Password: "hash", Actor: u.Actor(), Session: session}
 	if err := people.New(s).AcceptInvitation(t.Context(), acceptance); err != nil {
 		t.Fatal(err)
@@ -77,18 +77,18 @@ func approves(t *testing.T, s *store.Store, requester, decider *staff.User) erro
 	t.Helper()
 	var errs []error
 	for _, kind := range []string{store.ApprovalPayout, store.ApprovalTopUp} {
-		once := fmt.Sprint("act-", acts.Add(1))
-		a := asked(210, once)
+		idempotencyKey := fmt.Sprint("act-", acts.Add(1))
+		a := asked(210, idempotencyKey)
 		a.Kind, a.RequestedBy, a.Requester = kind, requester.ID, requester.Name
-		id, err := s.RequestApproval(t.Context(), once, a, requester.Actor())
+		id, err := s.RequestApproval(t.Context(), idempotencyKey, a, requester.Actor())
 		if err != nil {
 			t.Fatal(err)
 		}
 		d := store.Decision{ID: id, State: store.ApprovalApproved, By: decider.ID, Decider: decider.Name}
 		if kind == store.ApprovalPayout {
-			err = s.DecideApproval(t.Context(), "decide "+once, d, decider.Actor())
+			err = s.DecideApproval(t.Context(), "decide "+idempotencyKey, d, decider.Actor())
 		} else {
-			err = s.DecideFunds(t.Context(), d, store.By{Actor: decider.Actor(), Once: "decide " + once})
+			err = s.DecideFunds(t.Context(), d, store.By{Actor: decider.Actor(), IdempotencyKey: "decide " + idempotencyKey})
 		}
 		another, err2 := s.Another(t.Context(), requester.ID, decider.ID)
 		if err2 != nil || another != (err == nil || errors.Is(err, store.ErrRequesterGone)) {

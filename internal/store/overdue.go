@@ -47,7 +47,7 @@ func (s *Store) RepeatedCallbacks(ctx context.Context, most int) ([]Backlog, err
 }
 
 // GivenUpCallbacks counts, by project, callbacks whose schedule has ended; of each project at most the first `most`.
-// Oldest is not told.
+// Oldest is left zero.
 func (s *Store) GivenUpCallbacks(ctx context.Context, most int) ([]Backlog, error) {
 	projects, err := s.DB().Numbers(ctx, `WITH RECURSIVE l (project_id) AS (
 		SELECT MIN(project_id) FROM callbacks WHERE state = 'given up'

@@ -99,9 +99,9 @@ func TestFundsTakeTwoPeople(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		createProject(t, s, 210, 100)
-		ask := func(once, kind string, amount int64) int64 {
+		ask := func(idempotencyKey, kind string, amount int64) int64 {
 			t.Helper()
-			id, err := s.RequestApproval(t.Context(), once, store.Approval{
+			id, err := s.RequestApproval(t.Context(), idempotencyKey, store.Approval{
 				Kind: kind, ProjectID: 210, MerchantID: 1, Title: "wire 4711", Amount: amount, Currency: "KGS", RequestedBy: 7, Requester: "Aida",
 			}, "user 7")
 			if err != nil {
@@ -111,7 +111,7 @@ func TestFundsTakeTwoPeople(t *testing.T) {
 		}
 		decide := func(id, who int64, state string) error {
 			d := store.Decision{ID: id, State: state, By: who, Decider: "Bakyt"}
-			return s.DecideFunds(t.Context(), d, store.By{Actor: "user 8", Once: "click"})
+			return s.DecideFunds(t.Context(), d, store.By{Actor: "user 8", IdempotencyKey: "click"})
 		}
 		want := func(available, owed int64) {
 			t.Helper()

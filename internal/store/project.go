@@ -24,8 +24,8 @@ type snapshot struct {
 
 // By says who acts.
 type By struct {
-	Actor string // for the audit log, such as "cli:root" or "user 17 <aida@example.kg>"
-	Once  string // names the act: what is named alike is done once, and the second time is a success without effect; empty: a name of its own
+	Actor          string // for the audit log, such as "cli:root" or "user 17 <aida@example.kg>"
+	IdempotencyKey string // an act with the same key again is a success without effect; empty: a key of its own
 }
 
 // Errors of the calls on projects.
@@ -111,23 +111,23 @@ func (s *Store) load(ctx context.Context, version int64) error {
 
 func projectObject(id int64) string { return "project " + strconv.FormatInt(id, 10) }
 
-// named is the name of one act on one object; empty where the act has none.
-func (b By) named(act, object string) string {
-	if b.Once == "" {
+// idempotencyKey is the key of one act on one object; empty where the act has none.
+func (b By) idempotencyKey(act, object string) string {
+	if b.IdempotencyKey == "" {
 		return ""
 	}
-	return act + " " + object + " " + b.Once
+	return act + " " + object + " " + b.IdempotencyKey
 }
 
 // change runs a change of settings in the writer, raises their version, and reads them again.
-func (s *Store) change(ctx context.Context, once string, f func(ctx context.Context, t *Tx) error) error {
+func (s *Store) change(ctx context.Context, idempotencyKey string, f func(ctx context.Context, t *Tx) error) error {
 	act := func(ctx context.Context, t *Tx) error {
 		if err := f(ctx, t); err != nil {
 			return err
 		}
 		return t.settingsChanged(ctx)
 	}
-	if err := s.Do(ctx, once, act); err != nil {
+	if err := s.Do(ctx, idempotencyKey, act); err != nil {
 		return err
 	}
 	return s.Refresh(ctx)
@@ -155,7 +155,7 @@ func (s *Store) OpenProject(ctx context.Context, p *merchant.Project, key string
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, by.named("project create", projectObject(p.ID)), func(ctx context.Context, t *Tx) error {
+	return s.change(ctx, by.idempotencyKey("project create", projectObject(p.ID)), func(ctx context.Context, t *Tx) error {
 		const insert = `INSERT INTO projects (id, merchant_id, name, mode, settings, version, created_at)
 			VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT (id) DO NOTHING`
 		n, err := t.Exec(ctx, insert, p.ID, p.MerchantID, p.Name, string(p.Mode), string(settings), t.now.UnixMicro())

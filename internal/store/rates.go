@@ -103,7 +103,7 @@ func (s *Store) AddRates(ctx context.Context, quotes []rates.Quote, by By) (adde
 	if len(quotes) == 0 {
 		return 0, nil
 	}
-	err = s.Do(ctx, by.named("rates add", string(quotes[0].Source)), func(ctx context.Context, t *Tx) (err error) {
+	err = s.Do(ctx, by.idempotencyKey("rates add", string(quotes[0].Source)), func(ctx context.Context, t *Tx) (err error) {
 		added, err = t.addRates(ctx, quotes, by.Actor)
 		return err
 	})

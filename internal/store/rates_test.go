@@ -98,14 +98,14 @@ func TestRatesThatAreWrong(t *testing.T) {
 	})
 }
 
-// A rate by hand holds from now on, whatever the clock of who set it; an act of one name happens once.
+// A rate by hand holds from now on, whatever the clock of who set it; an act of one idempotency key happens once.
 func TestRateByHandHoldsFromNow(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		q := quote(t, rates.Manual, "USD", "KGS", "87.4500", time.Time{})
 		for range 2 {
-			if _, err := s.AddRates(t.Context(), []rates.Quote{q}, store.By{Actor: "aida", Once: "form-1"}); err != nil {
+			if _, err := s.AddRates(t.Context(), []rates.Quote{q}, store.By{Actor: "aida", IdempotencyKey: "form-1"}); err != nil {
 				t.Fatal(err)
 			}
 		}

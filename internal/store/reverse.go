@@ -81,7 +81,7 @@ func (t *Tx) announceReversal(i *stepItem, reversal *payout.Operation) {
 	if i.move.Funds == payout.ReverseHold {
 		p.Status, p.Events = payout.Success, p.Events-1
 		t.announce(&p, &i.after.Operation, t.now)
-		t.news[len(t.news)-1].old = true
+		t.events[len(t.events)-1].old = true
 	}
 	t.announce(&i.after.Payment, reversal, t.now)
 }

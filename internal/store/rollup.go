@@ -93,7 +93,7 @@ func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err er
 	if err != nil {
 		return false, err
 	}
-	lines, ok := s.heard.after(shard, at)
+	lines, ok := s.journalTail.after(shard, at)
 	if !ok {
 		lines, err = s.readFollowed(ctx, shard, at, (shard+1)*shardSpan)
 	}
@@ -102,7 +102,7 @@ func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err er
 	}
 	lookups := s.gatherLookups(lines)
 	last := lines[len(lines)-1].id
-	err = s.beside(ctx, func(ctx context.Context, on *sqldb.Conn) error {
+	err = s.offWriter(ctx, func(ctx context.Context, on *sqldb.Conn) error {
 		first, err := s.advance(ctx, on, "followed", shard, at, last)
 		if err != nil || !first {
 			return err
@@ -258,9 +258,9 @@ func (s *Store) lookupsOf(keys []lookupKey, l *followedLine) []lookupKey {
 	return keys
 }
 
-// beside commits something that has nothing to do with the road. On PostgreSQL it has a connection of its own, so that
+// offWriter commits something that has nothing to do with the road. On PostgreSQL it has a connection of its own, so that
 // the writer's next commit does not wait for it; SQLite has one writer. f may run again, from the beginning.
-func (s *Store) beside(ctx context.Context, f func(ctx context.Context, on *sqldb.Conn) error) error {
+func (s *Store) offWriter(ctx context.Context, f func(ctx context.Context, on *sqldb.Conn) error) error {
 	if s.db.Dialect == &sqldb.SQLite {
 		return s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error { return f(ctx, t.conn) }})
 	}

@@ -170,7 +170,7 @@ func (s *Store) catchUpShard(ctx context.Context, p buildPlace) error {
 			to = lines[len(lines)-1].id
 		}
 		moved := false
-		err = s.beside(ctx, func(ctx context.Context, on *sqldb.Conn) error {
+		err = s.offWriter(ctx, func(ctx context.Context, on *sqldb.Conn) error {
 			moved, err = s.moveBuild(ctx, on, p, to)
 			if err != nil || !moved {
 				return err
@@ -213,7 +213,7 @@ func (s *Store) exchangeBuilds(ctx context.Context) error {
 	if err != nil {
 		return s.db.Unavailable(err)
 	}
-	return s.beside(ctx, func(ctx context.Context, on *sqldb.Conn) error {
+	return s.offWriter(ctx, func(ctx context.Context, on *sqldb.Conn) error {
 		builds, err := lockBuilds(ctx, on)
 		if err != nil || builds.states[counting] != "counting" {
 			return err
@@ -243,7 +243,7 @@ func (s *Store) dropBuilds(ctx context.Context) error {
 		const key = "build, cube, project_id, hours, start, method, currency, status, code, bank, bucket"
 		const piece = "DELETE FROM rollups WHERE (" + key + ") IN (SELECT " + key + " FROM rollups WHERE build = $1 LIMIT $2)"
 		for gone := dropPiece; gone > 0; {
-			err := s.beside(ctx, func(ctx context.Context, on *sqldb.Conn) (err error) {
+			err := s.offWriter(ctx, func(ctx context.Context, on *sqldb.Conn) (err error) {
 				gone, err = on.Exec(ctx, piece, build, dropPiece)
 				return err
 			})
@@ -251,7 +251,7 @@ func (s *Store) dropBuilds(ctx context.Context) error {
 				return err
 			}
 		}
-		err := s.beside(ctx, func(ctx context.Context, on *sqldb.Conn) error {
+		err := s.offWriter(ctx, func(ctx context.Context, on *sqldb.Conn) error {
 			if _, err := on.Exec(ctx, "DELETE FROM rolled WHERE build = $1", build); err != nil {
 				return err
 			}

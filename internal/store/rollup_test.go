@@ -119,7 +119,7 @@ func TestRollupsOfReversals(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := openAs(t, store.Config{URL: url, Serve: true, Follow: time.Hour}) // nobody follows by himself
 		createProject(t, s, 210, 1_000_000)
-		payAll(t, s, "before", 2) // what comes then is heard, not read
+		payAll(t, s, "before", 2) // what comes then is in the tail, not read
 		for i, events := range [][]payout.Event{
 			{payout.Succeeded, payout.Returned}, {payout.Returned}, {payout.Succeeded, 0, payout.Returned}, {0, payout.Returned},
 		} {

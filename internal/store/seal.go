@@ -12,9 +12,9 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// Seal is a seal over the journal lines of one shard that were new when it was made: the root of their Merkle tree,
+// JournalSeal is a seal over the journal lines of one shard that were new when it was made: the root of their Merkle tree,
 // chained to the seal before. Who changes a sealed line must forge every seal since.
-type Seal struct {
+type JournalSeal struct {
 	Shard   int64
 	Number  int64
 	LastRow int64 // the newest line that it covers; it begins after its predecessor's
@@ -25,7 +25,7 @@ type Seal struct {
 }
 
 // Chain computes the seal's hash from its predecessor's.
-func (s *Seal) Chain(previous [32]byte) [32]byte {
+func (s *JournalSeal) Chain(previous [32]byte) [32]byte {
 	h := sha256.New()
 	h.Write(previous[:])
 	for _, n := range []int64{s.Shard, s.Number, s.LastRow, s.Lines, s.At.UnixMicro()} {
@@ -105,11 +105,11 @@ func (s *Store) sealLeft(ctx context.Context) error {
 }
 
 func (s *Store) seal(ctx context.Context, shard, last int64) error {
-	previous, err := s.lastSeal(ctx, shard)
+	previous, err := s.lastJournalSeal(ctx, shard)
 	if err != nil || last <= previous.LastRow {
 		return err
 	}
-	seal := Seal{Shard: shard, Number: previous.Number + 1, LastRow: last, At: s.Now()}
+	seal := JournalSeal{Shard: shard, Number: previous.Number + 1, LastRow: last, At: s.Now()}
 	var tree Merkle
 	for from := max(previous.LastRow, shard*shardSpan); from < last; {
 		n, newest, err := s.addLines(ctx, &tree, from, last)
@@ -124,10 +124,10 @@ func (s *Store) seal(ctx context.Context, shard, last int64) error {
 	}
 	seal.Root = tree.Root()
 	seal.Hash = seal.Chain(previous.Hash)
-	return s.insertSeal(ctx, seal)
+	return s.insertJournalSeal(ctx, seal)
 }
 
-func (s *Store) insertSeal(ctx context.Context, seal Seal) error {
+func (s *Store) insertJournalSeal(ctx context.Context, seal JournalSeal) error {
 	return s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
 		const insert = "INSERT INTO seals (shard, number, last_row, lines, root, hash, at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (shard, number) DO NOTHING"
 		_, err := t.Exec(ctx, insert, seal.Shard, seal.Number, seal.LastRow, seal.Lines, seal.Root[:], seal.Hash[:], seal.At.UnixMicro())
@@ -149,8 +149,8 @@ func (s *Store) addLines(ctx context.Context, tree *Merkle, from, last int64) (n
 	return n, newest, err
 }
 
-func (s *Store) lastSeal(ctx context.Context, shard int64) (Seal, error) {
-	seal := Seal{Shard: shard}
+func (s *Store) lastJournalSeal(ctx context.Context, shard int64) (JournalSeal, error) {
+	seal := JournalSeal{Shard: shard}
 	var hash []byte
 	const find = "SELECT number, last_row, hash FROM seals WHERE shard = $1 ORDER BY number DESC LIMIT 1"
 	err := sqldb.One(ctx, s.db.Reads, find, shard).Scan(&seal.Number, &seal.LastRow, &hash)

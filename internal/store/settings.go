@@ -25,7 +25,7 @@ func (s *Store) SaveProject(ctx context.Context, p *merchant.Project, by By) err
 	if err != nil {
 		return fmt.Errorf("store: settings: %w", err)
 	}
-	return s.change(ctx, by.named("project settings", projectObject(p.ID)), func(ctx context.Context, t *Tx) error {
+	return s.change(ctx, by.idempotencyKey("project settings", projectObject(p.ID)), func(ctx context.Context, t *Tx) error {
 		before, err := t.projectBefore(ctx, p.ID)
 		if err != nil {
 			return err

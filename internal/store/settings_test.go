@@ -77,12 +77,12 @@ func auditDetails(t *testing.T, s *store.Store, action string) []string {
 	return out
 }
 
-// An act that has a name happens once, also where its answer was lost.
+// An act that has an idempotency key happens once, also where its answer was lost.
 func TestActsOfOneNameHappenOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)
-		by := store.By{Actor: "aida", Once: "form-1"}
+		by := store.By{Actor: "aida", IdempotencyKey: "form-1"}
 		p := &merchant.Project{ID: 210, MerchantID: 7, Name: "shop", Mode: merchant.Test}
 		for range 2 {
 			if err := s.OpenProject(t.Context(), p, "k1", map[string]int64{"KGS": 5}, by); err != nil {
@@ -92,11 +92,11 @@ func TestActsOfOneNameHappenOnce(t *testing.T) {
 		s.LoseNextCommitsAnswer()
 		key := merchant.Key{Secret: "k2", Label: "payroll"}
 		for range 2 {
-			if err := s.AddKey(t.Context(), 210, key, store.By{Actor: "aida", Once: "form-2"}); err != nil {
+			if err := s.AddKey(t.Context(), 210, key, store.By{Actor: "aida", IdempotencyKey: "form-2"}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := s.AddKey(t.Context(), 210, key, store.By{Actor: "aida", Once: "form-3"}); !errors.Is(err, store.ErrKeyExists) {
+		if err := s.AddKey(t.Context(), 210, key, store.By{Actor: "aida", IdempotencyKey: "form-3"}); !errors.Is(err, store.ErrKeyExists) {
 			t.Errorf("the same key again: %v", err)
 		}
 		stored, _ := s.Project(210)
@@ -109,12 +109,12 @@ func TestActsOfOneNameHappenOnce(t *testing.T) {
 		changed := *stored
 		changed.Name = "other"
 		for range 2 {
-			if err := s.SaveProject(t.Context(), &changed, store.By{Actor: "aida", Once: "form-4"}); err != nil {
+			if err := s.SaveProject(t.Context(), &changed, store.By{Actor: "aida", IdempotencyKey: "form-4"}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		id, err := s.CreateMerchant(t.Context(), 0, "Eighth", store.By{Actor: "x", Once: "form-5"})
-		if again, err := s.CreateMerchant(t.Context(), 0, "Eighth", store.By{Actor: "x", Once: "form-5"}); err != nil || again != 0 {
+		id, err := s.CreateMerchant(t.Context(), 0, "Eighth", store.By{Actor: "x", IdempotencyKey: "form-5"})
+		if again, err := s.CreateMerchant(t.Context(), 0, "Eighth", store.By{Actor: "x", IdempotencyKey: "form-5"}); err != nil || again != 0 {
 			t.Errorf("again: %d, %v", again, err)
 		}
 		if ms := s.Merchants(); err != nil || id != 8 || len(ms) != 2 || ms[0].Name != "Merchant 7" || ms[1].Name != "Eighth" {

@@ -174,7 +174,7 @@ func (s *Store) Settle(ctx context.Context, m Settlement, by By) error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	return s.Do(ctx, by.named("settle", fmt.Sprintf("%d/%d", m.ID, m.Operation)), func(ctx context.Context, t *Tx) error {
+	return s.Do(ctx, by.idempotencyKey("settle", fmt.Sprintf("%d/%d", m.ID, m.Operation)), func(ctx context.Context, t *Tx) error {
 		return t.settle(ctx, &m, by.Actor, nil)
 	})
 }

@@ -62,7 +62,7 @@ func (s *Store) AskSettlement(ctx context.Context, c *Case, m Settlement, user *
 	if err != nil {
 		return 0, fmt.Errorf("store: settlement: %w", err)
 	}
-	return s.RequestApproval(ctx, fmt.Sprintf("%s %s %d %s", a.Kind, a.Subject, a.RequestedBy, by.Once), a, by.Actor)
+	return s.RequestApproval(ctx, fmt.Sprintf("%s %s %d %s", a.Kind, a.Subject, a.RequestedBy, by.IdempotencyKey), a, by.Actor)
 }
 
 // subject names the case among the project's approvals.
@@ -104,9 +104,9 @@ func (s *Store) DecideSettlement(ctx context.Context, d Decision, by By) error {
 		return err
 	}
 	if d.State != ApprovalApproved {
-		return s.decideApproval(ctx, by.Once, d, by.Actor, nil)
+		return s.decideApproval(ctx, by.IdempotencyKey, d, by.Actor, nil)
 	}
-	return s.decideApproval(ctx, by.Once, d, by.Actor, func(ctx context.Context, t *Tx, a *Approval) error {
+	return s.decideApproval(ctx, by.IdempotencyKey, d, by.Actor, func(ctx context.Context, t *Tx, a *Approval) error {
 		err := t.settle(ctx, m, by.Actor, a)
 		if errors.Is(err, ErrMoved) || errors.Is(err, ErrSettled) || errors.Is(err, ErrNotDisputed) {
 			return ErrStale
@@ -123,7 +123,7 @@ func (s *Store) CareFor(ctx context.Context, id int64, owner, note string, by By
 	if utf8.RuneCountInString(owner) > ownerLength || utf8.RuneCountInString(note) > settlementText {
 		return ErrReason
 	}
-	return s.Do(ctx, by.named("care for", fmt.Sprint(id)), func(ctx context.Context, t *Tx) error {
+	return s.Do(ctx, by.idempotencyKey("care for", fmt.Sprint(id)), func(ctx context.Context, t *Tx) error {
 		d, err := t.discrepancyToSettle(ctx, &Settlement{ID: id})
 		switch {
 		case err != nil:

@@ -83,7 +83,7 @@ func (s *Store) SetTariff(ctx context.Context, projectID int64, k tariff.Key, h 
 	if _, err := s.projectNow(ctx, projectID); err != nil {
 		return 0, err
 	}
-	err = s.change(ctx, by.named("tariff set", projectObject(projectID)), func(ctx context.Context, t *Tx) (err error) {
+	err = s.change(ctx, by.idempotencyKey("tariff set", projectObject(projectID)), func(ctx context.Context, t *Tx) (err error) {
 		version, err = t.setTariff(ctx, projectID, k, h, by.Actor)
 		return err
 	})

@@ -17,13 +17,13 @@ import (
 
 // command is one item of a commit: exactly one of its members is set.
 type command struct {
-	exec         func(ctx context.Context, t *Tx) error // runs first, in the same transaction
-	once         string                                 // names an exec that must not run again after a commit of unknown outcome
-	accept       *acceptItem
-	step         *stepItem
-	attempt      *attemptItem
-	notification *notificationItem
-	rejection    *Rejection
+	exec           func(ctx context.Context, t *Tx) error // runs first, in the same transaction
+	idempotencyKey string                                 // names an exec that must not run again after a commit of unknown outcome
+	accept         *acceptItem
+	step           *stepItem
+	attempt        *attemptItem
+	notification   *notificationItem
+	rejection      *Rejection
 
 	since time.Time // when it was handed over
 	err   error     // what its caller is told
@@ -40,18 +40,18 @@ type Tx struct {
 	settings *snapshot
 	rates    *rates.Book
 
-	funds        fundsBook
-	lines        []any // journal rows
-	moved        []any // transfer rows
-	news         []*event
-	open         []discrepancy
-	headsPending int             // of payments, still to be moved
-	taken        map[int64]int64 // by project, the number of its newest event: of those whose counter is locked
-	first        []*acceptItem   // of each payment, in the order of their keys
-	steps        []*command      // of each operation the first, in the order of their ids
-	jobs         []*CallbackJob  // callbacks that this process sends itself, once committed
-	heard        []followedLine  // the journal rows, for who follows it
-	wakes        []string        // topics whose listeners are called once it is committed
+	funds         fundsBook
+	lines         []any           // rows of the journal
+	transfers     []any           // rows of transfers
+	events        []*event        // that merchants are told of
+	discrepancies []discrepancy   // to be opened
+	headsPending  int             // heads of payments that were to be moved and, as far as is known, were not
+	newestEvents  map[int64]int64 // by project, the number of its newest event: of those whose counter is locked
+	newPayments   []*acceptItem   // of each payment the first item that asks for it, in the order of their keys
+	steps         []*command      // of each operation the first, in the order of their ids
+	jobs          []*CallbackJob  // callbacks that this process sends itself, once committed
+	tail          []followedLine  // the same rows of the journal, for the follower
+	wakes         []string        // topics whose listeners are called once it is committed
 }
 
 const (
@@ -239,14 +239,14 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 	}
 	t := &Tx{
 		conn: s.conn, store: s, now: s.Now(), settings: s.snapshot.Load(), rates: s.Rates(),
-		lines: make([]any, 0, len(commands)*insertLines.Columns), moved: make([]any, 0, len(commands)*insertTransfers.Columns),
+		lines: make([]any, 0, len(commands)*insertLines.Columns), transfers: make([]any, 0, len(commands)*insertTransfers.Columns),
 	}
 	err = t.runSafely(ctx, commands)
 	if err == nil {
 		err = s.commitNow(ctx)
 	}
 	if err != nil {
-		s.heard.forget()
+		s.journalTail.forget()
 		s.releaseJobs(t.jobs)
 		if sqldb.Classify(err) != sqldb.FaultLost { // else the connection is replaced
 			s.undo(context.WithoutCancel(ctx))
@@ -259,7 +259,7 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 		s.lastCommittedRow.Store(last)
 	}
 	if s.follows {
-		s.heard.add(t.heard)
+		s.journalTail.add(t.tail)
 	}
 	s.wake(t.wakes)
 	return t.jobs, nil
@@ -315,7 +315,7 @@ func (t *Tx) run(ctx context.Context, commands []*command) error {
 		if c.exec == nil {
 			continue
 		}
-		done, err := t.DoneBefore(ctx, c.once)
+		done, err := t.TakeIdempotencyKey(ctx, c.idempotencyKey)
 		if err != nil {
 			return err
 		}
@@ -326,9 +326,27 @@ func (t *Tx) run(ctx context.Context, commands []*command) error {
 			return err
 		}
 	}
-	for _, phase := range []func(context.Context, []*command) error{
-		t.checkBatches, t.checkSenders, t.insertPayments, t.moveOperations, t.lockFunds, t.resolveDuplicates, t.resolveLostSteps, t.lockNumbers, t.checkHeads, t.decide, t.forgetSenders,
-		t.insertOperations, t.writeBatchRows, t.writeFunds, t.writeJournal, t.writeAttempts, t.writeNotifications, t.writeRejections, t.writeDiscrepancies, t.writeEvents,
+	for _, phase := range []func(context.Context, []*command) error{ // of each: what goes in > what comes out
+		t.checkBatches,       // accepts > err of those whose batch is not being sent; batches, locked
+		t.checkSenders,       // accepts > err of those that need a second person; the others, counted for their senders
+		t.insertPayments,     // accepts without err > newPayments; of each, whether it was inserted (known after a flush)
+		t.moveOperations,     // steps > t.steps; of each, whether it won (known after a flush)
+		t.lockFunds,          // newPayments, t.steps > funds, locked (known after a flush)
+		t.resolveDuplicates,  // flushes. newPayments not inserted > receipt or err, of their repeats in this commit too
+		t.resolveLostSteps,   // t.steps not won > err; of the others, the heads of their payments, moved > headsPending
+		t.lockNumbers,        // t.steps that are told > newestEvents, locked (known after a flush)
+		t.checkHeads,         // flushes. headsPending > an error that ends the commit, unless all heads were as they were seen
+		t.decide,             // inserted accepts, t.steps won, funds > lines, transfers, events, discrepancies, tail
+		t.forgetSenders,      // accepts declined > no more counted for their senders
+		t.insertOperations,   // inserted accepts > rows of operations and requests, and of the audit log
+		t.writeBatchRows,     // inserted accepts > their rows of batches
+		t.writeFunds,         // funds, transfers > rows, and sums by day
+		t.writeJournal,       // lines > rows
+		t.writeAttempts,      // attempts > rows, and callbacks moved
+		t.writeNotifications, // notifications > rows
+		t.writeRejections,    // rejections > rows
+		t.writeDiscrepancies, // discrepancies > rows
+		t.writeEvents,        // events, newestEvents > rows of events and callbacks; jobs
 	} {
 		if err := phase(ctx, commands); err != nil {
 			return err
@@ -339,11 +357,11 @@ func (t *Tx) run(ctx context.Context, commands []*command) error {
 
 // DoneBefore takes an idempotency key in this transaction and says whether an earlier one had taken it. An empty key is never
 // taken.
-func (t *Tx) DoneBefore(ctx context.Context, once string) (bool, error) {
-	if once == "" {
+func (t *Tx) TakeIdempotencyKey(ctx context.Context, idempotencyKey string) (bool, error) {
+	if idempotencyKey == "" {
 		return false, nil
 	}
-	n, err := t.Exec(ctx, "INSERT INTO commands_done (name, at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", once, t.now.UnixMicro())
+	n, err := t.Exec(ctx, "INSERT INTO commands_done (name, at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", idempotencyKey, t.now.UnixMicro())
 	return n == 0, err
 }
 
@@ -352,7 +370,7 @@ func (t *Tx) DoneBefore(ctx context.Context, once string) (bool, error) {
 // failed may be tried again. An empty key is for an act that nobody repeats but the writer itself, after a commit of unknown
 // outcome.
 func (s *Store) Do(ctx context.Context, key string, act func(ctx context.Context, t *Tx) error) error {
-	return s.do(ctx, &command{exec: act, once: cmp.Or(key, newNonce()+newNonce())})
+	return s.do(ctx, &command{exec: act, idempotencyKey: cmp.Or(key, newNonce()+newNonce())})
 }
 
 // DoRepeatable runs an act in the next commit that does no harm when it happens twice, which it may after a commit of unknown

@@ -30,8 +30,8 @@ func (dir *Directory) Ask(ctx context.Context, c Change, r store.Requester) (int
 	if err != nil {
 		return 0, fmt.Errorf("people: change of an account: %w", err)
 	}
-	once := fmt.Sprintf("account %s %s %d %s", c.Act, emailKey(c.User.Email), r.User.ID, r.Once)
-	return dir.store.RequestApproval(ctx, once, store.Approval{
+	idempotencyKey := fmt.Sprintf("account %s %s %d %s", c.Act, emailKey(c.User.Email), r.User.ID, r.IdempotencyKey)
+	return dir.store.RequestApproval(ctx, idempotencyKey, store.Approval{
 		Kind: store.ApprovalAccount, MerchantID: c.User.MerchantID, Subject: emailKey(c.User.Email), Title: c.User.Email, Content: content,
 		RequestedBy: r.User.ID, Requester: r.User.Name,
 	}, r.User.Actor())
@@ -59,7 +59,7 @@ func (dir *Directory) Decide(ctx context.Context, d store.Decision, by store.By)
 		return err
 	}
 	giver := (&staff.User{ID: a.RequestedBy}).Actor()
-	return dir.store.DecideWith(ctx, by.Once, d, by.Actor, func(ctx context.Context, t *store.Tx, _ *store.Approval) error {
+	return dir.store.DecideWith(ctx, by.IdempotencyKey, d, by.Actor, func(ctx context.Context, t *store.Tx, _ *store.Approval) error {
 		switch c.Act {
 		case ActInvite:
 			return createUser(ctx, t, &UserRecord{User: c.User}, nil, giver, by.Actor)

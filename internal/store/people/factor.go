@@ -87,10 +87,10 @@ func (dir *Directory) FactorByCredential(ctx context.Context, credential [32]byt
 }
 
 // AddFactor adds a second factor; ID and CreatedAt are set. step is the time step of the TOTP code that proved it, which
-// counts as used. once names the act, such as by the challenge that it answers. Where codes are given, they become the
+// counts as used. idempotencyKey is such as the challenge that it answers. Where codes are given, they become the
 // user's recovery codes, as keyed digests.
-func (dir *Directory) AddFactor(ctx context.Context, once string, f *Factor, step int64, codes [][32]byte, actor string) error {
-	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error { return addFactor(ctx, t, f, step, codes, actor) })
+func (dir *Directory) AddFactor(ctx context.Context, idempotencyKey string, f *Factor, step int64, codes [][32]byte, actor string) error {
+	return dir.store.Do(ctx, idempotencyKey, func(ctx context.Context, t *store.Tx) error { return addFactor(ctx, t, f, step, codes, actor) })
 }
 
 func addFactor(ctx context.Context, t *store.Tx, f *Factor, step int64, codes [][32]byte, actor string) error {
@@ -173,7 +173,7 @@ func (dir *Directory) UsePasskey(ctx context.Context, f *Factor, challenge strin
 		return err
 	}
 	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
-		done, err := t.DoneBefore(ctx, "passkey "+challenge)
+		done, err := t.TakeIdempotencyKey(ctx, "passkey "+challenge)
 		if err != nil {
 			return err
 		}
@@ -188,9 +188,9 @@ func (dir *Directory) UsePasskey(ctx context.Context, f *Factor, challenge strin
 	})
 }
 
-// SetRecoveryCodes replaces a user's recovery codes by those of the given keyed digests. once names the act.
-func (dir *Directory) SetRecoveryCodes(ctx context.Context, once string, userID int64, codes [][32]byte, actor string) error {
-	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
+// SetRecoveryCodes replaces a user's recovery codes by those of the given keyed digests. Done again under the same idempotency key, it does nothing.
+func (dir *Directory) SetRecoveryCodes(ctx context.Context, idempotencyKey string, userID int64, codes [][32]byte, actor string) error {
+	return dir.store.Do(ctx, idempotencyKey, func(ctx context.Context, t *store.Tx) error {
 		if err := setRecoveryCodes(ctx, t, userID, codes); err != nil {
 			return err
 		}

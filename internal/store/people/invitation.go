@@ -58,10 +58,10 @@ func (dir *Directory) Invitation(ctx context.Context, token [32]byte) (*Invitati
 	return i, dir.store.DB().Unavailable(err)
 }
 
-// Invite gives a user a link; an older one ends with it. once names the act. ErrNotFound where there is no such user, or
+// Invite gives a user a link; an older one ends with it. Done again under the same idempotency key, it does nothing. ErrNotFound where there is no such user, or
 // a deactivated one.
-func (dir *Directory) Invite(ctx context.Context, once string, i *Invitation, actor string) error {
-	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
+func (dir *Directory) Invite(ctx context.Context, idempotencyKey string, i *Invitation, actor string) error {
+	return dir.store.Do(ctx, idempotencyKey, func(ctx context.Context, t *store.Tx) error {
 		if err := invite(ctx, t, i, actor); err != nil {
 			return err
 		}
@@ -100,9 +100,9 @@ func (dir *Directory) WithdrawInvitation(ctx context.Context, userID int64, acto
 type Acceptance struct {
 	Token    [32]byte // SHA-256 of what the link holds
 	Name     string
-	Password string       // its hash
-	Actor    string       // the user, for the audit log
-	Session  *UserSession // that goes on from there: pending, for a second factor is due
+	Password string   // its hash
+	Actor    string   // the user, for the audit log
+	Session  *Session // that goes on from there: pending, for a second factor is due
 }
 
 // AcceptInvitation takes a link, once: the user gets name and password, loses all older factors, codes, devices and

@@ -36,8 +36,8 @@ func (dir *Directory) SavedFilters(ctx context.Context, user int64) (out []Saved
 }
 
 // SaveFilter saves a filter for a user; one of the same name is replaced. ErrTooManyFilters where there is no room.
-func (dir *Directory) SaveFilter(ctx context.Context, once string, user *staff.User, f SavedFilter) error {
-	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
+func (dir *Directory) SaveFilter(ctx context.Context, idempotencyKey string, user *staff.User, f SavedFilter) error {
+	return dir.store.Do(ctx, idempotencyKey, func(ctx context.Context, t *store.Tx) error {
 		const save = `INSERT INTO saved_filters (user_id, name, query, created_at) SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT)
 			WHERE (SELECT COUNT(*) FROM saved_filters WHERE user_id = $5 AND name <> $6) < $7
 			ON CONFLICT (user_id, name) DO UPDATE SET query = excluded.query`
@@ -53,8 +53,8 @@ func (dir *Directory) SaveFilter(ctx context.Context, once string, user *staff.U
 }
 
 // DropFilter deletes a user's saved filter. One that is not there is no error.
-func (dir *Directory) DropFilter(ctx context.Context, once string, user *staff.User, name string) error {
-	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
+func (dir *Directory) DropFilter(ctx context.Context, idempotencyKey string, user *staff.User, name string) error {
+	return dir.store.Do(ctx, idempotencyKey, func(ctx context.Context, t *store.Tx) error {
 		if _, err := t.Exec(ctx, "DELETE FROM saved_filters WHERE user_id = $1 AND name = $2", user.ID, name); err != nil {
 			return err
 		}
@@ -73,8 +73,8 @@ func (dir *Directory) RegisterColumns(ctx context.Context, user int64) ([]string
 }
 
 // SaveRegisterColumns keeps the columns that a user has chosen; none: the default again.
-func (dir *Directory) SaveRegisterColumns(ctx context.Context, once string, user *staff.User, columns []string) error {
-	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
+func (dir *Directory) SaveRegisterColumns(ctx context.Context, idempotencyKey string, user *staff.User, columns []string) error {
+	return dir.store.Do(ctx, idempotencyKey, func(ctx context.Context, t *store.Tx) error {
 		const save = "INSERT INTO register_columns (user_id, columns) VALUES ($1, $2) ON CONFLICT (user_id) DO UPDATE SET columns = excluded.columns"
 		if _, err := t.Exec(ctx, save, user.ID, strings.Join(columns, ",")); err != nil {
 			return err

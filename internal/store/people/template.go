@@ -48,8 +48,8 @@ const putTemplate = `INSERT INTO report_templates (user_id, name, query, created
 	ON CONFLICT (user_id, name) DO UPDATE SET query = excluded.query`
 
 // SaveTemplate keeps a template; one of the same name is replaced. ErrTooManyTemplates where there is no room.
-func (dir *Directory) SaveTemplate(ctx context.Context, once string, user int64, f Template, actor string) error {
-	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
+func (dir *Directory) SaveTemplate(ctx context.Context, idempotencyKey string, user int64, f Template, actor string) error {
+	return dir.store.Do(ctx, idempotencyKey, func(ctx context.Context, t *store.Tx) error {
 		n, err := t.Exec(ctx, putTemplate, user, f.Name, f.Query, t.Now().UnixMicro(), user, f.Name, maxTemplates+1) // the form of files is a row, too
 		if err != nil {
 			return err
@@ -62,8 +62,8 @@ func (dir *Directory) SaveTemplate(ctx context.Context, once string, user int64,
 }
 
 // DropTemplate deletes a template. ErrNotFound where there is none of that name.
-func (dir *Directory) DropTemplate(ctx context.Context, once string, user int64, name, actor string) error {
-	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
+func (dir *Directory) DropTemplate(ctx context.Context, idempotencyKey string, user int64, name, actor string) error {
+	return dir.store.Do(ctx, idempotencyKey, func(ctx context.Context, t *store.Tx) error {
 		n, err := t.Exec(ctx, "DELETE FROM report_templates WHERE user_id = $1 AND name = $2 AND name <> ''", user, name)
 		if err != nil {
 			return err

@@ -47,9 +47,9 @@ func randomText(length int) string {
 
 // TokenOfForm makes the token that a form asks for. It follows from the form's token, so that a second click shows what the
 // first one made; who lacks the keyset cannot guess it.
-func (dir *Directory) TokenOfForm(userID int64, once string) Token {
+func (dir *Directory) TokenOfForm(userID int64, idempotencyKey string) Token {
 	text := func(part string) string {
-		sum := dir.store.Vault().Digest("data api "+part, []byte(strconv.FormatInt(userID, 10)+"/"+once))
+		sum := dir.store.Vault().Digest("data api "+part, []byte(strconv.FormatInt(userID, 10)+"/"+idempotencyKey))
 		return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:])
 	}
 	return Token{Token: text("token")[:tokenLength], Secret: text("secret")}
@@ -59,9 +59,9 @@ func tokenPlace(userID int64) string { return "data-api-token/" + strconv.Format
 
 // SetToken gives a user a token for the Data API, which is kept by its SHA-256, its secret sealed. The user's earlier token
 // is void from then on.
-func (dir *Directory) SetToken(ctx context.Context, once string, userID int64, token Token, actor string) error {
+func (dir *Directory) SetToken(ctx context.Context, idempotencyKey string, userID int64, token Token, actor string) error {
 	digest := token.Digest()
-	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
+	return dir.store.Do(ctx, idempotencyKey, func(ctx context.Context, t *store.Tx) error {
 		sealed, err := t.Vault().Seal([]byte(token.Secret), tokenPlace(userID))
 		if err != nil {
 			return err

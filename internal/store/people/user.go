@@ -139,10 +139,10 @@ func (dir *Directory) Users(ctx context.Context, f UserFilter) ([]*UserRecord, e
 }
 
 // CreateUser makes an account, by its members but for ID, CreatedAt and Version, which are set. Where i is given, its
-// invitation is made with it. once names the act: done again under the same name it does nothing.
+// invitation is made with it. Done again under the same idempotency key, it does nothing.
 // ErrUserExists where the address is taken, store.ErrNeedsSecond where a user may not make it alone: Ask asks for a second person.
-func (dir *Directory) CreateUser(ctx context.Context, once string, a *UserRecord, i *Invitation, actor string) error {
-	err := dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
+func (dir *Directory) CreateUser(ctx context.Context, idempotencyKey string, a *UserRecord, i *Invitation, actor string) error {
+	err := dir.store.Do(ctx, idempotencyKey, func(ctx context.Context, t *store.Tx) error {
 		if err := t.CheckGift(ctx, actor, a.MerchantID); err != nil {
 			return err
 		}
@@ -252,8 +252,8 @@ func lockUser(ctx context.Context, t *store.Tx, id int64) (user *UserRecord, sid
 // ChangeRights gives a user the roles, single rights, projects and name of u, whose Version must be the one that was
 // seen: else ErrMoved. Their sessions go on with the new rights, and need their second factor anew before anything that
 // asks for a fresh one. ErrLastAdmin where the side would be without an admin.
-func (dir *Directory) ChangeRights(ctx context.Context, once string, u *staff.User, actor string) error {
-	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error { return changeRights(ctx, t, u, "", actor) })
+func (dir *Directory) ChangeRights(ctx context.Context, idempotencyKey string, u *staff.User, actor string) error {
+	return dir.store.Do(ctx, idempotencyKey, func(ctx context.Context, t *store.Tx) error { return changeRights(ctx, t, u, "", actor) })
 }
 
 // changeRights gives a user rights that come from the giver; without one they come from the actor, who needs a second person
@@ -314,8 +314,8 @@ func adminLeft(side []*UserRecord, after *staff.User) bool {
 
 // SetActive deactivates a user, whose sessions and invitation end with it, or takes that back. An operator may leave a
 // merchant without an admin, anybody else gets ErrLastAdmin; the last operator stays in any case.
-func (dir *Directory) SetActive(ctx context.Context, once string, id int64, active, byOperator bool, actor string) error {
-	return dir.store.Do(ctx, once, func(ctx context.Context, t *store.Tx) error {
+func (dir *Directory) SetActive(ctx context.Context, idempotencyKey string, id int64, active, byOperator bool, actor string) error {
+	return dir.store.Do(ctx, idempotencyKey, func(ctx context.Context, t *store.Tx) error {
 		return setActive(ctx, t, id, active, byOperator, "", actor)
 	})
 }

@@ -162,15 +162,15 @@ func TestSessionsAreFoundByTheirHashAndEnd(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := storetest.Open(t, url)
 		u := createUser(t, s, clerk("a@example.kg"))
-		start := func(token byte, stage people.Stage) *people.UserSession {
-			session := &people.UserSession{UserID: u.ID, Token: [32]byte{token}, Stage: stage, ExpiresAt: s.Now().Add(time.Hour), IP: "192.0.2.1", Agent: "Browser"}
+		start := func(token byte, stage people.Stage) *people.Session {
+			session := &people.Session{UserID: u.ID, Token: [32]byte{token}, Stage: stage, ExpiresAt: s.Now().Add(time.Hour), IP: "192.0.2.1", Agent: "Browser"}
 			if err := people.New(s).StartSession(t.Context(), session); err != nil {
 				t.Fatal(err)
 			}
 			return session
 		}
 		first := start(1, people.Pending)
-		if found, user, err := people.New(s).UserSession(t.Context(), [32]byte{1}); err != nil || user.Email != u.Email || cmp.Diff(first, found) != "" {
+		if found, user, err := people.New(s).Session(t.Context(), [32]byte{1}); err != nil || user.Email != u.Email || cmp.Diff(first, found) != "" {
 			t.Fatalf("%v: %s", err, cmp.Diff(first, found))
 		}
 		renewed := *first
@@ -178,10 +178,10 @@ func TestSessionsAreFoundByTheirHashAndEnd(t *testing.T) {
 		if err := people.New(s).RenewSession(t.Context(), first.Token, &renewed, &people.Device{Token: [32]byte{9}, Network: "192.0.2.0/24"}, "test"); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := people.New(s).UserSession(t.Context(), first.Token); !errors.Is(err, store.ErrNotFound) {
+		if _, _, err := people.New(s).Session(t.Context(), first.Token); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("the token from before the factor still opens the session: %v", err)
 		}
-		if found, _, err := people.New(s).UserSession(t.Context(), renewed.Token); err != nil || found.Stage != people.Full || found.FactorAt.IsZero() {
+		if found, _, err := people.New(s).Session(t.Context(), renewed.Token); err != nil || found.Stage != people.Full || found.FactorAt.IsZero() {
 			t.Errorf("renewed: %+v, %v", found, err)
 		}
 		if err := people.New(s).RenewSession(t.Context(), first.Token, &renewed, nil, "test"); !errors.Is(err, store.ErrMoved) {
@@ -192,32 +192,32 @@ func TestSessionsAreFoundByTheirHashAndEnd(t *testing.T) {
 			t.Errorf("device %v, network %v, %v", device, network, err)
 		}
 		second := start(3, people.Full)
-		all, err := people.New(s).UserSessions(t.Context(), u.ID, s.Now())
+		all, err := people.New(s).Sessions(t.Context(), u.ID, s.Now())
 		if err != nil || len(all) != 2 || all[0].ID != second.ID {
 			t.Fatalf("list: %+v, %v", all, err)
 		}
-		if later, err := people.New(s).UserSessions(t.Context(), u.ID, s.Now().Add(2*time.Hour)); err != nil || len(later) != 0 {
+		if later, err := people.New(s).Sessions(t.Context(), u.ID, s.Now().Add(2*time.Hour)); err != nil || len(later) != 0 {
 			t.Errorf("expired ones are listed: %+v, %v", later, err)
 		}
 		if err := people.New(s).EndSession(t.Context(), u.ID+1, second.ID, "test"); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := people.New(s).UserSession(t.Context(), second.Token); err != nil {
+		if _, _, err := people.New(s).Session(t.Context(), second.Token); err != nil {
 			t.Errorf("another user ended the session: %v", err)
 		}
 		if err := people.New(s).SetPassword(t.Context(), u.ID, "hash", second.ID, "test"); err != nil {
 			t.Fatal(err)
 		}
-		if all, err := people.New(s).UserSessions(t.Context(), u.ID, s.Now()); err != nil || len(all) != 1 || all[0].ID != second.ID {
+		if all, err := people.New(s).Sessions(t.Context(), u.ID, s.Now()); err != nil || len(all) != 1 || all[0].ID != second.ID {
 			t.Errorf("after a new password: %+v, %v", all, err)
 		}
 		if err := people.New(s).SetActive(t.Context(), "off", u.ID, false, true, "test"); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := people.New(s).UserSession(t.Context(), second.Token); !errors.Is(err, store.ErrNotFound) {
+		if _, _, err := people.New(s).Session(t.Context(), second.Token); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("a deactivated user's session: %v", err)
 		}
-		if err := people.New(s).StartSession(t.Context(), &people.UserSession{UserID: u.ID, Stage: people.Pending}); !errors.Is(err, store.ErrNotFound) {
+		if err := people.New(s).StartSession(t.Context(), &people.Session{UserID: u.ID, Stage: people.Pending}); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("a deactivated user signs in: %v", err)
 		}
 	})
@@ -296,7 +296,7 @@ func TestInvitationsAreTakenOnce(t *testing.T) {
 		accept := func(token byte, session byte) error {
 			return people.New(s).AcceptInvitation(t.Context(), &people.Acceptance{
 				Token: [32]byte{token}, Name: "Aida", Password: "hash",
-				Session: &people.UserSession{Token: [32]byte{session}, Stage: people.Full, ExpiresAt: s.Now().Add(time.Hour)},
+				Session: &people.Session{Token: [32]byte{session}, Stage: people.Full, ExpiresAt: s.Now().Add(time.Hour)},
 			})
 		}
 		renewed := &people.Invitation{UserID: u.ID, Token: [32]byte{2}, Kind: people.Invite, ExpiresAt: s.Now().Add(time.Hour)}
@@ -312,7 +312,7 @@ func TestInvitationsAreTakenOnce(t *testing.T) {
 		if err := accept(2, 3); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("the same link again: %v", err)
 		}
-		session, user, err := people.New(s).UserSession(t.Context(), [32]byte{2})
+		session, user, err := people.New(s).Session(t.Context(), [32]byte{2})
 		if err != nil || session.Stage != people.Pending || user.Name != "Aida" || user.Password != "hash" {
 			t.Errorf("accepted: %+v, %+v, %v", session, user, err)
 		}
@@ -337,7 +337,7 @@ func TestInvitationsAreTakenOnce(t *testing.T) {
 		if a, err := people.New(s).User(t.Context(), u.ID); err != nil || len(a.Factors) != 0 || a.CodesLeft != 0 {
 			t.Errorf("after a reset: %+v, %v", a, err)
 		}
-		if _, _, err := people.New(s).UserSession(t.Context(), [32]byte{2}); !errors.Is(err, store.ErrNotFound) {
+		if _, _, err := people.New(s).Session(t.Context(), [32]byte{2}); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("a session from before the reset: %v", err)
 		}
 		if err := people.New(s).WithdrawInvitation(t.Context(), u.ID, "test"); !errors.Is(err, store.ErrNotFound) {
@@ -448,7 +448,7 @@ func TestOldSessionsDevicesAndTriesGo(t *testing.T) {
 		s := storetest.Open(t, url)
 		u := createUser(t, s, clerk("a@example.kg"))
 		for i, expires := range []time.Duration{-time.Second, time.Hour} {
-			session := &people.UserSession{UserID: u.ID, Token: [32]byte{byte(i)}, Stage: people.Full, ExpiresAt: s.Now().Add(expires)}
+			session := &people.Session{UserID: u.ID, Token: [32]byte{byte(i)}, Stage: people.Full, ExpiresAt: s.Now().Add(expires)}
 			if err := people.New(s).StartSession(t.Context(), session); err != nil {
 				t.Fatal(err)
 			}
@@ -459,10 +459,10 @@ func TestOldSessionsDevicesAndTriesGo(t *testing.T) {
 		if err := s.DropOld(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := people.New(s).UserSession(t.Context(), [32]byte{0}); !errors.Is(err, store.ErrNotFound) {
+		if _, _, err := people.New(s).Session(t.Context(), [32]byte{0}); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("an expired session: %v", err)
 		}
-		if _, _, err := people.New(s).UserSession(t.Context(), [32]byte{1}); err != nil {
+		if _, _, err := people.New(s).Session(t.Context(), [32]byte{1}); err != nil {
 			t.Errorf("a session that lives: %v", err)
 		}
 		if next, err := people.New(s).NextTry(t.Context(), []people.Try{{Digest: [32]byte{1}}}); err != nil || !next.After(s.Now()) {

@@ -333,11 +333,11 @@ func (v *Snapshot) one(ctx context.Context, query string, args ...any) (n sql.Nu
 }
 
 // Seals reads up to n seals of a shard behind a number, in their order.
-func (reader *Reader) Seals(ctx context.Context, shard, after int64, n int) (seals []store.Seal, err error) {
+func (reader *Reader) Seals(ctx context.Context, shard, after int64, n int) (seals []store.JournalSeal, err error) {
 	const query = "SELECT number, last_row, lines, root, hash, at FROM seals WHERE shard = $1 AND number > $2 ORDER BY number LIMIT $3"
 	err = reader.read(ctx, func(v *Snapshot) error {
 		return v.each(ctx, query, func(r *sql.Rows) error {
-			seal := store.Seal{Shard: shard}
+			seal := store.JournalSeal{Shard: shard}
 			var root, hash sql.RawBytes
 			var at int64
 			if err := r.Scan(&seal.Number, &seal.LastRow, &seal.Lines, &root, &hash, &at); err != nil {

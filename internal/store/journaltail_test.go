@@ -19,17 +19,17 @@ func linesOf(ids ...int64) (out []followedLine) {
 	return out
 }
 
-// TestHeard holds that what this node has heard of is handed out where it is complete, and else has to be read.
-func TestHeard(t *testing.T) {
-	h := &heard{}
+// TestJournalTail holds that what this node has committed is handed out where it is complete, and else has to be read.
+func TestJournalTail(t *testing.T) {
+	h := &journalTail{}
 	if _, ok := h.after(0, 0); ok {
-		t.Error("knows all without having heard of anything")
+		t.Error("an empty tail knows all")
 	}
 	h.add(nil)
 	h.add(linesOf(10, 12))
 	h.add(linesOf(13, 20))
 	if _, ok := h.after(0, 8); ok {
-		t.Error("line 9 was not heard")
+		t.Error("line 9 is not in the tail")
 	}
 	if got, ok := h.after(0, 9); !ok || !slices.Equal(ids(got), []int64{10, 12, 13, 20}) {
 		t.Error(ids(got), ok)
@@ -41,7 +41,7 @@ func TestHeard(t *testing.T) {
 		t.Error("a position that went back needs lines that are dropped")
 	}
 	if _, ok := h.after(1, 12); ok {
-		t.Error("another shard's lines were not heard")
+		t.Error("another shard's lines are not in the tail")
 	}
 	h.forget()
 	if _, ok := h.after(0, 20); ok {

@@ -7,39 +7,39 @@ import (
 	"flashpay/internal/payout"
 )
 
-// heard is what this node's own commits have written into the journal since a moment, so that the follower need not read
+// journalTail is what this node's own commits have written into the journal since a moment, so that the follower need not read
 // it again. It may forget: what it does not know is read from the database.
-type heard struct {
+type journalTail struct {
 	mu    sync.Mutex
 	since int64 // every line of the shard above it is in lines; 0: nothing is known
 	lines []followedLine
 }
 
-const maxHeard = 200_000 // lines: some 40 MB
+const maxTail = 200_000 // lines: some 40 MB
 
 // add takes in the lines of a commit that went through, in the order of their ids.
-func (h *heard) add(lines []followedLine) {
+func (h *journalTail) add(lines []followedLine) {
 	if len(lines) == 0 {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	first := lines[0].id
-	if h.since == 0 || h.since/shardSpan != first/shardSpan || len(h.lines) > maxHeard {
+	if h.since == 0 || h.since/shardSpan != first/shardSpan || len(h.lines) > maxTail {
 		h.since, h.lines = first-1, nil
 	}
 	h.lines = append(h.lines, lines...)
 }
 
-// forget is for a commit whose outcome is not known: what it wrote, if it did, was not heard.
-func (h *heard) forget() {
+// forget is for a commit whose outcome is not known: what it wrote, if it did, is not in the tail.
+func (h *journalTail) forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.since, h.lines = 0, nil
 }
 
 // after returns the next lines of a shard behind a position. false: they have to be read.
-func (h *heard) after(shard, position int64) ([]followedLine, bool) {
+func (h *journalTail) after(shard, position int64) ([]followedLine, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.since == 0 || h.since/shardSpan != shard || position < h.since {
@@ -57,8 +57,8 @@ func (h *heard) after(shard, position int64) ([]followedLine, bool) {
 // byHand is the interface_type of payments that entered by Dashboard, from forms and files.
 const byHand = 5
 
-// hearAccept notes the line of a payment that is new.
-func (t *Tx) hearAccept(it *acceptItem) {
+// tapAccept notes the line of a payment that is new.
+func (t *Tx) tapAccept(it *acceptItem) {
 	p := &it.payment
 	l := followedLine{
 		id: it.line.ID, seq: 1, project: p.ProjectID, payment: p.ID, created: p.CreatedAt.UnixMicro(), amount: p.Amount, at: it.line.At.UnixMicro(),
@@ -68,7 +68,7 @@ func (t *Tx) hearAccept(it *acceptItem) {
 	if p.Status != payout.Processing {
 		l.after.code, l.ended = int64(it.operation.Code), it.operation.Status
 	}
-	t.heard = append(t.heard, l)
+	t.tail = append(t.tail, l)
 }
 
 // tapStep notes a line of a step.
@@ -90,5 +90,5 @@ func (t *Tx) tapStep(i *stepItem) {
 			l.before.code = int64(i.before.Operation.Code)
 		}
 	}
-	t.heard = append(t.heard, l)
+	t.tail = append(t.tail, l)
 }

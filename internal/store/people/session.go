@@ -18,8 +18,8 @@ const (
 	Full    Stage = "full"
 )
 
-// UserSession is one browser in which a user is signed in, or about to be.
-type UserSession struct {
+// Session is one browser in which a user is signed in, or about to be.
+type Session struct {
 	ID        int64 // what lists name it by
 	UserID    int64
 	Token     [32]byte // SHA-256 of what the cookie holds
@@ -34,9 +34,9 @@ type UserSession struct {
 
 const sessionColumns = "s.id, s.user_id, s.token, s.stage, s.created_at, s.expires_at, s.seen_at, s.factor_at, s.ip, s.agent"
 
-// scanUserSession scans a session, and what stands behind it in the row.
-func scanUserSession(scan func(...any) error, more ...any) (*UserSession, error) {
-	u := &UserSession{}
+// scanSession scans a session, and what stands behind it in the row.
+func scanSession(scan func(...any) error, more ...any) (*Session, error) {
+	u := &Session{}
 	var token []byte
 	var created, expires, seen, factor int64
 	into := []any{&u.ID, &u.UserID, &token, (*string)(&u.Stage), &created, &expires, &seen, &factor, &u.IP, &u.Agent}
@@ -48,15 +48,15 @@ func scanUserSession(scan func(...any) error, more ...any) (*UserSession, error)
 	return u, nil
 }
 
-// UserSession finds a session by its token's hash, with its user as of now. Whether it has expired, and whether the user
+// Session finds a session by its token's hash, with its user as of now. Whether it has expired, and whether the user
 // is active, is for the caller to judge. ErrNotFound where there is none.
-func (dir *Directory) UserSession(ctx context.Context, token [32]byte) (*UserSession, *UserRecord, error) {
+func (dir *Directory) Session(ctx context.Context, token [32]byte) (*Session, *UserRecord, error) {
 	const find = "SELECT " + userColumns + ", " + sessionColumns + " FROM user_sessions s JOIN users u ON u.id = s.user_id WHERE s.token = $1"
-	var session *UserSession
+	var session *Session
 	var user *UserRecord
 	err := dir.store.DB().Read(ctx, find, func(r *sql.Rows) (err error) {
 		user, err = scanAccount(func(head ...any) (err error) {
-			session, err = scanUserSession(func(tail ...any) error { return r.Scan(append(head, tail...)...) })
+			session, err = scanSession(func(tail ...any) error { return r.Scan(append(head, tail...)...) })
 			return err
 		})
 		return err
@@ -67,12 +67,12 @@ func (dir *Directory) UserSession(ctx context.Context, token [32]byte) (*UserSes
 	return session, user, dir.store.DB().Unavailable(err)
 }
 
-// UserSessions lists a user's sessions that are signed in and have not expired at a time, newest first.
-func (dir *Directory) UserSessions(ctx context.Context, userID int64, at time.Time) ([]*UserSession, error) {
+// Sessions lists a user's sessions that are signed in and have not expired at a time, newest first.
+func (dir *Directory) Sessions(ctx context.Context, userID int64, at time.Time) ([]*Session, error) {
 	const find = "SELECT " + sessionColumns + " FROM user_sessions s WHERE s.user_id = $1 AND s.stage = 'full' AND s.expires_at > $2 ORDER BY s.id DESC LIMIT 100"
-	var out []*UserSession
+	var out []*Session
 	err := dir.store.DB().Read(ctx, find, func(r *sql.Rows) error {
-		u, err := scanUserSession(r.Scan)
+		u, err := scanSession(r.Scan)
 		out = append(out, u)
 		return err
 	}, userID, at.UnixMicro())
@@ -92,11 +92,11 @@ func (dir *Directory) LogFailedSignIn(ctx context.Context, userID int64, what, i
 }
 
 // StartSession makes a session, by its members but for ID and CreatedAt, which are set; SeenAt is now.
-func (dir *Directory) StartSession(ctx context.Context, u *UserSession) error {
+func (dir *Directory) StartSession(ctx context.Context, u *Session) error {
 	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error { return startSession(ctx, t, u) })
 }
 
-func startSession(ctx context.Context, t *store.Tx, u *UserSession) error {
+func startSession(ctx context.Context, t *store.Tx, u *Session) error {
 	u.ID, u.CreatedAt, u.SeenAt = t.RowID(), t.Now(), t.Now()
 	const insert = `INSERT INTO user_sessions (id, user_id, token, stage, created_at, expires_at, seen_at, factor_at, ip, agent)
 		SELECT $1, u.id, $2, $3, $4, $5, $6, $7, $8, $9 FROM users u WHERE u.id = $10 AND u.deactivated_at = 0`
@@ -111,7 +111,7 @@ func startSession(ctx context.Context, t *store.Tx, u *UserSession) error {
 // RenewSession gives a session another token, expiry and stage, with a second factor given now. The old token ends with
 // it. Where device is given, it is remembered as one of the user's. ErrMoved where the session has the old token no
 // more.
-func (dir *Directory) RenewSession(ctx context.Context, old [32]byte, u *UserSession, device *Device, actor string) error {
+func (dir *Directory) RenewSession(ctx context.Context, old [32]byte, u *Session, device *Device, actor string) error {
 	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		const update = "UPDATE user_sessions SET token = $1, stage = $2, expires_at = $3, seen_at = $4, factor_at = $5 WHERE id = $6 AND token = $7"
 		now := t.Now().UnixMicro()
@@ -128,7 +128,7 @@ func (dir *Directory) RenewSession(ctx context.Context, old [32]byte, u *UserSes
 }
 
 // SignIn makes a session that is signed in at once, with a factor that was given now, such as a passkey.
-func (dir *Directory) SignIn(ctx context.Context, u *UserSession, device *Device, actor string) error {
+func (dir *Directory) SignIn(ctx context.Context, u *Session, device *Device, actor string) error {
 	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
 		u.FactorAt = t.Now()
 		if err := startSession(ctx, t, u); err != nil {
@@ -139,7 +139,7 @@ func (dir *Directory) SignIn(ctx context.Context, u *UserSession, device *Device
 }
 
 // signedIn notes a sign-in; without a device it was only a factor given again.
-func signedIn(ctx context.Context, t *store.Tx, u *UserSession, device *Device, actor string) error {
+func signedIn(ctx context.Context, t *store.Tx, u *Session, device *Device, actor string) error {
 	if device == nil {
 		return nil
 	}
