@@ -50,12 +50,12 @@ var discrepancyKinds = map[string]discrepancyWords{
 		"Tell the merchant that it is paid after all, so that nobody pays it again under another payment id.",
 		itWasPaid, itWasNotPaid,
 	},
-	payout.PaidAfterNo: {
+	payout.PaidAfterDecline: {
 		"The bank says that it paid, although the payout had been declined, or settled, as not paid. Its sum is back in the project's available balance.",
 		"Ask the bank, by the reference PROJECT/PAYMENT, whether the money left. If it did, tell the merchant that it is paid, so that nobody pays it again under another payment id; the project owes the sum.",
 		itWasPaid, itWasNotPaid,
 	},
-	payout.DeclinedAfterOK: {
+	payout.DeclinedAfterSuccess: {
 		"The bank says that it refused, although it had said that it paid, or had long given no answer. Status and balances stay as they are until it is settled.",
 		"Ask the bank, by the reference PROJECT/PAYMENT, which of the two holds. If it did not pay, tell the merchant; before that is certain nobody may pay it again.",
 		itWasNotPaid, itWasPaid,

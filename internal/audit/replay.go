@@ -34,7 +34,9 @@ func saidIn(l *store.Line) (*said, error) {
 	if len(l.Detail) > detailOfLine {
 		return s, fmt.Errorf("it has %d bytes", len(l.Detail))
 	}
-	return s, json.Unmarshal([]byte(l.Detail), s)
+	err := json.Unmarshal([]byte(l.Detail), s)
+	s.Discrepancy = payout.DiscrepancyKind(s.Discrepancy)
+	return s, err
 }
 
 // The kinds of a journal's first line.
@@ -60,7 +62,7 @@ var events = map[string]payout.Event{
 
 // discrepancyKinds are those that a payment's journal can open.
 var discrepancyKinds = []string{
-	payout.LateSuccess, payout.PaidAfterNo, payout.DeclinedAfterOK, payout.MoneyReturned, payout.NoAnswer, payout.Mismatch,
+	payout.LateSuccess, payout.PaidAfterDecline, payout.DeclinedAfterSuccess, payout.MoneyReturned, payout.NoAnswer, payout.Mismatch,
 	payout.HoldDisputed,
 }
 

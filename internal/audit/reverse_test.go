@@ -98,7 +98,7 @@ func TestAReversalPaysWhatIsOwedFirst(t *testing.T) {
 		r.step(owing, store.Step{Event: payout.Succeeded})
 		spent := r.send(newPayout(210, "spent", 300))
 		r.succeed(spent)
-		r.settle("owing", payout.PaidAfterNo, payout.BankIsRight) // 300 are there
+		r.settle("owing", payout.PaidAfterDecline, payout.BankIsRight) // 300 are there
 		v, err := s.PaymentView(t.Context(), 210, "paid")
 		r.must(err)
 		step := store.Step{Payment: v.Payment, Operation: v.Operations[0], Event: payout.Returned, Kind: "returned", Returned: "R1"}
@@ -143,7 +143,7 @@ func TestDamagedFees(t *testing.T) {
 		settled := r.send(newPayout(210, "settled", 2000))
 		r.step(settled, store.Step{Event: payout.Declined, Code: 20000})
 		r.step(settled, store.Step{Event: payout.Succeeded})
-		r.settle("settled", payout.PaidAfterNo, payout.BankIsRight)
+		r.settle("settled", payout.PaidAfterDecline, payout.BankIsRight)
 		view, err := s.PaymentView(t.Context(), 210, "settled")
 		r.must(err)
 		r.step(&store.Work{Payment: view.Payment, Operation: view.Operations[0]}, store.Step{Event: payout.Returned})

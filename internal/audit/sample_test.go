@@ -223,11 +223,11 @@ func (r *road) settlements() {
 	w := r.send(newPayout(210, "charged", 1000))
 	r.step(w, store.Step{Event: payout.Declined, Code: 20102})
 	r.step(w, store.Step{Event: payout.Succeeded})
-	r.settle("charged", payout.PaidAfterNo, payout.BankIsRight)
+	r.settle("charged", payout.PaidAfterDecline, payout.BankIsRight)
 	w = r.send(newPayout(210, "refunded", 1000))
 	r.succeed(w)
 	r.step(w, store.Step{Event: payout.Declined, Code: 20000})
-	r.settle("refunded", payout.DeclinedAfterOK, payout.BankIsRight)
+	r.settle("refunded", payout.DeclinedAfterSuccess, payout.BankIsRight)
 	late := map[string]*store.Work{}
 	for _, id := range []string{"spent-late", "not-spent", "hold-settled"} {
 		p := newPayout(210, id, 1000)

@@ -51,15 +51,15 @@ func TestSettlementsMoveWhatTheySay(t *testing.T) {
 		r.step(paid, store.Step{Kind: "mismatch", Discrepancy: payout.Mismatch, Detail: store.Detail{}.Text("differs", "amount 5")})
 		want(600, 0, 0)
 
-		settle("after-no", payout.PaidAfterNo, payout.BankIsRight)
+		settle("after-no", payout.PaidAfterDecline, payout.BankIsRight)
 		want(0, 0, 400) // 600 were there
 		settle("paid", payout.Mismatch, payout.BankIsRight)
-		settle("paid", payout.DeclinedAfterOK, payout.BankIsRight)
+		settle("paid", payout.DeclinedAfterSuccess, payout.BankIsRight)
 		want(2000, 0, 0)
 		view, err := s.PaymentView(t.Context(), 210, "after-no")
 		r.must(err)
 		r.step(&store.Work{Payment: view.Payment, Operation: view.Operations[0]}, store.Step{Event: payout.Declined, Code: 20000})
-		settle("after-no", payout.DeclinedAfterOK, payout.BankIsRight) // it had been settled as paid
+		settle("after-no", payout.DeclinedAfterSuccess, payout.BankIsRight) // it had been settled as paid
 		want(3000, 0, 0)
 
 		for _, d := range []payout.Decision{payout.BankIsRight, payout.WeAreRight} {
@@ -83,7 +83,7 @@ func TestSettlingIsDoneOnce(t *testing.T) {
 		w := r.send(newPayout(210, "paid", 1000))
 		r.succeed(w)
 		r.step(w, store.Step{Event: payout.Declined, Code: 20000})
-		stale := r.caseOf("paid", payout.DeclinedAfterOK)
+		stale := r.caseOf("paid", payout.DeclinedAfterSuccess)
 		r.step(w, store.Step{Kind: "repeated"})
 		try := func(m store.Settlement, once string, want error) {
 			t.Helper()
@@ -91,7 +91,7 @@ func TestSettlingIsDoneOnce(t *testing.T) {
 				t.Errorf("%+v: %v, want %v", m, err, want)
 			}
 		}
-		c := r.caseOf("paid", payout.DeclinedAfterOK)
+		c := r.caseOf("paid", payout.DeclinedAfterSuccess)
 		try(store.SettlementOf(stale, payout.BankIsRight, "why"), "", store.ErrMoved)
 		try(store.SettlementOf(c, payout.BankIsRight, "  "), "", store.ErrReason)
 		try(store.SettlementOf(c, "both", "why"), "", store.ErrReason)
@@ -157,10 +157,10 @@ func TestSettlingAboveTheSumTakesTwo(t *testing.T) {
 			}
 		}
 		alone := func(id, actor string) error {
-			return s.Settle(t.Context(), store.SettlementOf(r.caseOf(id, payout.PaidAfterNo), payout.BankIsRight, "statement"), store.By{Actor: actor})
+			return s.Settle(t.Context(), store.SettlementOf(r.caseOf(id, payout.PaidAfterDecline), payout.BankIsRight, "statement"), store.By{Actor: actor})
 		}
 		ask := func(id, once string, u *staff.User) (int64, error) {
-			c := r.caseOf(id, payout.PaidAfterNo)
+			c := r.caseOf(id, payout.PaidAfterDecline)
 			return s.AskSettlement(t.Context(), c, store.SettlementOf(c, payout.BankIsRight, "statement"), u, store.By{Actor: "asker", IdempotencyKey: once})
 		}
 		decide := func(id, by int64, state, once string) error {
@@ -180,12 +180,12 @@ func TestSettlingAboveTheSumTakesTwo(t *testing.T) {
 		available(4001)
 		second, err := ask("large", "c", nil)
 		r.must(err)
-		waiting, err := s.WaitingSettlement(t.Context(), r.caseOf("large", payout.PaidAfterNo))
+		waiting, err := s.WaitingSettlement(t.Context(), r.caseOf("large", payout.PaidAfterDecline))
 		r.must(err)
 		if m, err := waiting.Settlement(); err != nil || waiting.ID != second || m.Decision != payout.BankIsRight || m.Reason != "statement" || waiting.Amount != 1000 {
 			t.Errorf("%+v, %+v, %v", waiting, m, err)
 		}
-		number := r.caseOf("large", payout.PaidAfterNo).ID
+		number := r.caseOf("large", payout.PaidAfterDecline).ID
 		r.must(decide(second, 8, store.ApprovalApproved, "z"))
 		wants(decide(second, 9, store.ApprovalApproved, "zz"), store.ErrMoved)
 		available(3001)
@@ -203,10 +203,10 @@ func TestSettlingAboveTheSumTakesTwo(t *testing.T) {
 		wants(decide(stale, 8, store.ApprovalApproved, "w"), store.ErrStale)
 		available(3001)
 
-		open := r.caseOf("moves", payout.PaidAfterNo)
+		open := r.caseOf("moves", payout.PaidAfterDecline)
 		r.must(s.CareFor(t.Context(), open.ID, "Aida", "asked the bank", store.By{Actor: "test"}))
 		wants(s.CareFor(t.Context(), number, "Aida", "", store.By{Actor: "test"}), store.ErrSettled)
-		if c := r.caseOf("moves", payout.PaidAfterNo); c.Owner != "Aida" || c.Note != "asked the bank" {
+		if c := r.caseOf("moves", payout.PaidAfterDecline); c.Owner != "Aida" || c.Note != "asked the bank" {
 			t.Errorf("%+v", c)
 		}
 	})

@@ -164,7 +164,20 @@ func (d *Dispatcher) Start(job *store.CallbackJob) {
 
 func (d *Dispatcher) start(t task) { d.pools[d.lanes.use(t.lane)].Start(t.lane, t) }
 
-// run sends a callback, or waits for one that is being sent.
+// run is what a pool does with a task in its lane's turn: it sends the callback, or waits for one that is being sent. The
+// attempt itself has a goroutine of its own, since a place in a pool cannot follow it into another one. So, where an attempt
+// lasts longer than slowAfter, a second task that only waits takes a place in the slow pool, and the first place is free:
+//
+//	pool untried or quick                         slow pool
+//	---------------------                         ---------
+//	run(task)
+//	 ├ class has changed ──────── move(task) ───► run(task): sends it as below; no place: dropped, its lease ends
+//	 ├ go deliver(task) ── HTTP ── ··· ─────────────────────────┐
+//	 ├ ended within slowAfter: done                             │
+//	 └ not ended: lane is marked slow                           │
+//	    ├ a place there ─── move(task with ended) ─► run: waits │
+//	    │  and this one is free for the next task    for ended ◄┤ closes ended, then saves what came of it
+//	    └ no place: waits here for ended ◄──────────────────────┘
 func (d *Dispatcher) run(ctx context.Context, here class, t task) {
 	defer d.freed()
 	if t.ended != nil {

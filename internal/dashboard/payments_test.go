@@ -391,7 +391,7 @@ func TestAdviceNeverSendsAgain(t *testing.T) {
 			}
 		}
 	}
-	open := []store.Discrepancy{{Kind: payout.PaidAfterNo}}
+	open := []store.Discrepancy{{Kind: payout.PaidAfterDecline}}
 	if got := adviceFor(&payout.Payment{Status: payout.Decline}, &payout.Operation{Stage: payout.Closed, Code: payout.CodeGeneralDecline}, open); got != "payments.advice.discrepancy" {
 		t.Error(got)
 	}

@@ -106,15 +106,26 @@ type Move struct {
 
 // The kinds of discrepancy (product.md §3.5, §3.6).
 const (
-	LateSuccess     = "late success"      // paid after the platform had declined at the threshold
-	PaidAfterNo     = "paid after no"     // paid, although the provider had said that it was not
-	DeclinedAfterOK = "declined after ok" // refused, although the provider had said that it was paid
-	MoneyReturned   = "returned"          // came back, although not paid as far as the platform knows, or once more
-	NoAnswer        = "no answer"         // thirty days of inquiries after the threshold brought none
-	Mismatch        = "mismatch"          // the provider's sum, currency or account differs from ours
-	UnknownKey      = "unknown key"       // a notification for a key that we never made
-	HoldDisputed    = "disputed hold"     // settled by an operator before the inquiries had ended
+	LateSuccess          = "late success"           // paid after the platform had declined at the threshold
+	PaidAfterDecline     = "paid after decline"     // paid, although the provider had said that it was not
+	DeclinedAfterSuccess = "declined after success" // refused, although the provider had said that it was paid
+	MoneyReturned        = "returned"               // came back, although not paid as far as the platform knows, or once more
+	NoAnswer             = "no answer"              // thirty days of inquiries after the threshold brought none
+	Mismatch             = "mismatch"               // the provider's sum, currency or account differs from ours
+	UnknownKey           = "unknown key"            // a notification for a key that we never made
+	HoldDisputed         = "disputed hold"          // settled by an operator before the inquiries had ended
 )
+
+// DiscrepancyKind reads the kind of a discrepancy in a journal, whose lines keep the words under which they were written.
+func DiscrepancyKind(written string) string {
+	switch written {
+	case "paid after no":
+		return PaidAfterDecline
+	case "declined after ok":
+		return DeclinedAfterSuccess
+	}
+	return written
+}
 
 // moves is the one table that decides every move. What it does not hold is not possible: On says so, and the
 // caller journals or ignores the event (product.md §3.6: an answer that says less than is known changes nothing).
@@ -142,20 +153,20 @@ var moves = []Move{
 	{From: State{Decline, Disputed}, On: GivenUp, To: State{Decline, Unsettled}, Discrepancy: NoAnswer},
 
 	{From: State{Decline, Unsettled}, On: Succeeded, To: State{Decline, Unsettled}, Discrepancy: LateSuccess},
-	{From: State{Decline, Unsettled}, On: Declined, To: State{Decline, Unsettled}, Discrepancy: DeclinedAfterOK},
+	{From: State{Decline, Unsettled}, On: Declined, To: State{Decline, Unsettled}, Discrepancy: DeclinedAfterSuccess},
 	{From: State{Decline, Unsettled}, On: Returned, To: State{Decline, Unsettled}, Discrepancy: MoneyReturned},
 
-	{From: State{Decline, Closed}, On: Succeeded, To: State{Decline, Closed}, Discrepancy: PaidAfterNo},
+	{From: State{Decline, Closed}, On: Succeeded, To: State{Decline, Closed}, Discrepancy: PaidAfterDecline},
 	{From: State{Decline, Closed}, On: Returned, To: State{Decline, Closed}, Discrepancy: MoneyReturned},
-	{From: State{Success, Closed}, On: Declined, To: State{Success, Closed}, Discrepancy: DeclinedAfterOK},
+	{From: State{Success, Closed}, On: Declined, To: State{Success, Closed}, Discrepancy: DeclinedAfterSuccess},
 	{From: State{Success, Closed}, On: Returned, To: State{Reversed, Closed}, Funds: Reverse, Callback: true},
 	{From: State{Reversed, Closed}, On: ReturnedAgain, To: State{Reversed, Closed}, Discrepancy: MoneyReturned},
-	{From: State{Reversed, Closed}, On: Declined, To: State{Reversed, Closed}, Discrepancy: DeclinedAfterOK},
+	{From: State{Reversed, Closed}, On: Declined, To: State{Reversed, Closed}, Discrepancy: DeclinedAfterSuccess},
 
 	// What an operator has settled stands, and a further word of the bank against it opens a discrepancy again.
-	{From: State{Decline, Settled}, On: Declined, To: State{Decline, Settled}, Discrepancy: DeclinedAfterOK},
+	{From: State{Decline, Settled}, On: Declined, To: State{Decline, Settled}, Discrepancy: DeclinedAfterSuccess},
 	{From: State{Decline, Settled}, On: Returned, To: State{Decline, Settled}, Discrepancy: MoneyReturned},
-	{From: State{Success, Refunded}, On: Succeeded, To: State{Success, Refunded}, Discrepancy: PaidAfterNo},
+	{From: State{Success, Refunded}, On: Succeeded, To: State{Success, Refunded}, Discrepancy: PaidAfterDecline},
 
 	{From: State{Decline, Disputed}, On: SettledPaid, To: State{Decline, Settled}, Funds: SpendDispute},
 	{From: State{Decline, Disputed}, On: SettledUnpaid, To: State{Decline, Closed}, Funds: ReturnDispute},

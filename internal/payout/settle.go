@@ -17,8 +17,8 @@ const (
 func Settle(kind string, s State, d Decision) (m Move, ok bool) {
 	event, other := SettledPaid, SettledUnpaid
 	switch kind {
-	case LateSuccess, PaidAfterNo, NoAnswer, HoldDisputed:
-	case DeclinedAfterOK, MoneyReturned:
+	case LateSuccess, PaidAfterDecline, NoAnswer, HoldDisputed:
+	case DeclinedAfterSuccess, MoneyReturned:
 		event, other = other, event
 	default:
 		return Move{}, false

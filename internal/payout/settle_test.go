@@ -21,12 +21,12 @@ func TestSettleEveryDiscrepancy(t *testing.T) {
 			t.Errorf("%s in %v: our word moves %+v", m.Discrepancy, m.To, ours)
 		}
 		// Paid and back, or not paid, is what the books say already.
-		agrees := place(m.To) == "returned" && (m.Discrepancy == MoneyReturned || m.Discrepancy == DeclinedAfterOK)
+		agrees := place(m.To) == "returned" && (m.Discrepancy == MoneyReturned || m.Discrepancy == DeclinedAfterSuccess)
 		if bankMoves == agrees || bankMoves && place(bank.To) == place(m.To) {
 			t.Errorf("%s in %v: the bank's word moves %+v", m.Discrepancy, m.To, bank)
 		}
 	}
-	for kind, want := range map[string]Funds{MoneyReturned: Reverse, DeclinedAfterOK: Refund} {
+	for kind, want := range map[string]Funds{MoneyReturned: Reverse, DeclinedAfterSuccess: Refund} {
 		if m, ok := Settle(kind, State{Decline, Settled}, BankIsRight); !ok || m.Funds != want {
 			t.Errorf("settled as paid, then %s: %+v", kind, m)
 		}
@@ -42,6 +42,15 @@ func TestSettleEveryDiscrepancy(t *testing.T) {
 			if m, ok := Settle(kind, disputed, d); ok {
 				t.Errorf("%s moves %+v", kind, m)
 			}
+		}
+	}
+}
+
+// Journals keep the words of before: a settlement that was written under them is read as one of the same kind.
+func TestFormerDiscrepancyKinds(t *testing.T) {
+	for written, want := range map[string]string{"paid after no": PaidAfterDecline, "declined after ok": DeclinedAfterSuccess, LateSuccess: LateSuccess} {
+		if got := DiscrepancyKind(written); got != want {
+			t.Errorf("%q is read as %q, want %q", written, got, want)
 		}
 	}
 }

@@ -120,7 +120,7 @@ func renderStates(t *testing.T) string {
 
 func kinds() []string {
 	return []string{
-		payout.LateSuccess, payout.PaidAfterNo, payout.DeclinedAfterOK, payout.MoneyReturned, payout.NoAnswer, payout.Mismatch, payout.UnknownKey,
+		payout.LateSuccess, payout.PaidAfterDecline, payout.DeclinedAfterSuccess, payout.MoneyReturned, payout.NoAnswer, payout.Mismatch, payout.UnknownKey,
 		payout.HoldDisputed,
 	}
 }

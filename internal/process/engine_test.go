@@ -622,7 +622,7 @@ func TestContradictionsAndDifferencesAreDiscrepancies(t *testing.T) {
 		time.Sleep(time.Second)
 		r.want("p", payout.Decline, payout.Closed, 20000, 1000, 0, 0)
 		found, err := r.store.Discrepancies(r.t.Context(), 210)
-		if err != nil || len(found) != 1 || found[0].Kind != payout.PaidAfterNo {
+		if err != nil || len(found) != 1 || found[0].Kind != payout.PaidAfterDecline {
 			t.Errorf("discrepancies %+v, %v", found, err)
 		}
 	})

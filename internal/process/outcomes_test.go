@@ -94,7 +94,7 @@ unsettled   unknown      -                        .                       .     
 unsettled   accepted     -                        .                       .                       .                       .
 unsettled   paid         -                        .                       .                       .                       .
 unsettled   another sum  -                        ., mismatch             ., mismatch             ., mismatch             ., mismatch
-unsettled   refused      -                        ., declined after ok    ., declined after ok    ., declined after ok    ., declined after ok
+unsettled   refused      -                        ., declined after success ., declined after success ., declined after success ., declined after success
 unsettled   returned     -                        ., returned             ., returned             ., returned             ., returned
 unsettled   not sent     -                        .                       .                       .                       .
 unsettled   no funds     -                        .                       .                       .                       .
@@ -102,13 +102,13 @@ paid        unknown      -                        .                       .     
 paid        accepted     -                        .                       .                       .                       .
 paid        paid         -                        .                       .                       .                       .
 paid        another sum  -                        ., mismatch             ., mismatch             ., mismatch             ., mismatch
-paid        refused      -                        ., declined after ok    ., declined after ok    ., declined after ok    ., declined after ok
+paid        refused      -                        ., declined after success ., declined after success ., declined after success ., declined after success
 paid        returned     -                        reversed                reversed                reversed                reversed
 paid        not sent     -                        .                       .                       .                       .
 paid        no funds     -                        .                       .                       .                       .
 declined    unknown      -                        .                       .                       .                       .
 declined    accepted     -                        .                       .                       .                       .
-declined    paid         -                        ., paid after no        ., paid after no        ., paid after no        ., paid after no
+declined    paid         -                        ., paid after decline   ., paid after decline   ., paid after decline   ., paid after decline
 declined    another sum  -                        ., mismatch             ., mismatch             ., mismatch             ., mismatch
 declined    refused      -                        .                       .                       .                       .
 declined    returned     -                        ., returned             ., returned             ., returned             ., returned
@@ -143,7 +143,7 @@ unsettled   unknown      -                        .                       .     
 unsettled   accepted     -                        .                       .                       .                       .
 unsettled   paid         -                        .                       .                       .                       .
 unsettled   another sum  -                        ., mismatch             ., mismatch             ., mismatch             ., mismatch
-unsettled   refused      -                        ., declined after ok    ., declined after ok    ., declined after ok    ., declined after ok
+unsettled   refused      -                        ., declined after success ., declined after success ., declined after success ., declined after success
 unsettled   returned     -                        ., returned             ., returned             ., returned             ., returned
 unsettled   not sent     -                        .                       .                       .                       .
 unsettled   no funds     -                        .                       .                       .                       .
@@ -151,13 +151,13 @@ paid        unknown      -                        .                       .     
 paid        accepted     -                        .                       .                       .                       .
 paid        paid         -                        .                       .                       .                       .
 paid        another sum  -                        ., mismatch             ., mismatch             ., mismatch             ., mismatch
-paid        refused      -                        ., declined after ok    ., declined after ok    ., declined after ok    ., declined after ok
+paid        refused      -                        ., declined after success ., declined after success ., declined after success ., declined after success
 paid        returned     -                        reversed                reversed                reversed                reversed
 paid        not sent     -                        .                       .                       .                       .
 paid        no funds     -                        .                       .                       .                       .
 declined    unknown      -                        .                       .                       .                       .
 declined    accepted     -                        .                       .                       .                       .
-declined    paid         -                        ., paid after no        ., paid after no        ., paid after no        ., paid after no
+declined    paid         -                        ., paid after decline   ., paid after decline   ., paid after decline   ., paid after decline
 declined    another sum  -                        ., mismatch             ., mismatch             ., mismatch             ., mismatch
 declined    refused      -                        .                       .                       .                       .
 declined    returned     -                        ., returned             ., returned             ., returned             ., returned

@@ -145,7 +145,7 @@ func TestFillIsGenuine(t *testing.T) {
 		for _, d := range open {
 			kinds[d.Kind]++
 		}
-		if kinds[payout.LateSuccess] == 0 || kinds[payout.NoAnswer] == 0 || kinds[payout.DeclinedAfterOK] == 0 {
+		if kinds[payout.LateSuccess] == 0 || kinds[payout.NoAnswer] == 0 || kinds[payout.DeclinedAfterSuccess] == 0 {
 			t.Errorf("discrepancies: %v", kinds)
 		}
 	})

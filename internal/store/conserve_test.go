@@ -233,7 +233,7 @@ func (c *conservation) follow(id, fate string) {
 		c.have.move(currency, ledger.Disputed, ledger.Available, all)
 	case "success, settled as not paid":
 		c.step(id, payout.Declined, 20000)
-		c.settle(id, payout.DeclinedAfterOK, payout.BankIsRight)
+		c.settle(id, payout.DeclinedAfterSuccess, payout.BankIsRight)
 		c.have.spend(o, ledger.Available, -1)
 		c.have.move(currency, ledger.Available, ledger.Receivable, min(all, -c.have[currency+" receivable"]))
 	case "decline, settled as paid":
@@ -241,7 +241,7 @@ func (c *conservation) follow(id, fate string) {
 			c.hold(c.request(id+" more", max(1, c.have[currency+" available"]-600), currency, currency))
 		}
 		c.step(id, payout.Succeeded, 0)
-		c.settle(id, payout.PaidAfterNo, payout.BankIsRight)
+		c.settle(id, payout.PaidAfterDecline, payout.BankIsRight)
 		c.have.move(currency, ledger.Receivable, ledger.Available, max(0, all-c.have[currency+" available"]))
 		c.have.spend(o, ledger.Available, 1)
 	}

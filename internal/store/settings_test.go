@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -252,5 +253,40 @@ func migrationKeepsProjects(t *testing.T, url string) {
 	versions, err := s.ProjectVersions(t.Context(), 210, 0, 9)
 	if err != nil || len(versions) != 1 || versions[0].Project.Version != 4 || versions[0].Actor != "" || versions[0].Project.Settings.Threshold == 0 {
 		t.Errorf("versions %+v, %v", versions, err)
+	}
+}
+
+// A database of before this migration keeps its discrepancies, and the decision that waits, under the plainer words.
+func TestMigrationRenamesDiscrepancies(t *testing.T) {
+	t.Parallel()
+	for _, engine := range storetest.Engines() {
+		t.Run(engine, func(t *testing.T) { migrationRenamesDiscrepancies(t, storetest.Empty(t, engine)) })
+	}
+}
+
+func migrationRenamesDiscrepancies(t *testing.T, url string) {
+	err := store.MigrateTo(t.Context(), url, 21,
+		`INSERT INTO discrepancies (id, project_id, payment, operation, kind, detail, dedup, opened_at, reason) VALUES
+			(1, 210, 7, 7, 'paid after no', '{}', '7 paid after no', 1, ''), (2, 210, 8, 8, 'declined after ok', '{}', '8 declined after ok', 2, ''),
+			(3, 210, 9, 9, 'late success', '{}', '9 late success', 3, '')`,
+		`INSERT INTO approvals (id, once, kind, project_id, merchant_id, subject, title, amount, currency, sealed, requested_by, requester,
+			requested_at, expires_at, state, decider, reason, outcome) VALUES
+			(1, 'a', 'settlement', 210, 1, '7 paid after no', 'p', 1, 'KGS', '', 5, 'Aida', 1, 2, 'waiting', '', '', '')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	eachRow(t, plain(t, url), "SELECT kind || ', ' || dedup FROM discrepancies UNION SELECT subject FROM approvals ORDER BY 1", func(r *sql.Rows) error {
+		var text string
+		err := r.Scan(&text)
+		got = append(got, text)
+		return err
+	})
+	want := []string{"7 paid after decline", "declined after success, 8 declined after success", "late success, 9 late success", "paid after decline, 7 paid after decline"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
