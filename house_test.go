@@ -75,6 +75,7 @@ var rooms = map[string][]string{
 	// Adapters and the simulated bank meet on the wire, never in Go.
 	"internal/provider/sandbox":      with(nouns, "signature"),
 	"internal/provider/providertest": nouns,
+	"internal/provider/roster":       nouns, // which payouts go to which provider
 	"internal/bank":                  {"internal/money", "internal/batch", "internal/vault", "signature"},
 
 	"internal/tools/mutate": {},

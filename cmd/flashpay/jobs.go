@@ -16,7 +16,7 @@ import (
 
 // acceptor is the way in of payouts that do not come through Gate.
 func (p *platform) acceptor() *accept.Service {
-	return &accept.Service{Acceptor: p.store, Route: route, Rates: p.store.Rates, Banks: p.config.Banks}
+	return &accept.Service{Acceptor: p.store, Route: installed.Route, Rates: p.store.Rates, Banks: p.config.Banks}
 }
 
 // newRunner runs rare work, on every node that has the role engine.

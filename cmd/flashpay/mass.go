@@ -103,7 +103,7 @@ func (c *massCheckCmd) Run(a *app) error {
 		if !ok {
 			return unknownProject(c.Project)
 		}
-		m := &massbatch.Service{Store: s, Payouts: &accept.Service{Acceptor: s, Route: route, Banks: banks}, Methods: registry}
+		m := &massbatch.Service{Store: s, Payouts: &accept.Service{Acceptor: s, Route: installed.Route, Banks: banks}, Methods: registry}
 		checker := m.Checker(sender)
 		report, err := c.check(a, checker)
 		if err != nil {

@@ -29,7 +29,6 @@ import (
 	"flashpay/internal/ops"
 	"flashpay/internal/process"
 	"flashpay/internal/provider"
-	"flashpay/internal/provider/sandbox"
 	"flashpay/internal/report"
 	"flashpay/internal/store"
 )
@@ -261,12 +260,17 @@ func (p *platform) bankURL() string {
 // startEngine starts processing and callbacks; the store hands work to both from now on.
 func (p *platform) startEngine(ctx context.Context) error {
 	c := p.config
-	adapter, err := p.newSandbox()
+	adapters, err := p.providers().Adapters()
 	if err != nil {
 		return err
 	}
-	p.lookAhead(ctx, adapter)
-	p.engine = process.New(process.Config{Store: p.store, Providers: []provider.Provider{p.metrics.Measure(adapter)}, Logger: c.Logger, Times: c.Times, Known: accept.Payout.Known})
+	for i, a := range adapters {
+		if books, ok := a.(provider.Books); ok {
+			p.lookAhead(ctx, books)
+		}
+		adapters[i] = p.metrics.Measure(a)
+	}
+	p.engine = process.New(process.Config{Store: p.store, Providers: adapters, Logger: c.Logger, Times: c.Times, Known: accept.Payout.Known})
 	p.callbacks = callback.New(callback.Config{
 		Store: p.store, AllowPrivate: c.AllowPrivateCallbacks, Logger: c.Logger, Observe: p.attempted,
 		StopTime: stopGrace - closeGrace - time.Second, // what came of the last attempts is saved before the store closes
@@ -320,18 +324,9 @@ func (p *platform) newGate() *gate.Gate {
 	}
 	return gate.New(gate.Config{
 		Projects: p.store, Acceptor: p.store, Payments: p.store, Rejections: p.store, Notifications: p.store, Events: p.store, Mass: p.mass(), Methods: p.methods, Banks: p.config.Banks,
-		Route: route, Doors: p.doors(), Notified: p.notified, TrustedProxies: p.config.TrustedProxies, OtherKeys: p.otherKeys, KeyUsed: p.store.KeyUsed,
+		Route: installed.Route, Doors: p.providers().Doors(), Notified: p.notified, TrustedProxies: p.config.TrustedProxies, OtherKeys: p.otherKeys, KeyUsed: p.store.KeyUsed,
 		Logger: p.config.Logger, Answered: p.answered, Limiter: limiter,
 	})
-}
-
-// route chooses the provider: test projects pay through the sandbox, and nothing else does. There is no provider for
-// live projects yet; their payouts are declined with 3293.
-func route(project *merchant.Project, _ *method.Method) (name string, id int64, ok bool) {
-	if project.Mode == merchant.Test {
-		return sandbox.Name, sandbox.ID, true
-	}
-	return "", 0, false
 }
 
 // otherKeys are the keys of the merchant's other test projects, which a sender may have taken by mistake.

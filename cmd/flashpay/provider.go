@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"flashpay/internal/provider"
+	"flashpay/internal/provider/roster"
 	"flashpay/internal/provider/sandbox"
 )
 
@@ -26,9 +27,14 @@ func (p *platform) newSandbox() (*sandbox.Adapter, error) {
 // notificationSecret is what the simulated bank signs notifications with, the same on every node.
 func (p *platform) notificationSecret() string { return p.store.Vault().Secret("sandbox notification") }
 
-// doors are the doors of all providers whose notifications a Gate takes, whether or not this node calls them.
-func (p *platform) doors() map[string]provider.Door {
-	return map[string]provider.Door{sandbox.Name: sandbox.Door(p.notificationSecret(), p.config.NotificationsFrom)}
+// installed are the providers of every installation. Test projects pay through the simulated bank; there is no provider for live
+// ones yet.
+var installed = roster.Roster{{Name: sandbox.Name, ID: sandbox.ID, Serves: roster.TestProjects}}
+
+// providers are those, as this node calls them and takes their notifications.
+func (p *platform) providers() roster.Roster {
+	door := sandbox.Door(p.notificationSecret(), p.config.NotificationsFrom)
+	return installed.With(sandbox.Name, func() (provider.Provider, error) { return p.newSandbox() }, &door)
 }
 
 // notificationURL is where the simulated bank posts results; empty where this node knows no Gate.
