@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -162,9 +161,9 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) (c *call, body []byt
 
 // read reads the body as JSON.
 func (c *call) read(r *http.Request) *refusal {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	body, err := wire.ReadBody(r, maxBody)
 	switch {
-	case len(body) > maxBody:
+	case errors.Is(err, wire.ErrTooLarge):
 		return refuse(http.StatusRequestEntityTooLarge, "the body may have "+strconv.Itoa(maxBody)+" bytes at most")
 	case err != nil:
 		return refuse(http.StatusBadRequest, "the body ended early; send it again whole")

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -110,33 +109,18 @@ func (x *exchange) inTurn(ctx context.Context, work func() *failure) *failure {
 	return work()
 }
 
-// readBody reads at most limit bytes. The body stays in memory as long as the payout is worked on, so it is not taken from
-// a pool.
-func (x *exchange) readBody(limit int) *failure {
-	tooLarge := func() *failure {
+func (x *exchange) readBody(limit int) (f *failure) {
+	var err error
+	x.body, err = wire.ReadBody(x.r, limit)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, wire.ErrTooLarge):
 		return fail(http.StatusRequestEntityTooLarge, payout.CodeMalformed, "", "the body may have "+strconv.Itoa(limit)+" bytes at most")
 	}
-	if x.r.ContentLength > int64(limit) {
-		return tooLarge()
-	}
-	var err error
-	if n := x.r.ContentLength; n > 0 {
-		x.body = make([]byte, n)
-		var got int
-		got, err = io.ReadFull(x.r.Body, x.body)
-		x.body = x.body[:got]
-	} else {
-		x.body, err = io.ReadAll(io.LimitReader(x.r.Body, int64(limit)+1))
-	}
-	if len(x.body) > limit {
-		return tooLarge()
-	}
-	if err != nil {
-		f := fail(http.StatusBadRequest, payout.CodeMalformed, "", "the body ended early; send it again whole")
-		f.cause = err
-		return f
-	}
-	return nil
+	f = fail(http.StatusBadRequest, payout.CodeMalformed, "", "the body ended early; send it again whole")
+	f.cause = err
+	return f
 }
 
 func (x *exchange) read() *failure {
