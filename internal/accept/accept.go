@@ -1,3 +1,6 @@
+// Package accept is the one way in for payouts, from Gate, mass payouts and Dashboard alike: it checks a request
+// against the field table and its method, and hands the store a payout that is ready to be accepted. What needs the
+// project's settings and funds is not its question; the store's consistency check asks that (product.md §2).
 package accept
 
 import (

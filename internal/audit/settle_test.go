@@ -204,8 +204,8 @@ func TestSettlingAboveTheSumTakesTwo(t *testing.T) {
 		available(3001)
 
 		open := r.caseOf("moves", payout.PaidAfterDecline)
-		r.must(s.CareFor(t.Context(), open.ID, "Aida", "asked the bank", store.By{Actor: "test"}))
-		wants(s.CareFor(t.Context(), number, "Aida", "", store.By{Actor: "test"}), store.ErrSettled)
+		r.must(s.AssignDiscrepancy(t.Context(), open.ID, "Aida", "asked the bank", store.By{Actor: "test"}))
+		wants(s.AssignDiscrepancy(t.Context(), number, "Aida", "", store.By{Actor: "test"}), store.ErrSettled)
 		if c := r.caseOf("moves", payout.PaidAfterDecline); c.Owner != "Aida" || c.Note != "asked the bank" {
 			t.Errorf("%+v", c)
 		}

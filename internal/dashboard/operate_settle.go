@@ -307,7 +307,7 @@ func serveCare(d *Dashboard, v *visit) error {
 		return v.showCase(http.StatusUnprocessableEntity, c, f)
 	}
 	notice := "settle.care_saved"
-	err = d.Store.CareFor(v.ctx(), c.ID, f.Get("owner"), f.Get("note"), store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey})
+	err = d.Store.AssignDiscrepancy(v.ctx(), c.ID, f.Get("owner"), f.Get("note"), store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey})
 	if errors.Is(err, store.ErrSettled) {
 		notice, err = "settle.settled_already", nil
 	}

@@ -117,9 +117,9 @@ func (s *Store) DecideSettlement(ctx context.Context, d Decision, by By) error {
 
 const ownerLength = 200 // characters
 
-// CareFor notes who cares for an open discrepancy, and a note for operators. Empty takes away. ErrSettled where it is settled,
+// AssignDiscrepancy notes who cares for an open discrepancy, and a note for operators. Empty takes away. ErrSettled where it is settled,
 // ErrNotFound where there is none, ErrReason where a text is too long.
-func (s *Store) CareFor(ctx context.Context, id int64, owner, note string, by By) error {
+func (s *Store) AssignDiscrepancy(ctx context.Context, id int64, owner, note string, by By) error {
 	if utf8.RuneCountInString(owner) > ownerLength || utf8.RuneCountInString(note) > settlementText {
 		return ErrReason
 	}
