@@ -200,7 +200,7 @@ func (a *analysis) readFilters() {
 }
 
 // sum adds figures up for this period, or for the one before.
-func (a *analysis) sum(what figures.What, before bool, by ...figures.Column) ([]figures.Row, error) {
+func (a *analysis) sum(what figures.Metric, before bool, by ...figures.Column) ([]figures.Row, error) {
 	q := a.query
 	q.What, q.By = what, by
 	if before {

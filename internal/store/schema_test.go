@@ -28,7 +28,7 @@ var tableWords = map[string]string{
 	"shards":           "One row for each node: its lease, and the numbers that it may give out next. Shard 9000 is shared by commands.",
 	"approvals":        "What one person asks for and another one decides: payouts by hand, top-ups, corrections, and what weakens control.",
 	"sent_alone":       "Sums that users have sent by hand without a second person. Kept for a day.",
-	"commands_done":    "Acts of people that are done, so that a commit of unknown outcome, run again, does them once. Kept for a day.",
+	"commands_done":    "Idempotency keys of acts that are done, so that a commit of unknown outcome, run again, does them once. Kept for a day.",
 	"settings_version": "One row: its numbers rise with each change of a project, and with each import of rates, so that nodes know when to read them again.",
 	"rates":            "Exchange rates by source, pair and the moment from which they hold.",
 	"tariffs":          "What projects pay for payouts on top of their sums: by method, currency and the moment from which each version holds.",

@@ -25,14 +25,14 @@ func Of(s *store.Store) *Figures { return &Figures{store: s} }
 // Figures reads figures.
 type Figures struct{ store *store.Store }
 
-// What says what is counted.
-type What uint8
+// Metric says what is counted.
+type Metric uint8
 
 // What can be counted.
 const (
-	Payments What = iota + 1 // payments with the status they have, by when they were made
-	Results                  // results of operations, by when they came
-	Times                    // first results of payments, by when these were made, in buckets of time
+	Payments Metric = iota + 1 // payments with the status they have, by when they were made
+	Results                    // results of operations, by when they came
+	Times                      // first results of payments, by when these were made, in buckets of time
 )
 
 // Column is what figures can be told apart by.
@@ -52,7 +52,7 @@ const (
 
 // Query chooses figures. Empty lists choose everything, but for Projects, which is never wider than what the asking user sees.
 type Query struct {
-	What       What
+	What       Metric
 	Projects   []int64
 	From, To   time.Time // whole hours; To is exclusive
 	Methods    []string
