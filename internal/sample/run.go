@@ -415,7 +415,7 @@ func (e engine) Release(int64, string)                       {}
 func (e engine) Wake()                                       {}
 func (e engine) Notify(*store.StoredNotification)            {}
 
-// Start keeps an operation for who has accepted its payout.
+// Start keeps an operation for whoever has accepted its payout.
 func (e engine) Start(w *store.Work) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -429,7 +429,7 @@ func (d dispatcher) Reserve(int64, int64) bool { return true }
 func (d dispatcher) Release(int64, int64)      {}
 func (d dispatcher) Wake()                     {}
 
-// Start keeps a callback for who has made its event.
+// Start keeps a callback for whoever has made its event.
 func (d dispatcher) Start(job *store.CallbackJob) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

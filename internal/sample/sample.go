@@ -1,4 +1,4 @@
-// Package sample makes a year of believable payouts, so that who tries Flashpay finds a Dashboard that has something to
+// Package sample makes a year of believable payouts, so that whoever tries Flashpay finds a Dashboard that has something to
 // show. Every row comes into the database by the calls that the stations use, at a time that is told by a clock of the
 // past: payments, ledger, journal, seals, events, callbacks and attempts are what they would be had it all happened, and
 // the audit finds nothing to say about them.

@@ -1,5 +1,7 @@
-// Package store holds all SQL. It commits in groups: callers hand over items, and whatever waits while the last
-// commit runs goes into the next one, on SQLite and PostgreSQL alike (docs/ROAD.md).
+// Package store holds the road's SQL: payments from their acceptance to their callbacks, with funds, journal, settings, approvals
+// and the register. What stands beside the road (people, jobs, files, batches, reports' rows) has packages of its own below this one,
+// which commit through its Tx. It commits in groups: callers hand over items, and whatever waits while the last commit runs goes
+// into the next one, on SQLite and PostgreSQL alike (docs/ROAD.md).
 package store
 
 import (
