@@ -254,7 +254,7 @@ func OfPayment(ctx context.Context, s *store.Store, projects []int64, paymentID 
 		x.projects[project] = projectOf(s, project)
 		var id int64
 		const find = "SELECT id FROM payments WHERE project_id = $1 AND payment_key = $2"
-		err := s.DB().Reads.QueryRowContext(ctx, find, project, payout.Fold(paymentID)).Scan(&id)
+		err := sqldb.One(ctx, s.DB().Reads, find, project, payout.Fold(paymentID)).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}
