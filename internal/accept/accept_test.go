@@ -111,7 +111,7 @@ func TestPayoutReadsTheRequest(t *testing.T) {
 		ProjectID: 210, PaymentID: "42", ContentHash: ContentHash(Endpoint, request.Method.Path, request.Form.Lines()),
 		Method: "bank-transfer/kyrgyzstan", MethodTitle: "Bank transfer Kyrgyzstan", Amount: 1500, Currency: "KGS",
 		Account: "0000459800000045", AccountMask: "000045******0045", CustomerID: "c", Description: "за март", Email: "a@b.kg",
-		Phone: "996555123456", IP: "192.0.2.1", Request: request.Body, Interface: 1, Threshold: 24 * time.Hour,
+		Phone: "996555123456", IP: "192.0.2.1", Request: request.Body, Parsed: request.Tree, Interface: 1, Threshold: 24 * time.Hour,
 		Provider: "sandbox", ProviderID: 6,
 		Options: payout.Options{
 			CallbackURL: "https://a.kg/c", SuccessCallbackURL: "https://a.kg/s", DeclineCallbackURL: "http://a.kg:8080/d",

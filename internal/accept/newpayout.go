@@ -31,6 +31,7 @@ func (s *Service) newPayout(in *In) *store.NewPayout {
 		IP:          textAt(customer, "ip_address"),
 		Options:     options(t),
 		Request:     in.Body,
+		Parsed:      t,
 		Interface:   in.Interface,
 		Actor:       in.Actor,
 		Batch:       in.Batch,

@@ -63,7 +63,7 @@ func effectOf(in *In) *effect {
 		return nil
 	}
 	p := *got.payout
-	p.Request, p.ContentHash = nil, [32]byte{} // what was sent, not what comes of it
+	p.Request, p.Parsed, p.ContentHash = nil, nil, [32]byte{} // what was sent, not what comes of it
 	e := &effect{Payout: p, Details: map[string]string{}}
 	for _, row := range Payout.Rows() {
 		if v := at(in.Tree, row.Path); row.Type == "string" && row.Path != "general.signature" && v != nil && v.Text != "" {

@@ -51,6 +51,7 @@ type acceptItem struct {
 	phoneKey    any
 	ipKey       any
 	providerKey string
+	listed      []int64       // the directory's keys, where this process follows the journal
 	intent      time.Duration // above zero: commit the intent; the submit may take this long
 
 	id        int64 // payment's and first operation's; given once, kept when the commit runs again
@@ -120,6 +121,9 @@ func (s *Store) newAcceptItem(p *NewPayout) (*acceptItem, error) {
 	item.phoneKey = s.optionalIndex("phone", p.Phone)
 	item.ipKey = s.optionalIndex("ip", p.IP)
 	item.providerKey = s.vault.ProviderKey(p.ProjectID, item.key, 1)
+	if s.follows {
+		item.listed = s.listedOf(p, item.key)
+	}
 	return item, nil
 }
 

@@ -62,7 +62,7 @@ func (t *Tx) tapAccept(it *acceptItem) {
 	p := &it.payment
 	l := followedLine{
 		id: it.line.ID, seq: 1, project: p.ProjectID, payment: p.ID, created: p.CreatedAt.UnixMicro(), amount: p.Amount, at: it.line.At.UnixMicro(),
-		method: p.Method, currency: p.Currency, bank: bankOf(p.AccountMask), accountKey: it.accountKey,
+		method: p.Method, currency: p.Currency, bank: bankOf(p.AccountMask), accountKey: it.accountKey, listed: it.listed,
 		byHand: p.Interface == byHand, after: result{status: p.Status},
 	}
 	if p.Status != payout.Processing {

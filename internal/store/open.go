@@ -52,6 +52,7 @@ type Store struct {
 	following   sync.Mutex
 	catching    sync.Mutex
 	journalTail journalTail
+	names       knownNames
 	vault       *vault.Vault
 	logger      *slog.Logger
 	url         string

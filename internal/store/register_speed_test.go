@@ -154,7 +154,7 @@ func fixedStatements(s *Store) map[string]*sqldb.Statement {
 	f := &RegisterFilter{Projects: fillProjects}
 	out["look up"] = byLookup(fillProjects, []int64{7, 8, 9})
 	out["look up all"] = byAllLookups(fillProjects, []int64{7, 8, 9})
-	out["listed"] = (&sqldb.Statement{Args: []any{int64(0), int64(1) << 50, int64(1) << 60, followBatch}}).Text(readListed)
+	out["listed"] = (&sqldb.Statement{Args: []any{int64(0), int64(1) << 50, followBatch}}).Text(readListed)
 	for name, b := range map[string]*sqldb.Bulk{
 		"operations": readNewestOperations, "ids": readIDs, "provider's payments": readProviderPayments, "requests": readRequests, "jobs": readCallbacks,
 	} {

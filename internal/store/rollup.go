@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,6 +37,7 @@ type followedLine struct {
 	method, currency, providerID               string
 	bank                                       string
 	accountKey                                 int64         // of a payment that is new
+	listed                                     []int64       // the directory's keys of a payment that is new; nil where the line was read
 	byHand                                     bool          // the payment entered by Dashboard
 	before, after                              result        // before is empty for a payment that is new, after where nothing changes
 	ended                                      payout.Status // of the operation whose result the line is; empty: it is none
@@ -82,30 +82,43 @@ func catchUp(ctx context.Context, shard int64, piece func(context.Context, int64
 	}
 }
 
+// followPosition is how far a shard's followers have come.
+type followPosition struct{ followed, listed int64 }
+
+// followedTo reads the positions. A shard without them is new: its first line is not taken in yet.
+func (s *Store) followedTo(ctx context.Context, shard int64) (at followPosition, err error) {
+	const read = `SELECT COALESCE((SELECT last_row FROM followed WHERE shard = $1), $2), COALESCE((SELECT last_row FROM directory WHERE shard = $3), $4)`
+	err = sqldb.One(ctx, s.db.Lists, read, shard, shard*shardSpan, shard, shard*shardSpan).Scan(&at.followed, &at.listed)
+	return at, err
+}
+
 // followPiece takes in the next lines of a shard, and says whether there are more. Builds of rollups that stand where the
-// shard does go along; the others catch up (rollup_build.go).
+// shard does go along; the others catch up (rollup_build.go). So does the directory, where the lines were heard.
 func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err error) {
-	at := shard * shardSpan
-	err = sqldb.One(ctx, s.db.Lists, "SELECT last_row FROM followed WHERE shard = $1", shard).Scan(&at)
-	if errors.Is(err, sql.ErrNoRows) { // the shard is new: its first line is not taken in yet
-		err = nil
-	}
+	position, err := s.followedTo(ctx, shard)
 	if err != nil {
 		return false, err
 	}
-	lines, ok := s.journalTail.after(shard, at)
-	if !ok {
+	at := position.followed
+	lines, heard := s.journalTail.after(shard, at)
+	if !heard {
 		lines, err = s.readFollowed(ctx, shard, at, (shard+1)*shardSpan)
 	}
 	if err != nil || len(lines) == 0 {
 		return false, err
 	}
-	lookups := s.gatherLookups(lines)
+	listed := heard && position.listed == at
+	lookups := s.gatherLookups(lines, listed)
 	last := lines[len(lines)-1].id
 	err = s.offWriter(ctx, func(ctx context.Context, on *sqldb.Conn) error {
 		first, err := s.advance(ctx, on, "followed", shard, at, last)
 		if err != nil || !first {
 			return err
+		}
+		if listed {
+			if _, err := s.advance(ctx, on, "directory", shard, at, last); err != nil {
+				return err
+			}
 		}
 		builds, err := s.advanceBuilds(ctx, on, shard, at, last)
 		if err != nil {
@@ -212,19 +225,39 @@ func (l *followedLine) changed(e *followedEvent) {
 var insertLookups = sqldb.NewBulk("INSERT INTO lookups (bucket, key, project_id, payment) VALUES ", "(%i, %i, %i, %i)",
 	" ON CONFLICT (bucket, key, project_id, payment) DO NOTHING")
 
-// gatherLookups are the rows of lookups that lines make, in the order of their keys.
-func (s *Store) gatherLookups(lines []followedLine) []any {
-	keys := make([]lookupKey, 0, 2*len(lines))
-	for i := range lines {
-		keys = s.lookupsOf(keys, &lines[i])
+// gatherLookups are the rows of lookups that lines make: with those of the directory, or without.
+func (s *Store) gatherLookups(lines []followedLine, listed bool) []any {
+	perLine := 1
+	if listed {
+		perLine = 5
 	}
+	keys := make([]lookupKey, 0, perLine*len(lines))
+	for i := range lines {
+		l := &lines[i]
+		if keys = s.lookupsOf(keys, l); listed {
+			keys = addLookups(keys, l.project, l.payment, l.listed)
+		}
+	}
+	return lookupRows(keys)
+}
+
+// addLookups adds keys under which a payment shall be found.
+func addLookups(to []lookupKey, project, payment int64, keys []int64) []lookupKey {
+	for _, key := range keys {
+		to = append(to, lookupKey{payment / LookupBucket, key, project, payment})
+	}
+	return to
+}
+
+// lookupRows are the rows of lookups, in the order of their keys.
+func lookupRows(keys []lookupKey) []any {
 	slices.SortFunc(keys, lookupKey.compare)
 	keys = slices.Compact(keys)
-	lookups := make([]any, 0, len(keys)*insertLookups.Columns)
+	rows := make([]any, 0, len(keys)*insertLookups.Columns)
 	for _, k := range keys {
-		lookups = append(lookups, k.bucket, k.key, k.project, k.payment)
+		rows = append(rows, k.bucket, k.key, k.project, k.payment)
 	}
-	return lookups
+	return rows
 }
 
 type lookupKey struct{ bucket, key, project, payment int64 }

@@ -7,6 +7,7 @@ import (
 	"flashpay/internal/payout"
 	"flashpay/internal/rule"
 	"flashpay/internal/store/sqldb"
+	"flashpay/signature"
 )
 
 // Errors that callers act upon.
@@ -40,10 +41,11 @@ type NewPayout struct {
 	Phone       string
 	IP          string
 	Options     payout.Options
-	Request     []byte   // the body as received: sealed
-	Interface   int      // interface_type: 1 Gate, 5 Dashboard
-	Batch       BatchRow // that it is of; zero: of none
-	Actor       string   // who sends it, for the audit log; a user sends alone, see ErrNeedsSecond; empty: nobody, a program did
+	Request     []byte           // the body as received: sealed
+	Parsed      *signature.Value // what it says, where it was parsed already
+	Interface   int              // interface_type: 1 Gate, 5 Dashboard
+	Batch       BatchRow         // that it is of; zero: of none
+	Actor       string           // who sends it, for the audit log; a user sends alone, see ErrNeedsSecond; empty: nobody, a program did
 	Check       rule.Item
 	Threshold   time.Duration // how long the platform waits for a final result
 	Provider    string        // chosen provider; empty: none is live for this method and mode

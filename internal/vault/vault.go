@@ -28,10 +28,10 @@ import (
 // Vault seals, opens, indexes and derives. It is safe for concurrent use.
 type Vault struct {
 	aead         tink.AEAD
-	index        []byte
 	installation []byte
 	fingerprint  string
-	macs         sync.Pool // of hash.Hash under the index key
+	indexMACs    macs // under the index key
+	keyMACs      macs // under the installation's secret
 }
 
 // file is the keyset as text: a Tink AEAD keyset, which can hold several keys for rotation, and two secrets that
@@ -76,7 +76,10 @@ func Open(text []byte) (*Vault, error) {
 		return nil, fmt.Errorf("vault: member aead of the keyset: %w", err)
 	}
 	sum := sha256.Sum256(append([]byte("flashpay keyset\x00"), f.Installation...))
-	return &Vault{aead: primitive, index: f.Index, installation: f.Installation, fingerprint: hex.EncodeToString(sum[:8])}, nil
+	return &Vault{
+		aead: primitive, installation: f.Installation, fingerprint: hex.EncodeToString(sum[:8]),
+		indexMACs: macs{secret: f.Index}, keyMACs: macs{secret: f.Installation},
+	}, nil
 }
 
 // Fingerprint names the keyset without revealing it; a database remembers which one it was made with.
@@ -103,29 +106,46 @@ func (v *Vault) Unseal(sealed []byte, place string) ([]byte, error) {
 // Index is the keyed index of a searchable field: 63 bits of HMAC-SHA-256 over the field's name and its normalised
 // value. Equal values have equal indexes; who finds by index confirms by unsealing.
 func (v *Vault) Index(field, value string) int64 {
-	var room [128]byte
-	text := append(append(append(room[:0], field...), 0), Normalise(field, value)...)
-	sum := v.mac(text, nil)
+	m := v.indexMACs.take()
+	m.text = append(append(append(m.text, field...), 0), Normalise(field, value)...)
+	sum := v.indexMACs.sum(m)
 	return int64(binary.BigEndian.Uint64(sum[:]) >> 1)
 }
 
 // Digest is a keyed digest of what must be compared and not guessed: HMAC-SHA-256 under the index key.
 func (v *Vault) Digest(name string, value []byte) (sum [32]byte) {
-	return v.mac([]byte("digest\x00"+name+"\x00"), value)
+	m := v.indexMACs.take()
+	m.text = append(append(append(append(m.text, "digest\x00"...), name...), 0), value...)
+	return v.indexMACs.sum(m)
 }
 
-// mac is the HMAC-SHA-256 of two parts of a text under the index key. What the key makes of it is computed once and used
-// again.
-func (v *Vault) mac(first, second []byte) (sum [32]byte) {
-	mac, ok := v.macs.Get().(hash.Hash)
+// macs makes HMACs-SHA-256 under one secret. What the secret makes of them is computed once and used again, and so is the room.
+type macs struct {
+	secret []byte
+	free   sync.Pool // of *mac
+}
+
+type mac struct {
+	hash.Hash
+	text, room []byte
+}
+
+// take begins a text; sum ends it.
+func (k *macs) take() *mac {
+	m, ok := k.free.Get().(*mac)
 	if !ok {
-		mac = hmac.New(sha256.New, v.index)
+		m = &mac{Hash: hmac.New(sha256.New, k.secret)}
 	}
-	mac.Reset()
-	mac.Write(first)
-	mac.Write(second)
-	mac.Sum(sum[:0])
-	v.macs.Put(mac)
+	m.text = m.text[:0]
+	return m
+}
+
+func (k *macs) sum(m *mac) (sum [32]byte) {
+	m.Reset()
+	m.Write(m.text)
+	m.room = m.Sum(m.room[:0])
+	copy(sum[:], m.room)
+	k.free.Put(m)
 	return sum
 }
 
@@ -155,13 +175,12 @@ var keyEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 // operation number, 32 characters (160 bits). It is not random, so that a payout that was lost with a database and
 // accepted again carries the same key (product.md §3.2).
 func (v *Vault) ProviderKey(projectID int64, paymentKey string, number int) string {
-	mac := hmac.New(sha256.New, v.installation)
-	mac.Write(strconv.AppendInt(nil, projectID, 10))
-	mac.Write([]byte{0})
-	mac.Write([]byte(paymentKey))
-	mac.Write([]byte{0})
-	mac.Write(strconv.AppendInt(nil, int64(number), 10))
-	return keyEncoding.EncodeToString(mac.Sum(nil)[:20])
+	m := v.keyMACs.take()
+	m.text = append(strconv.AppendInt(m.text, projectID, 10), 0)
+	m.text = append(append(m.text, paymentKey...), 0)
+	m.text = strconv.AppendInt(m.text, int64(number), 10)
+	sum := v.keyMACs.sum(m)
+	return keyEncoding.EncodeToString(sum[:20])
 }
 
 // Secret derives a named secret of this installation, such as the one that the sandbox signs notifications with.
