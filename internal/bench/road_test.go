@@ -168,8 +168,8 @@ func TestAllocations(t *testing.T) {
 		toEnd   bool
 		ceiling float64
 	}{
-		"intake":     {false, 155},
-		"end to end": {true, 275},
+		"intake":     {false, 175},
+		"end to end": {true, 270},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRoad(t, storetest.URL(t, storetest.SQLite), c.toEnd, 1)

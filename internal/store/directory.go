@@ -63,6 +63,7 @@ func (s *Store) listPiece(ctx context.Context, shard int64) (more bool, err erro
 }
 
 func (s *Store) readListed(ctx context.Context, at followPosition) (keys []lookupKey, last int64, lines int, err error) {
+	s.listReads.Add(1)
 	err = sqldb.Query(ctx, s.db.Lists, readListed, at.listed, at.followed, followBatch).Each(func(r *sql.Rows) error {
 		var project, payment int64
 		var id, customer, mask string

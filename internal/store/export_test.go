@@ -196,3 +196,6 @@ func (s *Store) EmptyDirectory(ctx context.Context) error {
 		return err
 	}})
 }
+
+// DirectoryReads is how often the directory has read payments that were not heard.
+func (s *Store) DirectoryReads() int64 { return s.listReads.Load() }

@@ -53,6 +53,7 @@ type Store struct {
 	catching    sync.Mutex
 	journalTail journalTail
 	names       knownNames
+	listReads   atomic.Int64 // pieces of the directory that were not heard
 	vault       *vault.Vault
 	logger      *slog.Logger
 	url         string

@@ -132,6 +132,9 @@ func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err er
 		}
 		return countBatches(ctx, on, lines)
 	})
+	if err == nil && !heard && position.listed == at { // so that it goes along with the next lines, which may be heard
+		_, err = s.listPiece(ctx, shard)
+	}
 	return len(lines) == followBatch, err
 }
 
