@@ -127,6 +127,7 @@ func newScripted() *scripted {
 // road is a store and an engine over it, in virtual time.
 type road struct {
 	t     *testing.T
+	url   string
 	store *store.Store
 	bank  *scripted
 }
@@ -156,7 +157,7 @@ func driveFor(t *testing.T, bank *scripted, poll time.Duration, test func(r *roa
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second) // the engine is open
-		test(&road{t: t, store: s, bank: bank})
+		test(&road{t: t, url: url, store: s, bank: bank})
 		cancel()
 		done.Wait()
 		if err := s.Close(context.Background()); err != nil {
