@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/provider"
 )
 
 // exec runs a statement beside the store.
@@ -85,6 +86,29 @@ func TestNotificationsAreReadOnce(t *testing.T) {
 		want := []string{"accepted", "succeeded", "repeated", "repeated", "repeated", "repeated"} // the last of one report that comes twice
 		if err != nil || !slices.Equal(kinds, want) {
 			t.Errorf("journal %q, %v; want %q", kinds, err, want)
+		}
+	})
+}
+
+// A return is known by the name that the bank gives it: told again it says nothing new, another one is for people.
+func TestAReturnIsKnownByItsName(t *testing.T) {
+	bank := newScripted()
+	drive(t, bank, func(r *road) {
+		r.accept("p")
+		r.notify("paid")
+		for _, said := range []struct {
+			name string
+			open int
+		}{{"R1", 0}, {"R1", 0}, {"R2", 1}} {
+			bank.reports = provider.Outcome{Kind: provider.Returned, ReturnID: said.name, Returned: 100}
+			r.notify("reports")
+			time.Sleep(100 * time.Millisecond)
+			if v, err := r.store.PaymentView(r.t.Context(), 210, "p"); err != nil || v.Payment.Status != payout.Reversed {
+				t.Errorf("after %s: %s, %v; want it reversed", said.name, v.Payment.Status, err)
+			}
+			if found, err := r.store.Discrepancies(r.t.Context(), 210); err != nil || len(found) != said.open {
+				t.Errorf("after %s: discrepancies %+v, %v; want %d", said.name, found, err, said.open)
+			}
 		}
 	})
 }
