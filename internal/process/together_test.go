@@ -161,6 +161,23 @@ func TestDeadlinesOfSubmits(t *testing.T) {
 	})
 }
 
+// TestACallEndsAtItsEarliestDeadline: what goes with others is not on its way after its own deadline.
+func TestACallEndsAtItsEarliestDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &lender{takes: time.Hour}
+		h := newHand(p)
+		began := time.Now()
+		h.submit(t.Context(), time.Second, "a", "b")
+		h.submit(t.Context(), 10*time.Second, "c")
+		h.submit(t.Context(), 10*time.Second-sameDeadline, "d")
+		h.wg.Wait()
+		slices.Sort(p.calls)
+		if took, want := time.Since(began), []string{"a", "b", "c+d"}; took != 10*time.Second-sameDeadline || !slices.Equal(p.calls, want) {
+			t.Errorf("calls %q, the last of which ended after %v; want %q, until the deadline of d", p.calls, took, want)
+		}
+	})
+}
+
 // TestAnOutcomeThatIsNotTold is unknown, never lost.
 func TestAnOutcomeThatIsNotTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -45,6 +45,7 @@ type settings struct {
 	parallel int
 
 	explained map[string]bool // survivors that are no fault, by name
+	again     map[string]bool // where it is not nil, only these are tried
 }
 
 func main() {
@@ -58,18 +59,23 @@ func main() {
 	flag.StringVar(&s.with, "with", "", "words before the tests' command, such as nice")
 	flag.IntVar(&s.parallel, "parallel", 1, "how many mutants are tried at once")
 	explained := flag.String("explained", "", "a file of survivors that are no fault")
+	again := flag.String("again", "", "an earlier report: only what survived there is tried")
 	report := flag.String("report", "", "a file for the report; empty: stdout")
 	flag.Parse()
-	if err := run(&s, flag.Args(), *explained, *report); err != nil {
+	var err error
+	if s.again, err = readNames(*again); err == nil {
+		s.explained, err = readNames(*explained)
+	}
+	if err == nil {
+		err = run(&s, flag.Args(), *report)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(s *settings, packages []string, explained, report string) (err error) {
-	if s.explained, err = readExplained(explained); err != nil {
-		return err
-	}
+func run(s *settings, packages []string, report string) (err error) {
 	out := io.Writer(os.Stdout)
 	if report != "" {
 		f, e := os.Create(report)
@@ -87,22 +93,26 @@ func run(s *settings, packages []string, explained, report string) (err error) {
 	return nil
 }
 
-// readExplained reads the names of survivors that are no fault. A line that is indented says why, and what begins with #
-// is for people.
-func readExplained(path string) (map[string]bool, error) {
-	known := make(map[string]bool)
+// readNames reads the names of mutants, from a report or from the file of those that are no fault. There a line that is
+// indented says why, and what begins with # is for people.
+func readNames(path string) (map[string]bool, error) {
 	if path == "" {
-		return known, nil
+		return nil, nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
+	known := make(map[string]bool)
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
-		if line := lines.Text(); line != "" && line[0] != '#' && line[0] != '\t' {
-			known[line] = true
+		name := lines.Text()
+		if at := strings.LastIndex(name, ", line "); at > 0 {
+			name = name[:at]
+		}
+		if name != "" && name[0] != '#' && name[0] != '\t' {
+			known[name] = true
 		}
 	}
 	return known, lines.Err()
@@ -150,8 +160,17 @@ func (p *source) mutants(only string) (all []*mutant) {
 }
 
 // sampled are the places of those mutants that are tried.
-func sampled(s *settings, n int) []int {
-	all := rand.New(rand.NewPCG(s.seed, 0)).Perm(n)
+func sampled(s *settings, mutants []*mutant) (all []int) {
+	n := len(mutants)
+	if s.again != nil {
+		for i, m := range mutants {
+			if s.again[m.name()] {
+				all = append(all, i)
+			}
+		}
+		return all
+	}
+	all = rand.New(rand.NewPCG(s.seed, 0)).Perm(n)
 	if s.sample > 0 {
 		all = all[:min(s.sample, n)]
 	}
@@ -160,7 +179,7 @@ func sampled(s *settings, n int) []int {
 }
 
 func tryAll(s *settings, p *source, all []*mutant, suites []*suite, out io.Writer) error {
-	chosen := sampled(s, len(all))
+	chosen := sampled(s, all)
 	counts := make(map[fate]int)
 	explained := 0
 	var mu sync.Mutex

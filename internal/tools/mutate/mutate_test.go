@@ -104,7 +104,7 @@ func TestSurvivorsAreReported(t *testing.T) {
 	})
 	s := &settings{seed: 1, limit: 60e9, only: "*.go"}
 	var err error
-	if s.explained, err = readExplained("explained"); err != nil {
+	if s.explained, err = readNames("explained"); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
@@ -116,4 +116,20 @@ func TestSurvivorsAreReported(t *testing.T) {
 	if out.String() != want {
 		t.Errorf("reported %q, want %q", out.String(), want)
 	}
+	if err := os.WriteFile("report", out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s.again, err = readNames("report"); err != nil {
+		t.Fatal(err)
+	}
+	p, err := load(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again []string
+	all := p.mutants("*.go")
+	for _, i := range sampled(s, all) {
+		again = append(again, all[i].name())
+	}
+	slicesEqual(t, again, []string{"p.go: Max: > becomes >=: a > b", "p.go: Never: constant raised by one: a + 1"})
 }
