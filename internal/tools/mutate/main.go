@@ -147,11 +147,11 @@ func tryPackage(s *settings, folder string, out io.Writer) error {
 }
 
 // mutants lists the mutants of the files that are asked for.
-func (p *source) mutants(only string) (all []*mutant) {
-	for _, path := range p.paths {
+func (s *source) mutants(only string) (all []*mutant) {
+	for _, path := range s.paths {
 		for pattern := range strings.SplitSeq(only, ",") {
 			if ok, _ := filepath.Match(pattern, filepath.Base(path)); ok {
-				all = append(all, mutants(p, path)...)
+				all = append(all, mutants(s, path)...)
 				break
 			}
 		}

@@ -27,8 +27,7 @@ type mutant struct {
 type gate struct {
 	from, to      int
 	before, after string
-	operator      int    // offset of an operator of one byte that becomes a comma; 0: none
-	key           string // for the order of gates around the same text
+	operator      int // offset of an operator of one byte that becomes a comma; 0: none
 }
 
 // other is what an operator is replaced by.
