@@ -86,6 +86,11 @@ func newRoad(t testing.TB, url string, change func(*Config)) *road {
 		if err := <-ended; err != nil {
 			t.Errorf("run: %v", err)
 		}
+		for c, places := range r.d.lanes.reserved {
+			if len(places) > 0 {
+				t.Errorf("of class %d places were neither used nor given back: %v", c, places)
+			}
+		}
 		r.net.close()
 		if err := r.s.Close(context.Background()); err != nil {
 			t.Errorf("close: %v", err)
