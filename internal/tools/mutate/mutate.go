@@ -138,7 +138,7 @@ func (f *finder) binary(n *ast.BinaryExpr) {
 	case token.LAND:
 		g.after = " || mutant(%d) && (" + a + " || " + b + "))"
 	case token.LOR:
-		g.after = " && (!mutant(%d) || (" + a + ") && (" + b + ")))"
+		g.before, g.after = "((", ") && (!mutant(%d) || ("+a+") && ("+b+")))"
 	default:
 		t := f.info.Types[n]
 		if basic, ok := t.Type.Underlying().(*types.Basic); !ok || basic.Info()&types.IsNumeric == 0 {

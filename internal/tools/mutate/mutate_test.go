@@ -75,8 +75,10 @@ func TestMutants(t *testing.T) {
 	if _, err := p.build(all, t.TempDir()); err != nil {
 		t.Error(err)
 	}
-	slicesEqual(t, []string{strings.Split(string(p.gated(all)["p.go"]), "\n")[12]}, []string{
+	lines := strings.Split(string(p.gated(all)["p.go"]), "\n")
+	slicesEqual(t, []string{lines[12], lines[15]}, []string{
 		"\tif !mutant(10) { x = mutantPlus(11, x , mutantRaised(12, size(0x10))) }",
+		"\treturn ((ok || (x > mutantRaised(20, size(2)) || mutant(19) && x == 2)) && (!mutant(18) || (ok) && (x > 2))), nil",
 	})
 }
 
@@ -91,6 +93,60 @@ func slicesEqual(t *testing.T, got, want []string) {
 	})
 	if d := cmp.Diff(want, got, sort); d != "" {
 		t.Error(d)
+	}
+}
+
+// Behind each gate is the fault that its mutant names: a test that knows all values of a function kills every one.
+func TestGates(t *testing.T) {
+	module(t, map[string]string{
+		"p.go": `package p
+
+func or(a, b bool) bool  { return a || b }
+func and(a, b bool) bool { return a && b }
+func less(a, b int) bool { return a < b }
+func most(a, b int) bool { return a <= b }
+func same(a, b int) bool { return a == b }
+func sum(a, b int) int   { return a + b - 1 }
+
+func steps(a int) (n int, err error) {
+	if a > 1 {
+		n = a
+		count(&n)
+	}
+	return n, err
+}
+
+func count(n *int) { *n += 2 }
+`,
+		"p_test.go": `package p
+
+import "testing"
+
+func TestAll(t *testing.T) {
+	for _, v := range []bool{
+		!or(false, false), or(false, true), or(true, false), or(true, true), !and(false, false), !and(false, true), !and(true, false), and(true, true),
+		less(1, 2), !less(2, 2), !less(2, 1), most(1, 2), most(2, 2), !most(2, 1), same(1, 1), !same(1, 2), sum(1, 2) == 2,
+	} {
+		if !v {
+			t.Fatal()
+		}
+	}
+	for a, want := range []int{0, 0, 4, 5} {
+		if n, err := steps(a); n != want || err != nil {
+			t.Fatal(a)
+		}
+	}
+}
+`,
+	})
+	var out bytes.Buffer
+	if err := tryPackage(&settings{seed: 1, limit: 60e9, only: "*.go"}, ".", &out); err != nil {
+		t.Fatal(err)
+	}
+	want := "p.go: steps: error not returned: err, line 15, SURVIVED\n" +
+		"., seed 1: 16 of 16 tried, 15 killed, 0 by the time limit, 0 do not compile, 1 survived, 0 reached by no test; 0 of them are explained\n"
+	if out.String() != want {
+		t.Errorf("reported %q, want %q", out.String(), want)
 	}
 }
 
