@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"flashpay/internal/resend"
 	"flashpay/internal/store"
 )
 
@@ -15,9 +16,10 @@ type callbackCmd struct {
 
 type callbackResendCmd struct {
 	databaseFlag
-	ID        int64  `required:"" placeholder:"N" help:"The project's number."`
+	ID        int64  `required:"" aliases:"project" placeholder:"N" help:"The project's number."`
 	PaymentID string `name:"payment-id" aliases:"payment" placeholder:"ID" help:"The merchant's id of the payment: its newest callback is sent."`
 	Number    int64  `placeholder:"N" help:"The callback's number within the project, to name one."`
+	Failing   bool   `help:"Send all callbacks of the project that fail: repeated or given up, and no newer one of the payment delivered."`
 	JSON      bool   `help:"Print JSON."`
 }
 
@@ -27,13 +29,23 @@ func (c *callbackResendCmd) Help() string {
 sends it.
 
   flashpay callback resend --database sqlite:flashpay.db --id 210 --payment-id salary-42
-  flashpay callback resend --database sqlite:flashpay.db --id 210 --number 17`
+  flashpay callback resend --database sqlite:flashpay.db --id 210 --number 17
+
+With --failing, at most 10,000 are ordered at once, the newest first; what they are is kept as a job of the database, and a server
+with the role engine works on it. One that is acknowledged in the meantime is left alone.
+
+  flashpay callback resend --database sqlite:flashpay.db --project 210 --failing`
 }
 
 // Run makes the callback due.
 func (c *callbackResendCmd) Run(a *app) error {
-	if c.PaymentID == "" && c.Number == 0 {
-		return usagef("no callback: give --payment-id ID for the newest of a payment, or --number N")
+	switch one := c.PaymentID != "" || c.Number != 0; {
+	case c.Failing && one:
+		return usagef("--failing sends all that fail: leave --payment-id and --number out, or --failing")
+	case c.Failing:
+		return c.with(a, func(s *store.Store) error { return c.all(a, s) })
+	case !one:
+		return usagef("no callback: give --payment-id ID for the newest of a payment, --number N, or --failing for all that fail")
 	}
 	return c.with(a, func(s *store.Store) error {
 		p, ok := s.Project(c.ID)
@@ -60,4 +72,39 @@ func (c *callbackResendCmd) Run(a *app) error {
 		fmt.Fprintf(a.stdout, "Callback %d of project %d is due now.\n", number, c.ID)
 		return nil
 	})
+}
+
+// all orders that all failing callbacks of the project be sent again.
+func (c *callbackResendCmd) all(a *app, s *store.Store) error {
+	p, ok := s.Project(c.ID)
+	if !ok {
+		return unknownProject(c.ID)
+	}
+	callbacks, more, err := s.FailingCallbacks(a.ctx, store.RegisterFilter{Projects: []int64{p.ID}}, resend.Most)
+	if err != nil {
+		return err
+	}
+	out := struct {
+		ID        int64 `json:"id"`
+		Callbacks int   `json:"callbacks"`
+		More      bool  `json:"more"`
+		Job       int64 `json:"job,omitempty"`
+	}{ID: c.ID, Callbacks: len(callbacks), More: more}
+	if len(callbacks) > 0 {
+		if out.Job, err = resend.Add(a.ctx, s, "", resend.Order{Callbacks: callbacks, Actor: actor(), Filter: "failing"}); err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.JSON:
+		return a.printJSON(out)
+	case out.Callbacks == 0:
+		fmt.Fprintf(a.stdout, "No callback of project %d fails.\n", c.ID)
+		return nil
+	}
+	fmt.Fprintf(a.stdout, "%d failing callbacks of project %d will be sent again, by job %d.\n", out.Callbacks, c.ID, out.Job)
+	if more {
+		fmt.Fprintln(a.stdout, "There are more: run the command again when these are through.")
+	}
+	return nil
 }

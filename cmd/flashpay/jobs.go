@@ -9,6 +9,7 @@ import (
 	"flashpay/internal/manual"
 	"flashpay/internal/massbatch"
 	"flashpay/internal/report"
+	"flashpay/internal/resend"
 	"flashpay/internal/store/batches"
 	"flashpay/internal/store/files"
 	"flashpay/internal/work"
@@ -22,7 +23,7 @@ func (p *platform) acceptor() *accept.Service {
 // newRunner runs rare work, on every node that has the role engine.
 func (p *platform) newRunner() *work.Runner {
 	payouts := &manual.Service{Store: p.store, Payouts: p.acceptor(), Methods: p.methods, Banks: p.config.Banks}
-	kinds := append(p.reports().Jobs(), payouts.Job(), p.mass().Job())
+	kinds := append(p.reports().Jobs(), payouts.Job(), p.mass().Job(), resend.Job())
 	return work.NewRunner(work.RunnerConfig{Store: p.store, Logger: p.config.Logger, Kinds: kinds})
 }
 

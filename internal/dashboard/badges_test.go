@@ -22,11 +22,11 @@ func TestSectionsHaveBadges(t *testing.T) {
 	g := fullGallery(t)
 	const files, givenUp = "; Files with faults: 1", "1 Callbacks given up: 1"
 	for role, want := range map[staff.Role]map[string]string{
-		staff.Support:       {"/projects": givenUp},
-		staff.Operations:    {"/manual": "3 Approvals: 2" + files, "/projects": givenUp}, // a secret key is not theirs to decide
+		staff.Support:       {"/payments": givenUp},
+		staff.Operations:    {"/manual": "3 Approvals: 2" + files, "/payments": givenUp}, // a secret key is not theirs to decide
 		staff.Finance:       {},
 		staff.Risks:         {},
-		staff.MerchantAdmin: {"/manual": "4 Approvals: 3" + files, "/projects": givenUp},
+		staff.MerchantAdmin: {"/manual": "4 Approvals: 3" + files, "/payments": givenUp},
 		staff.Operator:      {"/manual": "4 Approvals: 3" + files, "/operate": givenUp},
 	} {
 		page := g.signedIn(role).get("/profile").wants(http.StatusOK)

@@ -2,7 +2,7 @@ package dashboard
 
 import (
 	"math/big"
-	"strconv"
+	"net/url"
 	"time"
 
 	"flashpay/internal/ledger"
@@ -277,7 +277,7 @@ func (v *visit) overviewCallbacks(add func(word, href string, count int, more bo
 			if p := mine[b.ProjectID]; p != nil {
 				count += b.Count
 				if !v.user.Can(staff.OperateWork) {
-					href = "/projects/" + strconv.FormatInt(p.ID, 10) + "/callbacks"
+					href = "/payments?from=&situation=" + url.QueryEscape(string(store.SituationFailing))
 				}
 			}
 		}

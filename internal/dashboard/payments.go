@@ -55,15 +55,17 @@ type registerData struct {
 	usual          bool       // the columns are those of who has chosen none
 	Panel          *panelData // nil: nothing is open beside the list
 	IdempotencyKey string
+	Resend         string // where the callbacks of all that the filter leaves are sent again; empty: it is not asked for, or not allowed
 }
 
 // registerRow is a row of the register.
 type registerRow struct {
-	Name  string // of the payment, in addresses
-	Href  string // opens it beside the list
-	On    bool   // it is the one that is shown there
-	Head  int    // the cell that names the row, and opens it
-	Cells []cell
+	Name    string // of the payment, in addresses
+	Href    string // opens it beside the list
+	On      bool   // it is the one that is shown there
+	Payment string // the merchant's id
+	Head    int    // the cell that names the row, and opens it
+	Cells   []cell
 }
 
 // quickFilter is a filter of one attribute and one click.
@@ -105,6 +107,9 @@ func serveRegister(d *Dashboard, v *visit) error {
 		return err
 	}
 	data.Quick, data.Periods = l.quick(v), l.periods(v)
+	if l.filter.Situation == store.SituationFailing && v.user.Can(staff.ResendCallbacks) {
+		data.Resend = "/payments/resend" + withQuery(data.Query)
+	}
 	if l.Form.OK() {
 		if err := data.read(v); err != nil {
 			return err

@@ -160,7 +160,7 @@ func columnsOf(names []string) (out []column) {
 func rowOf(v *visit, l *listing, columns []column, r *store.RegisterRow) registerRow {
 	name := tabName(r.ProjectID, r.ID)
 	head := max(0, slices.IndexFunc(columns, func(c column) bool { return c.Name == "id" }))
-	row := registerRow{Head: head, Name: name, Href: l.opening(l.open.with(name)), On: name == l.open.shown}
+	row := registerRow{Head: head, Name: name, Payment: r.PaymentID, Href: l.opening(l.open.with(name)), On: name == l.open.shown}
 	for _, c := range columns {
 		row.Cells = append(row.Cells, cell{Name: c.Name, Label: v.t(c.Word()), Num: c.Num, HTML: c.show(v, r)})
 	}

@@ -219,6 +219,7 @@ func (l *listing) quick(v *visit) []quickFilter {
 	}
 	add(v.t("payments.quick_success"), "status", string(payout.Success))
 	add(v.t("payments.quick_decline"), "status", string(payout.Decline))
+	add(v.t("payments.quick_reversed"), "status", string(payout.Reversed))
 	return out
 }
 

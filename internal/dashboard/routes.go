@@ -26,7 +26,7 @@ const (
 // else does.
 var routes = slices.Concat(
 	commonRoutes, overviewRoutes,
-	paymentRoutes,
+	paymentRoutes, resendRoutes,
 	manualRoutes, massRoutes,
 	financeRoutes,
 	projectRoutes,

@@ -88,7 +88,7 @@ func (s *Store) AddPassing(ctx context.Context, name string, n int) (kept map[st
 // SetRegisterBounds makes pages of the register give up earlier, and returns what undoes it.
 func SetRegisterBounds(candidates, found int) (undo func()) {
 	before := bounds
-	bounds.candidates, bounds.found, bounds.counted = candidates, found, 2*candidates
+	bounds.candidates, bounds.found, bounds.failing, bounds.counted = candidates, found, found, 2*candidates
 	return func() { bounds = before }
 }
 

@@ -115,7 +115,7 @@ func (f *filling) payment(i int) error {
 	if status != payout.Processing {
 		head, events = f.line(project, id, 2, done, map[payout.Status]string{payout.Success: "succeeded", payout.Decline: "declined"}[status], first.Hash,
 			Detail{}.Text("by", "notification").Text("outcome", "succeeded").Int("code", int64(code))), 1
-		f.event(project, id, status, code, providerID, done)
+		f.event(project, id, status, code, providerID, done, i%100 == 43)
 	}
 	if stage == payout.Unsettled {
 		f.row++
@@ -144,11 +144,15 @@ func (f *filling) line(project, payment, seq int64, at time.Time, kind string, p
 	return l
 }
 
-func (f *filling) event(project, payment int64, status payout.Status, code int, providerID string, at time.Time) {
+func (f *filling) event(project, payment int64, status payout.Status, code int, providerID string, at time.Time, fails bool) {
 	f.numbers[project]++
 	number := f.numbers[project]
+	state := CallbackDelivered
+	if fails {
+		state = CallbackGivenUp
+	}
 	f.add("events", project, number, payment, payment, string(status), string(status), int64(code), int64(21432), providerID, "123456", at.UnixMicro())
-	f.add("callbacks", project, number, payment, string(CallbackDelivered), "http://127.0.0.1:1/callback", int64(1), int64(1), int64(1), nil, nil, at.UnixMicro(),
+	f.add("callbacks", project, number, payment, string(state), "http://127.0.0.1:1/callback", int64(1), int64(1), int64(1), nil, nil, at.UnixMicro(),
 		at.Add(time.Second).UnixMicro(), int64(5000), int64(200), "", []byte("OK"))
 }
 

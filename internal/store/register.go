@@ -38,14 +38,15 @@ type Situation string
 
 // The situations.
 const (
-	SituationOpen        Situation = "open"        // no final status yet
-	SituationAtRisk      Situation = "at risk"     // open, and nine tenths of the time to its threshold are over
-	SituationDisputed    Situation = "disputed"    // declined at the threshold while the bank may have paid
-	SituationDiscrepancy Situation = "discrepancy" // one is open
+	SituationOpen        Situation = "open"             // no final status yet
+	SituationAtRisk      Situation = "at risk"          // open, and nine tenths of the time to its threshold are over
+	SituationDisputed    Situation = "disputed"         // declined at the threshold while the bank may have paid
+	SituationDiscrepancy Situation = "discrepancy"      // one is open
+	SituationFailing     Situation = "callback failing" // it is repeated or was given up, and no newer one was delivered
 )
 
 // Situations lists the situations, in the order in which forms show them.
-var Situations = []Situation{SituationOpen, SituationAtRisk, SituationDisputed, SituationDiscrepancy}
+var Situations = []Situation{SituationOpen, SituationAtRisk, SituationDisputed, SituationDiscrepancy, SituationFailing}
 
 // RegisterRow is a payment as lists show it.
 type RegisterRow struct {
@@ -120,8 +121,9 @@ type Register struct {
 var bounds = struct {
 	candidates int // payments that a page looks at
 	found      int // payments that an index may name; more are walked through by time
+	failing    int // the same, of payments whose callback fails
 	counted    int // payments that one step of counting looks at
-}{10_000, 2_000, 50_000}
+}{10_000, 2_000, 20_000, 50_000}
 
 const registerGroup = 64 // projects in one statement
 

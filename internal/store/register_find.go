@@ -23,7 +23,7 @@ func (s *Store) registerKeys(ctx context.Context, f *RegisterFilter) (found []ca
 		if q == nil {
 			return nil, false, nil
 		}
-		if found, err = s.keys(ctx, q, found); err != nil || len(found) > bounds.found {
+		if found, err = s.keys(ctx, q, found); err != nil || len(found) > f.Situation.most() {
 			return nil, false, err
 		}
 	}
@@ -65,10 +65,26 @@ func (s Situation) keys(projects []int64) *sqldb.Statement {
 	case SituationDiscrepancy:
 		q.Text("SELECT project_id, payment FROM discrepancies WHERE ").In("project_id", sqldb.IntArgs(projects)).Text(" AND settled_at IS NULL AND payment <> 0")
 	case SituationOpen, SituationAtRisk:
+	case SituationFailing:
+		for i, trouble := range troubles {
+			if i > 0 {
+				q.Text(" UNION ALL ")
+			}
+			q.Text("SELECT c.project_id, c.payment FROM callbacks c WHERE ").In("c.project_id", sqldb.IntArgs(projects)).Text(" AND " + trouble)
+		}
 	default:
 		return nil
 	}
-	return q.Text(fmt.Sprintf(" LIMIT %d", bounds.found+1))
+	return q.Text(fmt.Sprintf(" LIMIT %d", s.most()+1))
+}
+
+// most is how many payments an index may name for the situation. Callbacks fail in thousands where an endpoint is down, and
+// those that were given up can be old, so that a walk by time would have a long way to them.
+func (s Situation) most() int {
+	if s == SituationFailing {
+		return bounds.failing
+	}
+	return bounds.found
 }
 
 // each runs a statement for each group of projects.

@@ -83,6 +83,8 @@ func (s Situation) condition(now time.Time) func(*sqldb.Statement) {
 		return func(q *sqldb.Statement) {
 			q.Text("EXISTS (SELECT 1 FROM discrepancies d WHERE d.project_id = p.project_id AND d.payment = p.id AND d.settled_at IS NULL)")
 		}
+	case SituationFailing:
+		return func(q *sqldb.Statement) { q.Text("EXISTS (SELECT 1 FROM " + failingCallbacks("p") + ")") }
 	}
 	return nil
 }

@@ -83,6 +83,7 @@ func looks(s *Store) []look {
 		{"at risk", with(func(f *RegisterFilter) { f.Situation = SituationAtRisk }), page},
 		{"disputed", with(func(f *RegisterFilter) { f.Situation = SituationDisputed }), page},
 		{"discrepancy open", with(func(f *RegisterFilter) { f.Situation = SituationDiscrepancy }), page},
+		{"callback failing", with(func(f *RegisterFilter) { f.Situation = SituationFailing }), page},
 		{"search: payment id", with(func(f *RegisterFilter) { f.Search = fmt.Sprintf("ORDER-%d", n/3) }), page},
 		{"search: operation id", with(func(f *RegisterFilter) { f.Search = fmt.Sprint(10_000 + n/3) }), page},
 		{"search: customer id", with(func(f *RegisterFilter) { f.Search = fmt.Sprintf("customer-%d", n/30) }), page},
@@ -156,7 +157,7 @@ func fixedStatements(s *Store) map[string]*sqldb.Statement {
 	out["look up all"] = byAllLookups(fillProjects, []int64{7, 8, 9})
 	out["listed"] = (&sqldb.Statement{Args: []any{int64(0), int64(1) << 50, followBatch}}).Text(readListed)
 	for name, b := range map[string]*sqldb.Bulk{
-		"operations": readNewestOperations, "ids": readIDs, "provider's payments": readProviderPayments, "requests": readRequests, "jobs": readCallbacks,
+		"operations": readNewestOperations, "ids": readIDs, "provider's payments": readProviderPayments, "requests": readRequests, "jobs": readCallbacks, "failing": readFailing,
 	} {
 		q := &sqldb.Statement{Args: make([]any, 0, 2*sqldb.BulkSizes[0])}
 		for i := range sqldb.BulkSizes[0] {

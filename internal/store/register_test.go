@@ -53,6 +53,7 @@ func chosen(s *store.Store, f *store.RegisterFilter, r *store.RegisterRow) bool 
 	situation := map[store.Situation]bool{
 		"": true, store.SituationOpen: r.Status == payout.Processing, store.SituationDisputed: r.Stage == payout.Unsettled || r.Stage == payout.Disputed,
 		store.SituationDiscrepancy: r.Stage == payout.Unsettled,
+		store.SituationFailing:     r.Status == payout.Decline && strings.HasSuffix(r.PaymentID, "43"), // as FillRegister has it
 		store.SituationAtRisk:      r.Status == payout.Processing && 10*r.ThresholdAt.Sub(s.Now()) < r.ThresholdAt.Sub(r.CreatedAt),
 	}[f.Situation]
 	return slices.Contains(f.Projects, r.ProjectID) && situation && (len(f.Statuses) == 0 || slices.Contains(f.Statuses, r.Status)) &&
@@ -181,6 +182,7 @@ func TestRegisterStopsAndGoesOn(t *testing.T) {
 			"amount":      {Projects: []int64{210, 211, 220}, MinAmount: 590},
 			"declined":    {Projects: []int64{210, 211}, Statuses: []payout.Status{payout.Decline}},
 			"discrepancy": {Projects: []int64{210, 211, 220}, Situation: store.SituationDiscrepancy},
+			"failing":     {Projects: []int64{210, 211, 220}, Situation: store.SituationFailing},
 			"customer":    {Projects: []int64{210, 211, 220}, Search: "customer-7"}, // ten of them: more than an index may name
 			"account":     {Projects: []int64{210, 211, 220}, Search: "1090000000000007"},
 		} {

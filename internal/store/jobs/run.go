@@ -106,6 +106,27 @@ func (r *Run) Checkpoint(ctx context.Context, position []byte, done, total int64
 	return err
 }
 
+// Step is a Checkpoint whose position follows from what was done: act returns it.
+func (r *Run) Step(ctx context.Context, done, total int64, act func(ctx context.Context, t *store.Tx) (position []byte, err error)) error {
+	var position []byte
+	err := r.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
+		n, err := t.Exec(ctx, renew, t.Now().Add(r.lease).UnixMicro(), t.Shard(), t.Now().UnixMicro(), r.ID, r.version)
+		if err := r.held(ctx, t, n, err); err != nil {
+			return err
+		}
+		if position, err = act(ctx, t); err != nil {
+			return err
+		}
+		const save = "UPDATE jobs SET position = $1, done = $2, total = $3, attempts = 0 WHERE id = $4 AND version = $5"
+		_, err = t.Exec(ctx, save, position, done, total, r.ID, r.version)
+		return err
+	})
+	if err == nil {
+		r.Position, r.Done, r.Total, r.Attempts = position, done, total, 0
+	}
+	return err
+}
+
 // Finish ends the job together with its last act, which may be nil. Lists show the outcome, in a few words without personal
 // data. A job whose function returns nil without it is finished with an empty one.
 func (r *Run) Finish(ctx context.Context, outcome string, act func(ctx context.Context, t *store.Tx) error) error {
