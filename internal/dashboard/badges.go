@@ -68,7 +68,8 @@ func (v *visit) badges() map[string]*badge {
 		if count == 0 {
 			return
 		}
-		path := "/" + strings.SplitN(href, "/", 3)[1]
+		path, _, _ := strings.Cut(href, "?")
+		path = "/" + strings.SplitN(path, "/", 3)[1]
 		if sections[path] == nil {
 			sections[path] = &badge{}
 		}

@@ -67,6 +67,10 @@ var everyPage = []shown{
 	{name: "overview-empty", path: "/overview", as: staff.MerchantAdmin, empty: true},
 	{name: "payments", path: "/payments?from=", as: staff.Support, faces: true},
 	{name: "payments-declined", path: "/payments?from=&status=decline", as: staff.MerchantAdmin},
+	{name: "payments-failing", path: "/payments?from=&situation=callback+failing", as: staff.Support, faces: true},
+	{name: "payments-resend", path: "/payments/resend?situation=callback+failing", as: staff.Support, faces: true},
+	{name: "payments-resend-none", path: "/payments/resend?situation=callback+failing&status=reversed", as: staff.Support},
+	{name: "payments-resend-going", path: "{resend}", as: staff.Support},
 	{name: "payments-nothing", path: "/payments?from=&q=nothing-has-this-name", as: staff.Support},
 	{name: "payments-faulty", path: "/payments?from=yesterday", as: staff.Support},
 	{name: "payments-empty", path: "/payments", as: staff.Support, empty: true},
@@ -285,6 +289,7 @@ func fullGallery(t *testing.T) *gallery {
 	g.payFiles()
 	g.askForReports()
 	g.openCases()
+	g.sendAgain()
 	return g
 }
 
@@ -363,6 +368,15 @@ func (g *gallery) openCases() {
 		g.places[name] = page
 	}
 	g.needsTwo(100_000)
+}
+
+// sendAgain orders a callback again, as the reader of English does.
+func (g *gallery) sendAgain() {
+	g.t.Helper()
+	b := g.stranger()
+	b.cookies[g.sessionCookie()] = g.session(staff.Support, languages[0])
+	ask := b.get("/payments/resend?situation=callback+failing").wants(http.StatusOK)
+	g.places["resend"] = b.post("/payments/resend", "query", ask.field("query"), "count", ask.field("count")).wants(http.StatusSeeOther).Location
 }
 
 // askForReports makes reports of each state, for a reader of each language.

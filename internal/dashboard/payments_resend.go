@@ -24,7 +24,8 @@ var resendRoutes = []route{
 type resending struct {
 	Callbacks []store.FailingCallback
 	More      bool     // the filter leaves more than one order may have
-	Rows      []string // the payments that were chosen; empty: all of the filter
+	Rows      []string // the payments that were chosen
+	All       bool     // all of the filter were
 	List      string   // the register that it was chosen in
 	Members   url.Values
 }
@@ -35,14 +36,11 @@ func (r *resending) Count() int { return len(r.Callbacks) }
 // Query is what was chosen, as it stands in addresses.
 func (r *resending) Query() string {
 	q := maps.Clone(r.Members)
-	if !r.OfFilter() {
-		q["row"] = r.Rows
+	if !r.All {
+		q["row"], q["chosen"] = r.Rows, []string{"yes"}
 	}
 	return q.Encode()
 }
-
-// OfFilter tells whether all of the filter was chosen.
-func (r *resending) OfFilter() bool { return len(r.Rows) == 0 }
 
 // readResending reads what the address, or the form, chooses.
 func (v *visit) readResending() (*resending, error) {
@@ -56,8 +54,9 @@ func (v *visit) readResending() (*resending, error) {
 	l.filter.Situation = store.SituationFailing
 	q := l.query()
 	q.Set("situation", string(store.SituationFailing))
-	out := &resending{Rows: v.r.URL.Query()["row"], List: "/payments?" + q.Encode(), Members: q}
-	if out.OfFilter() {
+	given := v.r.URL.Query()
+	out := &resending{Rows: given["row"], All: !given.Has("row") && !given.Has("chosen"), List: "/payments?" + q.Encode(), Members: q}
+	if out.All {
 		out.Callbacks, out.More, err = v.d.Store.FailingCallbacks(v.ctx(), l.filter, resend.Most)
 		return out, err
 	}
@@ -116,7 +115,7 @@ func serveResendOrder(d *Dashboard, v *visit) error {
 
 func (v *visit) orderResend(d *Dashboard, once string, r *resending, agreed int) (id int64, err error) {
 	filter := "rows chosen"
-	if r.OfFilter() {
+	if r.All {
 		l := &listing{Form: &Form{Values: r.Members}}
 		filter = strings.Join(l.described(), " ")
 	}

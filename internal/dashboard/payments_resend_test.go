@@ -81,6 +81,7 @@ func TestFailingCallbacksAreSentAgain(t *testing.T) {
 
 	// Chosen rows: of another merchant's, none.
 	row := func(v *store.View) string { return "row=" + tabName(v.Payment.ProjectID, v.Payment.ID) }
+	b.get("/payments/resend?situation=callback+failing&chosen=yes").wants(http.StatusOK).says("Nothing is chosen").saysNot("again at once")
 	ask := b.get("/payments/resend?" + row(first) + "&" + row(others)).wants(http.StatusOK).says("1 callback will be sent again")
 	once := ask.field("once")
 	sent := b.post("/payments/resend", "once", once, "query", ask.field("query"), "count", ask.field("count")).wants(http.StatusSeeOther)

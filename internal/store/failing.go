@@ -36,7 +36,7 @@ type FailingPayment struct{ ProjectID, ID int64 }
 const maxFailingReads = 100
 
 var readFailing = sqldb.NewBulk(keysHead, keysRow,
-	") SELECT v.project_id, MAX(c.number) FROM v CROSS JOIN "+failingCallbacks("v")+" GROUP BY v.project_id, v.id")
+	") SELECT v.project_id, v.id, MAX(c.number) FROM v CROSS JOIN "+failingCallbacks("v")+" GROUP BY v.project_id, v.id")
 
 // FailingCallbacks names the callback of each payment that the filter chooses and whose callback fails, newest payment first,
 // at most `most`. more: there are, or may be, others.
@@ -75,20 +75,28 @@ func (s *Store) FailingCallbacks(ctx context.Context, f RegisterFilter, most int
 	return out, true, nil
 }
 
-// FailingCallbacksOf names the callbacks that fail of the payments.
+// FailingCallbacksOf names the callbacks that fail of the payments, in their order.
 func (s *Store) FailingCallbacksOf(ctx context.Context, payments []FailingPayment) (out []FailingCallback, err error) {
 	keys := make([]callbackKey, len(payments))
 	for i, p := range payments {
 		keys[i] = callbackKey{p.ProjectID, p.ID}
 	}
-	err = readFailing.Split(s.DB().Dialect, keyArgs(distinct(keys)), func(text string, args []any) error {
+	keys = distinct(keys)
+	found := make(map[callbackKey]int64)
+	err = readFailing.Split(s.DB().Dialect, keyArgs(keys), func(text string, args []any) error {
 		return s.DB().List(ctx, text, func(r *sql.Rows) error {
-			var c FailingCallback
-			err := r.Scan(&c.ProjectID, &c.Number)
-			out = append(out, c)
+			var k callbackKey
+			var number int64
+			err := r.Scan(&k.project, &k.number, &number)
+			found[k] = number
 			return err
 		}, args...)
 	})
+	for _, k := range keys {
+		if number, ok := found[k]; ok {
+			out = append(out, FailingCallback{k.project, number})
+		}
+	}
 	return out, s.DB().Unavailable(err)
 }
 
