@@ -192,7 +192,13 @@ func (d *dossier) asked() []booking {
 	}
 	cost := costOf(d)
 	transfers := cost.Hold()
+	kept := false // the sum was given back, and the fee stayed charged
 	for _, m := range t.funds[:t.moves] {
+		late := *cost
+		if kept {
+			late.Fee = 0
+		}
+		kept = m.funds == payout.Reverse && cost.KeepFee
 		switch m.funds {
 		case payout.SpendHold:
 			transfers = append(transfers, cost.Spend()...)
@@ -205,7 +211,7 @@ func (d *dossier) asked() []booking {
 		case payout.SpendDispute:
 			transfers = append(transfers, cost.SpendDisputed()...)
 		case payout.SpendLate:
-			transfers = append(transfers, cost.SpendLate(m.owed)...)
+			transfers = append(transfers, late.SpendLate(m.owed)...)
 		case payout.Refund:
 			transfers = append(transfers, cost.Refund(m.owed)...)
 		case payout.Reverse:

@@ -176,3 +176,43 @@ func TestDamagedFees(t *testing.T) {
 		}
 	})
 }
+
+// TestAFeeThatWasKeptIsNotChargedAgain settles a payout as paid, as returned with its fee kept, and as paid again: the fee is
+// charged once, as the case had said, what is owed is the sum alone, a refund gives back sum and fee, and the audit follows all of it.
+func TestAFeeThatWasKeptIsNotChargedAgain(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url, true)
+		r := &road{t, s}
+		p := &merchant.Project{ID: 210, Name: "shop", Mode: merchant.Test, Settings: merchant.Settings{ReversalFee: merchant.KeepFee}}
+		r.must(s.CreateProject(t.Context(), p, "key-210", map[string]int64{"KGS": 1500}, "test"))
+		_, err := s.SetTariff(t.Context(), 210, tariff.Key{Method: "bank-transfer/kyrgyzstan", Currency: "KGS"},
+			tariff.Holding{Tariff: tariff.Tariff{Fixed: 30}}, store.By{Actor: "test"})
+		r.must(err)
+		late := newPayout(210, "late", 1000)
+		late.Threshold = soon
+		w := r.send(late)
+		r.pass(w.Operation.ThresholdAt.Add(time.Microsecond))
+		r.step(w, store.Step{Event: payout.Threshold, Code: payout.CodeAutoDecline})
+		says := func(event payout.Event, kind string, available, owed, fees int64) {
+			t.Helper()
+			v, err := s.PaymentView(t.Context(), 210, "late")
+			r.must(err)
+			r.step(&store.Work{Payment: v.Payment, Operation: v.Operations[0]}, store.Step{Event: event, Code: 20000})
+			effect := r.caseOf("late", kind).Effect(payout.BankIsRight)
+			r.settle("late", kind, payout.BankIsRight)
+			all, err := s.Balances(t.Context(), 210)
+			r.must(err)
+			b := all["KGS"]
+			if b.Sum(ledger.Available) != available || b.Owed() != owed || b.Sum(ledger.Fees) != fees || b != effect.After {
+				t.Errorf("%s: available %d, owed %d, fees %d; want %d, %d, %d; announced %+v", kind, b.Sum(ledger.Available), b.Owed(), b.Sum(ledger.Fees),
+					available, owed, fees, effect.After)
+			}
+			clean(t, run(t, audit.Config{Store: s}))
+		}
+		says(payout.Succeeded, payout.LateSuccess, 470, 0, 30)
+		says(payout.Returned, payout.MoneyReturned, 1470, 0, 30)
+		r.succeed(r.send(newPayout(210, "other", 570))) // and its fee: 870 are left
+		says(payout.Succeeded, payout.PaidAfterDecline, 0, 130, 60)
+		says(payout.Declined, payout.DeclinedAfterSuccess, 900, 0, 30)
+	})
+}

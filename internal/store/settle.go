@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,6 +33,7 @@ type Case struct {
 	Status    payout.Status    // of the payment
 	Operation payout.Operation // zero where the payment is not known
 	Balance   ledger.Balance   // the one that pays
+	FeeKept   bool             // the sum was given back, and the fee stayed charged: it is not charged again
 }
 
 // Effect is what a decision does.
@@ -49,7 +51,7 @@ func (c *Case) Effect(d payout.Decision) Effect {
 	if !e.Moves {
 		return e
 	}
-	e.Transfers, _ = settlementTransfers(&c.Balance, e.Move.Funds, &c.Operation)
+	e.Transfers, _ = settlementTransfers(&c.Balance, e.Move.Funds, &c.Operation, c.FeeKept)
 	for _, t := range e.Transfers {
 		if t.Currency != e.After.Currency {
 			continue // of a conversion: not the balance that pays
@@ -62,11 +64,14 @@ func (c *Case) Effect(d payout.Decision) Effect {
 }
 
 // settlementTransfers are the transfers of a movement of funds on the balance that pays, as it is, and how much of the cost is
-// owed since or was before.
-func settlementTransfers(b *ledger.Balance, f payout.Funds, o *payout.Operation) (transfers []ledger.Transfer, owed int64) {
+// owed since or was before. feeKept: the fee is charged still.
+func settlementTransfers(b *ledger.Balance, f payout.Funds, o *payout.Operation, feeKept bool) (transfers []ledger.Transfer, owed int64) {
 	cost := costOf(o)
 	switch f {
 	case payout.SpendLate:
+		if feeKept {
+			cost.Fee = 0
+		}
 		owed = max(0, cost.Amount+cost.Fee-b.Sum(ledger.Available))
 		return cost.SpendLate(owed), owed
 	case payout.Refund:
@@ -133,7 +138,33 @@ func (s *Store) fillCase(ctx context.Context, c *Case, v *View) error {
 	}
 	_, _, currency := c.Operation.Cost()
 	c.Balance = balances[currency]
-	return nil
+	c.FeeKept, err = feeKept(ctx, s.db.Read, &c.Operation)
+	return s.db.Unavailable(err)
+}
+
+// feeKept tells whether the last settlement that moved anything gave the sum of an operation back and kept its fee. Nothing but a
+// settlement moves an operation on from there.
+func feeKept(ctx context.Context, read func(ctx context.Context, text string, scan func(*sql.Rows) error, args ...any) error, o *payout.Operation) (kept bool, err error) {
+	if _, fee, _ := o.Cost(); fee == 0 || !o.KeepsFee() {
+		return false, nil
+	}
+	const lines = "SELECT detail FROM journal WHERE payment = $1 AND +project_id = $2 AND operation = $3 AND kind = $4 ORDER BY seq DESC"
+	last := true
+	err = read(ctx, lines, func(r *sql.Rows) error {
+		var text string
+		var said struct{ Funds string }
+		if err := r.Scan(&text); err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(text), &said); err != nil {
+			return err
+		}
+		if last && said.Funds != "" {
+			kept, last = said.Funds == payout.Reverse.String(), false
+		}
+		return nil
+	}, o.Payment, o.ProjectID, o.ID, SettledLine)
+	return kept, err
 }
 
 // Settlement is a decision on a discrepancy.
@@ -252,7 +283,11 @@ func (t *Tx) settleOperation(ctx context.Context, d *Discrepancy, m *Settlement,
 	if err != nil {
 		return 0, err
 	}
-	transfers, owed := settlementTransfers(b, move.Funds, o)
+	kept, err := feeKept(ctx, t.Query, o)
+	if err != nil {
+		return 0, err
+	}
+	transfers, owed := settlementTransfers(b, move.Funds, o, kept)
 	step := Step{Payment: *p, Operation: *o, Kind: SettledLine, NextAt: o.NextAt}
 	step.Detail = Detail{}.Text("discrepancy", d.Kind).Text("decision", string(m.Decision))
 	if moves {
