@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"flashpay/signature"
 )
@@ -14,12 +15,29 @@ import (
 const MaxCallback = 64 << 10
 
 // Callback is the platform's word about a payout, verified. Operation is the one
-// that the callback is about; Operations holds it too.
+// that the callback is about; Operations holds it too. Where the project asks for
+// callbacks of batches, Batch says that this is one; then there is no payment:
+// ProjectID and Raw alone are set.
 type Callback struct {
 	Payment
+	Batch     *BatchEnd // nil: it is about a payout
 	Operation Operation
 	Decision  string          // remark of the risk check; "T" is none
 	Order     signature.Order // in which the signature fitted
+}
+
+// BatchEnd is how a file of payouts has ended. What becomes of its payments is told
+// by their own callbacks.
+type BatchEnd struct {
+	ID          int64
+	Status      string // "done", or "cancelled": what was not sent by then is not sent
+	Date        time.Time
+	Rows        int64
+	Sent        int64 // of the rows: made a payment
+	PaidAlready int64 // were paid before
+	Refused     int64 // when they were sent
+	WithFaults  int64 // left out
+	NotSent     int64
 }
 
 // ParseCallback verifies the signature of a callback's body under any of the
@@ -44,6 +62,9 @@ func ParseCallback(body []byte, keys ...string) (*Callback, error) {
 
 // callbackOf reads a verified body.
 func callbackOf(v *signature.Value, raw []byte, order signature.Order) (*Callback, error) {
+	if b := v.Get("batch"); b != nil {
+		return batchCallback(v, b, raw, order)
+	}
 	p, err := readPayment(v, raw)
 	if err != nil {
 		return nil, err
@@ -56,6 +77,15 @@ func callbackOf(v *signature.Value, raw []byte, order signature.Order) (*Callbac
 		cb.Operations = []Operation{cb.Operation}
 	}
 	return cb, nil
+}
+
+func batchCallback(v, batch *signature.Value, raw []byte, order signature.Order) (*Callback, error) {
+	root, r := reader{v: v}, reader{v: batch}
+	cb := &Callback{Order: order, Payment: Payment{ProjectID: root.int("project_id"), Raw: raw}, Batch: &BatchEnd{
+		ID: r.int("id"), Status: r.text("status"), Date: r.date("date"), Rows: r.int("rows"), Sent: r.int("sent"), PaidAlready: r.int("paid_already"),
+		Refused: r.int("refused"), WithFaults: r.int("with_faults"), NotSent: r.int("not_sent"),
+	}}
+	return cb, errors.Join(root.err, r.err)
 }
 
 // CallbackHandler serves callbacks. It hands each verified one to handle and

@@ -36,8 +36,9 @@ var callbackStates = []store.CallbackState{
 // callbackView is a callback as the command line shows it.
 type callbackView struct {
 	Number        int64               `json:"number"`
-	PaymentID     string              `json:"payment_id"`
-	PaymentStatus string              `json:"payment_status"`
+	PaymentID     string              `json:"payment_id,omitempty"`
+	Batch         int64               `json:"batch,omitempty"` // it tells the end of a batch; then there is no payment
+	PaymentStatus string              `json:"payment_status"`  // of a batch its state
 	State         store.CallbackState `json:"state"`
 	URL           string              `json:"url"`
 	CreatedAt     time.Time           `json:"created_at"`
@@ -50,9 +51,25 @@ type callbackView struct {
 
 func showDelivery(d *store.Delivery) callbackView {
 	return callbackView{
-		Number: d.Number, PaymentID: d.PaymentID, PaymentStatus: string(d.PaymentStatus), State: d.State, URL: d.URL,
+		Number: d.Number, PaymentID: d.PaymentID, Batch: d.Batch, PaymentStatus: string(d.PaymentStatus), State: d.State, URL: d.URL,
 		CreatedAt: d.CreatedAt, Attempts: d.Attempts, NextAt: d.NextAt, LastAt: d.LastAt, HTTPStatus: d.HTTPStatus, Error: d.Error,
 	}
+}
+
+// about is what a callback is about, in a table of payments.
+func (v *callbackView) about() string {
+	if v.Batch != 0 {
+		return v.subject()
+	}
+	return v.PaymentID
+}
+
+// subject is what a callback is about, in a sentence.
+func (v *callbackView) subject() string {
+	if v.Batch != 0 {
+		return fmt.Sprintf("batch %d", v.Batch)
+	}
+	return "payment " + v.PaymentID
 }
 
 // Run lists the callbacks.
@@ -90,7 +107,7 @@ func (c *callbackListCmd) print(a *app, found []store.Delivery) error {
 			}
 			continue
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%s\t%s\n", v.Number, v.PaymentID, v.PaymentStatus, v.State, v.Attempts, attemptWords(v.HTTPStatus, v.Error), v.URL)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%s\t%s\n", v.Number, v.about(), v.PaymentStatus, v.State, v.Attempts, attemptWords(v.HTTPStatus, v.Error), v.URL)
 	}
 	return w.Flush()
 }
@@ -166,7 +183,7 @@ func (c *callbackShowCmd) print(a *app, v callbackView, attempts []store.Attempt
 			Log []attemptView `json:"log"`
 		}{v, log})
 	}
-	fmt.Fprintf(a.stdout, "Callback %d: payment %s, %s; %s\n", v.Number, v.PaymentID, v.PaymentStatus, v.State)
+	fmt.Fprintf(a.stdout, "Callback %d: %s, %s; %s\n", v.Number, v.subject(), v.PaymentStatus, v.State)
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	for _, t := range log {
 		fmt.Fprintf(w, "  %d\t%s\t%s s\t%s\t%s\t%s\n", t.Attempt, t.At.Format(time.RFC3339), t.Seconds, attemptWords(t.HTTPStatus, t.Error), t.URL, t.Answer)

@@ -82,6 +82,8 @@ type callbackLine struct {
 	PaymentID     string          `json:"payment_id,omitempty"`
 	PaymentStatus client.Status   `json:"payment_status,omitempty"`
 	Code          string          `json:"code,omitempty"`
+	Batch         int64           `json:"batch,omitempty"`
+	BatchStatus   string          `json:"batch_status,omitempty"`
 	Acknowledged  bool            `json:"acknowledged"`   // the status is 200; after any other one the callback comes again
 	Body          json.RawMessage `json:"body,omitempty"` // as received, white space aside; absent where it is not JSON
 }
@@ -98,6 +100,9 @@ func (p *callbackPrinter) print(d client.Delivery) {
 		order := cb.Order.String()
 		line.Valid, line.Order = true, &order
 		line.PaymentID, line.PaymentStatus, line.Code = cb.ID, cb.Status, cb.Operation.Code
+		if cb.Batch != nil {
+			line.Batch, line.BatchStatus = cb.Batch.ID, cb.Batch.Status
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,9 +118,12 @@ func (p *callbackPrinter) print(d client.Delivery) {
 func (p *callbackPrinter) printText(line callbackLine, body []byte) {
 	out := p.app.stdout
 	at := line.At.Format(time.TimeOnly)
-	if line.Valid {
+	switch {
+	case line.Valid && line.Batch != 0:
+		fmt.Fprintf(out, "%s  verified (%s)  batch %d: %s  answered %d\n", at, *line.Order, line.Batch, line.BatchStatus, line.Status)
+	case line.Valid:
 		fmt.Fprintf(out, "%s  verified (%s)  payment %s: %s, code %s  answered %d\n", at, *line.Order, line.PaymentID, line.PaymentStatus, line.Code, line.Status)
-	} else {
+	default:
 		fmt.Fprintf(out, "%s  NOT VERIFIED  answered %d\n", at, line.Status)
 	}
 	if line.Error != "" {

@@ -105,14 +105,29 @@ func (n *numbers) event(c *snapshot.Callback) {
 		n.fail(KindEvent, n.project, "", "events are numbered without gaps, but %d stands where %d should", e.Number, n.next)
 	}
 	n.next = e.Number + 1
+	if c.Batch != "" {
+		n.batchEvent(c)
+	} else {
+		n.paymentEvent(c)
+	}
+	if e.State == "" {
+		n.fail(KindCallback, n.project, c.PaymentID, "event %d has no callback", e.Number)
+	}
+}
+
+func (n *numbers) paymentEvent(c *snapshot.Callback) {
+	e := c.Event
 	if c.PaymentID == "" {
 		n.fail(KindEvent, n.project, "", "event %d belongs to no payment", e.Number)
 	}
 	if !e.PaymentStatus.Final() && e.PaymentStatus != payout.AwaitingRetry {
 		n.fail(KindEvent, n.project, c.PaymentID, "event %d says %s: nobody is told of that", e.Number, e.PaymentStatus)
 	}
-	if e.State == "" {
-		n.fail(KindCallback, n.project, c.PaymentID, "event %d has no callback", e.Number)
+}
+
+func (n *numbers) batchEvent(c *snapshot.Callback) {
+	if e := c.Event; e.Payment != 0 || e.Operation != 0 || string(e.PaymentStatus) != c.Batch {
+		n.fail(KindEvent, n.project, "", "event %d is of a batch that ended as %s, and says %s of payment %d", e.Number, c.Batch, e.PaymentStatus, e.Payment)
 	}
 }
 

@@ -29,6 +29,7 @@ var massRoutes = []route{
 	{pattern: "POST /manual/mass/{batch}/pause", right: staff.IssuePayouts, serve: serveBatchPause},
 	{pattern: "POST /manual/mass/{batch}/resume", right: staff.IssuePayouts, fresh: true, serve: serveBatchResume},
 	{pattern: "POST /manual/mass/{batch}/cancel", right: staff.IssuePayouts, serve: serveBatchCancel},
+	{pattern: "POST /manual/mass/{batch}/resend", right: staff.ResendCallbacks, serve: serveBatchResend},
 	{pattern: "POST /manual/mass/{batch}/approve", right: staff.IssuePayouts, fresh: true, serve: serveBatchApprove},
 	{pattern: "POST /manual/mass/{batch}/reject", right: staff.IssuePayouts, serve: serveBatchReject},
 	{pattern: "POST /manual/mass/{batch}/withdraw", right: staff.IssuePayouts, serve: serveBatchWithdraw},

@@ -27,6 +27,7 @@ type batchView struct {
 	Project  *merchant.Project
 	Report   *reportView     // nil: none is kept
 	Approval *store.Approval // nil: it needed none
+	Callback *store.Delivery // that tells its end; nil: there is none
 	Counts   []countView
 	Live     string // what the page asks for by itself; empty: nothing changes any more
 	Rate     int64  // rows a minute; 0: not known
@@ -183,6 +184,11 @@ func (b *batchView) complete(v *visit) (err error) {
 	if b.Report, err = v.report(b.Status); err != nil {
 		return err
 	}
+	if told, err := v.d.Store.Deliveries(v.ctx(), store.DeliveryFilter{ProjectID: b.ProjectID, Batch: b.ID, Limit: 1}); err != nil {
+		return err
+	} else if len(told) > 0 {
+		b.Callback = &told[0]
+	}
 	if b.Status.Approval == 0 {
 		return nil
 	}
@@ -231,6 +237,38 @@ func serveBatchResume(d *Dashboard, v *visit) error {
 
 func serveBatchCancel(d *Dashboard, v *visit) error {
 	return v.move(func(id int64, by massbatch.By) (*batches.Batch, error) { return d.mass().Cancel(v.ctx(), id, by) })
+}
+
+// CallbackWord is the id of the words about where its callback stands.
+func (b *batchView) CallbackWord() string {
+	return "payments.callback." + strings.ReplaceAll(string(b.Callback.State), " ", "_")
+}
+
+// serveBatchResend makes the callback of a batch's end due again.
+func serveBatchResend(d *Dashboard, v *visit) error {
+	b, err := v.batch()
+	if err != nil {
+		return err
+	}
+	f, err := v.form()
+	if err != nil {
+		return err
+	}
+	told, err := d.Store.Deliveries(v.ctx(), store.DeliveryFilter{ProjectID: b.ProjectID, Batch: b.ID, Limit: 1})
+	if err == nil && len(told) == 0 {
+		err = errNotFound
+	}
+	if err != nil {
+		return err
+	}
+	number, err := d.Store.ResendCallback(v.ctx(), f.IdempotencyKey, b.ProjectID, "", told[0].Number, v.actor())
+	if errors.Is(err, store.ErrNoCallbackURL) {
+		return &userError{ID: "payments.fault_no_url", Status: http.StatusConflict}
+	}
+	if err != nil {
+		return err
+	}
+	return v.redirect(batchPath(b.ID), "payments.resent", "number", number)
 }
 
 func serveBatchApprove(_ *Dashboard, v *visit) error { return v.decideBatch(store.ApprovalApproved) }

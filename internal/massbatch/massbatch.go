@@ -227,7 +227,7 @@ func (s *Service) Discard(ctx context.Context, id int64, by By) error {
 func (by By) apply(ctx context.Context, t *store.Tx, id int64, on batches.Event) (*batches.Batch, error) {
 	moved, err := batches.Apply(ctx, t, id, on, batches.Change{})
 	if err == nil && moved.State == batches.Cancelled && moved.Approval != 0 {
-		err = t.EndApproval(ctx, moved.Approval, by.User, by.Name, "the batch was cancelled")
+		err = t.EndApproval(ctx, moved.Approval, by.User, by.Name)
 	}
 	return moved, err
 }

@@ -92,8 +92,9 @@ type Settings struct {
 	Approval      Sums                      `json:"approval,omitempty"`       // a manual payout above its currency's sum needs a second person
 	Methods       map[string]MethodSettings `json:"methods,omitempty"`        // by method path; absent: enabled, method's limits
 	Conversion    Conversion                `json:"conversion,omitzero"`
-	ReversalFee   FeePolicy                 `json:"reversal_fee,omitempty"` // what becomes of a fee where a bank returns what it had paid; empty: returned
-	CallbackFee   bool                      `json:"callback_fee,omitempty"` // callbacks of success carry operation_fee
+	ReversalFee   FeePolicy                 `json:"reversal_fee,omitempty"`   // what becomes of a fee where a bank returns what it had paid; empty: returned
+	CallbackFee   bool                      `json:"callback_fee,omitempty"`   // callbacks of success carry operation_fee
+	BatchCallback bool                      `json:"batch_callback,omitempty"` // the end of a batch of payouts is told by a callback, too
 }
 
 // FeePolicy says what becomes of a fee.

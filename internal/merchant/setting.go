@@ -224,6 +224,14 @@ var declared = []*Setting{
 		weakens: never,
 	},
 	{
+		Name: "batch_callback", Kind: Switch, Group: Callbacks,
+		get: func(p *Project, _ string) string { return onOff(p.Settings.BatchCallback) },
+		set: func(p *Project, f Field, text string) *Fault {
+			return into(&p.Settings.BatchCallback, f, cmp.Or(text, "off"), readSwitch)
+		},
+		weakens: never,
+	},
+	{
 		Name: "mass_retention", Kind: Period, Group: Limits, Default: "9600h, which are 400 days",
 		Least: (24 * time.Hour).Microseconds(), Most: (10 * 366 * 24 * time.Hour).Microseconds(),
 		get: func(p *Project, _ string) string { return PeriodText(time.Duration(p.Settings.MassRetention)) },

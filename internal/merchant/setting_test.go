@@ -248,7 +248,7 @@ func TestDeclarationsAreSound(t *testing.T) {
 	}
 	if !maps.Equal(names, map[string]bool{
 		"name": true, "enabled": true, "currencies": true, "min": true, "max": true, "callback_url": true, "callback_rules": true,
-		"allow_ip": true, "account_check": true, "threshold": true, "approval": true, "mass_retention": true, "reversal_fee": true, "callback_fee": true,
+		"allow_ip": true, "account_check": true, "threshold": true, "approval": true, "mass_retention": true, "reversal_fee": true, "callback_fee": true, "batch_callback": true,
 		"conversion": true, "base_source": true, "margin": true, "max_age": true, "main_balance": true,
 	}) {
 		t.Errorf("settings %v: names stay for good", slices.Sorted(maps.Keys(names)))

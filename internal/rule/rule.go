@@ -201,4 +201,15 @@ func CallbackURL(p *merchant.Project, o payout.Options, method string, status pa
 	return p.Settings.CallbackURL
 }
 
+// BatchCallbackURL says where the callback of a batch's end goes: rules choose by what only payments have, unless they choose
+// everything.
+func BatchCallbackURL(p *merchant.Project) string {
+	for _, r := range p.Settings.CallbackRules {
+		if !r.Disabled && r.Type == "" && r.Result == "" && r.Method == "" {
+			return r.URL
+		}
+	}
+	return p.Settings.CallbackURL
+}
+
 func fits(condition, value string) bool { return condition == "" || condition == value }

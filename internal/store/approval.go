@@ -194,11 +194,11 @@ func (s *Store) DecideWith(ctx context.Context, idempotencyKey string, d Decisio
 
 // EndApproval ends an approval that still waits, in the commit that ends what it was about: for who asked for it that is a
 // withdrawal, for anybody else a rejection. One that does not wait any more stays as it is.
-func (t *Tx) EndApproval(ctx context.Context, id, by int64, name, reason string) error {
+func (t *Tx) EndApproval(ctx context.Context, id, by int64, name string) error {
 	const end = `UPDATE approvals SET state = CASE WHEN requested_by = $1 THEN 'withdrawn' ELSE 'rejected' END, decided_by = $2, decider = $3,
-		decided_at = $4, reason = $5, done_at = $6 WHERE id = $7 AND state = 'waiting' AND expires_at > $8`
+		decided_at = $4, done_at = $5 WHERE id = $6 AND state = 'waiting' AND expires_at > $7`
 	now := t.now.UnixMicro()
-	_, err := t.Exec(ctx, end, by, by, name, now, reason, now, id, now)
+	_, err := t.Exec(ctx, end, by, by, name, now, now, id, now)
 	return err
 }
 

@@ -90,6 +90,9 @@ func (s *Store) callbackJobs(ctx context.Context, keys []callbackKey, until time
 		jobs = append(jobs, job)
 		return err
 	})
+	if err == nil {
+		jobs, err = s.addBatches(ctx, jobs, keys, until)
+	}
 	if err != nil {
 		return nil, s.db.Unavailable(err)
 	}
@@ -184,7 +187,13 @@ func (s *Store) ResendCallback(ctx context.Context, idempotencyKey string, proje
 		if err := t.resend(ctx, job); err != nil {
 			return err
 		}
-		return t.Audit(ctx, actor, "callback resend", projectObject(projectID), Detail{}.Int("number", number).Text("payment_id", job.Payment.PaymentID))
+		detail := Detail{}.Int("number", number)
+		if b := job.Event.Batch; b != nil {
+			detail = detail.Int("batch", b.Batch)
+		} else {
+			detail = detail.Text("payment_id", job.Payment.PaymentID)
+		}
+		return t.Audit(ctx, actor, "callback resend", projectObject(projectID), detail)
 	})
 	if err == nil && s.callbacks != nil {
 		s.callbacks.Wake()
@@ -239,19 +248,28 @@ func (t *Tx) pendingCallbacks(ctx context.Context, e *Event) ([]pendingCallback,
 	var pending []pendingCallback
 	const find = `SELECT number, CASE WHEN lease IS NULL THEN 0 ELSE next_at END FROM callbacks WHERE project_id = $1 AND state = $2
 		AND number IN (SELECT number FROM events WHERE payment = $3 AND +project_id = $4) ORDER BY number{{for_update}}`
-	err := t.Query(ctx, find, func(r *sql.Rows) error {
+	const alone = `SELECT number, CASE WHEN lease IS NULL THEN 0 ELSE next_at END FROM callbacks WHERE project_id = $1 AND state = $2
+		AND number = $3{{for_update}}`
+	query, args := find, []any{e.ProjectID, string(CallbackPending), e.Payment, e.ProjectID}
+	if e.Batch != nil { // a batch has one event
+		query, args = alone, []any{e.ProjectID, string(CallbackPending), e.Number}
+	}
+	err := t.Query(ctx, query, func(r *sql.Rows) error {
 		var c pendingCallback
 		var until int64
 		err := r.Scan(&c.number, &until)
 		c.until = sqldb.FromMicros(until)
 		pending = append(pending, c)
 		return err
-	}, e.ProjectID, string(CallbackPending), e.Payment, e.ProjectID)
+	}, args...)
 	return pending, err
 }
 
 // endPending supersedes the callbacks of an event's payment that are older than the event and not acknowledged.
 func (t *Tx) endPending(ctx context.Context, e *Event) error {
+	if e.Batch != nil {
+		return nil
+	}
 	const end = `UPDATE callbacks SET state = $1, next_at = NULL, lease = NULL WHERE project_id = $2 AND state = $3
 		AND number IN (SELECT number FROM events WHERE payment = $4 AND number < $5 AND +project_id = $6)`
 	_, err := t.Exec(ctx, end, string(CallbackSuperseded), e.ProjectID, string(CallbackPending), e.Payment, e.Number, e.ProjectID)

@@ -10,6 +10,12 @@ import (
 // is the same at every attempt, whatever became of the payment since.
 func (job *CallbackJob) Body() *signature.Value {
 	e, p, o := &job.Event, &job.Payment, &job.Operation
+	if b := e.Batch; b != nil {
+		return wire.BatchCallback(&wire.BatchFacts{
+			ProjectID: e.ProjectID, ID: b.Batch, Status: b.State, Date: e.At, Rows: b.Rows, Sent: b.Sent, PaidAlready: b.PaidAlready, Refused: b.Refused,
+			WithFaults: b.WithFaults, NotSent: b.NotSent,
+		})
+	}
 	var fee *wire.Sum
 	if o.Terms.Told(e.OperationStatus) {
 		fee = &wire.Sum{Amount: o.Terms.Fee, Currency: o.Terms.Currency}

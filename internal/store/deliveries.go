@@ -13,8 +13,9 @@ import (
 // Delivery is where a callback stands.
 type Delivery struct {
 	ProjectID     int64
-	Number        int64 // of the event, without gaps within the project
-	PaymentID     string
+	Number        int64  // of the event, without gaps within the project
+	PaymentID     string // empty: it is of a batch
+	Batch         int64  // 0: it is of a payment
 	PaymentStatus payout.Status
 	State         CallbackState
 	URL           string
@@ -30,15 +31,17 @@ type Delivery struct {
 type DeliveryFilter struct {
 	ProjectID int64
 	PaymentID string        // empty: of all payments
+	Batch     int64         // 0: of all payments and batches
 	State     CallbackState // empty: in all states
 	Before    int64         // only numbers below this one; 0: all
 	Limit     int           // at most this many, newest first; 0: 100
 }
 
 // deliveries is what scanDelivery reads.
-const deliveries = `SELECT c.project_id, c.number, p.payment_id, e.payment_status, c.state, c.url, c.created_at, c.next_at, c.attempts, c.last_at,
-	c.http_status, c.error FROM callbacks c JOIN events e ON e.project_id = c.project_id AND e.number = c.number
-	JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment`
+const deliveries = `SELECT c.project_id, c.number, COALESCE(p.payment_id, ''), e.payment_status, c.state, c.url, c.created_at, c.next_at, c.attempts, c.last_at,
+	c.http_status, c.error, COALESCE(b.batch, 0) FROM callbacks c JOIN events e ON e.project_id = c.project_id AND e.number = c.number
+	LEFT JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment
+	LEFT JOIN batch_events b ON b.project_id = e.project_id AND b.number = e.number`
 
 // Deliveries lists callbacks, newest first.
 func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, error) {
@@ -54,6 +57,10 @@ func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, e
 	if f.PaymentID != "" {
 		args = append(args, payout.Fold(f.PaymentID))
 		query += fmt.Sprintf(" AND p.payment_key = $%d", len(args))
+	}
+	if f.Batch != 0 {
+		args = append(args, f.Batch)
+		query += fmt.Sprintf(" AND b.batch = $%d", len(args))
 	}
 	if f.Limit <= 0 {
 		f.Limit = 100
@@ -75,7 +82,7 @@ func scanDelivery(r *sql.Rows) (Delivery, error) {
 	var next, last, status sql.NullInt64
 	var reason sql.NullString
 	err := r.Scan(&d.ProjectID, &d.Number, &d.PaymentID, (*string)(&d.PaymentStatus), (*string)(&d.State), &d.URL, &created, &next,
-		&d.Attempts, &last, &status, &reason)
+		&d.Attempts, &last, &status, &reason, &d.Batch)
 	d.CreatedAt, d.NextAt, d.LastAt = sqldb.FromMicros(created), sqldb.FromMicros(next.Int64), sqldb.FromMicros(last.Int64)
 	d.HTTPStatus, d.Error = int(status.Int64), reason.String
 	return d, err

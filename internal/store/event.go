@@ -10,7 +10,6 @@ import (
 
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
-	"flashpay/internal/rule"
 	"flashpay/internal/store/sqldb"
 )
 
@@ -27,6 +26,8 @@ type Event struct {
 	ProviderPaymentID string
 	AuthCode          string
 	At                time.Time
+
+	Batch *BatchEnd // the event is of a batch: it has no payment, and PaymentStatus is the batch's state; else nil
 }
 
 // Dispatcher is what sends callbacks in this process. Where it has room, the callback is leased to it by the commit
@@ -169,6 +170,11 @@ func (t *Tx) writeEvents(ctx context.Context, _ []*command) error {
 		events = append(events, e.ProjectID, e.Number, e.Payment, e.Operation, string(e.PaymentStatus), string(e.OperationStatus),
 			int64(e.Code), e.ProviderID, e.ProviderPaymentID, e.AuthCode, e.At.UnixMicro())
 		callbacks = append(callbacks, t.callbackRow(e)...)
+		if e.Batch != nil {
+			if err := t.writeBatchEvent(ctx, e); err != nil {
+				return err
+			}
+		}
 	}
 	if err := insertEvents.Later(ctx, t.conn, events, nil); err != nil {
 		return err
@@ -211,7 +217,7 @@ func (t *Tx) callbackRow(e *event) []any {
 	if !ok {
 		project = &merchant.Project{ID: e.ProjectID}
 	}
-	target := rule.CallbackURL(project, e.payment.Options, e.payment.Method, e.PaymentStatus)
+	target := targetOf(project, &e.Event, &e.payment)
 	lane := Lane(e.ProjectID, target)
 	state := CallbackPending
 	if target == "" || e.payment.Options.CallbacksDisabled {

@@ -32,12 +32,17 @@ func (s *Store) EventsAfter(ctx context.Context, projectID, after int64, limit i
 		if err != nil {
 			return err
 		}
-		if want := after + int64(len(events)) + 1; job.Event.Number != want {
-			return fmt.Errorf("store: event %d of project %d is missing: the next one is %d", want, projectID, job.Event.Number)
-		}
 		events = append(events, job)
 		return nil
 	})
+	if err == nil {
+		events, err = s.withBatches(ctx, events, projectID, after, to)
+	}
+	for i, job := range events {
+		if want := after + int64(i) + 1; err == nil && job.Event.Number != want {
+			err = fmt.Errorf("store: event %d of project %d is missing: the next one is %d", want, projectID, job.Event.Number)
+		}
+	}
 	if got := after + int64(len(events)); err == nil && got != to {
 		err = fmt.Errorf("store: event %d of project %d is missing: its newest is %d", got+1, projectID, last)
 	}

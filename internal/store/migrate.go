@@ -47,6 +47,7 @@ var migrationFiles = []string{
 	"migrations/0020_report_templates.sql",
 	"migrations/0021_directory.sql",
 	"migrations/0022_words.sql",
+	"migrations/0023_batch_events.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"flashpay/internal/merchant"
+	"flashpay/internal/payout"
 	"flashpay/internal/rule"
 	"flashpay/internal/store/sqldb"
 )
@@ -214,5 +215,13 @@ func (s *Store) callbackTarget(job *CallbackJob) string {
 	if !ok {
 		return ""
 	}
-	return rule.CallbackURL(p, job.Payment.Options, job.Payment.Method, job.Event.PaymentStatus)
+	return targetOf(p, &job.Event, &job.Payment)
+}
+
+// targetOf says where the callback of an event goes; empty: nobody wants it.
+func targetOf(p *merchant.Project, e *Event, of *payout.Payment) string {
+	if e.Batch != nil {
+		return rule.BatchCallbackURL(p)
+	}
+	return rule.CallbackURL(p, of.Options, of.Method, e.PaymentStatus)
 }

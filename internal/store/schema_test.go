@@ -71,6 +71,7 @@ var tableWords = map[string]string{
 	"batches":          "Mass payouts: a file of payouts, sent as one batch.",
 	"batch_rows":       "The rows of mass payouts' files, and what became of each. A row notes its payment in the commit that makes it.",
 	"batch_counts":     "Counters of batches: their payments by status, as rollups are, and their other rows by state.",
+	"batch_events":     "Events that tell the end of a batch, with what became of its rows.",
 	"batch_reports":    "What the check of a mass payout's file found, as its page shows it.",
 	"files":            "Uploads, reports and results: what is known of them. A file is there once its row says that it is whole.",
 	"file_chunks":      "The content of files, sealed, on PostgreSQL; beside a SQLite database it stands in a folder.",

@@ -37,7 +37,7 @@ func Audit(ctx context.Context, s *store.Store, fault func(b *Batch, what string
 
 // check looks at a batch. Each part is one statement, so each sees one state of the database.
 func check(ctx context.Context, s *store.Store, b *Batch) (faults []string, err error) {
-	for _, part := range []func(context.Context, *store.Store, int64) ([]string, error){checkBatch, checkCounts, checkMade, checkPayments} {
+	for _, part := range []func(context.Context, *store.Store, int64) ([]string, error){checkBatch, checkCounts, checkMade, checkPayments, checkTold} {
 		found, err := part(ctx, s, b.ID)
 		if err != nil {
 			return nil, s.DB().Unavailable(err)
@@ -72,6 +72,27 @@ func checkBatch(ctx context.Context, s *store.Store, id int64) (faults []string,
 		}
 		if !file && !state.Final() {
 			faults = append(faults, "its file is not there")
+		}
+		return nil
+	})
+	return faults, err
+}
+
+// checkTold compares what a callback tells of a batch's end with the batch.
+func checkTold(ctx context.Context, s *store.Store, id int64) (faults []string, err error) {
+	const read = `SELECT b.state, b.row_count, b.bad, e.state, e.row_count, e.sent, e.paid_already, e.refused, e.with_faults, e.not_sent,
+		(SELECT COUNT(1) FROM batch_rows r WHERE r.batch = b.id AND r.state = 'made'),
+		(SELECT COUNT(1) FROM batch_rows r WHERE r.batch = b.id AND r.state = 'good')
+		FROM batch_events e JOIN batches b ON b.id = e.batch WHERE e.batch = $1`
+	err = sqldb.Query(ctx, s.DB().Reads, read, id).Each(func(r *sql.Rows) error {
+		var state, told State
+		var rows, bad, toldRows, sent, paid, refused, faulty, notSent, made, left int64
+		if err := r.Scan(&state, &rows, &bad, &told, &toldRows, &sent, &paid, &refused, &faulty, &notSent, &made, &left); err != nil {
+			return err
+		}
+		if state != told || rows != toldRows || bad != faulty || sent != made || notSent != left || sent+paid+refused+faulty+notSent != rows {
+			faults = append(faults, fmt.Sprintf("its callback tells another end: %s, %d rows, %d of them sent and %d not; it is %s, %d rows sent and %d not", told, toldRows,
+				sent, notSent, state, made, left))
 		}
 		return nil
 	})

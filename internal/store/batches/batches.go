@@ -320,7 +320,40 @@ func Apply(ctx context.Context, t *store.Tx, id int64, on Event, c Change) (*Bat
 	if err == nil && n != 1 {
 		err = &MovedError{id, from, on}
 	}
+	if err == nil && to.Final() && from != Checked {
+		err = tell(ctx, t, b)
+	}
 	return b, err
+}
+
+// tell makes the event of a batch's end, where its project asks for it. One that nobody asked to send is not told.
+func tell(ctx context.Context, t *store.Tx, b *Batch) error {
+	if p, ok := t.Store().Project(b.ProjectID); !ok || !p.Settings.BatchCallback {
+		return nil
+	}
+	end := store.BatchEnd{Batch: b.ID, State: string(b.State), Rows: b.Rows, WithFaults: b.Bad}
+	const settled = "SELECT status, SUM(row_count) FROM batch_counts WHERE batch = $1 AND status IN ('paid already', 'refused') GROUP BY status"
+	err := t.Query(ctx, settled, func(r *sql.Rows) error {
+		var state RowState
+		var rows int64
+		err := r.Scan(&state, &rows)
+		if state == Refused {
+			end.Refused = rows
+		} else {
+			end.PaidAlready = rows
+		}
+		return err
+	}, b.ID)
+	if err == nil && b.State == Cancelled {
+		const left = "SELECT COUNT(1) FROM batch_rows WHERE batch = $1 AND state = 'good'"
+		err = t.Query(ctx, left, func(r *sql.Rows) error { return r.Scan(&end.NotSent) }, b.ID)
+	}
+	if err != nil {
+		return err
+	}
+	end.Sent = b.Good - end.PaidAlready - end.Refused - end.NotSent
+	t.TellBatch(b.ProjectID, end)
+	return nil
 }
 
 // lock reads a batch inside a transaction, and keeps others from moving it meanwhile.

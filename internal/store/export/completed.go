@@ -122,11 +122,23 @@ func (p *pager) completedRuns(ctx context.Context, project, last int64) ([]run, 
 	if p.filtered() || at[1] >= at[2] {
 		return []run{{project: project, first: at[0], last: at[3] - 1}}, nil
 	}
-	return []run{
-		{project: project, first: at[0], last: at[1] - 1},
-		{project: project, first: at[1], last: at[2] - 1, exact: true},
-		{project: project, first: at[2], last: at[3] - 1},
-	}, nil
+	out := []run{{project: project, first: at[0], last: at[1] - 1}}
+	// Events of batches are of no operation: they part the numbers that are counted.
+	const batches = "SELECT number FROM batch_events WHERE project_id = $1 AND number >= $2 AND number < $3 ORDER BY number"
+	parts, err := p.export.store.DB().Numbers(ctx, batches, project, at[1], at[2])
+	if err != nil {
+		return nil, err
+	}
+	first := at[1]
+	for _, number := range parts {
+		out = append(out, run{project: project, first: first, last: number - 1, exact: true})
+		first = number + 1
+	}
+	return append(
+		out,
+		run{project: project, first: first, last: at[2] - 1, exact: true},
+		run{project: project, first: at[2], last: at[3] - 1},
+	), nil
 }
 
 // firstEvent finds the first event that happened at a time or later, by halving; last+1: none did.

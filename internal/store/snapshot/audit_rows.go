@@ -176,6 +176,7 @@ func (v *Snapshot) Discrepancies(ctx context.Context, in Range, each func(*store
 type Callback struct {
 	Event     *Event // nil: there is none of this number
 	PaymentID string // the event's; empty: no such payment
+	Batch     string // how the event says that a batch ended; empty: it is of no batch
 	Options   string // of the payment
 
 	ProjectID, Number, Payment, Lane int64
@@ -244,15 +245,16 @@ func (v *Snapshot) Callbacks(ctx context.Context, project, first, last int64, ea
 	if err != nil {
 		return err
 	}
-	const events = "SELECT " + eventColumns + `, COALESCE(p.payment_id, ''), COALESCE(p.options, '') FROM events e
+	const events = "SELECT " + eventColumns + `, COALESCE(p.payment_id, ''), COALESCE(p.options, ''), COALESCE(b.state, '') FROM events e
+		LEFT JOIN batch_events b ON b.project_id = e.project_id AND b.number = e.number
 		LEFT JOIN callbacks c ON c.project_id = e.project_id AND c.number = e.number
 		LEFT JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment
 		WHERE e.project_id = $1 AND e.number BETWEEN $2 AND $3 ORDER BY e.number`
 	err = read(events, func(r *sql.Rows) error {
 		c := &Callback{}
-		e, err := scanEvent(r, &c.PaymentID, &c.Options)
+		e, err := scanEvent(r, &c.PaymentID, &c.Options, &c.Batch)
 		if row := rows[e.Number]; row != nil {
-			row.PaymentID, row.Options, c = c.PaymentID, c.Options, row
+			row.PaymentID, row.Options, row.Batch, c = c.PaymentID, c.Options, c.Batch, row
 		}
 		c.Event = &e
 		rows[e.Number] = c
