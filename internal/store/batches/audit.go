@@ -118,17 +118,23 @@ func checkCounts(ctx context.Context, s *store.Store, id int64) (faults []string
 	return faults, err
 }
 
-// checkMade compares the number of payments that a batch's counters have with that of its rows. Counters come a moment later.
+// checkMade compares the payments that a batch's counters have with those of its rows, in number and sum. Counters come a moment
+// later.
 func checkMade(ctx context.Context, s *store.Store, id int64) (faults []string, err error) {
-	const made = `SELECT (SELECT COALESCE(SUM(row_count), 0) FROM batch_counts WHERE batch = $1 AND status NOT IN ('good', 'bad', 'paid already', 'refused')),
-		(SELECT COUNT(1) FROM batch_rows WHERE batch = $2 AND state = 'made')`
-	err = sqldb.Query(ctx, s.DB().Reads, made, id, id).Each(func(r *sql.Rows) error {
-		var counted, rows int64
-		if err := r.Scan(&counted, &rows); err != nil {
+	const compare = `SELECT project_id, currency, SUM(counted), SUM(made), SUM(counted_amount), SUM(made_amount) FROM (
+		SELECT project_id, currency, row_count AS counted, 0 AS made, amount AS counted_amount, 0 AS made_amount FROM batch_counts
+			WHERE batch = $1 AND status NOT IN ('good', 'bad', 'paid already', 'refused')
+		UNION ALL SELECT project_id, currency, 0, 1, 0, amount FROM batch_rows WHERE batch = $2 AND state = 'made') c
+		GROUP BY project_id, currency`
+	err = sqldb.Query(ctx, s.DB().Reads, compare, id, id).Each(func(r *sql.Rows) error {
+		var project, counted, made, countedSum, madeSum int64
+		var currency string
+		if err := r.Scan(&project, &currency, &counted, &made, &countedSum, &madeSum); err != nil {
 			return err
 		}
-		if counted > rows {
-			faults = append(faults, fmt.Sprintf("its counters have %d payments, its rows made %d", counted, rows))
+		if counted > made || countedSum > madeSum || counted == made && countedSum != madeSum {
+			faults = append(faults, fmt.Sprintf("its counters have %d payments of %d in all from project %d in %s, its rows made %d of %d",
+				counted, countedSum, project, currency, made, madeSum))
 		}
 		return nil
 	})
