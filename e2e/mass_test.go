@@ -98,6 +98,10 @@ func wages(rows int) string {
 	return text.String()
 }
 
+// stalled is how long nothing may get on. A transfer whose inquiry the bank did not answer in time is asked for again at an age of
+// five minutes.
+const stalled = 6 * time.Minute
+
 // progress waits until something holds, as long as a number rises.
 func progress(t *testing.T, what string, number func() int64, holds func() bool) {
 	t.Helper()
@@ -106,8 +110,8 @@ func progress(t *testing.T, what string, number func() int64, holds func() bool)
 		if n := number(); n != last {
 			last, since = n, time.Now()
 		}
-		if time.Since(since) > patience {
-			t.Fatalf("not within %s: %s; %d are", patience, what, last)
+		if time.Since(since) > stalled {
+			t.Fatalf("not within %s: %s; %d are", stalled, what, last)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"time"
 
 	"flashpay/internal/bench"
@@ -26,6 +27,8 @@ type benchCmd struct {
 	Projects    int    `default:"1" placeholder:"1" help:"Projects among which the payouts are spread. Default: 1."`
 	Profiles    string `type:"existingdir" placeholder:"DIR" help:"Write profiles of the platform's CPU and allocations to a folder, for go tool pprof."`
 	Conversion  bool   `help:"Measure end to end alone: with tariffs and conversion against without, turn by turn."`
+	Mass        bool   `help:"Measure a file of payouts alone: its check against encoding/csv, its rows against Gate's intake, Gate's latencies beside it."`
+	Rows        int    `default:"1000000" placeholder:"1000000" help:"Rows of that file. Default: 1000000."`
 	JSON        bool   `name:"json" help:"Print the result as JSON."`
 }
 
@@ -41,6 +44,7 @@ projects that bench did not make is refused; its own stay in the database, with 
 
   flashpay bench
   flashpay bench --conversion
+  flashpay bench --mass --rows 100000
   flashpay bench --database postgres://flashpay@localhost/bench --seconds 30 --projects 100 --json`
 }
 
@@ -49,9 +53,16 @@ func (c *benchCmd) Run(a *app) error {
 	if c.Seconds < 1 || c.Concurrency < 1 || c.Concurrency > 10000 || c.Projects < 1 || c.Projects > 1000 {
 		return usagef("want --seconds of 1 or more, --concurrency of 1 to 10000 and --projects of 1 to 1000")
 	}
+	if c.Rows < 1000 || c.Rows > 1_000_000 {
+		return usagef("want --rows of 1000 to 1000000")
+	}
 	keyset, err := a.keyset()
 	if err != nil {
 		return err
+	}
+	rows := 0
+	if c.Mass {
+		rows = c.Rows
 	}
 	program, err := os.Executable()
 	if err != nil {
@@ -59,7 +70,10 @@ func (c *benchCmd) Run(a *app) error {
 	}
 	result, err := bench.Run(a.ctx, bench.Config{
 		Database: store.Config{URL: c.Database, Keyset: keyset, Logger: a.newLogger(a.stderr, slog.LevelWarn)},
-		Time:     time.Duration(c.Seconds) * time.Second, Concurrency: c.Concurrency, Projects: c.Projects, Profiles: c.Profiles, Conversion: c.Conversion,
+		Time:     time.Duration(c.Seconds) * time.Second, Concurrency: c.Concurrency, Projects: c.Projects, Profiles: c.Profiles, Conversion: c.Conversion, Mass: rows,
+		Flashpay: func(databaseURL string, args ...string) *exec.Cmd {
+			return benchCommand(program, keyset, databaseURL, args)
+		},
 		Command: func(p bench.Part, databaseURL, bankURL string) *exec.Cmd {
 			return benchPart(program, keyset, p, databaseURL, bankURL)
 		},
@@ -88,7 +102,12 @@ func benchPart(program, keyset string, p bench.Part, databaseURL, bankURL string
 	default:
 		args = []string{string(p)}
 	}
-	cmd := exec.Command(program, append([]string{"bench-part"}, args...)...)
+	return benchCommand(program, keyset, databaseURL, append([]string{"bench-part"}, args...))
+}
+
+// benchCommand is a command of this program on the database under test.
+func benchCommand(program, keyset, databaseURL string, args []string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
 	cmd.Args[0] = "flashpay"
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "FLASHPAY_") {
@@ -122,6 +141,8 @@ func (c *partCmd) Run(a *app) error {
 			return a.benchBare()
 		case string(bench.NullGate):
 			return a.benchNullGate()
+		case string(bench.Sender):
+			return a.benchSender()
 		}
 		if code := run(ctx, c.Args, a.env, a.stdin, out, a.stderr); code != exitOK {
 			return errNo // it has said why
@@ -151,6 +172,31 @@ func (a *app) benchNullGate() error {
 		null := p.newGate().Config
 		null.Acceptor = bench.Nowhere{Store: s}
 		return a.benchServe(gate.New(null).Handler(), p.metrics, logger)
+	})
+}
+
+// benchSender serves Gate and sends files as serve does. What is accepted stays where it is.
+func (a *app) benchSender() error {
+	c, err := (&databaseFlag{Database: a.env("FLASHPAY_DATABASE")}).config(a)
+	if err != nil {
+		return err
+	}
+	c.Serve = true
+	return withStore(a.ctx, c, func(s *store.Store) error {
+		methods, err := loadMethods("")
+		if err != nil {
+			return err
+		}
+		logger := a.newLogger(a.stderr, slog.LevelInfo)
+		p := &platform{config: &platformConfig{Logger: logger}, store: s, methods: methods, metrics: ops.NewMetrics()}
+		ctx, cancel := context.WithCancel(a.ctx)
+		defer cancel()
+		var sending sync.WaitGroup
+		sending.Go(func() { _ = p.newRunner().Run(ctx) })
+		err = a.benchServe(p.newGate().Handler(), p.metrics, logger)
+		cancel()
+		sending.Wait()
+		return err
 	})
 }
 

@@ -34,6 +34,7 @@ const (
 	Intake   Part = "intake" // serve with the role gate
 	Bank     Part = "bank"   // the simulated bank
 	Platform Part = "serve"  // serve with all roles
+	Sender   Part = "sender" // Gate, and what sends files of payouts; nothing is paid
 )
 
 // Config says what is measured. All members but Profiles must be given.
@@ -44,9 +45,12 @@ type Config struct {
 	Projects    int           // among which the payouts are spread
 	Profiles    string        // folder for profiles of CPU and allocations; empty: none are taken
 	Conversion  bool          // measure end to end alone, with tariffs and conversion against without
+	Mass        int           // rows of the file that is measured in the place of the stages; 0: none is
 
 	// Command prepares the process of a part on a database, which calls Serve; bankURL is where the bank listens.
 	Command func(p Part, databaseURL, bankURL string) *exec.Cmd
+	// Flashpay makes a command of this program on a database, which ends by itself.
+	Flashpay func(databaseURL string, args ...string) *exec.Cmd
 	// Progress is told of each step, in words for people.
 	Progress func(text string)
 }
@@ -107,6 +111,9 @@ func Run(ctx context.Context, c Config) (result *Result, err error) {
 	if c.Conversion && 2*c.Projects > maxProjects {
 		return nil, fmt.Errorf("bench: want at most %d projects where half of them convert", maxProjects/2)
 	}
+	if c.Mass < 0 || c.Mass > maxMass || c.Mass > 0 && c.Conversion {
+		return nil, fmt.Errorf("bench: want a file of at most %d rows, and no conversion beside it", maxMass)
+	}
 	if c.Time < time.Second || c.Concurrency < 1 || c.Projects < 1 || c.Projects > maxProjects {
 		return nil, fmt.Errorf("bench: want 1 s or more, 1 connection or more, and 1 to %d projects", maxProjects)
 	}
@@ -133,6 +140,13 @@ func Run(ctx context.Context, c Config) (result *Result, err error) {
 			err = e
 		}
 	}()
+	if c.Mass > 0 {
+		if err := r.mass(ctx); err != nil {
+			return nil, err
+		}
+		r.result.Payouts = r.taken
+		return r.result, nil
+	}
 	rounds := 1
 	if c.Time >= 2*maxRounds*time.Second {
 		rounds = maxRounds

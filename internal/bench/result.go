@@ -30,6 +30,7 @@ type Result struct {
 	EndToEndCPURatio float64 `json:"end_to_end_cpu_ratio"`
 
 	Conversion *ConversionResult `json:"conversion,omitempty"` // only where it was asked for
+	Mass       *MassResult       `json:"mass,omitempty"`       // likewise
 
 	Engine           string         `json:"database"`
 	Seconds          float64        `json:"seconds"`
@@ -218,6 +219,9 @@ func latency(all []time.Duration) Latency {
 
 // Print writes the result as a table for people.
 func (r *Result) Print(w io.Writer) error {
+	if r.Mass != nil {
+		return r.Mass.print(w, r)
+	}
 	fmt.Fprintf(w, "%s, %d connections, %s, %d processors%s\n\n", cmp.Or(r.Engine, "no database"), r.Concurrency, count(r.Projects, "project"), r.Processors, r.sync())
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "\tpayouts/s\tratio\tby CPU\tat\tp50 ms\tp95 ms\tp99 ms\tCPU µs\t of it\tallocations\tpeak MB\t")

@@ -124,6 +124,10 @@ func (c *Checker) Check(ctx context.Context, in io.Reader, o Options) (*Report, 
 	return t.report, t.finish(ctx)
 }
 
+// ahead is how many blocks for each of those who judge may wait: on a busy machine each stands still now and then, and the others go
+// on meanwhile.
+const ahead = 8
+
 // read judges all rows: blocks are judged side by side, and told in their order.
 func (t *tally) read(ctx context.Context, s *source, h *head, o Options) error {
 	t.head = h
@@ -136,7 +140,7 @@ func (t *tally) read(ctx context.Context, s *source, h *head, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	workers := runtime.GOMAXPROCS(0)
-	work, order := make(chan *piece), make(chan *piece, 2*workers)
+	work, order := make(chan *piece, ahead*workers), make(chan *piece, ahead*workers)
 	running.Go(func() { cut(ctx, s, order, work) })
 	for range workers {
 		running.Go(func() {
