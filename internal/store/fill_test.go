@@ -25,7 +25,9 @@ type filling struct {
 	step     time.Duration
 	rows     map[string][][]any
 	row      int64
+	batch    int             // payments written at a time
 	numbers  map[int64]int64 // of events, by project
+	beside   *beside         // nil: the journal is written, and followed later
 }
 
 var fillTables = []struct{ name, columns string }{
@@ -36,19 +38,28 @@ var fillTables = []struct{ name, columns string }{
 	{"events", "project_id, number, payment, operation, payment_status, operation_status, code, provider_id, provider_payment_id, auth_code, at"},
 	{"callbacks", "project_id, number, payment, state, url, lane, attempts, scheduled, next_at, lease, created_at, last_at, duration, http_status, error, answer"},
 	{"discrepancies", "id, project_id, payment, operation, kind, detail, dedup, opened_at, settled_at, reason"},
+	{"transfers", "id, project_id, currency, debit, credit, amount, kind, payment, operation, reason, at"},
 }
 
 // FillRegister makes n payments in the projects, spread over the year before now; the first project gets half of them.
 func FillRegister(ctx context.Context, s *Store, n int, projects []int64) error {
-	f := &filling{
+	return newFilling(s, n, projects).fill(ctx)
+}
+
+func newFilling(s *Store, n int, projects []int64) *filling {
+	return &filling{
 		s: s, n: n, projects: projects, from: s.Now().Add(-365 * 24 * time.Hour), step: 365 * 24 * time.Hour / time.Duration(n),
-		rows: make(map[string][][]any), numbers: make(map[int64]int64), row: s.shard.Load()*shardSpan + 1_000_000,
+		rows: make(map[string][][]any), numbers: make(map[int64]int64), row: s.shard.Load()*shardSpan + 1_000_000, batch: 5000,
 	}
+}
+
+func (f *filling) fill(ctx context.Context) error {
+	s, n := f.s, f.n
 	for i := range n {
 		if err := f.payment(i); err != nil {
 			return err
 		}
-		if len(f.rows["payments"]) == 5000 || i == n-1 {
+		if len(f.rows["payments"]) == f.batch || i == n-1 {
 			if err := f.flush(ctx); err != nil {
 				return err
 			}
@@ -99,6 +110,10 @@ func (f *filling) payment(i int) error {
 	if err != nil {
 		return err
 	}
+	mask := "109000******" + account[12:]
+	if f.beside != nil {
+		mask = fmt.Sprintf("%03d000******%s", 100+i%20, account[12:])
+	}
 	accountKey := f.s.vault.Index(lookupAccount, account)
 	content := sha256.Sum256(request)
 	amount, providerID := int64(i%100_000+1), ""
@@ -122,7 +137,10 @@ func (f *filling) payment(i int) error {
 		f.add("discrepancies", f.row, project, id, id, payout.LateSuccess, "{}", fmt.Sprint(id), done.UnixMicro(), nil, "")
 	}
 	f.add("payments", id, project, key, key, requestID("0123456789abcdef", id, 0), content[:], string(status), m.path, m.title, amount, m.currency,
-		"invoice "+key, "109000******"+account[12:], fmt.Sprintf("customer-%d", i%(f.n/10+1)), int64(1+4*(i%2)), "{}", at.UnixMicro(), done.UnixMicro(), events, head.Seq, head.Hash[:])
+		"invoice "+key, mask, fmt.Sprintf("customer-%d", i%(f.n/10+1)), int64(1+4*(i%2)), "{}", at.UnixMicro(), done.UnixMicro(), events, head.Seq, head.Hash[:])
+	if f.beside != nil {
+		f.beside.add(&followedLine{project: project, at: done.UnixMicro(), created: at.UnixMicro(), method: m.path, currency: m.currency, amount: amount, bank: bankOf(mask)}, id, status, code)
+	}
 	f.add("requests", id, project, sealed, accountKey, nil, nil, nil)
 	f.add("operations", id, project, id, int64(1), string(stage), string(status), "sandbox", int64(21432), f.s.vault.ProviderKey(project, key, 1), providerID, "123456",
 		amount, m.currency, int64(code), int64(1), int64(0), at.UnixMicro(), done.UnixMicro(), at.UnixMicro(), at.Add(9*time.Hour).UnixMicro(), next, lease, int64(2))
@@ -159,6 +177,13 @@ func (f *filling) event(project, payment int64, status payout.Status, code int, 
 // flush writes what was gathered: PostgreSQL copies, SQLite inserts in one transaction.
 func (f *filling) flush(ctx context.Context) error {
 	defer clear(f.rows)
+	if f.beside != nil {
+		if err := f.beside.flush(ctx, f); err != nil {
+			return err
+		}
+		delete(f.rows, "journal")
+		delete(f.rows, "callbacks")
+	}
 	if f.s.db.Dialect == &sqldb.SQLite {
 		return f.s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
 			for _, table := range fillTables {

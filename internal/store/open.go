@@ -196,6 +196,7 @@ func (s *Store) connect(ctx context.Context, address string, c Config) (err erro
 			patience = time.Minute
 		}
 		writeDSN, readDSN = sqliteDSN(address, patience, false), sqliteDSN(address, patience, true)
+		s.db.OpenDirect(address, patience)
 	}
 	for _, pool := range []struct {
 		db       **sql.DB
@@ -402,6 +403,7 @@ func (s *Store) release() {
 	if s.conn != nil {
 		s.conn.Close()
 	}
+	s.db.CloseDirect()
 	for _, db := range []*sql.DB{s.db.Reads, s.db.Lists, s.db.Writes, s.db.Probes} {
 		if db != nil {
 			_ = db.Close()

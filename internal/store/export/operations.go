@@ -193,25 +193,20 @@ func (r *operationReader) readRows(ctx context.Context, in pageRange, which stri
 
 // scan runs a statement that begins with columns, over one project.
 func (r *operationReader) scan(ctx context.Context, q *sqldb.Statement, project int64) (rows []record.Operation, err error) {
-	s := newOperationScan(r.needs)
+	s := operationScan{needs: r.needs, project: r.export.projects[project]}
 	rows = make([]record.Operation, 0, r.export.page)
-	err = r.export.store.DB().List(ctx, q.String(), func(row *sql.Rows) error {
-		if err := row.Scan(s.into...); err != nil {
-			return err
-		}
-		o := s.record()
-		o.Project = r.export.projects[project]
+	err = r.export.store.DB().Stream(ctx, q.String(), func(cells *sqldb.Cells) error {
+		rows = append(rows, record.Operation{})
+		o := &rows[len(rows)-1]
+		s.take(o, cells)
 		if s.terms != "" {
 			if err := json.Unmarshal([]byte(s.terms), &o.Terms); err != nil {
 				return fmt.Errorf("export: terms of operation %d: %w", o.ID, err)
 			}
 		}
 		if r.needs&record.Request != 0 {
-			if err := r.openRequest(&o, s.sealed); err != nil {
-				return err
-			}
+			return r.openRequest(o, []byte(s.sealed))
 		}
-		rows = append(rows, o)
 		return nil
 	}, q.Args...)
 	return rows, err
@@ -238,44 +233,39 @@ func textAt(tree *signature.Value, path ...string) string {
 	return ""
 }
 
-// operationScan is where a row is scanned into.
+// operationScan takes operations from rows that begin with columns.
 type operationScan struct {
-	into                            []any
-	row                             record.Operation
-	created, updated, begun, closed int64
-	sealed                          []byte
-	terms                           string // JSON; empty: none
-	submits                         int
+	needs   record.Fields
+	project *record.Project
+	terms   string // of the row taken last: JSON; empty: none
+	sealed  string
 }
 
-func newOperationScan(needs record.Fields) *operationScan {
-	s := &operationScan{}
-	o := &s.row
-	s.into = []any{
-		&o.Payment, &o.PaymentID, (*string)(&o.PaymentStatus), &o.Method, &o.Amount, &o.Currency, &o.Interface, &s.created, &s.updated,
-		&o.ID, &o.Number, (*string)(&o.Status), &o.ConvertedAmount, &o.ConvertedCurrency, &o.Code, &s.submits, &s.begun, &s.closed,
+// take fills in an operation from a row, whose columns are those that columns has written.
+func (s *operationScan) take(o *record.Operation, cells *sqldb.Cells) {
+	n, t := cells.Numbers, cells.Texts
+	o.Project = s.project
+	o.Payment, o.PaymentID, o.PaymentStatus, o.Method, o.Amount, o.Currency, o.Interface = n[0], t[1], payout.Status(t[2]), t[3], n[4], t[5], int(n[6])
+	o.PaymentCreatedAt, o.PaymentUpdatedAt = sqldb.FromMicros(n[7]), sqldb.FromMicros(n[8])
+	o.ID, o.Number, o.Status, o.ConvertedAmount, o.ConvertedCurrency, o.Code = n[9], int(n[10]), payout.Status(t[11]), n[12], t[13], int(n[14])
+	o.Reached = n[15] > 0 && o.Status.Final()
+	o.CreatedAt, o.UpdatedAt = sqldb.FromMicros(n[16]), sqldb.FromMicros(n[17])
+	at := 18
+	if s.needs&record.Texts != 0 {
+		o.RequestID, o.MethodTitle, o.Description, o.AccountMask, o.CustomerID = t[at], t[at+1], t[at+2], t[at+3], t[at+4]
+		at += 5
 	}
-	if needs&record.Texts != 0 {
-		s.into = append(s.into, &o.RequestID, &o.MethodTitle, &o.Description, &o.AccountMask, &o.CustomerID)
+	if s.needs&record.Bank != 0 {
+		o.ProviderPaymentID, o.AuthCode = t[at], t[at+1]
+		at += 2
 	}
-	if needs&record.Bank != 0 {
-		s.into = append(s.into, &o.ProviderPaymentID, &o.AuthCode)
+	if s.needs&record.Terms != 0 {
+		s.terms = t[at]
+		at++
 	}
-	if needs&record.Terms != 0 {
-		s.into = append(s.into, &s.terms)
+	if s.needs&record.Request != 0 {
+		o.PaymentKey, s.sealed = t[at], t[at+1]
 	}
-	if needs&record.Request != 0 {
-		s.into = append(s.into, &o.PaymentKey, &s.sealed)
-	}
-	return s
-}
-
-func (s *operationScan) record() record.Operation {
-	o := s.row
-	o.PaymentCreatedAt, o.PaymentUpdatedAt = sqldb.FromMicros(s.created), sqldb.FromMicros(s.updated)
-	o.CreatedAt, o.UpdatedAt = sqldb.FromMicros(s.begun), sqldb.FromMicros(s.closed)
-	o.Reached = s.submits > 0 && o.Status.Final()
-	return o
 }
 
 // inOrderOfPayments is the order of the stream.

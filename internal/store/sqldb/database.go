@@ -24,6 +24,7 @@ type DB struct {
 	Writes   *sql.DB      // the writer's connection, and those of what must not wait for it
 	Probes   *sql.DB      // of PostgreSQL: each connection is new
 	prepared sync.Map     // *sql.Stmt on Lists, by their texts
+	direct   direct       // of SQLite: what Stream reads by
 	lost     atomic.Int64 // how often the database was lost
 }
 

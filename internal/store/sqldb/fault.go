@@ -113,6 +113,7 @@ func Classify(err error) Fault {
 	var pg *pgconn.PgError
 	var connect *pgconn.ConnectError
 	var lite *sqlite.Error
+	var direct *directError
 	var network net.Error
 	switch {
 	case errors.Is(err, ErrLost), errors.As(err, &connect):
@@ -121,6 +122,8 @@ func Classify(err error) Fault {
 		return ofState(pg)
 	case errors.As(err, &lite):
 		return ofResult(lite.Code() & 0xff)
+	case errors.As(err, &direct):
+		return ofResult(direct.code & 0xff)
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		errors.Is(err, context.DeadlineExceeded), errors.As(err, &network), pgconn.Timeout(err), pgconn.SafeToRetry(err):
 		return FaultLost

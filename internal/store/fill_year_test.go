@@ -1,0 +1,108 @@
+package store
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"testing"
+	"time"
+
+	"flashpay/internal/ledger"
+	"flashpay/internal/merchant"
+	"flashpay/internal/payout"
+	"flashpay/internal/store/sqldb"
+)
+
+var (
+	yearURL    = flag.String("year-database", "", "a database that BenchmarkFillYear makes and keeps, with -register-rows payments of one year")
+	yearKeyset = flag.String("year-keyset", "", "its keyset")
+)
+
+// beside is what is counted and booked of payments as they are made up, so that no journal has to be followed afterwards: rollups,
+// and the ledger's sums of days.
+type beside struct {
+	lines     []followedLine
+	transfers []any
+	row       int64
+}
+
+func (b *beside) add(l *followedLine, id int64, status payout.Status, code int) {
+	l.after = result{status: status}
+	if status != payout.Processing {
+		l.after.code, l.ended = int64(code), status
+	}
+	b.lines = append(b.lines, *l)
+	book := func(debit, credit ledger.Account, kind ledger.Kind, at int64) {
+		b.row++
+		b.transfers = append(b.transfers, b.row, l.project, l.currency, int64(debit), int64(credit), l.amount, string(kind), id, id, "", at)
+	}
+	book(ledger.Available, ledger.Held, ledger.Hold, l.created)
+	switch status {
+	case payout.Success:
+		book(ledger.Held, ledger.Settlement, ledger.Spend, l.at)
+	case payout.Decline:
+		book(ledger.Held, ledger.Available, ledger.Return, l.at)
+	}
+}
+
+// flush writes sums; the transfers themselves only of the year's first and last days, where periods begin and end that are not
+// whole days.
+func (b *beside) flush(ctx context.Context, f *filling) error {
+	early, late := f.from.AddDate(0, 0, 2).UnixMicro(), f.from.AddDate(0, 0, 363).UnixMicro()
+	for i := 0; i < len(b.transfers); i += insertTransfers.Columns {
+		if at := b.transfers[i+10].(int64); at < early || at > late {
+			f.add("transfers", b.transfers[i:i+insertTransfers.Columns]...)
+		}
+	}
+	build, _, err := f.s.LiveBuild(ctx)
+	if err != nil {
+		return err
+	}
+	on, err := sqldb.Connect(ctx, f.s.db.Dialect, f.s.db.Writes) // the writer's statements have not the time for so many rows
+	if err != nil {
+		return err
+	}
+	defer on.Close()
+	if err := on.Begin(ctx); err != nil {
+		return err
+	}
+	if err := addRollups.Run(ctx, on, rollupArgs([]int64{build}, b.lines), nil); err != nil {
+		return err
+	}
+	if err := addLedgerDays.Run(ctx, on, daysOf(b.transfers), nil); err != nil {
+		return err
+	}
+	b.lines, b.transfers = b.lines[:0], nil
+	return on.Commit(ctx)
+}
+
+// BenchmarkFillYear makes a database of a year's payments for the benchmarks of figures, statements and pages of the Data API. It
+// has no journal, callbacks and lookups. docs/performance.md says how it is run.
+func BenchmarkFillYear(b *testing.B) {
+	if *yearURL == "" {
+		return
+	}
+	s, err := Open(b.Context(), Config{URL: *yearURL, Keyset: *yearKeyset, Serve: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = s.Close(context.Background()) }()
+	began := time.Now()
+	for _, id := range fillProjects {
+		p := &merchant.Project{ID: id, MerchantID: 7, Name: fmt.Sprint("Project ", id), Mode: merchant.Test}
+		if err := s.CreateProject(b.Context(), p, "secret", nil, "benchmark"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	f := newFilling(s, *registerRows, fillProjects)
+	f.beside, f.batch = &beside{row: f.row + 1<<36}, 50_000
+	if err := f.fill(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	for project, number := range f.numbers {
+		if _, err := s.db.Writes.ExecContext(b.Context(), "UPDATE counters SET events = $1 WHERE project_id = $2", number, project); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Logf("%d payments in %s", *registerRows, time.Since(began).Round(time.Second))
+}
