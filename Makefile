@@ -53,6 +53,10 @@ mutate: deps ## Small faults on the road of money, and which of them no test not
 	go run ./internal/tools/mutate $(MUTATEFLAGS) -explained docs/mutations.txt -report mutations-store.txt -wider ./internal/process,./internal/audit \
 		-files accept.go,attempt.go,event.go,funds.go,lease.go,notification.go,shard.go,step.go,writer.go ./internal/store
 
+.PHONY: spreadsheet
+spreadsheet: ## CSV files through LibreOffice and back, every cell compared (not in CI: soffice is large)
+	@scripts/spreadsheet.sh
+
 .PHONY: vuln
 vuln: ## Known vulnerabilities in what is imported and called (govulncheck)
 	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...

@@ -130,7 +130,7 @@ var rooms = map[string][]string{
 	"internal/demo": {"client", "signature"},
 
 	"internal/pgtest":      {},
-	"internal/storetest":   {"internal/pgtest", "internal/store", "internal/vault"},
+	"internal/storetest":   {"internal/pgtest", "internal/store", "internal/vault", "internal/merchant"},
 	"internal/browsertest": {},
 	"e2e":                  {},
 	"cmd/flashpay":         anything,

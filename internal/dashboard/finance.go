@@ -80,8 +80,11 @@ func serveFinance(_ *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
+	if v.wantsFile() {
+		return v.balancesFile(balances).send(v)
+	}
 	page := financePage{Tab: "balances", Balances: balances, Totals: totalsOf(balances)}
-	return v.renderFinance(Page{Title: v.t("finance.title"), Data: page, Wide: true})
+	return v.renderFinance(Page{Title: v.t("finance.title"), Data: page, Wide: true, Files: true})
 }
 
 // renderFinance shows balances: as a page, or as the part of it that refreshes itself.

@@ -52,6 +52,9 @@ func serveHistory(_ *Dashboard, v *visit) error {
 		}
 		page.Of = cmp.Or(a.Name, a.Email)
 	}
+	if v.wantsFile() {
+		return v.historyFile(user).send(v)
+	}
 	acts, err := v.d.Access.History(v.ctx(), v.user, user, behind)
 	if err != nil {
 		return err
@@ -67,7 +70,7 @@ func serveHistory(_ *Dashboard, v *visit) error {
 		}
 		page.Next = "/team/history?" + next.Encode()
 	}
-	return v.render("history", Page{Title: v.t("access.history"), Data: page, Wide: true})
+	return v.render("history", Page{Title: v.t("access.history"), Data: page, Wide: true, Files: true})
 }
 
 // actViews puts acts into words. Accounts that were acted upon are named by their addresses, where they are of the

@@ -178,6 +178,9 @@ func serveWaitingList(d *Dashboard, v *visit) error {
 		return err
 	}
 	filter := v.waitingFilter(list.State)
+	if v.wantsFile() {
+		return v.approvalsFile(filter).send(v)
+	}
 	filter.After = v.listPlace()
 	approvals, err := d.Store.Approvals(v.ctx(), filter)
 	if err != nil {
@@ -192,5 +195,5 @@ func serveWaitingList(d *Dashboard, v *visit) error {
 		list.Rows = append(list.Rows, v.approvalRow(a))
 	}
 	list.Links = v.pageLinks(next)
-	return v.render("manual_waiting", Page{Title: v.t("manual.title"), Data: list, Wide: true})
+	return v.render("manual_waiting", Page{Title: v.t("manual.title"), Data: list, Wide: true, Files: true})
 }

@@ -106,6 +106,9 @@ func serveMassList(d *Dashboard, v *visit) error {
 	if place := v.listPlace(); place != nil {
 		filter.Behind = &batches.Batch{ID: place.ID, CreatedAt: time.UnixMicro(place.At)}
 	}
+	if v.wantsFile() {
+		return v.batchesFile(filter).send(v)
+	}
 	found, err := batches.List(v.ctx(), d.Store, filter)
 	if err != nil {
 		return err
@@ -119,16 +122,24 @@ func serveMassList(d *Dashboard, v *visit) error {
 		last := found[listLength-1]
 		next = store.Cursor{At: last.CreatedAt.UnixMicro(), ID: last.ID}.String()
 	}
-	for i := range found {
-		status, err := massbatch.StatusOf(v.ctx(), d.Store, &found[i])
-		if err != nil {
-			return err
-		}
-		if v.seesBatch(status) {
-			p, _ := d.Store.Project(status.ProjectID)
-			list.Rows = append(list.Rows, batchRow{status, p, batchPath(status.ID)})
-		}
+	if list.Rows, err = v.batchRows(found); err != nil {
+		return err
 	}
 	list.Links = v.pageLinks(next)
-	return v.render("mass", Page{Title: v.t("manual.title"), Data: list, Wide: true})
+	return v.render("mass", Page{Title: v.t("manual.title"), Data: list, Wide: true, Files: true})
+}
+
+// batchRows are batches as the list has them, without those that the user may not see.
+func (v *visit) batchRows(found []batches.Batch) (rows []batchRow, err error) {
+	for i := range found {
+		status, err := massbatch.StatusOf(v.ctx(), v.d.Store, &found[i])
+		if err != nil {
+			return nil, err
+		}
+		if v.seesBatch(status) {
+			p, _ := v.d.Store.Project(status.ProjectID)
+			rows = append(rows, batchRow{status, p, batchPath(status.ID)})
+		}
+	}
+	return rows, nil
 }

@@ -200,6 +200,9 @@ func serveAuditLog(d *Dashboard, v *visit) error {
 		Actor: f.Get("actor"), Action: f.Get("action"), Object: f.Get("object"), From: v.momentOf(f, "from"), Until: v.momentOf(f, "until"),
 		After: v.listPlace(), Limit: listLength + 1,
 	}
+	if v.wantsFile() {
+		return v.auditFile(filter).send(v)
+	}
 	page := auditPage{desk: v.desk("audit"), Actions: []option{{Value: "", Label: v.t("operate.any_action")}}}
 	for _, a := range auditActions {
 		page.Actions = append(page.Actions, option{Value: a, Label: v.actWord(a)})
@@ -217,7 +220,7 @@ func serveAuditLog(d *Dashboard, v *visit) error {
 		page.Lines = append(page.Lines, logLine{l, v.actWord(l.Action), v.withSum(detailsOf(l.Detail))})
 	}
 	page.Links = v.pageLinks(next)
-	return v.render("operate_audit", Page{Title: v.t("operate.audit"), Form: f, Data: page, Wide: true})
+	return v.render("operate_audit", Page{Title: v.t("operate.audit"), Form: f, Data: page, Wide: true, Files: true})
 }
 
 // momentOf reads a moment from a field such as 2026-11-25T10:00:05, in the visitor's zone; one that cannot be read is a

@@ -26,6 +26,7 @@ type Page struct {
 	Form  *Form  // nil: none
 	Data  any    // of the page's own
 	Wide  bool   // the page has a table that wants the whole width
+	Files bool   // the page's list comes as a file, too: its address takes exportField
 }
 
 // pageView is what templates see as their root.
@@ -42,6 +43,14 @@ type pageView struct {
 	visit   *visit
 	badges  map[string]*badge // by section
 	Version string            // of the static files
+}
+
+// ListFiles are the links to the file of the page's list, where it comes as one.
+func (p *pageView) ListFiles() ([]csvLink, error) {
+	if !p.Files {
+		return nil, nil
+	}
+	return p.visit.listLinks()
 }
 
 // Can tells whether the user has a right, by its name. Hiding is a courtesy: the route table decides.

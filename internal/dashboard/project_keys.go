@@ -69,7 +69,10 @@ func serveKeys(_ *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.render("project_keys", Page{Title: p.Name, Form: newForm(), Data: page})
+	if v.wantsFile() {
+		return v.keysFile(page).send(v)
+	}
+	return v.render("project_keys", Page{Title: p.Name, Form: newForm(), Data: page, Files: true})
 }
 
 // newSecret makes a secret key of 52 characters. It follows from the form's token, so that a second click shows the key

@@ -45,7 +45,10 @@ func serveProjects(d *Dashboard, v *visit) error {
 		m, _ := d.Store.Merchant(p.MerchantID)
 		cards = append(cards, projectCard{p, m, health})
 	}
-	return v.render("projects", Page{Title: v.t("projects.title"), Data: cards, Wide: true})
+	if v.wantsFile() {
+		return v.projectsFile(cards).send(v)
+	}
+	return v.render("projects", Page{Title: v.t("projects.title"), Data: cards, Wide: true, Files: true})
 }
 
 // projectHead is what every page of a project begins with.

@@ -76,11 +76,14 @@ func serveTeam(_ *Dashboard, v *visit) error {
 	if !v.user.Operator() {
 		filter.Merchant = &v.user.MerchantID
 	}
+	page := teamPage{All: query.Get("all") == "yes"}
+	if v.wantsFile() {
+		return v.teamFile(filter, page.All).send(v)
+	}
 	found, err := v.d.people.Users(v.ctx(), filter)
 	if err != nil {
 		return err
 	}
-	page := teamPage{All: query.Get("all") == "yes"}
 	if page.Waiting, err = v.accountsWaiting(""); err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func serveTeam(_ *Dashboard, v *visit) error {
 		}
 		page.Members = append(page.Members, v.memberView(a))
 	}
-	return v.render("team", Page{Title: v.t("nav.team"), Data: page, Wide: true})
+	return v.render("team", Page{Title: v.t("nav.team"), Data: page, Wide: true, Files: true})
 }
 
 // rightsForm are the choices of a form that gives roles, rights and projects.

@@ -54,6 +54,9 @@ type Column[T any] struct {
 	take func(*T) Value
 }
 
+// Of makes a column of a list that is not among those here.
+func Of[T any](name string, take func(*T) Value) Column[T] { return Column[T]{Name: name, take: take} }
+
 // Value is what a record has in the column.
 func (c *Column[T]) Value(of *T) Value {
 	if c.take == nil {

@@ -1,4 +1,4 @@
-package storetest_test
+package export_test
 
 import (
 	"context"
