@@ -50,7 +50,8 @@ func (v *visit) teamFile(filter people.UserFilter, all bool) listFile[memberView
 				return textOf(strings.Join(roles, ", "))
 			}),
 			record.Of("state", func(m *memberView) record.Value {
-				return textOf(say(strings.TrimPrefix(m.State, "access.state_"), m.State))
+				_, name, _ := strings.Cut(m.State, "_")
+				return textOf(say(name, m.State))
 			}),
 			record.Of("signed_in_at", func(m *memberView) record.Value { return momentValue(m.SignedInAt) }),
 		}

@@ -63,6 +63,11 @@ func (b *beside) flush(ctx context.Context, f *filling) error {
 		return err
 	}
 	defer on.Close()
+	if f.s.db.Dialect == &sqldb.Postgres {
+		if _, err := on.Exec(ctx, "SET idle_in_transaction_session_timeout = 0"); err != nil { // nobody waits for this one
+			return err
+		}
+	}
 	if err := on.Begin(ctx); err != nil {
 		return err
 	}
