@@ -111,3 +111,23 @@ func BenchmarkFillYear(b *testing.B) {
 	}
 	b.Logf("%d payments in %s", *registerRows, time.Since(began).Round(time.Second))
 }
+
+// BenchmarkYearStatement reads the statement of the year of a database that BenchmarkFillYear has made.
+func BenchmarkYearStatement(b *testing.B) {
+	if *yearURL == "" {
+		return
+	}
+	s, err := Open(b.Context(), Config{URL: *yearURL, Keyset: *yearKeyset, Serve: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = s.Close(context.Background()) }()
+	from, to := s.Now().AddDate(-1, 0, 0).Add(30*time.Hour), s.Now().Add(-30*time.Hour)
+	measure(b, func() error {
+		sums, err := s.LedgerSums(b.Context(), fillProjects, from, to)
+		if err == nil && len(sums.Within) == 0 {
+			err = ErrNotFound
+		}
+		return err
+	})
+}

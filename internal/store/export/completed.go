@@ -207,7 +207,7 @@ func (p *pager) statement(r run, skip int64) *sqldb.Statement {
 	p.body(q, r)
 	order := "e.number"
 	if r.open {
-		order = "o.id"
+		order = "o.id + 0" // the open ones are few: PostgreSQL must not walk all operations by their key to have them in order
 	}
 	if p.Newest {
 		order += " DESC"

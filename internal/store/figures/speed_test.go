@@ -1,0 +1,55 @@
+package figures_test
+
+import (
+	"flag"
+	"testing"
+	"time"
+
+	"flashpay/internal/payout"
+	"flashpay/internal/store"
+	"flashpay/internal/store/figures"
+	"flashpay/internal/storetest"
+)
+
+var (
+	yearURL    = flag.String("year-database", "", "a database that BenchmarkFillYear of package store has made, for BenchmarkSum")
+	yearKeyset = flag.String("year-keyset", "", "its keyset")
+)
+
+// BenchmarkSum reads figures of a year, as the tiles of Analytics do. docs/performance.md says how it is run.
+func BenchmarkSum(b *testing.B) {
+	if *yearURL == "" {
+		return
+	}
+	s := storetest.OpenAs(b, store.Config{URL: *yearURL, Keyset: *yearKeyset, Serve: true})
+	f := figures.Of(s)
+	to := s.Now().Add(time.Hour)
+	from := to.AddDate(-1, 0, 0)
+	all := []int64{210, 211, 212, 213, 220, 221, 222, 223}
+	for name, q := range map[string]figures.Query{
+		"totals":          {What: figures.Payments, By: []figures.Column{figures.Currency, figures.Status}},
+		"by_hour_a_year":  {What: figures.Payments, By: []figures.Column{figures.Hour, figures.Currency, figures.Status}},
+		"by_hour_a_month": {What: figures.Payments, From: to.AddDate(0, -7, 0), To: to.AddDate(0, -6, 0), By: []figures.Column{figures.Hour, figures.Currency, figures.Status}},
+		"by_method":       {What: figures.Results, By: []figures.Column{figures.Method, figures.Currency, figures.Status}},
+		"by_code":         {What: figures.Results, Statuses: []payout.Status{payout.Decline}, By: []figures.Column{figures.Code}},
+		"by_bank":         {What: figures.Results, By: []figures.Column{figures.Bank, figures.Status}},
+		"by_bank_month":   {What: figures.Results, From: to.AddDate(0, -7, 0), To: to.AddDate(0, -6, 0), By: []figures.Column{figures.Bank, figures.Status}},
+		"by_bank_project": {What: figures.Results, Projects: []int64{211}, By: []figures.Column{figures.Bank, figures.Code}},
+		"times":           {What: figures.Times, By: []figures.Column{figures.Bucket}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			if len(q.Projects) == 0 {
+				q.Projects = all
+			}
+			if q.From.IsZero() {
+				q.From, q.To = from, to
+			}
+			for b.Loop() {
+				if rows, err := f.Sum(b.Context(), q); err != nil || len(rows) == 0 {
+					b.Fatal(len(rows), err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/1000/float64(b.N), "ms")
+		})
+	}
+}
