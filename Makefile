@@ -51,7 +51,7 @@ mutate: deps ## Small faults on the road of money, and which of them no test not
 	go run ./internal/tools/mutate $(MUTATEFLAGS) -explained docs/mutations.txt -report mutations.txt \
 		./internal/rule ./internal/accept ./internal/provider/sandbox ./internal/callback ./internal/process
 	go run ./internal/tools/mutate $(MUTATEFLAGS) -explained docs/mutations.txt -report mutations-store.txt -wider ./internal/process,./internal/audit \
-		-files accept.go,attempt.go,event.go,funds.go,lease.go,notification.go,shard.go,step.go,writer.go ./internal/store
+		-files accept*.go,attempt.go,event.go,funds.go,lease.go,notification.go,shard.go,step.go,writer.go ./internal/store
 
 .PHONY: spreadsheet
 spreadsheet: ## CSV files through LibreOffice and back, every cell compared (not in CI: soffice is large)
