@@ -127,7 +127,7 @@ func TestAClerkReadsAdviceInTheirLanguage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	bad := massFile(massRow(210, "w1", 500), strings.Replace(massRow(210, "w2", 900), ";90000;", ";900,00;", 1), strings.Replace(massRow(210, "w3", 900), "c-1;192.0.2.1", "c-1;x", 1))
-	bad = strings.Replace(strings.Replace(bad, "\n", ";Note\n", 1), "192.0.2.1\n", "192.0.2.1;\n", -1)
+	bad = strings.ReplaceAll(strings.Replace(bad, "\n", ";Note\n", 1), "192.0.2.1\n", "192.0.2.1;\n")
 	bad = strings.Replace(bad, ";x\n", ";x;\n", 1)
 	for lang, want := range map[string]struct{ amount, address, column, wrong string }{
 		"en": {"The amount has a decimal mark.", "customer.ip_address must be an IPv4 or IPv6 address", "The column Note is not read", "Incorrect customer.ip_address"},

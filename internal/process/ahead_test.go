@@ -40,7 +40,9 @@ func TestTheBankIsAhead(t *testing.T) {
 			return a
 		}
 		others := []provider.Booked{
-			booked("210/of another platform", store.PaymentName{ProjectID: 211, PaymentID: "of another platform"}, 9), {Reference: "nobody's", Key: "X"}, {},
+			booked("210/of another platform", store.PaymentName{ProjectID: 211, PaymentID: "of another platform"}, 9),
+			{Reference: "nobody's", Key: "X"},
+			{},
 			{Reference: "210/\x00\xff", Key: "Y"},
 		}
 		if a := look(others...); a.Any() {

@@ -355,7 +355,7 @@ func (t *Tx) run(ctx context.Context, commands []*command) error {
 	return nil
 }
 
-// DoneBefore takes an idempotency key in this transaction and says whether an earlier one had taken it. An empty key is never
+// TakeIdempotencyKey takes a key in this transaction; true means that an earlier one had taken it. An empty key is never
 // taken.
 func (t *Tx) TakeIdempotencyKey(ctx context.Context, idempotencyKey string) (bool, error) {
 	if idempotencyKey == "" {

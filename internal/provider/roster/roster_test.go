@@ -14,10 +14,13 @@ import (
 
 type adapter struct{ name string }
 
-func (a adapter) Name() string                                             { return a.name }
-func (adapter) Traits() provider.Traits                                    { return provider.Traits{} }
+func (a adapter) Name() string          { return a.name }
+func (adapter) Traits() provider.Traits { return provider.Traits{} }
+
 func (adapter) Submit(context.Context, provider.Transfer) provider.Outcome { return provider.Outcome{} }
-func (adapter) Inquire(context.Context, provider.Query) provider.Outcome   { return provider.Outcome{} }
+
+func (adapter) Inquire(context.Context, provider.Query) provider.Outcome { return provider.Outcome{} }
+
 func (adapter) ReadNotification(context.Context, provider.Notification) ([]provider.Report, error) {
 	return nil, nil
 }
