@@ -35,9 +35,9 @@ var (
 	ErrLost        = errors.New("store: the connection is lost")
 )
 
-// Unavailable says of an error of a broken connection that the database does not answer.
+// Unavailable says of an error of a broken connection, or of a lock that others hold, that the database does not answer.
 func (db *DB) Unavailable(err error) error {
-	if err == nil || errors.Is(err, ErrNotFound) || Classify(err) != FaultLost {
+	if err == nil || errors.Is(err, ErrNotFound) || Classify(err) == FaultItem {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -46,7 +46,7 @@ func (db *DB) Unavailable(err error) error {
 // Unavailable says whether an error of this package, also one that is wrapped, means that the database cannot be used now,
 // and not that something is wrong with what was asked for.
 func Unavailable(err error) bool {
-	return errors.Is(err, ErrUnavailable) || err != nil && Classify(err) == FaultLost
+	return errors.Is(err, ErrUnavailable) || err != nil && Classify(err) != FaultItem
 }
 
 // NotFound turns «no rows» into ErrNotFound.

@@ -1,0 +1,78 @@
+package store_test
+
+import (
+	"database/sql"
+	"errors"
+	"testing"
+	"time"
+
+	"flashpay/internal/pgtest"
+	"flashpay/internal/store"
+)
+
+// Another client of PostgreSQL that holds a lock, on a row or on a table, and does nothing: whoever hands a payout over learns
+// so as soon as from a database that is away. When it lets go, all goes on by itself, and nothing that was accepted is lost.
+func TestALockThatOthersHoldIsSaidSoon(t *testing.T) {
+	t.Parallel()
+	for name, lock := range map[string]string{
+		"a row":   "SELECT 1 FROM balances WHERE project_id = 210 FOR UPDATE",
+		"a shard": "SELECT 1 FROM shards FOR UPDATE",
+		"a table": "LOCK TABLE payments, operations, callbacks IN ACCESS EXCLUSIVE MODE",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.URL(t)
+			s := openAs(t, store.Config{URL: database, Serve: true})
+			createProject(t, s, 210, 100_000)
+			if _, err := s.Accept(t.Context(), newPayout(210, "before", 100)); err != nil {
+				t.Fatal(err)
+			}
+			release := holdLock(t, database, lock)
+			if name == "a shard" { // which is renewed now and then only
+				if err := s.AgeShard(t.Context(), 5*time.Second); err != nil && !errors.Is(err, store.ErrUnavailable) {
+					t.Error(err)
+				}
+			}
+			refusedSoon(t, s)
+			if name == "a table" {
+				begun := time.Now()
+				if _, err := s.PaymentView(t.Context(), 210, "before"); !errors.Is(err, store.ErrUnavailable) || time.Since(begun) > 4*time.Second {
+					t.Errorf("a look at a payment: %v, after %s", err, time.Since(begun))
+				}
+			}
+			release()
+			until(t, "it is ready again", func() bool { return s.Ready(t.Context()) == nil })
+			if decline(t, s, "before") != 1 {
+				t.Error("what was accepted before does not come to its end")
+			}
+			if r, err := s.Accept(t.Context(), newPayout(210, "p0", 100)); err != nil || r.Repeat {
+				t.Errorf("a payout that was refused, again: %+v, %v", r, err)
+			}
+			if a, h, _ := balance(t, s, 210); a != 99_900 || h != 100 {
+				t.Errorf("available %d, held %d", a, h)
+			}
+		})
+	}
+}
+
+// holdLock has another client take a lock, until the function that it returns is called.
+func holdLock(t *testing.T, database, lock string) (release func()) {
+	t.Helper()
+	other, err := sql.Open("pgx", database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	tx, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.ExecContext(t.Context(), lock); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := tx.Rollback(); err != nil {
+			t.Error(err)
+		}
+	}
+}
