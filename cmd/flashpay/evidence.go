@@ -23,7 +23,8 @@ type evidenceVerifyCmd struct {
 // Help is shown by --help.
 func (c *evidenceVerifyCmd) Help() string {
 	return `Needs the file alone: no database, no network, no key. The exit code is 1 where something does not fit; which file of the
-bundle it is, and what does not fit, is named.
+bundle it is, and what does not fit, is named. It is 4 where all fits, but a line of the journal is in no seal: what another node
+wrote within the last minute is not yet, what a command wrote never is.
 
 What holds when it ends with 0:
 
@@ -67,10 +68,13 @@ func (c *evidenceVerifyCmd) Run(a *app) error {
 	} else {
 		err = printEvidence(a.stdout, c.File, report)
 	}
-	if err == nil && !report.OK {
-		err = errNo
+	switch {
+	case err != nil || report.OK:
+		return err
+	case len(report.Faults) > 0:
+		return errNo
 	}
-	return err
+	return errUnsealed
 }
 
 func readBundle(name string) ([]byte, error) {
@@ -95,10 +99,17 @@ func printEvidence(w io.Writer, name string, r *evidence.Report) error {
 		fmt.Fprintf(&text, "Seal %d of shard %d, %s: %s\n", s.Number, s.Shard, printable([]byte(s.At)), printable([]byte(s.Hash)))
 	}
 	fmt.Fprintf(&text, "SHA-256 of %s: %s\n", name, r.SHA256)
-	if r.OK {
+	for _, u := range r.Unsealed {
+		fmt.Fprintf(&text, "NOT SEALED line %d of the journal: %s\n", u.Line, u.Why)
+	}
+	switch {
+	case r.OK:
 		fmt.Fprintf(&text, "Payment %q of project %d, status %q: not a byte of %d files was changed; %d lines of the journal lead to the seals above.\n",
 			r.PaymentID, r.ProjectID, r.Status, r.Files, r.Lines)
-	} else {
+	case len(r.Faults) == 0:
+		fmt.Fprintf(&text, "Payment %q of project %d, status %q: not a byte of %d files was changed, and the chain of %d lines fits; no seal covers %d of them.\n",
+			r.PaymentID, r.ProjectID, r.Status, r.Files, r.Lines, len(r.Unsealed))
+	default:
 		text.WriteString("This bundle proves nothing as it is. Take it again from the payment's page, and compare.\n")
 	}
 	_, err := io.WriteString(w, text.String())

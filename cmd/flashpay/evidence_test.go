@@ -1,10 +1,16 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"flashpay/internal/evidence"
 )
 
 func TestEvidenceVerify(t *testing.T) {
@@ -40,5 +46,39 @@ func TestEvidenceVerify(t *testing.T) {
 	code, out, errs = inProcess(t, t.Context(), nil, "", "evidence", "verify", changed+".none")
 	if code != exitFailed || out != "" || !strings.Contains(errs, "changed.zip.none") {
 		t.Errorf("no file: exit code %d, %s%s", code, out, errs)
+	}
+}
+
+// A bundle of which a line is not sealed is not called wrong, nor right.
+func TestEvidenceThatIsNotSealed(t *testing.T) {
+	r, err := zip.OpenReader("../../internal/evidence/testdata/bundle.zip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	w := evidence.NewWriter(time.Now())
+	for _, f := range r.File {
+		text, err := fs.ReadFile(r, f.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Name == "manifest.json" {
+			continue
+		}
+		if err := w.Add(f.Name, bytes.Replace(text, []byte(`"sealed": true`), []byte(`"sealed": false`), 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	archive, err := w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "early.zip")
+	if err := os.WriteFile(file, archive, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := inProcess(t, t.Context(), nil, "", "evidence", "verify", file)
+	if code != exitOpen || errs != "" || !strings.Contains(out, "NOT SEALED line 1 of the journal: ") || !strings.Contains(out, "no seal covers 1 of them") {
+		t.Errorf("exit code %d, %s%s", code, out, errs)
 	}
 }

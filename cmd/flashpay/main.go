@@ -25,6 +25,7 @@ const (
 	exitUsage  = 2 // the command line cannot be understood
 	exitForced = 3 // a second signal: stopped without finishing
 	exitBad    = 3 // rows of a file cannot be paid
+	exitOpen   = 4 // all of an evidence bundle fits, but not all of it is sealed
 )
 
 func main() {
@@ -176,6 +177,9 @@ func chosenPath(err error) string {
 // errNo is a command's answer «no», already printed: nothing failed, and the exit code says it.
 var errNo = errors.New("no")
 
+// errUnsealed is the answer that nothing is wrong with an evidence bundle, but that seals do not cover all of it.
+var errUnsealed = errors.New("not sealed")
+
 // report prints an error and turns it into the exit code.
 func (a *app) report(err error) int {
 	var usage *usageError
@@ -186,6 +190,8 @@ func (a *app) report(err error) int {
 		return exitFailed
 	case errors.Is(err, errRowsBad):
 		return exitBad
+	case errors.Is(err, errUnsealed):
+		return exitOpen
 	case errors.As(err, &usage):
 		fmt.Fprintf(a.stderr, "flashpay: %v\n", err)
 		return exitUsage

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"flashpay/internal/staff"
-	"flashpay/internal/store"
 	"flashpay/internal/store/batches"
 )
 
@@ -76,7 +75,7 @@ func (v *visit) badges() map[string]*badge {
 		b := sections[path]
 		b.Count, b.More, b.Parts = b.Count+count, b.More || more, append(b.Parts, errand{word, count, more, href})
 	}
-	for _, read := range []func(func(string, string, int, bool)) error{v.badgeApprovals, v.badgeBatches, v.overviewCallbacks} {
+	for _, read := range []func(func(string, string, int, bool)) error{v.waitingApprovals, v.badgeBatches, v.overviewCallbacks} {
 		if err := read(add); err != nil {
 			v.d.Logger.Warn("dashboard: badges could not be read", "err", err)
 			return nil
@@ -84,18 +83,6 @@ func (v *visit) badges() map[string]*badge {
 	}
 	v.d.shelf.keep(v.user.ID, keptBadges{now.Add(badgeLife), sections})
 	return sections
-}
-
-// badgeApprovals counts what this user may decide: what others asked for, of the kinds that the user's rights are for.
-func (v *visit) badgeApprovals(add func(word, href string, count int, more bool)) error {
-	rightOf := map[string]staff.Right{
-		store.ApprovalPayout: staff.IssuePayouts, store.ApprovalBatch: staff.IssuePayouts,
-		store.ApprovalSettings: staff.EditProjects, store.ApprovalKey: staff.EditProjects, store.ApprovalAccount: staff.ManageTeam,
-	}
-	return v.waitingApprovals(add, func(a store.Approval) bool {
-		right, ok := rightOf[a.Kind]
-		return !ok || v.user.Can(right)
-	})
 }
 
 // badgeBatches counts the newest files that have faults and wait for somebody who may send them.

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"net/http"
 	"regexp"
+	"strconv"
 	"testing"
 
 	"flashpay/internal/staff"
@@ -34,6 +35,13 @@ func TestSectionsHaveBadges(t *testing.T) {
 			if got := page.badgeOf(s.Path); got != want[s.Path] {
 				t.Errorf("%s: the badge of %s is %q, want %q", role, s.Path, got, want[s.Path])
 			}
+		}
+	}
+	for role, want := range map[staff.Role]int{staff.Operations: 2, staff.MerchantAdmin: 3} { // the overview counts as badges do
+		page := g.signedIn(role).get("/overview").wants(http.StatusOK)
+		shown := regexp.MustCompile(`(?s)id="errand-overview.approvals".*?<span class="badge badge-amber">(\d+)</span>`).FindStringSubmatch(page.Body)
+		if shown == nil || shown[1] != strconv.Itoa(want) {
+			t.Errorf("%s: the overview says %q, want %d", role, shown, want)
 		}
 	}
 	stranger := g.signedInAs(&staff.User{MerchantID: 2, Email: "other@example.kg", Name: "Other", Roles: []staff.Role{staff.MerchantAdmin}, AllProjects: true})

@@ -75,11 +75,18 @@ func TestAnOperatorAloneTopsUpNothing(t *testing.T) {
 	captured := s.followed(shown, colleague.user.Email)
 	decide = first.topUpAsked("top-up-of-operator-2")
 	captured.post(decide, "once", "decision-as-colleague", "state", "approved").wants(http.StatusConflict)
+	const waits = `id="errand-overview.funds"`
+	if page := captured.get("/overview").wants(http.StatusOK); strings.Contains(page.Body, waits) || page.badgeOf("/operate") != "" {
+		t.Errorf("who may be one person with who asked is told that it waits for them: %s", page.badgeOf("/operate"))
+	}
 	after, err := s.Store.Balances(t.Context(), 210)
 	if err != nil || fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("%v became %v, %v", before, after, err)
 	}
 	third := s.signedIn(staff.Operator)
+	if page := third.get("/overview").wants(http.StatusOK); !strings.Contains(page.Body, waits) || page.badgeOf("/operate") != "1 Top-ups and corrections to decide: 1" {
+		t.Errorf("somebody else is not told: %s", page.badgeOf("/operate"))
+	}
 	third.post(decide, "once", "decision-of-third-01", "state", "approved").wants(http.StatusSeeOther)
 }
 

@@ -200,8 +200,16 @@ func lasting(b balanceView, paid *ledger.Statement) lastingBalance {
 	return out
 }
 
-// waitingApprovals counts what others have asked for in the lists of approvals that this user sees, of what counts says.
-func (v *visit) waitingApprovals(add func(word, href string, count int, more bool), counts func(store.Approval) bool) error {
+// decides is the right that deciding an approval of a kind asks for, beyond that of the list which it stands in.
+var decides = map[string]staff.Right{
+	store.ApprovalPayout: staff.IssuePayouts, store.ApprovalBatch: staff.IssuePayouts,
+	store.ApprovalSettings: staff.EditProjects, store.ApprovalKey: staff.EditProjects, store.ApprovalAccount: staff.ManageTeam,
+}
+
+// waitingApprovals counts what this user may decide in the lists of approvals that they see: of the kinds that their rights are
+// for, what was asked for by somebody who is surely another person.
+func (v *visit) waitingApprovals(add func(word, href string, count int, more bool)) error {
+	another := make(map[int64]bool) // by who asked
 	for _, part := range []struct {
 		right  staff.Right
 		word   string
@@ -221,7 +229,17 @@ func (v *visit) waitingApprovals(add func(word, href string, count int, more boo
 		}
 		count := 0
 		for _, a := range waiting {
-			if a.RequestedBy != v.user.ID && counts(a) {
+			if right, ok := decides[a.Kind]; ok && !v.user.Can(right) {
+				continue
+			}
+			other, known := another[a.RequestedBy]
+			if !known {
+				if other, err = v.d.Store.Another(v.ctx(), a.RequestedBy, v.user.ID); err != nil {
+					return err
+				}
+				another[a.RequestedBy] = other
+			}
+			if other {
 				count++
 			}
 		}
@@ -237,7 +255,7 @@ func (v *visit) overviewErrands(page *overviewPage) error {
 			page.Errands = append(page.Errands, errand{word, count, more, href})
 		}
 	}
-	if err := v.waitingApprovals(add, func(store.Approval) bool { return true }); err != nil {
+	if err := v.waitingApprovals(add); err != nil {
 		return err
 	}
 	disputes, err := v.situation(projectIDs(v.projects()), store.SituationDiscrepancy)

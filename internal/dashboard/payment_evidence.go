@@ -192,28 +192,44 @@ func (b *bundle) journal() (err error) {
 	if n := int(p.Head.Seq); len(b.lines) > n { // it moved since the payment was read: the bundle is of that moment
 		b.lines = b.lines[:n]
 	}
-	lines, seals := make([]map[string]any, 0, len(b.lines)), make([]map[string]any, 0, len(b.lines))
+	lines := make([]map[string]any, 0, len(b.lines))
 	for _, l := range b.lines {
 		lines = append(lines, map[string]any{
 			"id": l.ID, "project_id": l.ProjectID, "payment": l.Payment, "seq": l.Seq, "at": stamp(l.At), "at_microseconds": l.At.UnixMicro(),
 			"kind": l.Kind, "operation": l.Operation, "detail": l.Detail, "hash": hex.EncodeToString(l.Hash[:]),
 		})
+	}
+	if err := b.files.AddJSON("journal.json", lines); err != nil {
+		return err
+	}
+	seals := make([]map[string]any, 0, len(b.lines))
+	for _, l := range b.lines {
 		seal, err := b.seal(l.ID)
 		if err != nil {
 			return err
 		}
 		seals = append(seals, seal)
 	}
-	if err := b.files.AddJSON("journal.json", lines); err != nil {
-		return err
-	}
 	return b.files.AddJSON("seals.json", seals)
 }
 
-func (b *bundle) seal(line int64) (map[string]any, error) {
+// proof proves that a line is sealed. A line of this node is sealed now, if its minute is not over: at the second try at the
+// latest, where the minute's own seal was under way and ends before it.
+func (b *bundle) proof(line int64) (*store.Proof, error) {
 	proof, err := b.v.d.Store.SealProof(b.v.ctx(), line)
+	for try := 0; try < 2 && errors.Is(err, store.ErrNotFound); try++ {
+		if err := b.v.d.Store.SealLeft(b.v.ctx()); err != nil {
+			return nil, err
+		}
+		proof, err = b.v.d.Store.SealProof(b.v.ctx(), line)
+	}
+	return proof, err
+}
+
+func (b *bundle) seal(line int64) (map[string]any, error) {
+	proof, err := b.proof(line)
 	if errors.Is(err, store.ErrNotFound) {
-		return map[string]any{"line": line, "sealed": false, "reason": "lines are sealed once a minute: take the bundle again later"}, nil
+		return map[string]any{"line": line, "sealed": false, "reason": evidence.WhyUnsealed(line)}, nil
 	}
 	if err != nil {
 		return nil, err

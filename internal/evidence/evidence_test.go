@@ -167,7 +167,6 @@ func TestChainAndSealsHold(t *testing.T) {
 		{"journal.json", `"hash": "`, `"hash": "00`, "journal.json"},
 		{"journal.json", `"id": `, `"id": 1`, "seals.json"},
 		{"seals.json", `"line": `, `"line": 1`, "seals.json"},
-		{"seals.json", `"sealed": true`, `"sealed": false`, "seals.json"},
 		{"seals.json", `"root": "`, `"root": "00`, "seals.json"},
 		{"seals.json", `"hash": "`, `"hash": "00`, "seals.json"},
 		{"seals.json", `"previous_hash": "0`, `"previous_hash": "1`, "seals.json"},
@@ -194,5 +193,29 @@ func TestChainAndSealsHold(t *testing.T) {
 		if r := Verify(pack(t, changed, true), ""); !failsIn(r, c.in) {
 			t.Errorf("%s: %s for %s: %+v", c.file, c.new, c.old, r.Faults)
 		}
+	}
+}
+
+// A line that no seal covers yet is said, and no fault: all the rest is verified.
+func TestWhatIsNotSealedIsSaid(t *testing.T) {
+	unsealed := func(more ...string) *Report {
+		parts := slices.Clone(partsOf(t, written(t)))
+		for n, p := range parts {
+			if p.name == "seals.json" {
+				parts[n].text = bytes.Replace(p.text, []byte(`"sealed": true`), []byte(`"sealed": false`), 1)
+			} else if len(more) == 3 && p.name == more[0] {
+				parts[n].text = bytes.Replace(p.text, []byte(more[1]), []byte(more[2]), 1)
+			}
+		}
+		return Verify(pack(t, parts, true), "")
+	}
+	if r := unsealed(); r.OK || len(r.Faults) != 0 || len(r.Unsealed) != 1 || r.Unsealed[0].Line != 1 || !strings.Contains(r.Unsealed[0].Why, "again later") {
+		t.Errorf("%+v", r)
+	}
+	if r := unsealed("journal.json", `\"amount\":100`, `\"amount\":900`); !failsIn(r, "journal.json") {
+		t.Errorf("its line was changed: %+v", r)
+	}
+	if why := WhyUnsealed(9000*1_000_000_000_000 + 1); !strings.Contains(why, "command") {
+		t.Error(why)
 	}
 }

@@ -39,6 +39,15 @@ type Report struct {
 	Status    string  `json:"status"`
 	Lines     int     `json:"journal_lines"`
 	Seals     []Seal  `json:"seals"` // that cover the lines, in the order of the lines
+	// Unsealed are the lines that no seal covers: the chain of hashes holds them, and nothing outside of the bundle does. With
+	// them a bundle is not OK, though nothing else is wrong.
+	Unsealed []Unsealed `json:"unsealed"`
+}
+
+// Unsealed is a line of the journal, from 1, that no seal covers.
+type Unsealed struct {
+	Line int    `json:"line"`
+	Why  string `json:"why"`
 }
 
 // Seal is a seal that the bundle leads to.
@@ -61,7 +70,7 @@ type check struct {
 // Verify checks a bundle: archive, files, hash chain, seals. noted is the hash of a seal that was noted elsewhere, in
 // hexadecimal: the bundle must hold it. Empty: none was.
 func Verify(archive []byte, noted string) *Report {
-	c := &check{report: &Report{SHA256: digest(archive), Faults: []Fault{}, Seals: []Seal{}}, files: make(map[string][]byte)}
+	c := &check{report: &Report{SHA256: digest(archive), Faults: []Fault{}, Seals: []Seal{}, Unsealed: []Unsealed{}}, files: make(map[string][]byte)}
 	c.checkArchive(archive)
 	if c.unpack(archive) {
 		c.checkManifest()
@@ -72,7 +81,7 @@ func Verify(archive []byte, noted string) *Report {
 		c.checkNoted(noted)
 	}
 	c.report.Files = len(c.files)
-	c.report.OK = len(c.report.Faults) == 0
+	c.report.OK = len(c.report.Faults) == 0 && len(c.report.Unsealed) == 0
 	return c.report
 }
 

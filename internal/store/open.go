@@ -202,7 +202,7 @@ func (s *Store) connect(ctx context.Context, address string, c Config) (err erro
 		db       **sql.DB
 		address  string
 		settings string
-	}{{&s.db.Writes, writeDSN, ""}, {&s.db.Reads, readDSN, ""}, {&s.db.Lists, readDSN, s.db.Dialect.ByKey}} {
+	}{{&s.db.Writes, writeDSN, ""}, {&s.db.Reads, readDSN, s.db.Dialect.Reading}, {&s.db.Lists, readDSN, s.db.Dialect.ByKey}} {
 		if *pool.db, err = s.db.OpenPool(pool.address, pool.settings); err != nil {
 			return fmt.Errorf("store: database %s: %w", redacted(s.url), err)
 		}
@@ -393,7 +393,7 @@ func (s *Store) Path() string {
 func (s *Store) Close(ctx context.Context) error {
 	s.stop()
 	s.done.Wait()
-	err := errors.Join(s.sealLeft(ctx), s.saveKeyUse(ctx))
+	err := errors.Join(s.SealLeft(ctx), s.saveKeyUse(ctx))
 	err = errors.Join(err, s.batcher.Close(ctx), s.releaseShard(ctx))
 	s.release()
 	return err

@@ -15,6 +15,7 @@ type Dialect struct {
 	Position func(n int) string
 	settings string // statements that set up the writer's connection
 	ByKey    string // statements that set up a connection that finds rows by key and index only
+	Reading  string // statements that set up any other connection that reads
 }
 
 // SQLite is the embedded engine: one file, one writer.
@@ -52,9 +53,10 @@ var Postgres = Dialect{
 	settings: `SET idle_in_transaction_session_timeout = '4s'; SET lock_timeout = '400ms'; SET plan_cache_mode = force_generic_plan;
 		SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off`,
 	// However small or new the tables are: PostgreSQL's planner would else read, or sort, the whole of a table now and then.
-	ByKey: `SET lock_timeout = '1500ms'; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+	ByKey: `SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
 		SET enable_sort = off; SET jit = off; SET max_parallel_workers_per_gather = 0; SET plan_cache_mode = force_generic_plan;
-		SET default_transaction_read_only = on`,
+		SET default_transaction_read_only = on; SET lock_timeout = '1500ms'`,
+	Reading: "SET lock_timeout = '1500ms'", // where others hold a table, which only a migration should
 }
 
 var wordPattern = regexp.MustCompile(`\{\{(primary_key )?([^}]*)\}\}`)
