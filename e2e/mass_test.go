@@ -19,7 +19,7 @@ type massPlan struct {
 // becomes one payment, and one transfer in the bank's book, and the counters are right.
 func TestAKilledServerPaysEachRowOnce(t *testing.T) {
 	t.Parallel()
-	rows := 2000
+	rows := 600
 	if soak {
 		rows = 100_000
 	}
