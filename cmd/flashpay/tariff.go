@@ -85,7 +85,7 @@ func (c *tariffSetCmd) Run(a *app) error {
 
 // from is from when on the tariff shall hold; zero: from now on. A day that has begun means now.
 func (c *tariffSetCmd) from(now time.Time) (time.Time, error) {
-	if c.From == "" || c.From == now.UTC().Format(time.DateOnly) {
+	if tariff.HasBegun(c.From, now.UTC()) {
 		return time.Time{}, nil
 	}
 	return parseMoment(c.From)

@@ -119,6 +119,8 @@ var everyPage = []shown{
 	{name: "rates", path: "/finance/rates?day=2024-05-23", as: staff.Finance, faces: true},
 	{name: "rates-faulty", path: "/finance/rates?day=today&currency=som", as: staff.Finance},
 	{name: "rates-empty", path: "/finance/rates", as: staff.Finance, empty: true},
+	{name: "tariffs", path: "/finance/tariffs?project=210", as: staff.Operator, faces: true},
+	{name: "tariff-set", path: "/finance/210/tariff?method=bank-transfer/kyrgyzstan&currency=KGS&fixed=10.00&percent=1.5&sample=2500.00", as: staff.Operator, faces: true},
 
 	{name: "analytics", path: "/analytics?board=conversion&period=quarter&compare=on", as: staff.Finance, faces: true},
 	{name: "analytics-turnover", path: "/analytics?board=turnover&period=quarter&compare=on", as: staff.Finance},
@@ -290,6 +292,7 @@ func fullGallery(t *testing.T) *gallery {
 	g.askForReports()
 	g.openCases()
 	g.sendAgain()
+	g.setTariffs()
 	return g
 }
 

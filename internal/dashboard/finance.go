@@ -20,6 +20,9 @@ var financeRoutes = []route{
 	{pattern: "GET /finance/statement/movements", right: staff.ViewBalances, serve: serveMovements},
 	{pattern: "GET /finance/rates", right: staff.ViewBalances, serve: serveRates},
 	{pattern: "GET /finance/rates/csv", right: staff.ViewBalances, serve: serveRatesCSV},
+	{pattern: "GET /finance/tariffs", right: staff.ViewBalances, serve: serveTariffs},
+	{pattern: "GET /finance/{project}/tariff", right: staff.OperateFunds, serve: serveTariffForm},
+	{pattern: "POST /finance/{project}/tariff", right: staff.OperateFunds, fresh: true, serve: serveTariffSet},
 }
 
 // balanceView is what a project has in one currency.

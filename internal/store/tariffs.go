@@ -24,6 +24,7 @@ type TariffVersion struct {
 // Errors of SetTariff.
 var (
 	ErrTariff     = errors.New("store: the tariff is not valid")
+	ErrTariffFar  = fmt.Errorf("%w: it begins too far ahead", ErrTariff)
 	ErrTariffPast = errors.New("store: a tariff cannot hold from a moment that has passed: the fees of payouts that were accepted never change")
 )
 
@@ -98,7 +99,7 @@ func (t *Tx) setTariff(ctx context.Context, projectID int64, k tariff.Key, h tar
 	case h.From.Before(t.now):
 		return 0, ErrTariffPast
 	case h.From.After(t.now.Add(MaxTariffAhead)):
-		return 0, fmt.Errorf("%w: it would hold from %s on only: look at the date", ErrTariff, h.From.Format(time.RFC3339))
+		return 0, fmt.Errorf("%w: it would hold from %s on only: look at the date", ErrTariffFar, h.From.Format(time.RFC3339))
 	}
 	const find = "SELECT " + tariffColumns + " FROM tariffs WHERE project_id = $1 AND method = $2 AND currency = $3"
 	known := make(tariff.Book)

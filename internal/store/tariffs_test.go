@@ -124,7 +124,7 @@ func TestTariffVersions(t *testing.T) {
 		}{
 			{211, k, time.Time{}, h.Tariff, store.ErrNotFound},
 			{210, k, s.Now().Add(-time.Hour), h.Tariff, store.ErrTariffPast},
-			{210, k, s.Now().AddDate(3, 0, 0), h.Tariff, store.ErrTariff},
+			{210, k, s.Now().AddDate(3, 0, 0), h.Tariff, store.ErrTariffFar},
 			{210, tariff.Key{Method: kyrgyzstan, Currency: "SOM"}, time.Time{}, h.Tariff, store.ErrTariff},
 			{210, tariff.Key{Currency: "KGS"}, time.Time{}, h.Tariff, store.ErrTariff},
 			{210, k, time.Time{}, tariff.Tariff{Percent: money.Whole(101)}, store.ErrTariff},

@@ -4,7 +4,6 @@
 package tariff
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -69,36 +68,87 @@ func (t *Tariff) Text(currency string) string {
 	return strings.Join(parts, " ")
 }
 
-// Parse reads the parts of a tariff in a currency as Text writes them, each at most once.
-func Parse(parts []string, currency string) (t Tariff, err error) {
-	seen := make(map[string]bool)
-	for _, part := range parts {
-		name, value, ok := strings.Cut(part, "=")
-		if !ok || seen[name] {
-			return t, fmt.Errorf("%q: want each of fixed=10.00, percent=1.5, min=5.00 and max=100.00 at most once", part)
+// Why is what is wrong with a part of a tariff.
+type Why string
+
+// What can be wrong.
+const (
+	NoSum      Why = "sum"         // it is no sum in the currency
+	NoNumber   Why = "number"      // it is no decimal number
+	OutOfRange Why = "range"       // less than can be, or more
+	BelowMin   Why = "below_min"   // the most is below the least
+	BelowFixed Why = "below_fixed" // the most is below the fixed part
+	Nothing    Why = "nothing"     // no part is given
+)
+
+// Fault says what is wrong with a part of a tariff.
+type Fault struct {
+	Part string // fixed, percent, min or max
+	Why  Why
+	text string
+}
+
+// Error is the fault as the command line tells it.
+func (f *Fault) Error() string { return f.text }
+
+// Read reads a tariff in a currency from its parts by name, and tells all that is wrong with them. What is not given is not
+// set; something must be.
+func Read(parts map[string]string, currency string) (t Tariff, faults []*Fault) {
+	for _, part := range []struct {
+		name string
+		sum  *int64
+	}{{"fixed", &t.Fixed}, {"percent", nil}, {"min", &t.Min}, {"max", &t.Max}} {
+		value, given := parts[part.name]
+		if !given {
+			continue
 		}
-		seen[name] = true
-		switch name {
-		case "fixed":
-			t.Fixed, err = money.ParseMajor(value, currency)
-		case "percent":
+		why, err := NoSum, error(nil)
+		if part.sum == nil {
+			why = NoNumber
 			t.Percent, err = money.ParseDecimal(value)
-		case "min":
-			t.Min, err = money.ParseMajor(value, currency)
-		case "max":
-			t.Max, err = money.ParseMajor(value, currency)
-		default:
-			err = errors.New("want fixed, percent, min or max")
+		} else {
+			*part.sum, err = money.ParseMajor(value, currency)
 		}
 		if err != nil {
-			return t, fmt.Errorf("%s: %w", part, err)
+			faults = append(faults, &Fault{part.name, why, fmt.Sprintf("%s=%s: %v", part.name, value, err)})
 		}
 	}
-	if len(parts) == 0 {
-		return t, errors.New("it says nothing: give fixed=10.00, percent=1.5 or both, and min and max where there are such; fixed=0 ends fees")
+	switch {
+	case len(parts) == 0:
+		faults = append(faults, &Fault{
+			"fixed", Nothing,
+			"it says nothing: give fixed=10.00, percent=1.5 or both, and min and max where there are such; fixed=0 ends fees",
+		})
+	case len(faults) == 0:
+		faults = t.faults(currency)
 	}
-	return t, t.Check(currency)
+	return t, faults
 }
+
+// Parse reads the parts of a tariff in a currency as Text writes them, each at most once.
+func Parse(parts []string, currency string) (t Tariff, err error) {
+	values := make(map[string]string)
+	for _, part := range parts {
+		name, value, ok := strings.Cut(part, "=")
+		if _, seen := values[name]; !ok || seen {
+			return t, fmt.Errorf("%q: want each of fixed=10.00, percent=1.5, min=5.00 and max=100.00 at most once", part)
+		}
+		switch name {
+		case "fixed", "percent", "min", "max":
+			values[name] = value
+		default:
+			return t, fmt.Errorf("%s: want fixed, percent, min or max", part)
+		}
+	}
+	t, faults := Read(values, currency)
+	if len(faults) > 0 {
+		return t, faults[0]
+	}
+	return t, nil
+}
+
+// HasBegun tells whether a tariff from a day on, as text, holds from now on: the day is today where now is, or none is given.
+func HasBegun(day string, now time.Time) bool { return day == "" || day == now.Format(time.DateOnly) }
 
 // maxPercent is the largest percentage: more is a slip of the hand.
 const maxPercent = 100
@@ -111,23 +161,35 @@ const maxSum = math.MaxInt64 / 8
 
 // Check tells what is wrong with a tariff in a currency; nil: nothing.
 func (t *Tariff) Check(currency string) error {
+	if faults := t.faults(currency); len(faults) > 0 {
+		return faults[0]
+	}
+	return nil
+}
+
+func (t *Tariff) faults(currency string) (faults []*Fault) {
+	add := func(part string, why Why, format string, args ...any) {
+		faults = append(faults, &Fault{part, why, fmt.Sprintf(format, args...)})
+	}
 	for _, s := range []struct {
 		name string
 		sum  int64
 	}{{"fixed", t.Fixed}, {"min", t.Min}, {"max", t.Max}} {
 		if s.sum < 0 || s.sum > maxSum {
-			return fmt.Errorf("%s=%s: want a sum from 0 to %s", s.name, money.Format(s.sum, currency), money.Format(maxSum, currency))
+			add(s.name, OutOfRange, "%s=%s: want a sum from 0 to %s", s.name, money.Format(s.sum, currency), money.Format(maxSum, currency))
 		}
 	}
-	switch {
-	case t.Percent.Sign() < 0 || t.Percent.Cmp(money.Whole(maxPercent)) > 0 || len(t.Percent.String()) > maxPercentText:
-		return fmt.Errorf("percent=%s: want a number from 0 to %d of at most %d characters, such as 1.5", t.Percent, maxPercent, maxPercentText)
-	case t.Max > 0 && t.Max < t.Min:
-		return fmt.Errorf("max=%s is below min=%s", money.Format(t.Max, currency), money.Format(t.Min, currency))
-	case t.Max > 0 && t.Max < t.Fixed:
-		return fmt.Errorf("max=%s is below fixed=%s, which every payout pays", money.Format(t.Max, currency), money.Format(t.Fixed, currency))
+	if t.Percent.Sign() < 0 || t.Percent.Cmp(money.Whole(maxPercent)) > 0 || len(t.Percent.String()) > maxPercentText {
+		add("percent", OutOfRange, "percent=%s: want a number from 0 to %d of at most %d characters, such as 1.5", t.Percent, maxPercent, maxPercentText)
 	}
-	return nil
+	switch {
+	case len(faults) > 0:
+	case t.Max > 0 && t.Max < t.Min:
+		add("max", BelowMin, "max=%s is below min=%s", money.Format(t.Max, currency), money.Format(t.Min, currency))
+	case t.Max > 0 && t.Max < t.Fixed:
+		add("max", BelowFixed, "max=%s is below fixed=%s, which every payout pays", money.Format(t.Max, currency), money.Format(t.Fixed, currency))
+	}
+	return faults
 }
 
 // Holding is a version of a tariff and the moment from which it holds.
@@ -153,6 +215,16 @@ func (b Book) At(k Key, at time.Time) (t Holding, ok bool) {
 			continue
 		}
 		t, ok = h, true
+	}
+	return t, ok
+}
+
+// Next is the tariff that holds next after a moment, from its From on. ok is false where nothing is to change.
+func (b Book) Next(k Key, after time.Time) (t Holding, ok bool) {
+	for _, h := range b[k] {
+		if h.From.After(after) && (!ok || h.From.Before(t.From) || h.From.Equal(t.From) && h.Version > t.Version) {
+			t, ok = h, true
+		}
 	}
 	return t, ok
 }

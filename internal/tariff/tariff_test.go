@@ -143,3 +143,27 @@ func TestTheTariffOfAMoment(t *testing.T) {
 		t.Error("a currency without a tariff has one")
 	}
 }
+
+// All that is wrong is told at once, by part; sums are compared once they are sums.
+func TestReadTellsAllFaultsByPart(t *testing.T) {
+	for _, c := range []struct {
+		parts map[string]string
+		want  string
+	}{
+		{map[string]string{"fixed": "1.001", "percent": "1,5", "min": "x", "max": "9.00"}, "fixed sum, percent number, min sum"},
+		{map[string]string{"percent": "101", "max": "90000000000000000.00"}, "max range, percent range"},
+		{map[string]string{"min": "5.00", "max": "1.00"}, "max below_min"},
+		{map[string]string{"fixed": "5.00", "max": "1.00"}, "max below_fixed"},
+		{nil, "fixed nothing"},
+		{map[string]string{"fixed": "0"}, ""},
+	} {
+		_, faults := Read(c.parts, "KGS")
+		var have []string
+		for _, f := range faults {
+			have = append(have, f.Part+" "+string(f.Why))
+		}
+		if strings.Join(have, ", ") != c.want {
+			t.Errorf("%v: %v, want %s", c.parts, have, c.want)
+		}
+	}
+}

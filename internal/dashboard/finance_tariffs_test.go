@@ -1,0 +1,106 @@
+package dashboard
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"flashpay/internal/merchant"
+	"flashpay/internal/staff"
+	"flashpay/internal/store"
+	"flashpay/internal/tariff"
+)
+
+// Operators set tariffs from a day of their zone on; what holds, what comes and all versions are shown to whom may see
+// balances, of their own projects.
+func TestTariffsAreSetAndShown(t *testing.T) {
+	now := time.Date(2026, 6, 20, 9, 0, 0, 0, time.UTC)
+	s := newSiteAt(t, func() time.Time { return now })
+	operator := s.signedInAs(&staff.User{Email: "aida@example.kg", Name: "Aida", Roles: []staff.Role{staff.Operator}, Zone: "Asia/Bishkek"})
+	finance := s.signedIn(staff.Finance)
+	finance.get("/finance/tariffs").wants(http.StatusOK).says("No tariff: no fee", "Shop · 210", "Salaries · 211").saysNot("Another merchant", "Set a tariff")
+	finance.get("/finance/tariffs?project=210").wants(http.StatusOK).says("No tariff has been set")
+	finance.get("/finance/tariffs?project=220").wants(http.StatusNotFound)
+	finance.get("/finance/210/tariff").wants(http.StatusForbidden)
+	s.signedIn(staff.Operations).get("/finance/tariffs").wants(http.StatusForbidden)
+
+	const form = "/finance/210/tariff"
+	set := func(pairs ...string) *answer {
+		t.Helper()
+		page := operator.get(form).wants(http.StatusOK)
+		return operator.post(form, append([]string{"once", page.field("once"), "method", "bank-transfer/kyrgyzstan", "currency", "KGS"}, pairs...)...)
+	}
+	set().wants(http.StatusUnprocessableEntity).says("Enter a fixed part, a percentage or both")
+	set("fixed", "1.001", "percent", "1,5", "min", "x").wants(http.StatusUnprocessableEntity).says("3 fields need your attention", "Enter a sum, such as 10.00", "Enter a number with a decimal point")
+	set("percent", "101").wants(http.StatusUnprocessableEntity).says("a percentage is from 0 to 100")
+	set("fixed", "5.00", "max", "1.00").wants(http.StatusUnprocessableEntity).says("which every payout pays")
+	set("fixed", "5.00", "from", "2026-06-19").wants(http.StatusUnprocessableEntity).says("This day has passed")
+	set("fixed", "5.00", "from", "2029-06-19").wants(http.StatusUnprocessableEntity).says("more than two years ahead")
+	set("fixed", "5.00", "from", "soon").wants(http.StatusUnprocessableEntity)
+	operator.post(form, "method", "cards", "currency", "SOM", "fixed", "1").wants(http.StatusUnprocessableEntity).says("There is no such method")
+
+	set("fixed", "10.00", "percent", "1.5", "min", "5.00", "max", "100.00", "from", "2026-06-20").wants(http.StatusSeeOther)
+	set("percent", "2", "from", "2026-07-01").wants(http.StatusSeeOther)
+	if page := set("percent", "2.0", "from", "2026-07-01"); page.wants(http.StatusSeeOther).Location != "/finance/tariffs?project=210" {
+		t.Errorf("leads to %s", page.Location)
+	}
+	operator.get("/finance/tariffs?project=210").wants(http.StatusOK).says("This tariff holds then anyway")
+	k := tariff.Key{Method: "bank-transfer/kyrgyzstan", Currency: "KGS"}
+	p, _ := s.Store.Project(210)
+	next, ok := p.Tariffs.Next(k, now)
+	if begin := time.Date(2026, 6, 30, 18, 0, 0, 0, time.UTC); len(p.Tariffs[k]) != 2 || !ok || !next.From.Equal(begin) {
+		t.Errorf("next holds %+v of %+v, want from %s on", next, p.Tariffs, begin)
+	}
+	terms := "10.00\u00a0KGS + 1.5\u00a0%, at least 5.00\u00a0KGS, at most 100.00\u00a0KGS"
+	finance.get("/finance/tariffs?project=210").wants(http.StatusOK).says(terms, "Holds from 30 Jun 2026, 18:00:00", "Holds now", "Will hold").saysNot("Aida", "aida@example.kg")
+	operator.get("/finance/tariffs?project=210").wants(http.StatusOK).says("aida@example.kg", "Versions: Shop")
+	operator.get("/operate/audit?action=tariff+set").wants(http.StatusOK).says("set a tariff", "project 210", "fixed=10.00 percent=1.5 min=5.00 max=100.00")
+
+	page := operator.get(form).wants(http.StatusOK).says(terms, "A later version is set already")
+	if page.field("fixed") != "10.00" || page.field("percent") != "1.5" {
+		t.Errorf("the form begins with %q and %q", page.field("fixed"), page.field("percent"))
+	}
+	preview := form + "?method=bank-transfer/kyrgyzstan&currency=KGS&percent=2&sample="
+	operator.get(preview+"2500.00").wants(http.StatusOK).says("A payout of 2,500.00\u00a0KGS", "Fee 50.00\u00a0KGS", "Debited 2,550.00\u00a0KGS", "Fee by the tariff of now 47.50\u00a0KGS")
+	operator.get(preview + "2,500.00").wants(http.StatusUnprocessableEntity).saysNot("Debited")
+	operator.get(preview + "91000000000000000.00").wants(http.StatusUnprocessableEntity)
+	operator.get(form + "?sample=").wants(http.StatusUnprocessableEntity)
+}
+
+// A balance that pays no fee while another one of its project does is told; an end of fees is no gap.
+func TestABalanceWithoutItsTariffIsTold(t *testing.T) {
+	s := newSite(t)
+	p := &merchant.Project{ID: 212, MerchantID: 1, Name: "Two", Mode: merchant.Test}
+	if err := s.Store.CreateProject(t.Context(), p, "secret-212", map[string]int64{"USD": 100_000, "KGS": 100_000}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	finance := s.signedIn(staff.Finance)
+	set := func(currency string, tr tariff.Tariff) {
+		t.Helper()
+		k := tariff.Key{Method: "bank-transfer/kyrgyzstan", Currency: currency}
+		if _, err := s.Store.SetTariff(t.Context(), 212, k, tariff.Holding{Tariff: tr}, store.By{Actor: "test"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const gap = "Other balances of this project pay a fee"
+	finance.get("/finance/tariffs?project=212").saysNot(gap)
+	set("KGS", tariff.Tariff{Fixed: 1000})
+	finance.get("/finance/tariffs?project=212").says(gap, "USD No tariff: no fee")
+	set("USD", tariff.Tariff{})
+	finance.get("/finance/tariffs?project=212").saysNot(gap)
+}
+
+// setTariffs makes tariffs of project 210 that no payout of the gallery pays: of a balance that it does not have, and one to come.
+func (s *site) setTariffs() {
+	s.t.Helper()
+	for currency, from := range map[string]time.Time{"USD": {}, "KGS": s.Store.Now().AddDate(0, 1, 0)} {
+		tr, err := tariff.Parse([]string{"fixed=10.00", "percent=1.5", "min=5.00", "max=100.00"}, currency)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		k := tariff.Key{Method: "bank-transfer/kyrgyzstan", Currency: currency}
+		if _, err := s.Store.SetTariff(s.t.Context(), 210, k, tariff.Holding{Tariff: tr, From: from}, store.By{Actor: "test"}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
