@@ -49,8 +49,8 @@ var Postgres = Dialect{
 	// A transaction of a node that stands still must not outlive the node's lease on its shard. Long lists of values are
 	// planned once for all, not at each execution. Every statement of the writer finds its rows by a key: a plan that was
 	// made while a table was small must not read the whole of it later. A lock that another client holds is waited for so
-	// briefly that two tries, and those of the commit before, are within the time in which callers learn that nothing is stored.
-	settings: `SET idle_in_transaction_session_timeout = '4s'; SET lock_timeout = '400ms'; SET plan_cache_mode = force_generic_plan;
+	// briefly that a try, after those of the commit before, is within the time in which callers learn that nothing is stored.
+	settings: `SET idle_in_transaction_session_timeout = '4s'; SET lock_timeout = '300ms'; SET plan_cache_mode = force_generic_plan;
 		SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off`,
 	// However small or new the tables are: PostgreSQL's planner would else read, or sort, the whole of a table now and then.
 	ByKey: `SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
