@@ -529,7 +529,7 @@ func TestEveryPageIsShown(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, page := range everyPage {
 		path, _, _ := strings.Cut(page.path, "?")
-		for name, example := range map[string]string{"{invitation}": "/invitation/x", "{manual-payout}": "/manual/payouts/210/x", "{manual-approval}": "/manual/approvals/7", "{control}": "/approvals/7", "{case}": "/operate/discrepancies/7", "{report-link}": "/reports/link/x"} {
+		for name, example := range map[string]string{"{invitation}": "/invitation/x", "{manual-payout}": "/manual/payouts/210/x", "{manual-approval}": "/manual/approvals/7", "{control}": "/approvals/7", "{case}": "/operate/discrepancies/7", "{report-link}": "/reports/link/x", "{resend}": "/payments/resend/7"} {
 			path = strings.ReplaceAll(path, name, example)
 		}
 		if strings.HasPrefix(path, "{mass-") {
