@@ -66,7 +66,7 @@ func TestOneAdminDoesNotLiftTheApprovalSum(t *testing.T) {
 	admin.get("/projects/210/limits").says("Waiting for approval: Change of settings:")
 	admin.get("/manual/waiting").says("Change of settings")
 	admin.post("/projects/210/limits", "once", "once-of-the-raise-2", "version", s.version(), "approval.KGS", "").wants(http.StatusConflict).says("Another change of this project waits")
-	admin.get(page).says("KGS=1000.00", "KGS=9000000.00", "You can withdraw it").saysNot("Approve the change")
+	admin.get(page).says("1,000.00", "9,000,000.00", "You can withdraw it").saysNot("Approve the change")
 	admin.post(page+"/decide", "once", "once-of-decision-01", "state", "approved").wants(http.StatusForbidden).says("A second person must decide")
 	clerk.get(page).says("You may not decide this").saysNot("Approve the change", "Reject")
 	clerk.post(page+"/decide", "once", "once-of-decision-02", "state", "approved").wants(http.StatusForbidden)

@@ -147,6 +147,9 @@ func (v *visit) withSum(details []logDetail) []logDetail {
 	place := func(name string) int {
 		return slices.IndexFunc(details, func(d logDetail) bool { return d.Name == name })
 	}
+	for i := range details {
+		details[i].Value = v.words().sums(details[i].Value)
+	}
 	amount, currency := place("amount"), place("currency")
 	if amount < 0 || currency < 0 {
 		return details
@@ -194,6 +197,7 @@ func (v *visit) memberWord(name string) string {
 // memberValue writes lists of roles and rights in words.
 func (v *visit) memberValue(name, text string) string {
 	var list []string
+	text = v.words().sums(text)
 	switch {
 	case text == "" || text == "[]":
 		return "–"

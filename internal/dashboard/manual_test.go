@@ -373,13 +373,13 @@ func TestMethodsShowTheirOwnFields(t *testing.T) {
 func TestPossibleDuplicatesAreWarnedOf(t *testing.T) {
 	t.Parallel()
 	m := newManualSite(t)
-	m.as("aida", "/manual/check", payoutEntries()).must(t, 200).mustNot(t, "same sum was paid")
+	m.as("aida", "/manual/check", payoutEntries()).must(t, 200).mustNot(t, "payout of the same sum")
 	m.as("aida", "/manual/send", payoutEntries()).must(t, 200)
 	if err := m.store.FollowJournal(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	m.as("aida", "/manual/check", payoutEntries("general.payment_id", "Manual-2")).must(t, 200, "same sum was paid", "Manual-1")
-	m.as("aida", "/manual/check", payoutEntries("general.payment_id", "Manual-2", "payment.amount", "501")).must(t, 200).mustNot(t, "same sum was paid")
+	m.as("aida", "/manual/check", payoutEntries("general.payment_id", "Manual-2")).must(t, 200, "payout of the same sum", "Manual-1")
+	m.as("aida", "/manual/check", payoutEntries("general.payment_id", "Manual-2", "payment.amount", "501")).must(t, 200).mustNot(t, "payout of the same sum")
 }
 
 func TestWhoMaySeeAndIssue(t *testing.T) {
@@ -568,7 +568,7 @@ func TestThePayoutFormOutlivesItsSession(t *testing.T) {
 	b := m.stranger()
 	asked := b.post("/manual/check", pairs(payoutEntries())...).wants(http.StatusOK).says("What you had entered is kept")
 	factor := b.post("/sign-in", "email", "aida@example.kg", "password", sitePassword, "kept", asked.field("kept")).wants(http.StatusOK)
-	offered := b.post("/sign-in/factor", "code", m.code(0), "kept", factor.field("kept")).wants(http.StatusOK).says("Go on")
+	offered := b.post("/sign-in/factor", "code", m.code(0), "kept", factor.field("kept")).wants(http.StatusOK).says("Send it now")
 	confirm := b.post("/continue", "kept", offered.field("kept")).wants(http.StatusOK).says("Check before sending", "1090000000000000", "500.00")
 	if confirm.field("general.payment_id") != "Manual-1" {
 		t.Errorf("the entry became %q", confirm.field("general.payment_id"))

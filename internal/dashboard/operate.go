@@ -198,7 +198,7 @@ func serveAuditLog(d *Dashboard, v *visit) error {
 	q := v.r.URL.Query()
 	f := &Form{Values: q}
 	filter := store.LogFilter{
-		Actor: f.Get("actor"), Action: f.Get("action"), Object: f.Get("object"), From: v.momentOf(f, "from"), Until: v.momentOf(f, "until"),
+		Actor: f.Get("actor"), Action: f.Get("action"), Object: f.Get("object"), From: v.momentOf(f, "from", 0), Until: v.momentOf(f, "until", 1),
 		After: v.listPlace(), Limit: listLength + 1,
 	}
 	if v.wantsFile() {
@@ -224,20 +224,28 @@ func serveAuditLog(d *Dashboard, v *visit) error {
 	return v.render("operate_audit", Page{Title: v.t("operate.audit"), Form: f, Data: page, Wide: true, Files: true})
 }
 
-// momentOf reads a moment from a field such as 2026-11-25T10:00:05, in the visitor's zone; one that cannot be read is a
-// fault, and filters nothing.
-func (v *visit) momentOf(f *Form, name string) time.Time {
-	text := f.Get(name)
+// momentOf reads a bound of a period: a day, or a moment in a field of its own or beside the day, in the visitor's zone. A
+// day alone is the whole day: days are added to it, 1 for the end. One that cannot be read is a fault, and filters nothing.
+func (v *visit) momentOf(f *Form, name string, days int) time.Time {
+	text, clock := f.Get(name), f.Get(name+"_time")
 	if text == "" {
 		return time.Time{}
 	}
-	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
-		if at, err := time.ParseInLocation(layout, text, v.zone); err == nil {
-			return at
-		}
+	if day, ok := parseIn(v.zone, dayLayouts, text); ok && clock == "" {
+		return day.AddDate(0, 0, days)
 	}
-	f.Fault(name, v.t("operate.moment_fault"))
-	return time.Time{}
+	if clock != "" {
+		text += "T" + clock
+	}
+	at, ok := parseIn(v.zone, momentLayouts, text)
+	if !ok {
+		f.Fault(name, v.t("operate.moment_fault"))
+		return time.Time{}
+	}
+	day, hours := at.Format(time.DateOnly), at.Format(time.TimeOnly)
+	f.Values.Set(name, day) // as the fields take them
+	f.Values.Set(name+"_time", hours)
+	return at.Add(time.Duration(days) * time.Second) // the second that is named belongs to the period
 }
 
 // detailsOf takes the detail of a line apart: its members in their order.

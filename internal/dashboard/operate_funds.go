@@ -130,10 +130,12 @@ func (v *visit) checkFunds(p *merchant.Project, f *Form) store.Approval {
 	if a.Kind == store.ApprovalCorrection {
 		digits, negative = strings.CutPrefix(strings.Replace(digits, "−", "-", 1), "-")
 	}
-	amount, err := money.ParseMajor(digits, a.Currency)
+	amount, err := money.ParseTyped(digits, a.Currency)
 	switch {
-	case err != nil || amount == 0:
-		f.Fault("amount", v.t("operate.amount_fault", "example", v.d.pages["en"].words.sum(150000, a.Currency)))
+	case err != nil:
+		f.Fault("amount", v.typedFault(err, a.Currency))
+	case amount == 0:
+		f.Fault("amount", v.t("operate.amount_fault"))
 	case negative:
 		a.Amount = -amount
 	default:

@@ -103,8 +103,8 @@ func TestFundsTakeTwoOperators(t *testing.T) {
 	}
 	for _, c := range [][4]string{
 		{"top-up", "0", "why", "Enter a sum"},
-		{"top-up", "-5", "why", "Enter a sum"},
-		{"top-up", "1,000.00", "why", "Enter a sum"},
+		{"top-up", "-5", "why", "Write the sum in digits"},
+		{"top-up", "1,000", "why", "at most 2 digits"},
 		{"top-up", "5.00", "", "Say why"},
 		{"gift", "5.00", "why", "Choose top-up"},
 	} {
@@ -185,6 +185,22 @@ func TestAuditLogIsFilteredAndPaged(t *testing.T) {
 	operator.get(strings.ReplaceAll(next, "&amp;", "&")).wants(http.StatusOK).says("reason 0", "reason 2").saysNot("reason 27")
 	operator.get("/operate/audit?action=project+create&object=project+211").wants(http.StatusOK).says("created a project", "Salaries").saysNot("reason")
 	operator.get("/operate/audit?from=2100-01-01T00:00").wants(http.StatusOK).says("Nothing fits")
+	lines, err := s.Store.AuditLog(t.Context(), store.LogFilter{Actor: "cli:root", Limit: 1})
+	if err != nil || len(lines) != 1 {
+		t.Fatal(lines, err)
+	}
+	zone, err := time.LoadLocation(operator.user.Zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest := lines[0].At.In(zone)
+	day := newest.Format(time.DateOnly)
+	operator.get("/operate/audit?actor=cli:root&from="+day+"&until="+day).wants(http.StatusOK).says("reason 27", "Without a time the whole day counts")
+	operator.get("/operate/audit?actor=cli:root&until=" + newest.AddDate(0, 0, -2).Format("02.01.2006")).wants(http.StatusOK).says("Nothing fits")
+	second := operator.get("/operate/audit?actor=cli:root&until=" + day + "&until_time=" + newest.Format(time.TimeOnly)).wants(http.StatusOK).says("reason 27")
+	if second.field("until") != day || second.field("until_time") != newest.Format(time.TimeOnly) {
+		t.Errorf("the bound became %q, %q", second.field("until"), second.field("until_time"))
+	}
 	operator.get("/operate/audit?until=yesterday").wants(http.StatusOK).says("This is no date and time")
 	s.signedIn(staff.MerchantAdmin).get("/operate/audit").wants(http.StatusForbidden)
 }

@@ -131,8 +131,8 @@ func (l *listing) readAmounts(v *visit) {
 			f.Fault(name, v.t("payments.fault_currency"))
 			continue
 		}
-		amount, err := money.ParseMajor(strings.ReplaceAll(text, ",", "."), l.filter.Currencies[0])
-		if err != nil || amount < 0 {
+		amount, err := money.ParseTyped(text, l.filter.Currencies[0])
+		if err != nil {
 			f.Fault(name, v.t("payments.fault_amount"))
 			continue
 		}

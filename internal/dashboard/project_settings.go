@@ -11,7 +11,6 @@ import (
 
 	"flashpay/internal/merchant"
 	"flashpay/internal/method"
-	"flashpay/internal/money"
 	"flashpay/internal/store"
 )
 
@@ -47,6 +46,7 @@ type fieldView struct {
 // sumInput is one currency of amounts.
 type sumInput struct {
 	Name, Currency string
+	Value          string // as it is stored, written as people do; empty: none
 	Limit          string // the method's own, in major units; empty: none
 }
 
@@ -150,15 +150,16 @@ func (v *visit) sumInputs(p *merchant.Project, f merchant.Field) []sumInput {
 			}
 		}
 	}
+	stored := make(map[string]string)
 	for _, entry := range strings.Split(f.Text(p), ", ") {
-		if code, _, ok := strings.Cut(entry, "="); ok {
-			codes = append(codes, code)
+		if code, sum, ok := strings.Cut(entry, "="); ok {
+			codes, stored[code] = append(codes, code), sum
 		}
 	}
 	slices.Sort(codes)
 	var out []sumInput
 	for _, code := range slices.Compact(codes) {
-		in := sumInput{Name: f.Key() + "." + code, Currency: code}
+		in := sumInput{Name: f.Key() + "." + code, Currency: code, Value: v.words().typed(stored[code], code)}
 		if f.Method != nil {
 			if c, ok := f.Method.Currency(code); ok {
 				in.Limit = v.methodLimit(f.Name, c)
@@ -193,12 +194,7 @@ func (v fieldView) fill(f *Form) {
 	switch v.Kind {
 	case merchant.Amounts:
 		for _, in := range v.Sums {
-			f.Values.Set(in.Name, "")
-		}
-		for _, entry := range strings.Split(v.Text, ", ") {
-			if code, sum, ok := strings.Cut(entry, "="); ok {
-				f.Values.Set(v.Key()+"."+code, sum)
-			}
+			f.Values.Set(in.Name, in.Value)
 		}
 	case merchant.Currencies:
 		chosen := strings.Split(v.Text, ", ")
@@ -213,34 +209,20 @@ func (v fieldView) fill(f *Form) {
 	}
 }
 
-// entered is the text that a form gives a field; ok is false where the form lacks it.
-func (v fieldView) entered(f *Form) (text string, ok bool) {
-	switch v.Kind {
+// entered is the text that a form gives a field; ok is false where the form lacks it, or gives a sum that cannot be read,
+// which is a fault beside it.
+func (v *visit) entered(field *fieldView, f *Form) (text string, ok bool) {
+	switch field.Kind {
 	case merchant.Amounts:
-		var entries []string
-		for _, in := range v.Sums {
-			ok = ok || f.Values.Has(in.Name)
-			if sum := f.Get(in.Name); sum != "" {
-				entries = append(entries, in.Currency+"="+withDecimals(sum, in.Currency))
-			}
-		}
-		return strings.Join(entries, ", "), ok
+		return v.enteredSums(field, f)
 	case merchant.Currencies:
-		chosen := slices.Sorted(slices.Values(f.Values[v.Key()]))
-		if len(chosen) == len(v.Options) {
+		chosen := slices.Sorted(slices.Values(f.Values[field.Key()]))
+		if len(chosen) == len(field.Options) {
 			chosen = nil // all of them is the default
 		}
 		return strings.Join(chosen, ", "), true
 	}
-	return f.Get(v.Key()), f.Values.Has(v.Key())
-}
-
-// withDecimals writes out the decimals that people leave out of whole sums.
-func withDecimals(sum, currency string) string {
-	if c, ok := money.Lookup(currency); ok && c.Exponent > 0 && !strings.ContainsAny(sum, ".,") {
-		return sum + "." + strings.Repeat("0", c.Exponent)
-	}
-	return sum
+	return f.Get(field.Key()), f.Values.Has(field.Key())
 }
 
 func serveSettingsSave(d *Dashboard, v *visit) error {
@@ -257,12 +239,12 @@ func serveSettingsSave(d *Dashboard, v *visit) error {
 		return err
 	}
 	page := v.settingsPage(p, tab)
-	values := page.values(f)
+	values := v.entries(page, f)
 	changed, faults := merchant.Change(p, d.Methods.All(), values, v.user.CanChange)
-	if len(faults) > 0 {
-		for _, fault := range faults {
-			f.Fault(page.place(fault), v.faultText(fault))
-		}
+	for _, fault := range faults {
+		f.Fault(page.place(fault), v.faultText(fault))
+	}
+	if !f.OK() {
 		return v.renderStatus(http.StatusUnprocessableEntity, "project_settings", Page{Title: p.Name, Form: f, Data: page})
 	}
 	saved := fmt.Sprintf("/projects/%d/%s", p.ID, tab)
@@ -288,12 +270,16 @@ func serveSettingsSave(d *Dashboard, v *visit) error {
 	return v.redirect(saved, "projects.saved")
 }
 
-// values are what a form says of the settings that its user may change.
-func (p *settingsPage) values(f *Form) map[string]string {
+// entries are what a form says of the settings that its user may change.
+func (v *visit) entries(p *settingsPage, f *Form) map[string]string {
 	values := make(map[string]string)
 	for _, b := range p.Blocks {
-		for _, field := range b.Fields {
-			if text, ok := field.entered(f); ok && field.Edits {
+		for i := range b.Fields {
+			field := &b.Fields[i]
+			if !field.Edits {
+				continue
+			}
+			if text, ok := v.entered(field, f); ok {
 				values[field.Key()] = text
 			}
 		}
@@ -322,7 +308,7 @@ func (p *settingsPage) place(fault merchant.Fault) string {
 func (v *visit) faultText(fault merchant.Fault) string {
 	args := make([]any, len(fault.Args))
 	for i, a := range fault.Args {
-		args[i] = a
+		args[i] = v.words().sums(a)
 	}
 	return v.t("projects.fault."+fault.ID, args...)
 }
@@ -346,7 +332,7 @@ func (v *visit) conflict(page *settingsPage, f *Form, values map[string]string) 
 				mine = strings.Join(strings.Fields(strings.ReplaceAll(mine, ",", " ")), ", ")
 			}
 			if entered && mine != field.Text {
-				page.Theirs.Changes = append(page.Theirs.Changes, changeView{Label: v.settingLabel(field.Field), Before: field.Text, After: mine})
+				page.Theirs.Changes = append(page.Theirs.Changes, changeView{Label: v.settingLabel(field.Field), Before: v.words().sums(field.Text), After: v.words().sums(mine)})
 			}
 		}
 	}

@@ -134,7 +134,7 @@ func serveVersions(d *Dashboard, v *visit) error {
 func (v *visit) settingChanges(differences []merchant.Difference) []changeView {
 	var out []changeView
 	for _, c := range differences {
-		out = append(out, changeView{Label: v.settingLabel(c.Field), Before: c.Before, After: c.After})
+		out = append(out, changeView{Label: v.settingLabel(c.Field), Before: v.words().sums(c.Before), After: v.words().sums(c.After)})
 	}
 	return out
 }

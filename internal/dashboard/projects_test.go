@@ -98,8 +98,8 @@ func TestSettingsAreSavedFromTheirForms(t *testing.T) {
 		{admin, "/projects/210/security", []string{"allow_ip", "192.0.2.7\r\n2001:db8::/32", "account_check", "warn"}, func(p *merchant.Project) bool {
 			return len(p.Settings.AllowIP) == 2 && p.Settings.AccountCheck == "warn"
 		}},
-		{admin, "/projects/210/limits", []string{"approval.KGS", "15000.50"}, func(p *merchant.Project) bool { return p.Settings.Approval["KGS"] == 1_500_050 }},
-		{operator, "/projects/210/limits", []string{"threshold", "12h", "approval.KGS", "14000.50"}, func(p *merchant.Project) bool {
+		{admin, "/projects/210/limits", []string{"approval.KGS", "15 000,50"}, func(p *merchant.Project) bool { return p.Settings.Approval["KGS"] == 1_500_050 }},
+		{operator, "/projects/210/limits", []string{"threshold", "12h", "approval.KGS", "14,000.50"}, func(p *merchant.Project) bool {
 			return p.Settings.Threshold == merchant.Duration(12*time.Hour) && p.Settings.Approval["KGS"] == 1_400_050
 		}},
 	} {
@@ -112,10 +112,43 @@ func TestSettingsAreSavedFromTheirForms(t *testing.T) {
 			t.Errorf("%s with %q: stored %+v", step.path, step.pairs, p)
 		}
 	}
-	admin.get("/projects/210/history").wants(http.StatusOK).says("Version 7", "Threshold", "12h", "Payment", "KGS=10000.00", admin.user.Email)
+	admin.get("/projects/210/history").wants(http.StatusOK).says("Version 7", "Threshold", "12h", "Payment", "10,000.00", "15,000.50", admin.user.Email)
 	lines, err := s.Store.AuditLog(t.Context(), store.LogFilter{Action: "project settings", Limit: 1})
 	if err != nil || len(lines) != 1 || !strings.Contains(lines[0].Detail, `"approval.before":"KGS=15000.50"`) || lines[0].Actor != operator.user.Actor() {
 		t.Errorf("audit log %+v, %v", lines, err)
+	}
+}
+
+// Sums of settings are shown as people of the language write them, and taken so: what a field holds can be sent again.
+func TestSumsOfSettingsAsPeopleWriteThem(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := s.signedIn(staff.MerchantAdmin)
+	for _, c := range []struct{ lang, typed, shown string }{
+		{"en", "1234,5", "1,234.50"}, {"ru", "1 234,50", "1\u00a0234,50"}, {"ky", "1234.50", "1\u00a0234,50"},
+	} {
+		admin.post("/profile", "name", admin.user.Name, "language", c.lang, "zone", "Asia/Bishkek", "theme", "").wants(http.StatusSeeOther)
+		admin.save("/projects/210/limits", "approval.KGS", c.typed).wants(http.StatusSeeOther)
+		shown := admin.get("/projects/210/limits").field("approval.KGS")
+		if shown != c.shown {
+			t.Errorf("%s: the field holds %q, want %q", c.lang, shown, c.shown)
+		}
+		admin.save("/projects/210/limits", "approval.KGS", shown).wants(http.StatusSeeOther)
+		if p, _ := s.Store.Project(210); p.Settings.Approval["KGS"] != 123_450 {
+			t.Errorf("%s: %q, sent again, is %d", c.lang, shown, p.Settings.Approval["KGS"])
+		}
+	}
+	for _, c := range []struct{ lang, text, want string }{
+		{"en", "JPY=1500", "1500"}, {"ru", "JPY=1500", "1\u00a0500"}, {"en", "KWD=1234.500", "1,234.500"},
+	} {
+		w, err := loadWords(c.lang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		currency, major, _ := strings.Cut(c.text, "=")
+		if got := w.typed(major, currency); got != c.want {
+			t.Errorf("%s: %s in a field is %q, want %q", c.lang, c.text, got, c.want)
+		}
 	}
 }
 
@@ -124,11 +157,11 @@ func TestSettingsSayWhatIsWrongBesideTheField(t *testing.T) {
 	admin := s.signedIn(staff.MerchantAdmin)
 	for _, c := range []struct{ path, field, value, says string }{
 		{"/projects/210/general", "name", "", "must not be empty"},
-		{"/projects/210/methods", maxKey + ".KGS", "15000.01", "enter a sum from KGS=15.00 to KGS=15000.00"},
-		{"/projects/210/methods", maxKey + ".KGS", "1,5", "with a decimal point"},
+		{"/projects/210/methods", maxKey + ".KGS", "15000.01", "enter a sum from 15.00\u00a0KGS to 15,000.00\u00a0KGS"},
+		{"/projects/210/methods", maxKey + ".KGS", "1,500", "at most 2 digits"},
 		{"/projects/211/callbacks", "callback_url", "http://shop.example/", "https addresses only"},
 		{"/projects/210/security", "allow_ip", "192.0.2.1/24", "Did you mean 192.0.2.0/24?"},
-		{"/projects/210/limits", "approval.KGS", "many", "with a decimal point"},
+		{"/projects/210/limits", "approval.KGS", "many", "such as 1,234.50"},
 	} {
 		a := admin.save(c.path, c.field, c.value).wants(http.StatusUnprocessableEntity).says(c.says)
 		if kept := a.field(c.field); kept != c.value && c.field != "allow_ip" {

@@ -236,7 +236,7 @@ func TestSettingsInABrowser(t *testing.T) {
 		t.Errorf("stored %+v", now)
 	}
 	p.follow(`.tabs a[href$="/history"]`)
-	p.Wait("KGS=15000.50", "Renamed meanwhile", "Renamed here")
+	p.Wait("15,000.50", "Renamed meanwhile", "Renamed here")
 }
 
 // A key is shown once, works beside the old one, and goes when it is revoked.

@@ -261,7 +261,7 @@ func TestFormIsKeptOverASignIn(t *testing.T) {
 	kept := asked.field("kept")
 	wrong := b.post("/sign-in", "email", "aida@example.kg", "password", "another-password", "kept", kept).wants(http.StatusUnauthorized)
 	factor := b.post("/sign-in", "email", "aida@example.kg", "password", sitePassword, "kept", wrong.field("kept")).wants(http.StatusOK).says("Six digits")
-	offered := b.post("/sign-in/factor", "code", s.code(0), "kept", factor.field("kept")).wants(http.StatusOK).says("Go on")
+	offered := b.post("/sign-in/factor", "code", s.code(0), "kept", factor.field("kept")).wants(http.StatusOK).says("Send it now")
 	b.post("/continue", "kept", offered.field("kept")).wants(http.StatusSeeOther)
 	a, err := people.New(s.Store).UserByEmail(t.Context(), "aida@example.kg")
 	if err != nil || a.Name != "Aida K." || a.Language != "ky" || a.Zone != "Asia/Bishkek" || a.Theme != "dark" {

@@ -1,51 +1,33 @@
 package manual
 
 import (
-	"regexp"
+	"errors"
 	"strings"
 
 	"flashpay/internal/method"
 	"flashpay/internal/money"
 )
 
-var (
-	grouped    = regexp.MustCompile(`^[0-9]{1,3}([ \x{00a0}\x{202f}][0-9]{3})+([.,][0-9]+)?$`)
-	amountForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
-	blanks     = strings.NewReplacer(" ", "", "\u00a0", "", "\u202f", "")
-)
-
-// parseAmount reads a sum as clerks type it: with a point or a comma as decimal mark, and blanks between thousands. A
-// comma is never read as a separator of thousands: "1,500" som has too many digits after it, and is refused.
+// parseAmount reads a sum as clerks type it.
 func parseAmount(text, currency string) (int64, *Fault) {
-	text = strings.TrimSpace(text)
-	if text == "" {
+	if strings.TrimSpace(text) == "" {
 		return 0, faultAt(Amount, "required")
 	}
-	if grouped.MatchString(text) {
-		text = blanks.Replace(text)
-	}
-	if !strings.Contains(text, ".") {
-		text = strings.Replace(text, ",", ".", 1)
-	}
-	if !amountForm.MatchString(text) {
-		return 0, faultAt(Amount, "amount_form")
-	}
-	c, ok := money.Lookup(currency)
-	if !ok {
+	amount, err := money.ParseTyped(text, currency)
+	switch {
+	case err == nil:
+		return amount, nil
+	case errors.Is(err, money.ErrUnknownCurrency):
 		return 0, faultAt(Currency, "currency")
-	}
-	_, fraction, _ := strings.Cut(text, ".")
-	if len(fraction) > c.Exponent {
-		if c.Exponent == 0 {
-			return 0, faultAt(Amount, "amount_whole", "currency", currency)
-		}
+	case errors.Is(err, money.ErrWhole):
+		return 0, faultAt(Amount, "amount_whole", "currency", currency)
+	case errors.Is(err, money.ErrDecimals):
+		c, _ := money.Lookup(currency)
 		return 0, faultAt(Amount, "amount_decimals", "currency", currency, "count", c.Exponent)
-	}
-	amount, err := money.ParseMajor(text, currency)
-	if err != nil { // what is left is a sum that no int64 holds
+	case errors.Is(err, money.ErrLarge):
 		return 0, faultAt(Amount, "amount_large")
 	}
-	return amount, nil
+	return 0, faultAt(Amount, "amount_form")
 }
 
 // limitFault compares a sum with the limits of project and method.

@@ -291,7 +291,7 @@ func (p *parsing) sum(field string) int64 {
 		p.fault(field, FaultCurrency, text, "")
 		return 0
 	}
-	amount, err := money.ParseMajor(strings.ReplaceAll(text, ",", "."), p.out.Currencies[0])
+	amount, err := money.ParseTyped(text, p.out.Currencies[0])
 	if err != nil {
 		p.fault(field, FaultAmount, text, "")
 	}

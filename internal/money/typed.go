@@ -1,0 +1,56 @@
+package money
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+)
+
+// What can be wrong with a sum that somebody typed.
+var (
+	ErrForm     = errors.New("this is no sum")
+	ErrWhole    = errors.New("the currency has whole sums only")
+	ErrDecimals = errors.New("the sum has more decimals than the currency")
+	ErrLarge    = errors.New("the sum is larger than any can be")
+)
+
+var (
+	spaced    = regexp.MustCompile(`^[0-9]{1,3}([ \x{00a0}\x{202f}][0-9]{3})+([.,][0-9]+)?$`)
+	commas    = regexp.MustCompile(`^[0-9]{1,3}(,[0-9]{3})+\.[0-9]+$`)
+	typedForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
+	blanks    = strings.NewReplacer(" ", "", "\u00a0", "", "\u202f", "")
+)
+
+// ParseTyped reads a sum as people type it or copy it from a page, in major units: 1234.5, 1234,50, 1 234,50, 1,234.50. A
+// comma separates thousands only where a point follows: "1,500" som has too many decimals, and is refused.
+func ParseTyped(text, currency string) (int64, error) {
+	text = strings.TrimSpace(text)
+	switch {
+	case spaced.MatchString(text):
+		text = blanks.Replace(text)
+	case commas.MatchString(text):
+		text = strings.ReplaceAll(text, ",", "")
+	}
+	if !strings.Contains(text, ".") {
+		text = strings.Replace(text, ",", ".", 1)
+	}
+	c, ok := Lookup(currency)
+	if !ok {
+		return 0, unknownCurrency(currency)
+	}
+	if !typedForm.MatchString(text) {
+		return 0, ErrForm
+	}
+	_, fraction, _ := strings.Cut(text, ".")
+	if len(fraction) > c.Exponent {
+		if c.Exponent == 0 {
+			return 0, ErrWhole
+		}
+		return 0, ErrDecimals
+	}
+	amount, err := ParseMajor(text, currency)
+	if err != nil { // what is left is a sum that no int64 holds
+		return 0, ErrLarge
+	}
+	return amount, nil
+}

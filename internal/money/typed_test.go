@@ -1,0 +1,44 @@
+package money
+
+import (
+	"errors"
+	"testing"
+)
+
+func TestTypedSums(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text, currency string
+		want           int64
+		fault          error
+	}{
+		{"314.15", "KGS", 31415, nil},
+		{"314,15", "KGS", 31415, nil},
+		{" 15 ", "KGS", 1500, nil},
+		{"1 234,50", "KGS", 123450, nil},
+		{"1\u00a0234,5", "KGS", 123450, nil},
+		{"1\u202f234.50", "KGS", 123450, nil},
+		{"1,234.50", "KGS", 123450, nil},
+		{"12,345,678.90", "KGS", 1234567890, nil},
+		{"1 500", "JPY", 1500, nil},
+		{"0,001", "KWD", 1, nil},
+		{"1,500", "KGS", 0, ErrDecimals},
+		{"1,500", "JPY", 0, ErrWhole},
+		{"1.500,00", "KGS", 0, ErrForm},
+		{"12,34.50", "KGS", 0, ErrForm},
+		{"1 50", "KGS", 0, ErrForm},
+		{"1,5,0", "KGS", 0, ErrForm},
+		{"15.", "KGS", 0, ErrForm},
+		{"-15", "KGS", 0, ErrForm},
+		{"1e3", "KGS", 0, ErrForm},
+		{"١٥", "KGS", 0, ErrForm},
+		{"", "KGS", 0, ErrForm},
+		{"99999999999999999999", "KGS", 0, ErrLarge},
+		{"1", "KGZ", 0, ErrUnknownCurrency},
+	} {
+		got, err := ParseTyped(c.text, c.currency)
+		if got != c.want || !errors.Is(err, c.fault) {
+			t.Errorf("%q %s: %d, %v; want %d, %v", c.text, c.currency, got, err, c.want, c.fault)
+		}
+	}
+}
