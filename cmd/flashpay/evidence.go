@@ -40,8 +40,8 @@ What it does not prove:
 - That the chain is the platform's. Whoever runs the database could compute another chain with other seals. Compare a seal that is printed
   here with one that was noted at the time outside of their reach, such as in an earlier bundle: --seal HASH fails where the bundle
   does not hold it, as a line's seal or as the one before.
-- The status, ledger, callbacks and discrepancies beyond the bundle's digests: seals cover journal lines only. ` + "`flashpay audit`" + ` compares these over
-  the database.
+- The page evidence.html, the status, ledger, callbacks and discrepancies beyond the bundle's digests: seals cover journal lines only.
+  ` + "`flashpay audit`" + ` compares these over the database; the page tells in words what the other files hold.
 - The request's signature: with the project's key, ` + "`flashpay verify`" + ` checks request.json.
 
 README.txt in the bundle says how to make these checks without this program.

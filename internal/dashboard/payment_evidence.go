@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,17 @@ type bundle struct {
 	view    *store.View
 	full    bool // with the request as it was received, and its signature
 	files   *evidence.Writer
+	made    time.Time
 	lines   []store.Line
+
+	// What the page tells beyond that.
+	Merchant  string
+	Recipient string // the name, where it is known
+	signature string // what is known about the request's
+	seals     []store.JournalSeal
+	unsealed  bool
+	told      []store.PaymentCallback
+	cases     []store.Discrepancy
 }
 
 // serveEvidence hands out what is known about a payment in one file, with account number and personal data masked as they
@@ -46,7 +57,8 @@ func (v *visit) evidence(full bool) error {
 	if full {
 		what = "evidence in full"
 	}
-	b := &bundle{v: v, project: project, view: view, full: full, files: evidence.NewWriter(v.d.Store.Now())}
+	now := v.d.Store.Now()
+	b := &bundle{v: v, project: project, view: view, full: full, made: now, files: evidence.NewWriter(now)}
 	if err := b.write(); err != nil {
 		return err
 	}
@@ -67,7 +79,7 @@ func (v *visit) evidence(full bool) error {
 }
 
 func (b *bundle) write() error {
-	for _, part := range []func() error{b.readme, b.payment, b.request, b.journal, b.ledger, b.callbacks, b.discrepancies} {
+	for _, part := range []func() error{b.readme, b.payment, b.request, b.journal, b.ledger, b.callbacks, b.discrepancies, b.page} {
 		if err := part(); err != nil {
 			return err
 		}
@@ -77,6 +89,7 @@ func (b *bundle) write() error {
 
 const evidenceReadme = `Evidence of one payout. Times are UTC, sums are minor units.
 
+evidence.html       what happened, for people, in English, Russian and Kyrgyz; it prints on A4
 payment.json        the payment and its operations, as they stand; cost is what the project pays, with the rates, margin and tariff
                     that were agreed when it was accepted (terms; null: its own sum, without a fee)
 request.json        the request as it was received, byte by byte (only in the bundle «in full»)
@@ -105,7 +118,10 @@ The command «flashpay evidence verify FILE» makes the checks 1 to 3 without a 
 its --help says what that proves and what it does not. «flashpay audit» makes them, and those of the ledger, over the whole database.
 `
 
-func (b *bundle) readme() error { return b.files.Add("README.txt", []byte(evidenceReadme)) }
+func (b *bundle) readme() error {
+	b.files.Add("README.txt", []byte(evidenceReadme))
+	return nil
+}
 
 func (b *bundle) payment() error {
 	p := &b.view.Payment
@@ -145,21 +161,20 @@ func (b *bundle) request() error {
 		return err
 	}
 	check := checkSignature(b.project, body)
+	b.signature, _ = check["result"].(string)
 	if b.full {
-		if err := b.files.Add("request.json", body); err != nil {
-			return err
-		}
+		b.files.Add("request.json", body)
 	} else {
 		delete(check, "signed_string")
 		delete(check, "signature")
 		const withheld = "The request holds account number and personal data in full, and its signature. Those who may edit the project get it in the\n" +
 			"bundle «in full».\n"
-		if err := b.files.Add("request-withheld.txt", []byte(withheld)); err != nil {
-			return err
-		}
+		b.files.Add("request-withheld.txt", []byte(withheld))
 	}
 	return b.files.AddJSON("signature.json", check)
 }
+
+const signatureValid = "valid"
 
 // checkSignature verifies a request's signature anew, with the keys that are live.
 func checkSignature(p *merchant.Project, body []byte) map[string]any {
@@ -175,7 +190,7 @@ func checkSignature(p *merchant.Project, body []byte) map[string]any {
 	for _, k := range p.Keys {
 		if order, err := form.Verify(sent, k.Secret); err == nil {
 			return map[string]any{
-				"result": "valid", "signature": sent, "key": k.ID, "key_created_at": stamp(k.CreatedAt), "order": order.String(),
+				"result": signatureValid, "signature": sent, "key": k.ID, "key_created_at": stamp(k.CreatedAt), "order": order.String(),
 				"signed_string": string(form.SigningString(order)),
 			}
 		}
@@ -229,6 +244,7 @@ func (b *bundle) proof(line int64) (*store.Proof, error) {
 func (b *bundle) seal(line int64) (map[string]any, error) {
 	proof, err := b.proof(line)
 	if errors.Is(err, store.ErrNotFound) {
+		b.unsealed = true
 		return map[string]any{"line": line, "sealed": false, "reason": evidence.WhyUnsealed(line)}, nil
 	}
 	if err != nil {
@@ -243,6 +259,9 @@ func (b *bundle) seal(line int64) (map[string]any, error) {
 		path = append(path, map[string]any{"neighbour": hex.EncodeToString(step.Hash[:]), "stands": side})
 	}
 	s := &proof.Seal
+	if !slices.Contains(b.seals, *s) {
+		b.seals = append(b.seals, *s)
+	}
 	return map[string]any{
 		"line": line, "sealed": true, "path": path, "shard": s.Shard, "number": s.Number, "last_row": s.LastRow, "lines": s.Lines,
 		"at": stamp(s.At), "at_microseconds": s.At.UnixMicro(), "root": hex.EncodeToString(s.Root[:]), "hash": hex.EncodeToString(s.Hash[:]),
@@ -270,6 +289,7 @@ func (b *bundle) callbacks() error {
 	if err != nil {
 		return err
 	}
+	b.told = all
 	rows := make([]map[string]any, 0, len(all))
 	for _, c := range all {
 		attempts := make([]map[string]any, 0, len(c.Attempts))
@@ -292,6 +312,7 @@ func (b *bundle) discrepancies() error {
 	if err != nil {
 		return err
 	}
+	b.cases = all
 	rows := make([]map[string]any, 0, len(all))
 	for _, d := range all {
 		rows = append(rows, map[string]any{

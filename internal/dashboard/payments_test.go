@@ -370,6 +370,11 @@ func TestPaymentPageShowsWhatItCosts(t *testing.T) {
 	if cost.Amount != 8658 || cost.Fee != 1130 || cost.Currency != "KGS" || cost.Terms.Tariff.Version != 1 || cost.Terms.Request.Source != rates.NBKR || cost.Terms.Request.Margin.String() != "1" {
 		t.Errorf("evidence: %s", files["payment.json"])
 	}
+	for _, want := range []string{"97.88 KGS = 86.58 KGS + fee 11.30 KGS", "1 USD = 87.4500 KGS (National Bank of the Kyrgyz Republic), margin 1 %, holds since"} {
+		if page := readable(files["evidence.html"]); !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q: %s", want, page)
+		}
+	}
 	if !strings.Contains(files["ledger.json"], `"credit": "fees"`) {
 		t.Errorf("evidence: %s", files["ledger.json"])
 	}
@@ -538,7 +543,16 @@ func TestEvidence(t *testing.T) {
 func TestEvidenceHoldsBackWhatIsSecret(t *testing.T) {
 	s := newSite(t)
 	var body []byte
-	v := s.pay(210, "paid", 100, payout.Succeeded, func(p *store.NewPayout) { body = p.Request })
+	const name = "Үсөнов Бакыт Нурланович"
+	v := s.pay(210, "paid", 100, payout.Succeeded, func(p *store.NewPayout) {
+		body = fmt.Appendf(nil, `{"general":{"project_id":210,"payment_id":"paid"},"account":{"number":%q,"customer_name":%q}}`, paidAccount, name)
+		sum, err := signature.Sign(body, "secret-210")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = bytes.Replace(body, []byte(`"payment_id"`), []byte(`"signature":"`+sum+`","payment_id"`), 1)
+		p.Request = body
+	})
 	tree, err := signature.Parse(body)
 	if err != nil {
 		t.Fatal(err)
@@ -547,14 +561,18 @@ func TestEvidenceHoldsBackWhatIsSecret(t *testing.T) {
 	if !signed {
 		t.Fatalf("%s is not signed", body)
 	}
-	secrets := []string{paidAccount, sent, "signed_string"}
+	secrets := []string{paidAccount, name, sent, "signed_string"}
 	for _, role := range staff.Roles {
-		for name, text := range bundleOf(t, s.signedIn(role).get(pageOf(v)+"/evidence").wants(http.StatusOK)) {
+		files := bundleOf(t, s.signedIn(role).get(pageOf(v)+"/evidence").wants(http.StatusOK))
+		for file, text := range files {
 			for _, secret := range secrets {
-				if strings.Contains(text, secret) {
-					t.Errorf("%s: %s holds %s", role, name, secret)
+				if strings.Contains(text, secret) || strings.Contains(html.UnescapeString(text), secret) {
+					t.Errorf("%s: %s holds %s", role, file, secret)
 				}
 			}
+		}
+		if !strings.Contains(files["evidence.html"], v.Payment.AccountMask) {
+			t.Errorf("%s: the page has no masked account number", role)
 		}
 		if !role.Gives(staff.EditProjects) {
 			s.signedIn(role).post(pageOf(v) + "/evidence").wants(http.StatusForbidden)

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -11,10 +12,13 @@ import (
 	"time"
 )
 
-// written is a bundle «in full» of form 1, as Dashboard wrote it. It verifies for as long as the form is known.
-func written(t *testing.T) []byte {
+// written is a bundle «in full», as Dashboard writes it.
+func written(t *testing.T) []byte { return ofForm(t, Form) }
+
+// ofForm is a bundle «in full» of a form, as Dashboard wrote it. It verifies for as long as the form is known.
+func ofForm(t *testing.T, form int) []byte {
 	t.Helper()
-	archive, err := os.ReadFile("testdata/bundle.zip")
+	archive, err := os.ReadFile(fmt.Sprintf("testdata/bundle-%d.zip", form))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,9 +63,7 @@ func pack(t *testing.T, parts []part, anew bool) []byte {
 		if anew {
 			add = w.Add
 		}
-		if err := add(p.name, p.text); err != nil {
-			t.Fatal(err)
-		}
+		add(p.name, p.text)
 	}
 	archive, err := w.Close()
 	if err != nil {
@@ -78,7 +80,7 @@ func failsIn(r *Report, file string) bool {
 func TestWhatWasWrittenVerifies(t *testing.T) {
 	archive := written(t)
 	r := Verify(archive, "")
-	if !r.OK || r.Files != 10 || r.Lines != 2 || r.ProjectID != 210 || r.PaymentID != "paid" || r.Status != "success" || len(r.Seals) != 1 {
+	if !r.OK || r.Files != 11 || r.Lines != 2 || r.ProjectID != 210 || r.PaymentID != "paid" || r.Status != "success" || len(r.Seals) != 1 {
 		t.Fatalf("%+v", r)
 	}
 	for _, anew := range []bool{false, true} {
@@ -91,6 +93,28 @@ func TestWhatWasWrittenVerifies(t *testing.T) {
 	}
 	if r := Verify(archive, strings.Repeat("ab", 32)); !failsIn(r, "seals.json") {
 		t.Errorf("another seal: %+v", r)
+	}
+}
+
+// What was handed out before there was a page verifies still. A bundle of today whose page is missing, or is not what comes
+// first, does not, even where all digests fit.
+func TestTheFormBeforeThePage(t *testing.T) {
+	before := ofForm(t, 1)
+	if r := Verify(before, ""); !r.OK || r.Files != 10 || r.PaymentID != "paid" {
+		t.Errorf("form 1: %+v", r)
+	}
+	if r := Verify(pack(t, partsOf(t, before), false), ""); !r.OK {
+		t.Errorf("form 1, packed again: %+v", r.Faults)
+	}
+	if r := Verify(pack(t, partsOf(t, before), true), ""); !failsIn(r, manifestName) {
+		t.Errorf("form 2 without a page: %+v", r)
+	}
+	parts := partsOf(t, written(t))
+	if parts[0].name != pageName {
+		t.Fatalf("%s comes first", parts[0].name)
+	}
+	if r := Verify(pack(t, append(parts[1:len(parts)-1:len(parts)-1], parts[0], parts[len(parts)-1]), true), ""); !failsIn(r, manifestName) {
+		t.Errorf("the page is not what comes first: %+v", r)
 	}
 }
 

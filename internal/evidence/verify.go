@@ -141,8 +141,8 @@ func (c *check) checkManifest() {
 	if !c.read(manifestName, &m) {
 		return
 	}
-	if m.Form != Form {
-		c.fail(manifestName, "is of form %d, this program knows form %d", m.Form, Form)
+	if m.Form < 1 || m.Form > Form {
+		c.fail(manifestName, "is of form %d, this program knows forms 1 to %d", m.Form, Form)
 	}
 	listed := map[string]bool{manifestName: true}
 	for _, e := range m.Files {
@@ -158,6 +158,9 @@ func (c *check) checkManifest() {
 			c.fail(e.Name, "was changed: its SHA-256 is %s, what was written has %s", digest(text), e.SHA256)
 		}
 		listed[e.Name] = true
+	}
+	if m.Form > 1 && (len(m.Files) == 0 || m.Files[0].Name != pageName) {
+		c.fail(manifestName, "does not list %s first", pageName)
 	}
 	for name := range c.files {
 		if !listed[name] {

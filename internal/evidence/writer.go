@@ -7,13 +7,18 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Form is the version of the bundle's form, as its manifest states it.
-const Form = 1
+// Form is the version of the bundle's form, as its manifest states it. Before form 2 there was no page for people.
+const Form = 2
+
+// pageName is the bundle's first file, from form 2 on: a page for people.
+const pageName = "evidence.html"
 
 // manifestName is the bundle's last file: what the others are.
 const manifestName = "manifest.json"
@@ -37,22 +42,30 @@ type manifestEntry struct {
 // Writer makes a bundle.
 type Writer struct {
 	at       time.Time
-	out      bytes.Buffer
-	zip      *zip.Writer
+	files    []file
 	manifest manifest
+}
+
+type file struct {
+	name string
+	text []byte
 }
 
 // NewWriter begins a bundle whose files are of one moment.
 func NewWriter(at time.Time) *Writer {
-	w := &Writer{at: at.UTC(), manifest: manifest{Form: Form}}
-	w.zip = zip.NewWriter(&w.out)
-	return w
+	return &Writer{at: at.UTC(), manifest: manifest{Form: Form}}
 }
 
 // Add adds a file.
-func (w *Writer) Add(name string, text []byte) error {
+func (w *Writer) Add(name string, text []byte) {
 	w.manifest.Files = append(w.manifest.Files, manifestEntry{name, int64(len(text)), digest(text)})
-	return w.add(name, text)
+	w.add(name, text)
+}
+
+// AddFirst adds a file before all those that were added.
+func (w *Writer) AddFirst(name string, text []byte) {
+	w.manifest.Files = slices.Insert(w.manifest.Files, 0, manifestEntry{name, int64(len(text)), digest(text)})
+	w.files = slices.Insert(w.files, 0, file{name, text})
 }
 
 // AddJSON adds a file with a JSON value.
@@ -61,17 +74,11 @@ func (w *Writer) AddJSON(name string, value any) error {
 	if err != nil {
 		return fmt.Errorf("evidence: %s: %w", name, err)
 	}
-	return w.Add(name, append(text, '\n'))
+	w.Add(name, append(text, '\n'))
+	return nil
 }
 
-func (w *Writer) add(name string, text []byte) error {
-	file, err := w.zip.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: w.at})
-	if err != nil {
-		return fmt.Errorf("evidence: %s: %w", name, err)
-	}
-	_, err = file.Write(text)
-	return err
-}
+func (w *Writer) add(name string, text []byte) { w.files = append(w.files, file{name, text}) }
 
 // Close ends the bundle with its manifest and the digest of the whole archive, and returns it.
 func (w *Writer) Close() ([]byte, error) {
@@ -79,16 +86,21 @@ func (w *Writer) Close() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := w.add(manifestName, append(text, '\n')); err != nil {
+	var out bytes.Buffer
+	packed := zip.NewWriter(&out)
+	for _, f := range append(slices.Clone(w.files), file{manifestName, append(text, '\n')}) {
+		into, err := packed.CreateHeader(&zip.FileHeader{Name: f.name, Method: zip.Deflate, Modified: w.at})
+		if err == nil {
+			_, err = into.Write(f.text)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("evidence: %s: %w", f.name, err)
+		}
+	}
+	if err := errors.Join(packed.SetComment(markPrefix+strings.Repeat("0", markDigits)), packed.Close()); err != nil {
 		return nil, err
 	}
-	if err := w.zip.SetComment(markPrefix + strings.Repeat("0", markDigits)); err != nil {
-		return nil, err
-	}
-	if err := w.zip.Close(); err != nil {
-		return nil, err
-	}
-	archive := w.out.Bytes()
+	archive := out.Bytes()
 	mark := len(archive) - markDigits
 	copy(archive[mark:], digest(archive[:mark]))
 	return archive, nil
