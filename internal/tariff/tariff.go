@@ -102,7 +102,8 @@ func Read(parts map[string]string, currency string) (t Tariff, faults []*Fault) 
 		if !given {
 			continue
 		}
-		why, err := NoSum, error(nil)
+		why := NoSum
+		var err error
 		if part.sum == nil {
 			why = NoNumber
 			t.Percent, err = money.ParseDecimal(value)
