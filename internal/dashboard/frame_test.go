@@ -99,10 +99,14 @@ func TestPagesHoldNothingInline(t *testing.T) {
 	}
 	forbidden := regexp.MustCompile(`(?i)\sstyle=|\son[a-z]+=|<style|<script(?:>|\s+(?:[^s>]|s[^r]))|javascript:|hx-on|https?://`)
 	comment := regexp.MustCompile(`(?s)\{\{/\*.*?\*/\}\}`)
+	style := regexp.MustCompile(`(?s)<style>.*?</style>`)
 	for _, f := range files {
 		text, err := pageFiles.ReadFile("pages/" + f.Name())
 		if err != nil {
 			t.Fatal(err)
+		}
+		if f.Name() == evidencePage { // a file that people keep, opened from a disk: it brings its style along
+			text = style.ReplaceAll(text, nil)
 		}
 		for n, line := range strings.Split(string(comment.ReplaceAll(text, nil)), "\n") {
 			if found := forbidden.FindString(line); found != "" {
