@@ -126,17 +126,24 @@ func TestAReversalPaysWhatIsOwedFirst(t *testing.T) {
 	})
 }
 
+// keepsFees makes a project with a balance and a fee of 30, which a reversal does not give back.
+func keepsFees(t *testing.T, s *store.Store, balance int64) *road {
+	t.Helper()
+	r := &road{t, s}
+	p := &merchant.Project{ID: 210, Name: "shop", Mode: merchant.Test, Settings: merchant.Settings{ReversalFee: merchant.KeepFee}}
+	r.must(s.CreateProject(t.Context(), p, "key-210", map[string]int64{"KGS": balance}, "test"))
+	_, err := s.SetTariff(t.Context(), 210, tariff.Key{Method: "bank-transfer/kyrgyzstan", Currency: "KGS"},
+		tariff.Holding{Tariff: tariff.Tariff{Fixed: 30}}, store.By{Actor: "test"})
+	r.must(err)
+	return r
+}
+
 // TestDamagedFees: of a payout with a fee that a reversal keeps, and of one that a person has settled as returned, the audit finds
 // terms, tariffs and transfers that are not what they were.
 func TestDamagedFees(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url, true)
-		r := &road{t, s}
-		p := &merchant.Project{ID: 210, Name: "shop", Mode: merchant.Test, Settings: merchant.Settings{ReversalFee: merchant.KeepFee}}
-		r.must(s.CreateProject(t.Context(), p, "key-210", map[string]int64{"KGS": 10_000}, "test"))
-		_, err := s.SetTariff(t.Context(), 210, tariff.Key{Method: "bank-transfer/kyrgyzstan", Currency: "KGS"},
-			tariff.Holding{Tariff: tariff.Tariff{Fixed: 30}}, store.By{Actor: "test"})
-		r.must(err)
+		r := keepsFees(t, s, 10_000)
 		reversed := r.send(newPayout(210, "reversed", 1000))
 		r.succeed(reversed)
 		r.step(reversed, store.Step{Event: payout.Returned})
@@ -182,12 +189,7 @@ func TestDamagedFees(t *testing.T) {
 func TestAFeeThatWasKeptIsNotChargedAgain(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url, true)
-		r := &road{t, s}
-		p := &merchant.Project{ID: 210, Name: "shop", Mode: merchant.Test, Settings: merchant.Settings{ReversalFee: merchant.KeepFee}}
-		r.must(s.CreateProject(t.Context(), p, "key-210", map[string]int64{"KGS": 1500}, "test"))
-		_, err := s.SetTariff(t.Context(), 210, tariff.Key{Method: "bank-transfer/kyrgyzstan", Currency: "KGS"},
-			tariff.Holding{Tariff: tariff.Tariff{Fixed: 30}}, store.By{Actor: "test"})
-		r.must(err)
+		r := keepsFees(t, s, 1500)
 		late := newPayout(210, "late", 1000)
 		late.Threshold = soon
 		w := r.send(late)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"flashpay/internal/staff"
-	"flashpay/internal/store/batches"
 )
 
 // A section's badge says how much waits there for this user. Each page has them, so they are read at most once in a while
@@ -90,15 +89,9 @@ func (v *visit) badgeBatches(add func(word, href string, count int, more bool)) 
 	if !v.user.Can(staff.IssuePayouts) {
 		return nil
 	}
-	found, err := batches.List(v.ctx(), v.d.Store, batches.Filter{Projects: v.projectIDs(), Limit: 50})
+	_, faulty, err := v.newestBatches()
 	if err != nil {
 		return err
-	}
-	faulty := 0
-	for _, b := range found {
-		if b.State == batches.Checked && b.Bad > 0 {
-			faulty++
-		}
 	}
 	add("overview.faulty_batches", "/manual/mass", faulty, false)
 	return nil

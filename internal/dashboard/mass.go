@@ -78,6 +78,15 @@ func (v *visit) batch() (*massbatch.Status, error) {
 	return status, err
 }
 
+// batchForm reads the batch of a path, and the form that was sent about it.
+func (v *visit) batchForm() (b *massbatch.Status, f *Form, err error) {
+	if b, err = v.batch(); err != nil {
+		return nil, nil, err
+	}
+	f, err = v.form()
+	return b, f, err
+}
+
 // batchRow is a batch in the list.
 type batchRow struct {
 	*massbatch.Status

@@ -209,11 +209,7 @@ func (b *batchView) complete(v *visit) (err error) {
 
 // move moves a batch by a form, and comes back to its page, which says where it stands, whoever moved it.
 func (v *visit) move(move func(id int64, by massbatch.By) (*batches.Batch, error)) error {
-	b, err := v.batch()
-	if err != nil {
-		return err
-	}
-	f, err := v.form()
+	b, f, err := v.batchForm()
 	if err != nil {
 		return err
 	}
@@ -246,11 +242,7 @@ func (b *batchView) CallbackWord() string {
 
 // serveBatchResend makes the callback of a batch's end due again.
 func serveBatchResend(d *Dashboard, v *visit) error {
-	b, err := v.batch()
-	if err != nil {
-		return err
-	}
-	f, err := v.form()
+	b, f, err := v.batchForm()
 	if err != nil {
 		return err
 	}
@@ -281,11 +273,7 @@ func serveBatchWithdraw(_ *Dashboard, v *visit) error {
 
 // decideBatch decides a batch that waits for a second person.
 func (v *visit) decideBatch(state string) error {
-	b, err := v.batch()
-	if err != nil {
-		return err
-	}
-	f, err := v.form()
+	b, f, err := v.batchForm()
 	if err != nil {
 		return err
 	}

@@ -192,11 +192,7 @@ func (v *visit) showBatchConfirm(b *massbatch.Status, goodOnly bool, f *Form) er
 
 // serveBatchSend sends a batch, or lets it wait for a second person. Sent twice, it is sent once.
 func serveBatchSend(d *Dashboard, v *visit) error {
-	b, err := v.batch()
-	if err != nil {
-		return err
-	}
-	f, err := v.form()
+	b, f, err := v.batchForm()
 	if err != nil {
 		return err
 	}

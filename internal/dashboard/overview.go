@@ -304,17 +304,23 @@ func (v *visit) overviewCallbacks(add func(word, href string, count int, more bo
 	return nil
 }
 
-// overviewBatches reads the last batches; those that were checked and have faults wait for somebody who may send them.
-func (v *visit) overviewBatches(page *overviewPage) error {
-	found, err := batches.List(v.ctx(), v.d.Store, batches.Filter{Projects: v.projectIDs(), Limit: 50})
-	if err != nil {
-		return err
-	}
-	faulty := 0
+// newestBatches reads the newest files of payouts, and counts those that were checked and have faults: they wait for somebody
+// who may send them.
+func (v *visit) newestBatches() (found []batches.Batch, faulty int, err error) {
+	found, err = batches.List(v.ctx(), v.d.Store, batches.Filter{Projects: v.projectIDs(), Limit: 50})
 	for _, b := range found {
 		if b.State == batches.Checked && b.Bad > 0 {
 			faulty++
 		}
+	}
+	return found, faulty, err
+}
+
+// overviewBatches shows the last batches, and that some wait for this user.
+func (v *visit) overviewBatches(page *overviewPage) error {
+	found, faulty, err := v.newestBatches()
+	if err != nil {
+		return err
 	}
 	if faulty > 0 && v.user.Can(staff.IssuePayouts) {
 		page.Errands = append(page.Errands, errand{"overview.faulty_batches", faulty, false, "/manual/mass"})
