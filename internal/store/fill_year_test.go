@@ -13,10 +13,21 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-var (
-	yearURL    = flag.String("year-database", "", "a database that BenchmarkFillYear makes and keeps, with -register-rows payments of one year")
-	yearKeyset = flag.String("year-keyset", "", "its keyset")
-)
+// openYear opens the database that the flags of package storetest name, which tests inside this package cannot import. nil: there
+// is none.
+func openYear(b *testing.B) *Store {
+	b.Helper()
+	url, keyset := flag.Lookup("year-database").Value.String(), flag.Lookup("year-keyset").Value.String()
+	if url == "" {
+		return nil
+	}
+	s, err := Open(b.Context(), Config{URL: url, Keyset: keyset, Serve: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = s.Close(context.Background()) })
+	return s
+}
 
 // beside is what is counted and booked of payments as they are made up, so that no journal has to be followed afterwards: rollups,
 // and the ledger's sums of days.
@@ -84,14 +95,10 @@ func (b *beside) flush(ctx context.Context, f *filling) error {
 // BenchmarkFillYear makes a database of a year's payments for the benchmarks of figures, statements and pages of the Data API. It
 // has no journal, callbacks and lookups. docs/performance.md says how it is run.
 func BenchmarkFillYear(b *testing.B) {
-	if *yearURL == "" {
+	s := openYear(b)
+	if s == nil {
 		return
 	}
-	s, err := Open(b.Context(), Config{URL: *yearURL, Keyset: *yearKeyset, Serve: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = s.Close(context.Background()) }()
 	began := time.Now()
 	for _, id := range fillProjects {
 		p := &merchant.Project{ID: id, MerchantID: 7, Name: fmt.Sprint("Project ", id), Mode: merchant.Test}
@@ -114,14 +121,10 @@ func BenchmarkFillYear(b *testing.B) {
 
 // BenchmarkYearStatement reads the statement of the year of a database that BenchmarkFillYear has made.
 func BenchmarkYearStatement(b *testing.B) {
-	if *yearURL == "" {
+	s := openYear(b)
+	if s == nil {
 		return
 	}
-	s, err := Open(b.Context(), Config{URL: *yearURL, Keyset: *yearKeyset, Serve: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = s.Close(context.Background()) }()
 	from, to := s.Now().AddDate(-1, 0, 0).Add(30*time.Hour), s.Now().Add(-30*time.Hour)
 	measure(b, func() error {
 		sums, err := s.LedgerSums(b.Context(), fillProjects, from, to)

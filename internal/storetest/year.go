@@ -2,12 +2,29 @@ package storetest
 
 import (
 	"context"
+	"flag"
 	"strings"
+	"testing"
 	"time"
 
 	"flashpay/internal/merchant"
 	"flashpay/internal/store"
 )
+
+// Where the benchmarks of a year's payments have their database. Package store fills it.
+var (
+	yearURL    = flag.String("year-database", "", "a database that BenchmarkFillYear of package store makes and keeps, for the benchmarks that read it")
+	yearKeyset = flag.String("year-keyset", "", "its keyset")
+)
+
+// OpenYear opens the database of a year's payments. nil: the benchmark was given none, and has nothing to do.
+func OpenYear(b *testing.B) *store.Store {
+	b.Helper()
+	if *yearURL == "" {
+		return nil
+	}
+	return OpenAs(b, store.Config{URL: *yearURL, Keyset: *yearKeyset, Serve: true})
+}
 
 // yearStatements make payments that have succeeded, half of them of project 210, the other half of 211, over the year before
 // now; $1 is how many, $2 the first one's time and $3 the time between two.

@@ -1,28 +1,21 @@
 package export_test
 
 import (
-	"flag"
 	"strings"
 	"testing"
 	"time"
 
 	"flashpay/internal/payout"
-	"flashpay/internal/store"
 	"flashpay/internal/store/export"
 	"flashpay/internal/storetest"
 )
 
-var (
-	yearURL    = flag.String("year-database", "", "a database that BenchmarkFillYear of package store has made, for BenchmarkPage")
-	yearKeyset = flag.String("year-keyset", "", "its keyset")
-)
-
 // BenchmarkPage reads pages of the Data API at offsets that become deeper. docs/performance.md says how it is run.
 func BenchmarkPage(b *testing.B) {
-	if *yearURL == "" {
+	s := storetest.OpenYear(b)
+	if s == nil {
 		return
 	}
-	s := storetest.OpenAs(b, store.Config{URL: *yearURL, Keyset: *yearKeyset, Serve: true})
 	last, err := s.DB().Numbers(b.Context(), "SELECT events FROM counters WHERE project_id = $1", 210)
 	if err != nil {
 		b.Fatal(err)

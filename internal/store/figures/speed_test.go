@@ -1,27 +1,20 @@
 package figures_test
 
 import (
-	"flag"
 	"testing"
 	"time"
 
 	"flashpay/internal/payout"
-	"flashpay/internal/store"
 	"flashpay/internal/store/figures"
 	"flashpay/internal/storetest"
 )
 
-var (
-	yearURL    = flag.String("year-database", "", "a database that BenchmarkFillYear of package store has made, for BenchmarkSum")
-	yearKeyset = flag.String("year-keyset", "", "its keyset")
-)
-
 // BenchmarkSum reads figures of a year, as the tiles of Analytics do. docs/performance.md says how it is run.
 func BenchmarkSum(b *testing.B) {
-	if *yearURL == "" {
+	s := storetest.OpenYear(b)
+	if s == nil {
 		return
 	}
-	s := storetest.OpenAs(b, store.Config{URL: *yearURL, Keyset: *yearKeyset, Serve: true})
 	f := figures.Of(s)
 	to := s.Now().Add(time.Hour)
 	from := to.AddDate(-1, 0, 0)
