@@ -211,6 +211,35 @@ type enteredTariff struct {
 	tariff.Holding
 }
 
+// tariffParts are the parts of a tariff that were typed, as tariff.Read takes them; ok is false where one cannot be read, which
+// is a fault beside it.
+func (v *visit) tariffParts(f *Form, currency string) (parts map[string]string, ok bool) {
+	parts, ok = make(map[string]string), true
+	for _, name := range tariffParts {
+		typed := f.Get(name)
+		if typed == "" {
+			continue
+		}
+		if name == "percent" {
+			percent, err := money.ParseTypedDecimal(typed)
+			if err != nil {
+				f.Fault(name, v.t("finance.tariff_fault.number"))
+			}
+			parts[name], ok = percent.String(), ok && err == nil
+			continue
+		}
+		amount, err := money.ParseTyped(typed, currency)
+		if err == nil {
+			parts[name], err = money.Major(amount, currency)
+		}
+		if err != nil {
+			f.Fault(name, v.typedFault(err, currency))
+			ok = false
+		}
+	}
+	return parts, ok
+}
+
 // readTariff reads a tariff by the rules of `flashpay tariff set`, with each fault at its field.
 func (v *visit) readTariff(f *Form) (e enteredTariff) {
 	e.Key = tariff.Key{Method: f.Get("method"), Currency: f.Get("currency")}
@@ -221,17 +250,13 @@ func (v *visit) readTariff(f *Form) (e enteredTariff) {
 		f.Fault("currency", v.t("operate.currency_fault"))
 		return e
 	}
-	parts := make(map[string]string)
-	for _, name := range tariffParts {
-		if text := f.Get(name); text != "" {
-			parts[name] = text
+	if parts, ok := v.tariffParts(f, e.Currency); ok {
+		t, faults := tariff.Read(parts, e.Currency)
+		for _, fault := range faults {
+			f.Fault(fault.Part, v.t("finance.tariff_fault."+string(fault.Why)))
 		}
+		e.Tariff = t
 	}
-	t, faults := tariff.Read(parts, e.Currency)
-	for _, fault := range faults {
-		f.Fault(fault.Part, v.t("finance.tariff_fault."+string(fault.Why), "example", v.d.pages["en"].words.sum(1000, e.Currency)))
-	}
-	e.Tariff = t
 	if text := f.Get("from"); !tariff.HasBegun(text, v.d.Store.Now().In(v.zone)) {
 		from, ok := parseIn(v.zone, dayLayouts, text)
 		if !ok {
@@ -248,9 +273,13 @@ func (v *visit) sampleOf(p *merchant.Project, f *Form, e *enteredTariff) *tariff
 	if text == "" || !money.Valid(e.Currency) {
 		return nil
 	}
-	sum, err := money.ParseMajor(text, e.Currency)
-	if err != nil || sum == 0 {
-		f.Fault("sample", v.t("finance.tariff_fault.sum", "example", v.d.pages["en"].words.sum(150000, e.Currency)))
+	sum, err := money.ParseTyped(text, e.Currency)
+	switch {
+	case err != nil:
+		f.Fault("sample", v.typedFault(err, e.Currency))
+		return nil
+	case sum == 0:
+		f.Fault("sample", v.t("operate.amount_fault"))
 		return nil
 	}
 	s := &tariffSample{Currency: e.Currency, Sum: sum}
@@ -311,12 +340,22 @@ func serveTariffForm(d *Dashboard, v *visit) error {
 	}
 	e := enteredTariff{Key: tariff.Key{Method: f.Get("method"), Currency: f.Get("currency")}}
 	if h, ok := p.Tariffs.At(e.Key, d.Store.Now()); ok {
-		for _, part := range strings.Fields(h.Text(e.Currency)) {
-			name, value, _ := strings.Cut(part, "=")
-			f.Values.Set(name, value)
-		}
+		v.fillTariff(f, &h.Tariff, e.Currency)
 	}
 	return v.showTariffForm(p, f, &e, nil)
+}
+
+// fillTariff writes a tariff into the form as people type it.
+func (v *visit) fillTariff(f *Form, t *tariff.Tariff, currency string) {
+	for part := range strings.FieldsSeq(t.Text(currency)) {
+		name, value, _ := strings.Cut(part, "=")
+		if name == "percent" {
+			value = v.decimal(t.Percent)
+		} else {
+			value = v.words().typed(value, currency)
+		}
+		f.Values.Set(name, value)
+	}
 }
 
 func serveTariffSet(d *Dashboard, v *visit) error {

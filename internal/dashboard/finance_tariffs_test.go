@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -31,7 +32,8 @@ func TestTariffsAreSetAndShown(t *testing.T) {
 		return operator.post(form, append([]string{"once", page.field("once"), "method", "bank-transfer/kyrgyzstan", "currency", "KGS"}, pairs...)...)
 	}
 	set().wants(http.StatusUnprocessableEntity).says("Enter a fixed part, a percentage or both")
-	set("fixed", "1.001", "percent", "1,5", "min", "x").wants(http.StatusUnprocessableEntity).says("3 fields need your attention", "Enter a sum, such as 10.00", "Enter a number with a decimal point")
+	set("fixed", "1.001", "percent", "1,5,0", "min", "x").wants(http.StatusUnprocessableEntity).says("3 fields need your attention",
+		"KGS has at most 2 digits after the decimal mark", "Enter a number, such as 1.5", "Write the sum in digits")
 	set("percent", "101").wants(http.StatusUnprocessableEntity).says("a percentage is from 0 to 100")
 	set("fixed", "5.00", "max", "1.00").wants(http.StatusUnprocessableEntity).says("which every payout pays")
 	set("fixed", "5.00", "from", "2026-06-19").wants(http.StatusUnprocessableEntity).says("This day has passed")
@@ -62,9 +64,34 @@ func TestTariffsAreSetAndShown(t *testing.T) {
 	}
 	preview := form + "?method=bank-transfer/kyrgyzstan&currency=KGS&percent=2&sample="
 	operator.get(preview+"2500.00").wants(http.StatusOK).says("A payout of 2,500.00\u00a0KGS", "Fee 50.00\u00a0KGS", "Debited 2,550.00\u00a0KGS", "Fee by the tariff of now 47.50\u00a0KGS")
-	operator.get(preview + "2,500.00").wants(http.StatusUnprocessableEntity).saysNot("Debited")
+	for _, typed := range []string{"2,500.00", "2 500,00", "2500", "2\u00a0500,0"} {
+		operator.get(preview + url.QueryEscape(typed)).wants(http.StatusOK).says("Debited 2,550.00\u00a0KGS")
+	}
+	operator.get(preview + "2,500").wants(http.StatusUnprocessableEntity).saysNot("Debited")
+	operator.get(preview + "0,00").wants(http.StatusUnprocessableEntity).says("Enter a sum above zero")
 	operator.get(preview + "91000000000000000.00").wants(http.StatusUnprocessableEntity)
 	operator.get(form + "?sample=").wants(http.StatusUnprocessableEntity)
+}
+
+// A tariff is typed as all sums are, and stands in the form as it is read.
+func TestATariffIsTypedAsSumsAre(t *testing.T) {
+	s := newSite(t)
+	operator := s.signedInAs(&staff.User{Email: "aida@example.kg", Name: "Aida", Roles: []staff.Role{staff.Operator}, Language: "ru"})
+	const form = "/finance/210/tariff"
+	page := operator.get(form).wants(http.StatusOK)
+	operator.post(form, "once", page.field("once"), "method", "bank-transfer/kyrgyzstan", "currency", "KGS", "fixed", "1 234,50",
+		"percent", "1,5", "min", "1\u00a0234,5", "max", "9,999.00").wants(http.StatusSeeOther)
+	p, _ := s.Store.Project(210)
+	have, _ := p.Tariffs.At(tariff.Key{Method: "bank-transfer/kyrgyzstan", Currency: "KGS"}, s.Store.Now())
+	if text := have.Text("KGS"); text != "fixed=1234.50 percent=1.5 min=1234.50 max=9999.00" {
+		t.Errorf("the tariff is %s", text)
+	}
+	page = operator.get(form).wants(http.StatusOK)
+	for name, want := range map[string]string{"fixed": "1\u00a0234,50", "percent": "1,5", "max": "9\u00a0999,00"} {
+		if text := page.field(name); text != want {
+			t.Errorf("%s stands as %q, want %q", name, text, want)
+		}
+	}
 }
 
 // A balance that pays no fee while another one of its project does is told; an end of fees is no gap.

@@ -198,8 +198,8 @@ func readPercent(f Field, text string) (money.Decimal, *Fault) {
 	if text == "" {
 		return money.Decimal{}, nil
 	}
-	d, err := money.ParseDecimal(text)
-	if _, decimals, _ := strings.Cut(text, "."); err != nil || len(decimals) > 6 || d.Cmp(money.Whole(f.Most)) >= 0 {
+	d, err := money.ParseTypedDecimal(text)
+	if _, decimals, _ := strings.Cut(d.String(), "."); err != nil || len(decimals) > 6 || d.Cmp(money.Whole(f.Most)) >= 0 {
 		return money.Decimal{}, f.fault("percent", "most", fmt.Sprint(f.Most))
 	}
 	if d.Sign() == 0 {

@@ -28,6 +28,11 @@ func ParseDecimal(text string) (Decimal, error) {
 	return d, nil
 }
 
+// ParseTypedDecimal reads a decimal as people type it: with a point or a comma as its mark. Thousands are not separated.
+func ParseTypedDecimal(text string) (Decimal, error) {
+	return ParseDecimal(strings.Replace(strings.TrimSpace(text), ",", ".", 1))
+}
+
 // Whole is the decimal of a whole number.
 func Whole(n int64) Decimal {
 	var d Decimal
