@@ -150,7 +150,7 @@ func (c *massCheckCmd) check(a *app, checker *masspayout.Checker) (report *massp
 func (c *massCheckCmd) print(a *app, r *masspayout.Report) error {
 	show := showReport
 	if c.JSON {
-		show = func(a *app, r *masspayout.Report) error { return a.printJSON(r.Tell()) }
+		show = func(a *app, r *masspayout.Report) error { return a.printJSON(r.JSON()) }
 	}
 	if err := show(a, r); err != nil {
 		return err

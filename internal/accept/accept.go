@@ -1,6 +1,6 @@
-// Package accept is the one way in for payouts, from Gate, mass payouts and Dashboard alike: it checks a request
-// against the field table and its method, and hands the store a payout that is ready to be accepted. What needs the
-// project's settings and funds is not its question; the store's consistency check asks that (product.md §2).
+// Package accept is the only way in for payouts, whether they come from Gate, a file or Dashboard. It validates a request against
+// the field table and its method, and hands the store a payout that is ready to be accepted. Checks that need the project's
+// settings and funds belong to the store's consistency check (package rule; product.md §2).
 package accept
 
 import (
@@ -19,8 +19,8 @@ import (
 	"flashpay/signature"
 )
 
-// Endpoint is what the content hash knows the payout request as, wherever it enters: a row of a file and the same
-// request through Gate are one content.
+// Endpoint is the endpoint that the content hash of every payout names, wherever it enters: a row of a file and the same
+// request through Gate have the same content.
 const Endpoint = "/v2/payment/{group}/{payment_method}/payout"
 
 // Interface types (interface_type of the platform).
@@ -29,25 +29,26 @@ const (
 	InterfaceDashboard = 5
 )
 
-// Acceptor makes a payout durable. It returns store.ErrOtherData where the payment id has other content, and
-// store.ErrQueueFull or store.ErrUnavailable where nothing can be said.
+// Acceptor makes a payout durable before it returns. Its errors are those of store.Store.Accept: store.ErrOtherData where the
+// payment id exists with other content, store.ErrQueueFull where nothing was stored, store.ErrUnavailable where it is not known
+// whether something was.
 type Acceptor interface {
 	Accept(ctx context.Context, p *store.NewPayout) (store.Receipt, error)
 }
 
-// Service takes payout requests. Its fields are set once and then only read.
+// Service accepts payout requests. Its fields must not change once it is in use; it is then safe for use by many goroutines.
 type Service struct {
 	Acceptor Acceptor
 	// Route chooses the provider for a project's mode and a method; ok is false where none is live.
 	Route func(p *merchant.Project, m *method.Method) (name string, id int64, ok bool)
-	// Rates are what Foresee converts by; nil: there are none.
+	// Rates returns the exchange rates that Precheck uses; nil: there are none.
 	Rates func() *rates.Book
-	// Banks names banks by the first three digits of an account, for the account doctor; nil knows none.
+	// Banks maps the first three digits of an account to a bank, for the account doctor; nil: no bank is known.
 	Banks account.Banks
 }
 
-// In is a payout request whose sender is known: for Gate, its signature was verified. The other ways in ask for no
-// signature; their requests have the same members otherwise.
+// In is a payout request whose sender has been authenticated: by the signature where it came through Gate. Requests that enter
+// otherwise are not signed and have the same members apart from that.
 type In struct {
 	Project   *merchant.Project
 	Method    *method.Method // nil: unknown
@@ -60,14 +61,14 @@ type In struct {
 	Report    *Report         // what Payout.Check found in Tree and CheckLines in Form; nil: not checked yet
 }
 
-// Refusal is why a request did not become a payment: nothing was stored. The HTTP status is 422 for code 2003,
-// else 400.
+// Refusal says why a request did not become a payment. Nothing was stored. Gate answers it with HTTP status 422 for code 2003,
+// and 400 for all others.
 type Refusal struct {
 	Code   int // of the whole answer
 	Faults []Fault
 }
 
-// Error says the code and what is wrong with which field; no value of the request is in it.
+// Error names the code and the fields at fault. It contains no value of the request.
 func (r *Refusal) Error() string {
 	words := make([]string, 0, len(r.Faults))
 	for i := range r.Faults {
@@ -76,10 +77,10 @@ func (r *Refusal) Error() string {
 	return strings.TrimSpace(fmt.Sprintf("refused with %d (%s) %s", r.Code, payout.Message(r.Code), strings.Join(words, "; ")))
 }
 
-// Payout checks a request and makes it durable. The error is a *Refusal (structure 2003, field faults together, method
-// 2541, other content 3041, in this order), or the Acceptor's.
+// Payout validates a request and makes it durable. The error is a *Refusal (in this order: structure 2003, all field faults
+// together, method 2541, payment id with other content 3041), or the Acceptor's. The same request again gets the first receipt.
 func (s *Service) Payout(ctx context.Context, in In) (store.Receipt, error) {
-	if refusal := Examine(&in); refusal != nil {
+	if refusal := Validate(&in); refusal != nil {
 		return store.Receipt{}, refusal
 	}
 	receipt, err := s.Acceptor.Accept(ctx, s.newPayout(&in))

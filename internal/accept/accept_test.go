@@ -289,27 +289,27 @@ func checkDigits(first14 string) string {
 
 func TestExamineStoresNothing(t *testing.T) {
 	request := in(t, parse(t, seed))
-	if r := Examine(&request); r != nil {
+	if r := Validate(&request); r != nil {
 		t.Errorf("the seed's request: %v", r)
 	}
 	request = in(t, set(t, "payment.amount", `100000.0`))
-	if r := Examine(&request); r == nil || r.Code != 702 || !strings.Contains(r.Error(), "decimal point") {
+	if r := Validate(&request); r == nil || r.Code != 702 || !strings.Contains(r.Error(), "decimal point") {
 		t.Errorf("an amount with a decimal point: %v", r)
 	}
 }
 
 func TestOnlyGateAsksForASignature(t *testing.T) {
 	request := in(t, set(t, "general.signature", ""))
-	if r := Examine(&request); r == nil || r.Code != payout.CodeRequired {
+	if r := Validate(&request); r == nil || r.Code != payout.CodeRequired {
 		t.Errorf("through Gate: %v", r)
 	}
 	request.Interface = InterfaceDashboard
-	if r := Examine(&request); r != nil {
+	if r := Validate(&request); r != nil {
 		t.Errorf("through Dashboard: %v", r)
 	}
 	request = in(t, set(t, "account.number", ""))
 	request.Interface = InterfaceDashboard
-	if r := Examine(&request); r == nil || len(r.Faults) != 1 {
+	if r := Validate(&request); r == nil || len(r.Faults) != 1 {
 		t.Errorf("without account through Dashboard: %v", r)
 	}
 }

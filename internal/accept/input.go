@@ -156,8 +156,8 @@ func (in *Input) addPattern(pattern string) {
 	in.patterns = append(in.patterns, regexp.MustCompile(`\A(?:`+pattern+`)\z`)) // method files and field table were checked when they were read
 }
 
-// Misfit is the first of the patterns that a value does not match; ok is false where it matches all.
-func (in *Input) Misfit(value string) (pattern string, ok bool) {
+// FailedPattern returns the first of Patterns that the value does not match; found is false where it matches them all.
+func (in *Input) FailedPattern(value string) (pattern string, found bool) {
 	for i, p := range in.patterns {
 		if !p.MatchString(value) {
 			return in.Patterns[i], true
@@ -166,7 +166,8 @@ func (in *Input) Misfit(value string) (pattern string, ok bool) {
 	return "", false
 }
 
-// Value is what was filled in as a request holds it. What does not fit the kind stays a text, for the field table to refuse.
+// Value converts what a person filled in to the value that a request holds. A text that does not fit the kind stays a string, for
+// the field table to refuse.
 func (k InputKind) Value(text string) signature.Value {
 	switch {
 	case (k == IntegerInput || k == BankInput) && IsInteger(text):
@@ -177,10 +178,10 @@ func (k InputKind) Value(text string) signature.Value {
 	return signature.Str(text)
 }
 
-// maxIntegerDigits is how many digits of an integer are taken from people: all of them fit an int64.
+// maxIntegerDigits is the most digits that an integer may have: any number of 18 digits fits an int64.
 const maxIntegerDigits = 18
 
-// IsInteger tells whether a text has digits and nothing else, 18 at most.
+// IsInteger reports whether a text consists of 1 to 18 digits.
 func IsInteger(text string) bool { return len(text) <= maxIntegerDigits && isDigits(text) }
 
 // plainInteger drops the zeros at the front, which JSON does not know.

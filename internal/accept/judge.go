@@ -68,7 +68,7 @@ func AccountPolicy(p *merchant.Project, m *method.Method) account.Policy {
 	}
 }
 
-func (s *Service) examineAccount(p *merchant.Project, m *method.Method, n *store.NewPayout) {
+func (s *Service) checkAccount(p *merchant.Project, m *method.Method, n *store.NewPayout) {
 	policy := AccountPolicy(p, m)
 	if policy != account.Warn && policy != account.Strict {
 		return

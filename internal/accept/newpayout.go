@@ -9,7 +9,7 @@ import (
 	"flashpay/signature"
 )
 
-// newPayout reads a request that Examine found good.
+// newPayout reads a request that Validate found good.
 func (s *Service) newPayout(in *In) *store.NewPayout {
 	t, m, p := in.Tree, in.Method, in.Project
 	general, customer, payment := t.Get("general"), t.Get("customer"), t.Get("payment")
@@ -38,7 +38,7 @@ func (s *Service) newPayout(in *In) *store.NewPayout {
 		Threshold:   threshold(p, m),
 	}
 	n.Check = item(p, m, n)
-	s.examineAccount(p, m, n)
+	s.checkAccount(p, m, n)
 	if s.Route != nil {
 		if name, id, ok := s.Route(p, m); ok {
 			n.Provider, n.ProviderID = name, id

@@ -273,7 +273,7 @@ func TestRecutsAreRefused(t *testing.T) {
 			v.Members = append(v.Members, signature.Member{Value: signature.Str("x")})
 		}
 		request := in(t, v)
-		refusal := Examine(&request)
+		refusal := Validate(&request)
 		switch {
 		case c.field == "-" && refusal != nil:
 			t.Errorf("%s %s: %v", c.path, c.value, refusal)
@@ -313,7 +313,7 @@ func TestRecutFaultsStayFew(t *testing.T) {
 	long := strings.Repeat("n", 30_000)
 	v := set(t, long, `[`+strings.Repeat(`"a;b:c",`, 3000)+`{"signature":"x"}]`)
 	request := in(t, v)
-	refusal := Examine(&request)
+	refusal := Validate(&request)
 	if refusal == nil || len(refusal.Faults) > maxFaults {
 		t.Fatalf("%+v", refusal)
 	}

@@ -275,7 +275,7 @@ func (v *visit) balanceNote(p *merchant.Project, amount int64, currency string) 
 
 // doctorNote is the account doctor's answer; nil where it is not asked, or nothing is typed yet.
 func (v *visit) doctorNote(p *merchant.Project, m *method.Method, number string) *doctorNote {
-	policy, finding := v.d.manual().Examine(p, m, manual.Clean(manual.Account, number))
+	policy, finding := v.d.manual().Validate(p, m, manual.Clean(manual.Account, number))
 	if policy == account.Off || number == "" {
 		return nil
 	}

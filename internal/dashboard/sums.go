@@ -41,11 +41,11 @@ func (v *visit) typedFault(err error, currency string) string {
 	switch c, _ := money.Lookup(currency); {
 	case errors.Is(err, money.ErrUnknownCurrency):
 		return v.t("projects.fault.currency", "text", currency)
-	case errors.Is(err, money.ErrWhole):
+	case errors.Is(err, money.ErrWholeUnits):
 		return v.t("manual.fault.amount_whole", "currency", currency)
-	case errors.Is(err, money.ErrDecimals):
+	case errors.Is(err, money.ErrTooManyDecimals):
 		return v.t("manual.fault.amount_decimals", "currency", currency, "count", c.Exponent)
-	case errors.Is(err, money.ErrLarge):
+	case errors.Is(err, money.ErrTooLarge):
 		return v.t("manual.fault.amount_large")
 	}
 	return v.t("manual.fault.amount_form")

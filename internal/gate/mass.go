@@ -93,7 +93,7 @@ func serveMassCheck(ctx context.Context, x *exchange, dst []byte) ([]byte, *fail
 
 // tellReport renders what a check found.
 func (x *exchange) tellReport(ctx context.Context, dst []byte, report *masspayout.Report) ([]byte, *failure) {
-	text, err := json.Marshal(report.Tell())
+	text, err := json.Marshal(report.JSON())
 	if err != nil {
 		return dst, internal(err)
 	}

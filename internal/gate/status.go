@@ -129,7 +129,7 @@ func operationFacts(p *payout.Payment, o *payout.Operation, sum wire.Sum) wire.O
 		code = payout.CodeAwaiting // nothing has come of it yet
 	}
 	var fee *wire.Sum
-	if o.Terms.Told(o.Status) {
+	if o.Terms.ShowsFee(o.Status) {
 		fee = &wire.Sum{Amount: o.Terms.Fee, Currency: o.Terms.Currency}
 	}
 	return wire.OperationFacts{

@@ -19,12 +19,12 @@ func parseAmount(text, currency string) (int64, *Fault) {
 		return amount, nil
 	case errors.Is(err, money.ErrUnknownCurrency):
 		return 0, faultAt(Currency, "currency")
-	case errors.Is(err, money.ErrWhole):
+	case errors.Is(err, money.ErrWholeUnits):
 		return 0, faultAt(Amount, "amount_whole", "currency", currency)
-	case errors.Is(err, money.ErrDecimals):
+	case errors.Is(err, money.ErrTooManyDecimals):
 		c, _ := money.Lookup(currency)
 		return 0, faultAt(Amount, "amount_decimals", "currency", currency, "count", c.Exponent)
-	case errors.Is(err, money.ErrLarge):
+	case errors.Is(err, money.ErrTooLarge):
 		return 0, faultAt(Amount, "amount_large")
 	}
 	return 0, faultAt(Amount, "amount_form")

@@ -72,7 +72,7 @@ func (s *Service) Waiting(a *store.Approval) (o *Order, refusal *accept.Refusal,
 	if o, err = s.order(p, m, c.Body); err != nil {
 		return nil, nil, fmt.Errorf("manual: content of approval %d: %w", a.ID, err)
 	}
-	return o, accept.Examine(o.in()), nil
+	return o, accept.Validate(o.in()), nil
 }
 
 // Approve sends the order of an approval in another person's name. The decision is committed first, so that an order that

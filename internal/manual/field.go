@@ -41,7 +41,7 @@ func inputFault(f *accept.Input, value string) (fault Fault, ok bool) {
 	case n < f.MinLength:
 		return newFault(f.Path, "short", "min", f.MinLength), false
 	}
-	if pattern, found := f.Misfit(value); found {
+	if pattern, found := f.FailedPattern(value); found {
 		shape := ShapeOf(pattern)
 		return newFault(f.Path, "shape_"+shape.Word, shape.Args...), false
 	}

@@ -109,8 +109,8 @@ func NewPaymentID(now time.Time) string {
 	return "manual-" + now.UTC().Format("20060102-150405") + "-" + string(b[:])
 }
 
-// Examine is the account doctor's answer to a number that is being typed, under the policy of project and method.
-func (s *Service) Examine(p *merchant.Project, m *method.Method, number string) (account.Policy, account.Finding) {
+// Validate is the account doctor's answer to a number that is being typed, under the policy of project and method.
+func (s *Service) Validate(p *merchant.Project, m *method.Method, number string) (account.Policy, account.Finding) {
 	policy := cmp.Or(accept.AccountPolicy(p, m), account.Off)
 	if policy == account.Off {
 		return policy, account.Finding{}
@@ -146,7 +146,7 @@ func (s *Service) Check(d Draft) (*Order, []Fault) {
 	if order.Policy == account.Strict && !order.Finding.OK() {
 		faults = add(faults, newFault(Account, AccountWord(order.Finding)))
 	}
-	if refusal := accept.Examine(order.in()); refusal != nil {
+	if refusal := accept.Validate(order.in()); refusal != nil {
 		faults = addRefusal(faults, refusal)
 	}
 	if len(faults) > 0 {
@@ -211,7 +211,7 @@ func (s *Service) order(p *merchant.Project, m *method.Method, body []byte) (*Or
 	o := &Order{Project: p, Method: m, Body: body, tree: tree}
 	o.PaymentID, o.Currency = text(tree, "general", "payment_id"), text(tree, "payment", "currency")
 	o.Account, o.Amount = text(tree, "account", "number"), integer(tree, "payment", "amount")
-	o.Policy, o.Finding = s.Examine(p, m, o.Account)
+	o.Policy, o.Finding = s.Validate(p, m, o.Account)
 	return o, nil
 }
 

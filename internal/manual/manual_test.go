@@ -209,7 +209,7 @@ func TestTheAccountDoctor(t *testing.T) {
 	}
 	p := *d.Project
 	p.Settings.AccountCheck = account.Warn
-	if policy, finding := s.Examine(&p, d.Method, "1091234567890120"); policy != account.Warn || finding.Verdict != account.CutBySpreadsheet || finding.Bank != "Optima" {
+	if policy, finding := s.Validate(&p, d.Method, "1091234567890120"); policy != account.Warn || finding.Verdict != account.CutBySpreadsheet || finding.Bank != "Optima" {
 		t.Errorf("cut: %s, %+v", policy, finding)
 	}
 }

@@ -190,7 +190,7 @@ type intake struct {
 }
 
 // add takes a row in, in the order of the file.
-func (i *intake) add(j *masspayout.Judged) error {
+func (i *intake) add(j *masspayout.CheckedRow) error {
 	r := batches.Row{Line: j.Line, State: batches.Good}
 	switch {
 	case len(j.Faults) > 0:

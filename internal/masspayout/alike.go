@@ -45,7 +45,7 @@ func (j *judge) learn(k kind) {
 		}
 	}
 	k.currency = strings.Clone(k.currency)
-	if a.plain = accept.NewPlain(&j.in, paths); a.plain == nil {
+	if a.members = accept.NewMemberChecker(&j.in, paths); a.members == nil {
 		a = nil
 	}
 	j.kinds[k] = a
@@ -53,7 +53,7 @@ func (j *judge) learn(k kind) {
 
 // alike judges rows that are like a good one.
 type alike struct {
-	plain     *accept.Plain
+	members   *accept.MemberChecker
 	cells     []string // of the good one: what stands in them is good
 	patterned bool     // it has its pattern, or can have none
 }
@@ -74,7 +74,7 @@ func (j *judge) fitsAlone(a *alike) bool {
 			if m.edit != nil {
 				cell = m.edit(cell)
 			}
-			if v := m.kind.Value(cell); !a.plain.Fits(i, &v) {
+			if v := m.kind.Value(cell); !a.members.Passes(i, &v) {
 				return false
 			}
 		}

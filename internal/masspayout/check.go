@@ -67,11 +67,11 @@ type Options struct {
 	Advise   func(advice string) string // says an advice in the language of that download; nil: it is English
 	Progress func(read int64)           // is told how many bytes were read; nil likewise
 	// Each is told what the check found of each row that is not empty, in the file's order; nil likewise.
-	Each func(*Judged) error
+	Each func(*CheckedRow) error
 }
 
-// Judged is what the check found of a row. Its texts share memory with rows around it.
-type Judged struct {
+// CheckedRow is the result of the check for one row. Its texts share memory with neighbouring rows: copy what outlives the call.
+type CheckedRow struct {
 	Line        int64
 	Faults      []Fault // none: it may be sent
 	Payout      Payout  // counts where there are none

@@ -32,7 +32,7 @@ func (j *judge) gate(p *Payout) {
 	if j.mayBeAmbiguous() {
 		j.report.CheckLines(signature.Canonical(&j.root))
 	}
-	refusal := accept.Examine(&j.in)
+	refusal := accept.Validate(&j.in)
 	if refusal == nil {
 		if !known && p.Project != nil && p.Method != nil {
 			j.learn(kind)
@@ -82,9 +82,9 @@ func (j *judge) advice(f *accept.Fault) string {
 	return text
 }
 
-// foresee asks what else would decline the payout at once, and what the account doctor says.
-func (j *judge) foresee(r *row, p *Payout) {
-	f := j.rules.Payouts.Foresee(&accept.Prospect{
+// precheck asks what else would decline the payout at once, and what the account doctor says.
+func (j *judge) precheck(r *row, p *Payout) {
+	f := j.rules.Payouts.Precheck(&accept.Candidate{
 		Project: p.Project, Method: p.Method, Amount: p.Amount, Currency: p.Currency, Account: p.Account, BestBefore: j.best,
 	}, j.rules.Now)
 	switch f.Code {

@@ -13,11 +13,11 @@ import (
 
 // pattern is a good row that rows like it are compared with.
 type pattern struct {
-	cells   []string
-	columns []patternColumn
-	payout  Payout
-	kind    *alike
-	outlook *accept.Outlook
+	cells      []string
+	columns    []patternColumn
+	payout     Payout
+	kind       *alike
+	prechecker *accept.Prechecker
 }
 
 // patternColumn says how a cell may differ from the pattern's.
@@ -79,7 +79,7 @@ func (j *judge) like(p *pattern, out *Payout) bool {
 		}
 	}
 	id, number := j.at(j.own.paymentID), j.at(j.own.account)
-	if len(id) == len(samplePaymentID) && strings.EqualFold(id, samplePaymentID) || !p.outlook.Clear(amount, number) || zerosLost(number) != "" {
+	if len(id) == len(samplePaymentID) && strings.EqualFold(id, samplePaymentID) || !p.prechecker.Passes(amount, number) || zerosLost(number) != "" {
 		return false
 	}
 	*out = p.payout
@@ -98,7 +98,7 @@ func (j *judge) mayStand(p *pattern, c *patternColumn, cell string) bool {
 		cell = c.plan.edit(cell)
 	}
 	v := c.plan.kind.Value(cell)
-	return p.kind.plain.Fits(c.place, &v)
+	return p.kind.members.Passes(c.place, &v)
 }
 
 // plainSum is the sum that a cell holds, as amount reads it; 0 where it is none.
@@ -122,8 +122,8 @@ func (j *judge) remember(payout Payout) {
 	}
 	a.patterned = true
 	p := &pattern{cells: make([]string, len(j.cells)), columns: make([]patternColumn, len(j.cells)), payout: payout, kind: a}
-	p.outlook = j.rules.Payouts.Outlook(&accept.Prospect{Project: payout.Project, Method: payout.Method, Currency: payout.Currency}, j.rules.Now)
-	if p.outlook == nil {
+	p.prechecker = j.rules.Payouts.Prechecker(&accept.Candidate{Project: payout.Project, Method: payout.Method, Currency: payout.Currency}, j.rules.Now)
+	if p.prechecker == nil {
 		return
 	}
 	place := 0

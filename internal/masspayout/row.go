@@ -336,7 +336,7 @@ func (j *judge) payout(r *row) {
 	}
 	j.gate(p)
 	if p.Project != nil && p.Method != nil && p.Amount > 0 && money.Valid(p.Currency) {
-		j.foresee(r, p)
+		j.precheck(r, p)
 	}
 	j.order()
 }

@@ -27,7 +27,7 @@ const recently = 7 * 24 * time.Hour
 type tally struct {
 	checker *Checker
 	report  *Report
-	each    func(*Judged) error
+	each    func(*CheckedRow) error
 	advise  func(string) string
 	head    *head
 	seed    maphash.Seed
@@ -117,7 +117,7 @@ func (t *tally) row(c *checked) error {
 		t.report.Bad++
 		t.fault(f)
 		if t.each != nil {
-			if err := t.each(&Judged{Line: f.Line, Faults: []Fault{f}}); err != nil {
+			if err := t.each(&CheckedRow{Line: f.Line, Faults: []Fault{f}}); err != nil {
 				return err
 			}
 		}
@@ -142,7 +142,7 @@ func (t *tally) row(c *checked) error {
 		t.countCut(c.payout.Account)
 	}
 	if t.each != nil {
-		j := Judged{Line: c.line, Faults: faults, Payout: c.payout, PaidAlready: c.before != nil && len(faults) == 0}
+		j := CheckedRow{Line: c.line, Faults: faults, Payout: c.payout, PaidAlready: c.before != nil && len(faults) == 0}
 		if err := t.each(&j); err != nil {
 			return err
 		}

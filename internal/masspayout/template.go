@@ -70,10 +70,10 @@ func sampleCell(in *accept.Input) string {
 		return "false"
 	}
 	cell := sampleCells[in.Path]
-	if _, misfit := in.Misfit(cell); misfit && cell != "" {
+	if _, misfit := in.FailedPattern(cell); misfit && cell != "" {
 		for n := range 40 {
 			if digits := strings.Repeat("1", n+1); in.MinLength <= n+1 && (in.MaxLength == 0 || n < in.MaxLength) {
-				if _, misfit := in.Misfit(digits); !misfit {
+				if _, misfit := in.FailedPattern(digits); !misfit {
 					return digits
 				}
 			}

@@ -101,7 +101,7 @@ func (d Decimal) Quo(e Decimal, digits uint32) Decimal {
 	return quotient
 }
 
-// ErrTooLarge is returned where a sum of minor units would be larger than any can be.
+// ErrTooLarge is returned where a sum in minor units does not fit an int64.
 var ErrTooLarge = errors.New("the sum is larger than any can be")
 
 // Prorate is amount × numerator / denominator in minor units: computed exactly and rounded once, half to even. None of

@@ -6,12 +6,11 @@ import (
 	"strings"
 )
 
-// What can be wrong with a sum that somebody typed.
+// Errors of ParseTyped, beside ErrTooLarge and ErrUnknownCurrency.
 var (
-	ErrForm     = errors.New("this is no sum")
-	ErrWhole    = errors.New("the currency has whole sums only")
-	ErrDecimals = errors.New("the sum has more decimals than the currency")
-	ErrLarge    = errors.New("the sum is larger than any can be")
+	ErrNotASum         = errors.New("this is no sum")
+	ErrWholeUnits      = errors.New("the currency has whole sums only")
+	ErrTooManyDecimals = errors.New("the sum has more decimals than the currency")
 )
 
 var (
@@ -21,8 +20,9 @@ var (
 	blanks    = strings.NewReplacer(" ", "", "\u00a0", "", "\u202f", "")
 )
 
-// ParseTyped reads a sum as people type it or copy it from a page, in major units: 1234.5, 1234,50, 1 234,50, 1,234.50. A
-// comma separates thousands only where a point follows: "1,500" som has too many decimals, and is refused.
+// ParseTyped reads a sum in major units as people type it or copy it from a page, and returns minor units: 1234.5, 1234,50,
+// 1 234,50 and 1,234.50 are accepted. A comma separates thousands only where a decimal point follows; "1,500" KGS therefore has
+// too many decimals and is refused. The sum has no sign. Errors are those above and ErrTooLarge, or wrap ErrUnknownCurrency.
 func ParseTyped(text, currency string) (int64, error) {
 	text = strings.TrimSpace(text)
 	switch {
@@ -39,18 +39,18 @@ func ParseTyped(text, currency string) (int64, error) {
 		return 0, unknownCurrency(currency)
 	}
 	if !typedForm.MatchString(text) {
-		return 0, ErrForm
+		return 0, ErrNotASum
 	}
 	_, fraction, _ := strings.Cut(text, ".")
 	if len(fraction) > c.Exponent {
 		if c.Exponent == 0 {
-			return 0, ErrWhole
+			return 0, ErrWholeUnits
 		}
-		return 0, ErrDecimals
+		return 0, ErrTooManyDecimals
 	}
 	amount, err := ParseMajor(text, currency)
 	if err != nil { // what is left is a sum that no int64 holds
-		return 0, ErrLarge
+		return 0, ErrTooLarge
 	}
 	return amount, nil
 }

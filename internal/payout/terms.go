@@ -50,9 +50,9 @@ func (t *Terms) Conversions() (out []*Conversion) {
 	return out
 }
 
-// Told tells whether the merchant is told the fee: where the project asked for it when the payout was accepted, and only of a
-// success, which charges it.
-func (t *Terms) Told(status Status) bool {
+// ShowsFee reports whether the callback shows the merchant the fee: the project asked for that when the payout was accepted, and
+// the status is success, which charges it.
+func (t *Terms) ShowsFee(status Status) bool {
 	return t != nil && t.TellFee && t.Tariff != nil && status == Success
 }
 

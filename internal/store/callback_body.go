@@ -17,7 +17,7 @@ func (job *CallbackJob) Body() *signature.Value {
 		})
 	}
 	var fee *wire.Sum
-	if o.Terms.Told(e.OperationStatus) {
+	if o.Terms.ShowsFee(e.OperationStatus) {
 		fee = &wire.Sum{Amount: o.Terms.Fee, Currency: o.Terms.Currency}
 	}
 	return wire.Callback(&wire.CallbackFacts{

@@ -11,9 +11,9 @@ import (
 	"flashpay/signature"
 )
 
-// Examine tells whether a request would be refused before it reaches the store; nil: it would not. It stores nothing,
-// so files and forms can be checked without sending.
-func Examine(in *In) *Refusal {
+// Validate returns why a request would be refused before it reaches the store, or nil where it would not be. It stores nothing,
+// so files and forms can be validated without being sent.
+func Validate(in *In) *Refusal {
 	if in.Report == nil {
 		r := Payout.Check(in.Tree)
 		r.CheckLines(in.Form)

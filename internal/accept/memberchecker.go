@@ -7,26 +7,28 @@ import (
 	"flashpay/signature"
 )
 
-// Plain judges requests member by member that have the same members, project, method and currency as one that Examine found
-// good: whatever needs more than one value is the same in all of them. It is safe for use by many goroutines.
-type Plain struct{ members []plainMember }
+// MemberChecker validates requests one member at a time. They must have the same members, project, method and currency as a
+// request that has passed Validate, so that every rule over several values has the same result for all of them. It is safe for
+// use by many goroutines.
+type MemberChecker struct{ members []checkedMember }
 
-type plainMember struct {
+type checkedMember struct {
 	field *field
 	rules []*method.Rule
 }
 
-// crossed are the members whose value is judged with others or with what may change: requests that have one are judged whole.
+// crossed are the members that are checked together with other members, or against something that may change: a request that has
+// one must go through Validate.
 var crossed = map[string]bool{
 	"account.bank_id": true, "payment.best_before": true, "general.merchant_callback_url": true,
 	"general.merchant_success_callback_url": true, "general.merchant_decline_callback_url": true,
 }
 
-// NewPlain makes the judge of requests like in, which Examine found good, that have exactly the members of these paths. It is nil
-// where such requests must be judged whole.
-func NewPlain(in *In, paths []string) *Plain {
+// NewMemberChecker makes a checker for requests like in, which has passed Validate, with exactly the members of these paths. It is
+// nil where such requests must go through Validate one by one.
+func NewMemberChecker(in *In, paths []string) *MemberChecker {
 	rules := in.Method.RulesFor(paidCurrency(in.Project, in.Method, textAt(in.Tree, "payment", "currency")))
-	p := &Plain{members: make([]plainMember, len(paths))}
+	p := &MemberChecker{members: make([]checkedMember, len(paths))}
 	for i, path := range paths {
 		f := Payout.scalarAt(path)
 		if f == nil || crossed[path] {
@@ -56,8 +58,9 @@ func (t *Table) scalarAt(path string) *field {
 	return f
 }
 
-// Fits tells whether the value of the member of paths[i] is good. Where it does not, or is empty, the request must be judged whole.
-func (p *Plain) Fits(i int, v *signature.Value) bool {
+// Passes reports whether the value of the member at paths[i] is valid and not empty. Where it is false, the request must go through
+// Validate, which decides.
+func (p *MemberChecker) Passes(i int, v *signature.Value) bool {
 	m := &p.members[i]
 	if v.Text == "" || v.Kind == signature.Null {
 		return false

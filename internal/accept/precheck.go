@@ -1,0 +1,88 @@
+package accept
+
+import (
+	"math"
+	"time"
+
+	"flashpay/internal/account"
+	"flashpay/internal/merchant"
+	"flashpay/internal/method"
+	"flashpay/internal/rule"
+	"flashpay/internal/store"
+)
+
+// PrecheckResult is what the consistency check would decide about a request that is sent now, if the project had the funds.
+type PrecheckResult struct {
+	Code    int // the code with which it would be declined at once; payout.CodeSuccess: it would go on
+	Policy  account.Policy
+	Finding account.Finding // of the account doctor; it counts where Policy is warn or strict
+}
+
+// Candidate is what Precheck needs to know of a request that has passed Validate.
+type Candidate struct {
+	Project    *merchant.Project
+	Method     *method.Method
+	Amount     int64 // minor units
+	Currency   string
+	Account    string // account.number, in clear
+	BestBefore string // payment.best_before; empty: there is none
+}
+
+// Precheck runs the consistency check on a request without sending it and stores nothing. It assumes sufficient funds:
+// callers that check many requests add up the sums themselves. Where the service has no Route, it assumes a live provider.
+func (s *Service) Precheck(c *Candidate, now time.Time) PrecheckResult {
+	state, i := s.precheckItem(c, now)
+	r := PrecheckResult{Policy: AccountPolicy(c.Project, c.Method)}
+	if r.Policy == account.Warn || r.Policy == account.Strict {
+		r.Finding = account.Check(c.Account, s.Banks)
+		i.BadAccount = r.Policy == account.Strict && !r.Finding.OK()
+	}
+	r.Code = rule.Decide(state, i).Code
+	return r
+}
+
+// precheckItem is the input of the consistency check for a request that is not sent.
+func (s *Service) precheckItem(c *Candidate, now time.Time) (rule.State, rule.Item) {
+	n := &store.NewPayout{Amount: c.Amount, Currency: c.Currency}
+	if c.BestBefore != "" {
+		n.Options.BestBefore, _ = instant(c.BestBefore)
+	}
+	live := true
+	if s.Route != nil {
+		_, _, live = s.Route(c.Project, c.Method)
+	}
+	state := rule.State{Project: c.Project, LiveProvider: live, Available: math.MaxInt64, Now: now}
+	if s.Rates != nil {
+		state.Rates = s.Rates()
+	}
+	return state, item(c.Project, c.Method, n)
+}
+
+// Prechecker answers Precheck quickly for many requests that differ only in sum and account. It is safe for use by many goroutines.
+type Prechecker struct {
+	span   rule.Span
+	policy account.Policy
+	banks  account.Banks
+}
+
+// Prechecker prepares a Prechecker for requests like c, whose sum and account do not count. It is nil where each request must go
+// through Precheck by itself.
+func (s *Service) Prechecker(c *Candidate, now time.Time) *Prechecker {
+	if c.BestBefore != "" {
+		return nil
+	}
+	span, ok := rule.SpanOf(s.precheckItem(c, now))
+	if !ok {
+		return nil
+	}
+	return &Prechecker{span: span, policy: AccountPolicy(c.Project, c.Method), banks: s.Banks}
+}
+
+// Passes reports whether Precheck would find nothing: no code declines the request, and the account doctor has no finding. amount
+// is in minor units. Where it is false, ask Precheck, which decides.
+func (p *Prechecker) Passes(amount int64, number string) bool {
+	if !p.span.Holds(amount) {
+		return false
+	}
+	return p.policy != account.Warn && p.policy != account.Strict || account.Check(number, p.banks).OK()
+}
