@@ -43,7 +43,7 @@ func TestAWrongPayeeIsNoSuccess(t *testing.T) {
 		bank := db.start(t, "bank", "--listen", "127.0.0.1:0", "--state", db.dir+"/bank")
 		node := db.serve(t, "--bank-url", wrongBank(t, bank.Bank))
 		web := newReceiver(t)
-		db.project(t, 210, web, "--threshold", "5s")
+		db.project(t, 210, web, "--threshold", "30s")
 		waitForProject(t, node.Gate, 210)
 		for _, p := range []client.Payout{to(asked, "wrong"), to("20900000004598", "right")} {
 			if _, err := shop(t, node.Gate, 210).Create(t.Context(), p); err != nil {

@@ -82,7 +82,7 @@ func runDemo(t *testing.T, dir string) (said []string) {
 		if code != exitOK {
 			t.Fatalf("ended with %d: %s", code, errs.String())
 		}
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		t.Fatal("does not end")
 	}
 	return said

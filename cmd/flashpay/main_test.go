@@ -136,7 +136,7 @@ func (s *servers) halt(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(p.cmd.Process.Signal(signal))
 	select {
 	case <-p.done:
-	case <-time.After(stopGrace + time.Minute):
+	case <-time.After(stopGrace + patience):
 		_ = p.cmd.Process.Kill()
 		ts.Fatalf("%s does not stop", args[0])
 	}
@@ -157,6 +157,9 @@ func (s *servers) killAll(dir string) {
 	}
 }
 
+// patience is how long what must come may take: only a test that fails waits for so long.
+const patience = 5 * time.Minute
+
 // await FILE COUNT PATTERN: waits until as many lines of the file fit the pattern. On a busy machine a result may have to
 // be inquired for, and the fourth inquiry comes after 30 s.
 func await(ts *testscript.TestScript, neg bool, args []string) {
@@ -166,7 +169,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	pattern := regexp.MustCompile("(?m)" + args[2])
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		text := ts.ReadFile(args[0])
 		got := len(pattern.FindAllString(text, -1))
 		if got == want {
@@ -185,7 +188,7 @@ func refused(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: refused pattern arg…")
 	}
 	pattern := regexp.MustCompile(args[0])
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		var errs bytes.Buffer
 		code := run(context.Background(), args[1:], ts.Getenv, strings.NewReader(""), io.Discard, &errs)
 		if code != exitOK && pattern.MatchString(errs.String()) {
@@ -214,7 +217,7 @@ func execSQL(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: sql file statement")
 	}
-	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0])+"?_pragma=busy_timeout(60000)") // a server may be writing
 	ts.Check(err)
 	defer db.Close()
 	_, err = db.Exec(args[1])

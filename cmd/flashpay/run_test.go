@@ -219,7 +219,7 @@ func TestServeInProcess(t *testing.T) {
 		if code != exitOK {
 			t.Errorf("ended with %d: %s", code, errs.String())
 		}
-	case <-time.After(stopGrace + time.Minute):
+	case <-time.After(stopGrace + patience):
 		t.Fatal("does not end")
 	}
 }
@@ -232,7 +232,7 @@ func withoutHost(t *testing.T, address string) string {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(time.Minute))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestStopFinishesRequests(t *testing.T) {
 	}()
 	<-entered
 	stopped := make(chan error, 1)
-	go func() { stopped <- s.stop(withGrace(t.Context(), time.Minute)) }()
+	go func() { stopped <- s.stop(withGrace(t.Context(), patience)) }()
 	awaitClosed(t, ln.Addr().String())
 	close(release)
 	if got := <-answer; got != "done" {
@@ -301,7 +301,7 @@ func TestStopFinishesRequests(t *testing.T) {
 // awaitClosed waits until nobody listens at an address any more: that is how stopping begins.
 func awaitClosed(t *testing.T, address string) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		conn, err := net.Dial("tcp", address)
 		if err != nil {
 			return
@@ -365,7 +365,7 @@ func TestSecondSignal(t *testing.T) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		t.Fatal("the second signal does not end it")
 	}
 	if code := listener.ProcessState.ExitCode(); code != exitForced {

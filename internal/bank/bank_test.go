@@ -49,7 +49,7 @@ func TestTable(t *testing.T) {
 		{"7", []sub{{200, "ACCP", "ACSC"}}, "ACSC", "ACSC", 1},
 	}
 	engines(t, func(t *testing.T, state string) {
-		w := newWorld(t, Config{State: state, ReturnAfter: 400 * time.Millisecond, LateAfter: 100 * time.Millisecond})
+		w := newWorld(t, Config{State: state, ReturnAfter: 10 * time.Second, LateAfter: 10 * time.Second})
 		for _, tt := range tests {
 			key := "KEY" + tt.ending
 			f := transferOf(key, "12345678"+tt.ending)

@@ -81,7 +81,7 @@ func TestTheClientSendsFiles(t *testing.T) {
 func TestAFileMayTakeItsTime(t *testing.T) {
 	t.Parallel()
 	g, _ := node(t, storetest.URL(t, storetest.SQLite))
-	const limit = 300 * time.Millisecond
+	const limit = time.Second
 	address := listening(t, g, limit)
 	file := massFile(massRow("a", 150_000), massRow("b", 150_000))
 	in, out := io.Pipe()
