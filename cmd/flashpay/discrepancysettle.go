@@ -105,7 +105,7 @@ const needsSecond = "  The sum is above the project's approval sum: what one per
 
 // ask lets the decision wait for an operator in Dashboard. That ends in an error, because nothing is settled yet.
 func (c *discrepancySettleCmd) ask(a *app, s *store.Store, found *store.Case, m store.Settlement) error {
-	id, err := s.AskSettlement(a.ctx, found, m, nil, store.By{Actor: actor(), IdempotencyKey: rand.Text()})
+	id, err := s.RequestSettlementApproval(a.ctx, found, m, nil, store.By{Actor: actor(), IdempotencyKey: rand.Text()})
 	switch {
 	case errors.Is(err, store.ErrApprovalWaits):
 		return errors.New("nothing was changed: a decision on it waits already for an operator, in Dashboard under Operators' desk, Work")

@@ -101,7 +101,7 @@ func (c *projectHistoryCmd) acts(a *app, s *store.Store, p *merchant.Project) ([
 		fmt.Sprintf("merchant %d", p.MerchantID): {"merchant block", "merchant unblock", "merchant pause", "merchant resume"},
 	} {
 		for _, act := range acts {
-			found, err := s.AuditLog(a.ctx, store.LogFilter{Object: object, Action: act, Limit: c.Limit})
+			found, err := s.AuditLog(a.ctx, store.AuditFilter{Object: object, Action: act, Limit: c.Limit})
 			if err != nil {
 				return nil, err
 			}

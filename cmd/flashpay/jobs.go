@@ -41,7 +41,7 @@ func (p *platform) mass() *massbatch.Service {
 // approval has lapsed.
 func (p *platform) newKeeper() *work.Loop {
 	return work.NewLoop(10*time.Minute, func(ctx context.Context) (more bool) {
-		err := errors.Join(p.mass().Reconcile(ctx), files.DropOld(ctx, p.store), batches.DropOld(ctx, p.store))
+		err := errors.Join(p.mass().Reconcile(ctx), files.DeleteExpired(ctx, p.store), batches.DeleteExpired(ctx, p.store))
 		if err != nil && ctx.Err() == nil {
 			p.config.Logger.Error("old files and batches could not be cleared away", "err", err)
 		}

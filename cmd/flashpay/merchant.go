@@ -154,9 +154,9 @@ type stopFlags struct {
 	JSON   bool   `help:"Print JSON."`
 }
 
-func (c *stopFlags) merchant(a *app, way store.Stop, on bool) error {
+func (c *stopFlags) merchant(a *app, way store.Restriction, on bool) error {
 	return c.with(a, func(s *store.Store) error {
-		err := s.StopMerchant(a.ctx, c.ID, way, on, c.Reason, store.By{Actor: actor()})
+		err := s.RestrictMerchant(a.ctx, c.ID, way, on, c.Reason, store.By{Actor: actor()})
 		if errors.Is(err, store.ErrNotFound) {
 			return unknownMerchant(c.ID)
 		}
@@ -167,9 +167,9 @@ func (c *stopFlags) merchant(a *app, way store.Stop, on bool) error {
 	})
 }
 
-func (c *stopFlags) project(a *app, way store.Stop, on bool) error {
+func (c *stopFlags) project(a *app, way store.Restriction, on bool) error {
 	return c.with(a, func(s *store.Store) error {
-		err := s.StopProject(a.ctx, c.ID, way, on, c.Reason, store.By{Actor: actor()})
+		err := s.RestrictProject(a.ctx, c.ID, way, on, c.Reason, store.By{Actor: actor()})
 		if errors.Is(err, store.ErrNotFound) {
 			return unknownProject(c.ID)
 		}
@@ -203,25 +203,25 @@ type (
 )
 
 // Run blocks the merchant.
-func (c *merchantBlockCmd) Run(a *app) error { return c.merchant(a, store.Block, true) }
+func (c *merchantBlockCmd) Run(a *app) error { return c.merchant(a, store.Blocked, true) }
 
 // Run ends the block.
-func (c *merchantUnblockCmd) Run(a *app) error { return c.merchant(a, store.Block, false) }
+func (c *merchantUnblockCmd) Run(a *app) error { return c.merchant(a, store.Blocked, false) }
 
 // Run pauses the merchant.
-func (c *merchantPauseCmd) Run(a *app) error { return c.merchant(a, store.Pause, true) }
+func (c *merchantPauseCmd) Run(a *app) error { return c.merchant(a, store.Paused, true) }
 
 // Run ends the pause.
-func (c *merchantResumeCmd) Run(a *app) error { return c.merchant(a, store.Pause, false) }
+func (c *merchantResumeCmd) Run(a *app) error { return c.merchant(a, store.Paused, false) }
 
 // Run blocks the project.
-func (c *projectBlockCmd) Run(a *app) error { return c.project(a, store.Block, true) }
+func (c *projectBlockCmd) Run(a *app) error { return c.project(a, store.Blocked, true) }
 
 // Run ends the block.
-func (c *projectUnblockCmd) Run(a *app) error { return c.project(a, store.Block, false) }
+func (c *projectUnblockCmd) Run(a *app) error { return c.project(a, store.Blocked, false) }
 
 // Run pauses the project.
-func (c *projectPauseCmd) Run(a *app) error { return c.project(a, store.Pause, true) }
+func (c *projectPauseCmd) Run(a *app) error { return c.project(a, store.Paused, true) }
 
 // Run ends the pause.
-func (c *projectResumeCmd) Run(a *app) error { return c.project(a, store.Pause, false) }
+func (c *projectResumeCmd) Run(a *app) error { return c.project(a, store.Paused, false) }

@@ -61,7 +61,7 @@ old ones. Nothing else waits for it. Interrupted, it is taken up by the running 
 // Run counts anew.
 func (c *rollupsRebuildCmd) Run(a *app) error {
 	return c.with(a, func(s *store.Store) error {
-		build, err := s.CountRollupsAgain(a.ctx, actor())
+		build, err := s.RebuildRollups(a.ctx, actor())
 		if err != nil {
 			return err
 		}
@@ -69,10 +69,10 @@ func (c *rollupsRebuildCmd) Run(a *app) error {
 			if err := s.FollowJournal(a.ctx); err != nil {
 				return err
 			}
-			if err := s.CatchUp(a.ctx); err != nil {
+			if err := s.CatchUpRollups(a.ctx); err != nil {
 				return err
 			}
-			live, _, err := s.LiveBuild(a.ctx)
+			live, _, err := s.LiveRollupBuild(a.ctx)
 			if err != nil {
 				return err
 			}

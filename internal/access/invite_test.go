@@ -363,14 +363,14 @@ func TestTeamHistory(t *testing.T) {
 	if err := w.SetActive(t.Context(), "off", access.ByUser(boss), clerk.ID, false); err != nil {
 		t.Fatal(err)
 	}
-	acts, err := w.History(t.Context(), boss, 0, store.Act{})
+	acts, err := w.History(t.Context(), boss, 0, store.AuditEntry{})
 	if err != nil || len(acts) != 3 || acts[0].Action != "user deactivate" || acts[0].Object != clerk.Object() || acts[2].Actor != boss.Actor() {
 		t.Fatalf("%+v, %v", acts, err)
 	}
-	if acts, err = w.History(t.Context(), boss, clerk.ID, store.Act{}); err != nil || len(acts) != 1 || acts[0].Action != "sign-in" {
+	if acts, err = w.History(t.Context(), boss, clerk.ID, store.AuditEntry{}); err != nil || len(acts) != 1 || acts[0].Action != "sign-in" {
 		t.Errorf("one user's: %+v, %v", acts, err)
 	}
-	if _, err = w.History(t.Context(), boss, strange.ID, store.Act{}); !errors.Is(err, store.ErrNotFound) {
+	if _, err = w.History(t.Context(), boss, strange.ID, store.AuditEntry{}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("another merchant's user: %v", err)
 	}
 }

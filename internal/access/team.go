@@ -71,7 +71,7 @@ func (s *Service) SetActive(ctx context.Context, idempotencyKey string, by By, u
 }
 
 // Confirm takes the word of who asks that an account is used by the person whom its name says, so that it counts as
-// another person's than the one who invited or reset it. store.ErrNotAnother where who asks may be that one.
+// another person's than the one who invited or reset it. store.ErrPossiblySamePerson where who asks may be that one.
 func (s *Service) Confirm(ctx context.Context, by By, userID int64) error {
 	if _, err := s.seeTo(ctx, by, userID); err != nil {
 		return err
@@ -152,13 +152,13 @@ const HistoryPage = 50
 // History lists what a user of the viewer's merchant did, or, of user 0, what all of them did: newest first, a page of
 // 50, behind an act where one is given. Operators see their own side's, and any user's. store.ErrNotFound for users that
 // the viewer may not know of.
-func (s *Service) History(ctx context.Context, viewer *staff.User, userID int64, behind store.Act) ([]store.Act, error) {
+func (s *Service) History(ctx context.Context, viewer *staff.User, userID int64, behind store.AuditEntry) ([]store.AuditEntry, error) {
 	if userID != 0 {
 		account, err := s.Member(ctx, viewer, userID)
 		if err != nil {
 			return nil, err
 		}
-		return s.store.ActsOf(ctx, []string{account.Actor()}, behind, HistoryPage)
+		return s.store.AuditEntriesOf(ctx, []string{account.Actor()}, behind, HistoryPage)
 	}
 	side, err := s.people.Users(ctx, people.UserFilter{Merchant: &viewer.MerchantID})
 	if err != nil {
@@ -168,10 +168,10 @@ func (s *Service) History(ctx context.Context, viewer *staff.User, userID int64,
 	for _, a := range side {
 		actors = append(actors, a.Actor())
 	}
-	return s.store.ActsOf(ctx, actors, behind, HistoryPage)
+	return s.store.AuditEntriesOf(ctx, actors, behind, HistoryPage)
 }
 
 // OwnActs lists what a session's user did last, newest first.
-func (s *Service) OwnActs(ctx context.Context, session *Session) ([]store.Act, error) {
-	return s.store.ActsOf(ctx, []string{session.User.Actor()}, store.Act{}, HistoryPage)
+func (s *Service) OwnActs(ctx context.Context, session *Session) ([]store.AuditEntry, error) {
+	return s.store.AuditEntriesOf(ctx, []string{session.User.Actor()}, store.AuditEntry{}, HistoryPage)
 }

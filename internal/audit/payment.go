@@ -109,7 +109,7 @@ func (r *run) readParts(ctx context.Context, v *snapshot.Snapshot, in snapshot.R
 	if err != nil {
 		return err
 	}
-	err = v.Lines(ctx, in, func(l *store.Line) error {
+	err = v.Lines(ctx, in, func(l *store.JournalLine) error {
 		if d := page[snapshot.Place{Project: l.ProjectID, ID: l.Payment}]; d != nil {
 			d.read(l, r.marks.Had(l.ID))
 		}
@@ -161,7 +161,7 @@ type journal struct {
 }
 
 // read takes the next line of the journal: it continues the chain, and the ways that are possible so far.
-func (d *dossier) read(l *store.Line, had bool) {
+func (d *dossier) read(l *store.JournalLine, had bool) {
 	j := &d.journal
 	j.lines++
 	switch {

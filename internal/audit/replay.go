@@ -29,7 +29,7 @@ type said struct {
 	Receivable        int64           `json:"receivable"`  // of a settlement: how much is owed since, or was before
 }
 
-func saidIn(l *store.Line) (*said, error) {
+func saidIn(l *store.JournalLine) (*said, error) {
 	s := &said{}
 	if len(l.Detail) > detailOfLine {
 		return s, fmt.Errorf("it has %d bytes", len(l.Detail))
@@ -119,7 +119,7 @@ func canonical(s payout.State) payout.State {
 }
 
 // follow takes each track one line further. None left: the line cannot follow.
-func follow(tracks []track, l *store.Line, s *said, threshold time.Time, had bool) []track {
+func follow(tracks []track, l *store.JournalLine, s *said, threshold time.Time, had bool) []track {
 	if l.Seq == 1 {
 		return begin(l, s, had)
 	}
@@ -144,7 +144,7 @@ func follow(tracks []track, l *store.Line, s *said, threshold time.Time, had boo
 	return out
 }
 
-func begin(l *store.Line, s *said, had bool) []track {
+func begin(l *store.JournalLine, s *said, had bool) []track {
 	t := track{statusAt: l.At.UnixMicro(), resultAt: l.At.UnixMicro(), code: s.Code}
 	switch {
 	case l.Kind == kindAccepted && s.Code == payout.CodeSuccess:
@@ -162,7 +162,7 @@ func begin(l *store.Line, s *said, had bool) []track {
 }
 
 // on is where an event can lead from here, by the table of moves.
-func (t track) on(event payout.Event, l *store.Line, s *said, threshold time.Time) []track {
+func (t track) on(event payout.Event, l *store.JournalLine, s *said, threshold time.Time) []track {
 	if s.Differs != "" {
 		t.open(payout.Mismatch)
 	}
@@ -197,7 +197,7 @@ func (t track) on(event payout.Event, l *store.Line, s *said, threshold time.Tim
 }
 
 // move makes one move. It is false where the funds move more often than they can.
-func (t *track) move(m payout.Move, l *store.Line, s *said) bool {
+func (t *track) move(m payout.Move, l *store.JournalLine, s *said) bool {
 	if m.Funds != payout.KeepFunds {
 		if t.moves == len(t.funds) {
 			return false

@@ -16,7 +16,7 @@ func TestEveryMoveCanBeFollowed(t *testing.T) {
 			continue
 		}
 		before := track{instant: instant{state: canonical(m.From)}}
-		line := &store.Line{Seq: 2, Kind: m.On.String(), At: time.UnixMicro(1000)}
+		line := &store.JournalLine{Seq: 2, Kind: m.On.String(), At: time.UnixMicro(1000)}
 		says := &said{Code: 20102}
 		if m.On == payout.SettledPaid || m.On == payout.SettledUnpaid {
 			line.Kind, says = store.SettledLine, settling(t, m)
@@ -100,7 +100,7 @@ func TestJournals(t *testing.T) {
 	} {
 		var tracks []track
 		for i, l := range c.lines {
-			tracks = follow(tracks, &store.Line{Seq: int64(i + 1), Kind: l.kind, At: time.UnixMicro(l.at)}, &said{Code: l.code}, time.UnixMicro(100), true)
+			tracks = follow(tracks, &store.JournalLine{Seq: int64(i + 1), Kind: l.kind, At: time.UnixMicro(l.at)}, &said{Code: l.code}, time.UnixMicro(100), true)
 		}
 		got := map[string]bool{}
 		for _, t := range tracks {

@@ -35,7 +35,7 @@ type rollupPart struct {
 // checkRollups replays the journal as who keeps the rollups follows it, up to where the rows hold it, and compares the two part
 // by part. Each part is read as of an instant of its own: so it runs beside those who write them.
 func (r *run) checkRollups(ctx context.Context) error {
-	build, whole, err := r.store.LiveBuild(ctx)
+	build, whole, err := r.store.LiveRollupBuild(ctx)
 	if err != nil {
 		return err
 	}

@@ -40,10 +40,10 @@ func TestRollups(t *testing.T) {
 		check("payments of 1 h in rollups come to")
 		execute("DELETE FROM rollups WHERE cube = 4")
 		check("results in detail of 24 h in rollups come to 0 with a sum of 0; the journal makes ")
-		if _, err := s.CountRollupsAgain(t.Context(), "test"); err != nil {
+		if _, err := s.RebuildRollups(t.Context(), "test"); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.CatchUp(t.Context()); err != nil {
+		if err := s.CatchUpRollups(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		check("")

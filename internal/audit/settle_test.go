@@ -116,7 +116,7 @@ func TestSettlingIsDoneOnce(t *testing.T) {
 			d.Funds != payout.Refund.String() || d.SettledAt.IsZero() || d.Operation.Stage != payout.Refunded {
 			t.Errorf("%+v", d)
 		}
-		lines, err := s.AuditLog(t.Context(), store.LogFilter{Object: "project 210", Action: "discrepancy settle", Limit: 10})
+		lines, err := s.AuditLog(t.Context(), store.AuditFilter{Object: "project 210", Action: "discrepancy settle", Limit: 10})
 		r.must(err)
 		if len(lines) != 1 {
 			t.Errorf("audit log: %+v", lines)
@@ -161,7 +161,7 @@ func TestSettlingAboveTheSumTakesTwo(t *testing.T) {
 		}
 		ask := func(id, once string, u *staff.User) (int64, error) {
 			c := r.caseOf(id, payout.PaidAfterDecline)
-			return s.AskSettlement(t.Context(), c, store.SettlementOf(c, payout.BankIsRight, "statement"), u, store.By{Actor: "asker", IdempotencyKey: once})
+			return s.RequestSettlementApproval(t.Context(), c, store.SettlementOf(c, payout.BankIsRight, "statement"), u, store.By{Actor: "asker", IdempotencyKey: once})
 		}
 		decide := func(id, by int64, state, once string) error {
 			return s.DecideSettlement(t.Context(), store.Decision{ID: id, State: state, By: by, Decider: "B"}, store.By{Actor: "decider", IdempotencyKey: once})

@@ -65,7 +65,7 @@ func (d *Dispatcher) held(ctx context.Context, job *store.CallbackJob) bool {
 	if job.Attempts == 0 && job.LeasedUntil.Sub(d.config.Store.Now()) > store.CallbackLease-fresh {
 		return true
 	}
-	ok, err := d.config.Store.HoldCallback(ctx, job, attemptTimeout+saveTime)
+	ok, err := d.config.Store.ConfirmCallbackLease(ctx, job, attemptTimeout+saveTime)
 	if err != nil && ctx.Err() == nil {
 		d.config.Logger.Error("callback: looking at a callback before its attempt failed; it is sent once its lease has ended",
 			"project_id", job.Event.ProjectID, "number", job.Event.Number, "err", err)

@@ -44,7 +44,7 @@ func (v *visit) sayOn(a *store.Approval, may bool) (say, error) {
 		return say{Why: "control.no_right"}, nil
 	}
 	s := say{Rejects: true}
-	another, err := v.d.Store.Another(v.ctx(), a.RequestedBy, v.user.ID)
+	another, err := v.d.Store.DifferentPeople(v.ctx(), a.RequestedBy, v.user.ID)
 	if err != nil {
 		return s, err
 	}
@@ -183,7 +183,7 @@ func cannotDecide(err error) error {
 		status int
 	}{
 		{store.ErrSamePerson, "control.same_person", http.StatusForbidden},
-		{store.ErrNotAnother, "manual.not_another", http.StatusForbidden},
+		{store.ErrPossiblySamePerson, "manual.not_another", http.StatusForbidden},
 		{store.ErrNotRequester, "control.not_requester", http.StatusForbidden},
 		{store.ErrRequesterGone, "manual.requester_gone", http.StatusConflict},
 		{store.ErrStale, "control.stale", http.StatusConflict},
@@ -249,7 +249,7 @@ func (h projectHead) Waiting() ([]approvalRow, error) {
 
 // askSettings lets a change wait for a second person.
 func (v *visit) askSettings(page *settingsPage, f *Form, changed *merchant.Project) error {
-	_, err := v.d.Store.AskSettings(v.ctx(), changed, v.requester(f))
+	_, err := v.d.Store.RequestSettingsApproval(v.ctx(), changed, v.requester(f))
 	switch {
 	case errors.Is(err, store.ErrApprovalWaits):
 		f.Fault("", v.t("control.waits_already"))

@@ -155,7 +155,7 @@ func TestAnAccountGainsRightsByTwoPeople(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if another, err := s.Store.Another(t.Context(), admin.user.ID, made.ID); err != nil || another {
+	if another, err := s.Store.DifferentPeople(t.Context(), admin.user.ID, made.ID); err != nil || another {
 		t.Errorf("the account decides for who asked for it, %v", err)
 	}
 	member := fmt.Sprintf("/team/%d", clerk.user.ID)

@@ -108,7 +108,7 @@ func serveFinanceProject(d *Dashboard, v *visit) error {
 		return err
 	}
 	below := v.below()
-	lines, err := d.Store.TransfersByHand(v.ctx(), p.ID, below, listLength+1)
+	lines, err := d.Store.ManualTransfers(v.ctx(), p.ID, below, listLength+1)
 	if err != nil {
 		return err
 	}

@@ -100,11 +100,11 @@ func TestAnAccountsPageSaysWhereItComesFrom(t *testing.T) {
 		t.Error("the maker can confirm")
 	}
 	other.get(page).says("I know who uses this account")
-	if another, err := s.Store.Another(t.Context(), clerk.user.ID, maker.user.ID); err != nil || another {
+	if another, err := s.Store.DifferentPeople(t.Context(), clerk.user.ID, maker.user.ID); err != nil || another {
 		t.Errorf("they count as two people before it is confirmed, %v", err)
 	}
 	other.post(page+"/confirm", "once", "confirmed-by-another").wants(http.StatusSeeOther)
-	if another, err := s.Store.Another(t.Context(), clerk.user.ID, maker.user.ID); err != nil || !another {
+	if another, err := s.Store.DifferentPeople(t.Context(), clerk.user.ID, maker.user.ID); err != nil || !another {
 		t.Errorf("they count as one person after it is confirmed, %v", err)
 	}
 	if got := maker.get(page); strings.Contains(got.Body, "was shown to") {
@@ -119,7 +119,7 @@ func TestFailedSignInsAreInTheAuditLog(t *testing.T) {
 	for _, email := range []string{u.Email, "nobody@example.kg"} {
 		s.stranger().post("/sign-in", "email", email, "password", "certainly-not-this-one")
 	}
-	lines, err := s.Store.AuditLog(t.Context(), store.LogFilter{Action: "sign-in failed", Limit: 10})
+	lines, err := s.Store.AuditLog(t.Context(), store.AuditFilter{Action: "sign-in failed", Limit: 10})
 	if err != nil || len(lines) != 2 || lines[0].Object != "user unknown" || lines[1].Object != u.Object() {
 		t.Errorf("%+v, %v", lines, err)
 	}

@@ -36,7 +36,7 @@ type historyPage struct {
 // serveHistory shows what the people of one's side did, or one of them.
 func serveHistory(_ *Dashboard, v *visit) error {
 	query := v.r.URL.Query()
-	var behind store.Act
+	var behind store.AuditEntry
 	if at, id, ok := strings.Cut(query.Get("behind"), "."); ok {
 		micros, _ := strconv.ParseInt(at, 10, 64) // nonsense is the newest
 		if behind.ID, _ = strconv.ParseInt(id, 10, 64); micros > 0 {
@@ -75,7 +75,7 @@ func serveHistory(_ *Dashboard, v *visit) error {
 
 // actViews puts acts into words. Accounts that were acted upon are named by their addresses, where they are of the
 // visitor's side.
-func (v *visit) actViews(acts []store.Act) ([]actView, error) {
+func (v *visit) actViews(acts []store.AuditEntry) ([]actView, error) {
 	addresses := make(map[string]string)
 	if v.user.Can(staff.ViewTeam) && len(acts) > 0 {
 		side, err := v.d.people.Users(v.ctx(), people.UserFilter{Merchant: &v.user.MerchantID})

@@ -62,7 +62,7 @@ func (v *visit) teamFile(filter people.UserFilter, all bool) listFile[memberView
 // historyFile is what people did, as the page tells it.
 func (v *visit) historyFile(user int64) listFile[actView] {
 	each := func(write func(actView) error) error {
-		var behind store.Act
+		var behind store.AuditEntry
 		for {
 			acts, err := v.d.Access.History(v.ctx(), v.user, user, behind)
 			if err != nil {
@@ -90,8 +90,8 @@ func (v *visit) historyFile(user int64) listFile[actView] {
 }
 
 // auditFile is the audit log as it is kept.
-func (v *visit) auditFile(filter store.LogFilter) listFile[store.Act] {
-	each := func(write func(store.Act) error) error {
+func (v *visit) auditFile(filter store.AuditFilter) listFile[store.AuditEntry] {
+	each := func(write func(store.AuditEntry) error) error {
 		filter.After, filter.Limit = nil, exportRows
 		for {
 			lines, err := v.d.Store.AuditLog(v.ctx(), filter)
@@ -105,13 +105,13 @@ func (v *visit) auditFile(filter store.LogFilter) listFile[store.Act] {
 			filter.After = &place
 		}
 	}
-	return listFile[store.Act]{"audit_log", func(wording) record.Table[store.Act] {
-		return record.Table[store.Act]{
-			record.Of("at", func(l *store.Act) record.Value { return momentValue(l.At) }),
-			record.Of("actor", func(l *store.Act) record.Value { return textOf(l.Actor) }),
-			record.Of("action", func(l *store.Act) record.Value { return textOf(l.Action) }),
-			record.Of("object", func(l *store.Act) record.Value { return textOf(l.Object) }),
-			record.Of("detail", func(l *store.Act) record.Value { return textOf(l.Detail) }),
+	return listFile[store.AuditEntry]{"audit_log", func(wording) record.Table[store.AuditEntry] {
+		return record.Table[store.AuditEntry]{
+			record.Of("at", func(l *store.AuditEntry) record.Value { return momentValue(l.At) }),
+			record.Of("actor", func(l *store.AuditEntry) record.Value { return textOf(l.Actor) }),
+			record.Of("action", func(l *store.AuditEntry) record.Value { return textOf(l.Action) }),
+			record.Of("object", func(l *store.AuditEntry) record.Value { return textOf(l.Object) }),
+			record.Of("detail", func(l *store.AuditEntry) record.Value { return textOf(l.Detail) }),
 		}
 	}, each}
 }

@@ -206,7 +206,7 @@ func (v *visit) decidedAt(path, words string, d store.Decision, err error) error
 	switch {
 	case errors.Is(err, store.ErrSamePerson):
 		return &userError{ID: "manual.same_person", Status: http.StatusForbidden}
-	case errors.Is(err, store.ErrNotAnother):
+	case errors.Is(err, store.ErrPossiblySamePerson):
 		return &userError{ID: "manual.not_another", Status: http.StatusForbidden}
 	case errors.Is(err, store.ErrRequesterGone):
 		return &userError{ID: "manual.requester_gone", Status: http.StatusConflict}

@@ -68,7 +68,7 @@ func (v *visit) showMember(status int, f *Form, a *people.UserRecord) error {
 	if page.Origins, err = v.d.Store.Origins(v.ctx(), a.ID); err != nil {
 		return err
 	}
-	another, err := v.d.Store.Another(v.ctx(), a.ID, v.user.ID)
+	another, err := v.d.Store.DifferentPeople(v.ctx(), a.ID, v.user.ID)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (v *visit) showMember(status int, f *Form, a *people.UserRecord) error {
 		return err
 	}
 	page.Sessions = len(sessions)
-	acts, err := v.d.Access.History(v.ctx(), v.user, a.ID, store.Act{})
+	acts, err := v.d.Access.History(v.ctx(), v.user, a.ID, store.AuditEntry{})
 	if err != nil {
 		return err
 	}

@@ -98,13 +98,13 @@ func serveWork(d *Dashboard, v *visit) error {
 		find func() ([]store.Backlog, error)
 	}{
 		{&page.Overdue, func() ([]store.Backlog, error) {
-			return d.Store.OverdueOperations(v.ctx(), now.Add(-overdueBy), countMost)
+			return d.Store.CountOverdueOperations(v.ctx(), now.Add(-overdueBy), countMost)
 		}},
 		{&page.Near, func() ([]store.Backlog, error) {
-			return d.Store.OperationsNearThreshold(v.ctx(), now.Add(nearWithin), countMost)
+			return d.Store.CountOperationsNearThreshold(v.ctx(), now.Add(nearWithin), countMost)
 		}},
-		{&page.Repeated, func() ([]store.Backlog, error) { return d.Store.RepeatedCallbacks(v.ctx(), countMost) }},
-		{&page.GivenUp, func() ([]store.Backlog, error) { return d.Store.GivenUpCallbacks(v.ctx(), countMost) }},
+		{&page.Repeated, func() ([]store.Backlog, error) { return d.Store.CountRepeatedCallbacks(v.ctx(), countMost) }},
+		{&page.GivenUp, func() ([]store.Backlog, error) { return d.Store.CountGivenUpCallbacks(v.ctx(), countMost) }},
 	} {
 		found, err := part.find()
 		if err != nil {
@@ -156,13 +156,13 @@ func serveProjectWork(d *Dashboard, v *visit) error {
 	}
 	page := projectWork{desk: v.desk("work"), Project: p}
 	now := d.Store.Now()
-	if page.Overdue, err = d.Store.Overdue(v.ctx(), p.ID, now.Add(-overdueBy), listMost); err != nil {
+	if page.Overdue, err = d.Store.OverdueOperations(v.ctx(), p.ID, now.Add(-overdueBy), listMost); err != nil {
 		return err
 	}
-	if page.Near, err = d.Store.NearThreshold(v.ctx(), p.ID, now.Add(nearWithin), listMost); err != nil {
+	if page.Near, err = d.Store.OperationsNearThreshold(v.ctx(), p.ID, now.Add(nearWithin), listMost); err != nil {
 		return err
 	}
-	if page.Troubled, err = d.Store.TroubledCallbacks(v.ctx(), p.ID, listMost); err != nil {
+	if page.Troubled, err = d.Store.UnacknowledgedCallbacks(v.ctx(), p.ID, listMost); err != nil {
 		return err
 	}
 	return v.render("operate_work", Page{Title: v.t("operate.work_of", "project", p.Name), Data: page, Wide: true})
@@ -178,7 +178,7 @@ type auditPage struct {
 
 // logLine is a line of the audit log with its detail taken apart.
 type logLine struct {
-	store.Act
+	store.AuditEntry
 	What    string // the act in words
 	Details []logDetail
 }
@@ -197,7 +197,7 @@ var auditActions = []string{
 func serveAuditLog(d *Dashboard, v *visit) error {
 	q := v.r.URL.Query()
 	f := &Form{Values: q}
-	filter := store.LogFilter{
+	filter := store.AuditFilter{
 		Actor: f.Get("actor"), Action: f.Get("action"), Object: f.Get("object"), From: v.momentOf(f, "from", 0), Until: v.momentOf(f, "until", 1),
 		After: v.listPlace(), Limit: listLength + 1,
 	}

@@ -153,7 +153,7 @@ var fundsFaults = []struct {
 	id  string
 }{
 	{store.ErrSamePerson, "operate.same_person"},
-	{store.ErrNotAnother, "manual.not_another"},
+	{store.ErrPossiblySamePerson, "manual.not_another"},
 	{store.ErrRequesterGone, "manual.requester_gone"},
 	{store.ErrNotRequester, "operate.not_requester"},
 	{store.ErrLapsed, "operate.lapsed"},

@@ -153,9 +153,9 @@ func serveMerchantRename(d *Dashboard, v *visit) error {
 
 // stopOf is what an act stops or lets go.
 var stopOf = map[string]struct {
-	way store.Stop
+	way store.Restriction
 	on  bool
-}{"block": {store.Block, true}, "unblock": {store.Block, false}, "pause": {store.Pause, true}, "resume": {store.Pause, false}}
+}{"block": {store.Blocked, true}, "unblock": {store.Blocked, false}, "pause": {store.Paused, true}, "resume": {store.Paused, false}}
 
 // checkStop notes a fault where an act or its reason is missing.
 func (v *visit) checkStop(f *Form) error {
@@ -181,7 +181,7 @@ func serveMerchantStop(d *Dashboard, v *visit) error {
 		return v.renderStatus(http.StatusUnprocessableEntity, "operate_merchant", Page{Title: m.Name, Form: f, Data: v.merchantPage(m)})
 	}
 	act := stopOf[f.Get("act")]
-	if err := d.Store.StopMerchant(v.ctx(), m.ID, act.way, act.on, f.Get("reason"), store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey}); err != nil {
+	if err := d.Store.RestrictMerchant(v.ctx(), m.ID, act.way, act.on, f.Get("reason"), store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey}); err != nil {
 		return err
 	}
 	return v.redirect(fmt.Sprintf("/operate/merchants/%d", m.ID), "operate.done."+f.Get("act"))
@@ -203,7 +203,7 @@ func serveProjectStop(d *Dashboard, v *visit) error {
 		return v.renderStatus(http.StatusUnprocessableEntity, "project_settings", Page{Title: p.Name, Form: f, Data: page})
 	}
 	act := stopOf[f.Get("act")]
-	if err := d.Store.StopProject(v.ctx(), p.ID, act.way, act.on, f.Get("reason"), store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey}); err != nil {
+	if err := d.Store.RestrictProject(v.ctx(), p.ID, act.way, act.on, f.Get("reason"), store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey}); err != nil {
 		return err
 	}
 	return v.redirect(fmt.Sprintf("/projects/%d", p.ID), "operate.done."+f.Get("act"))

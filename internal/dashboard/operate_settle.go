@@ -240,7 +240,7 @@ func serveSettle(d *Dashboard, v *visit) error {
 	err = d.Store.Settle(v.ctx(), m, by)
 	if errors.Is(err, store.ErrNeedsSecond) {
 		notice = "settle.asked"
-		_, err = d.Store.AskSettlement(v.ctx(), c, m, v.user, by)
+		_, err = d.Store.RequestSettlementApproval(v.ctx(), c, m, v.user, by)
 	}
 	for _, fault := range []struct {
 		err error

@@ -172,7 +172,7 @@ func TestAuditLogIsFilteredAndPaged(t *testing.T) {
 	s := newSite(t)
 	operator, _ := operators(s)
 	for i := range listLength + 3 {
-		if err := s.Store.StopProject(t.Context(), 220, store.Pause, i%2 == 0, fmt.Sprintf("reason %d", i), store.By{Actor: "cli:root"}); err != nil {
+		if err := s.Store.RestrictProject(t.Context(), 220, store.Paused, i%2 == 0, fmt.Sprintf("reason %d", i), store.By{Actor: "cli:root"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -185,7 +185,7 @@ func TestAuditLogIsFilteredAndPaged(t *testing.T) {
 	operator.get(strings.ReplaceAll(next, "&amp;", "&")).wants(http.StatusOK).says("reason 0", "reason 2").saysNot("reason 27")
 	operator.get("/operate/audit?action=project+create&object=project+211").wants(http.StatusOK).says("created a project", "Salaries").saysNot("reason")
 	operator.get("/operate/audit?from=2100-01-01T00:00").wants(http.StatusOK).says("Nothing fits")
-	lines, err := s.Store.AuditLog(t.Context(), store.LogFilter{Actor: "cli:root", Limit: 1})
+	lines, err := s.Store.AuditLog(t.Context(), store.AuditFilter{Actor: "cli:root", Limit: 1})
 	if err != nil || len(lines) != 1 {
 		t.Fatal(lines, err)
 	}
@@ -220,7 +220,7 @@ func TestNamesAreNoMarkup(t *testing.T) {
 	if err := s.Store.AddKey(t.Context(), 210, merchant.Key{Secret: "x", Label: evil}, store.By{Actor: evil}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Store.StopProject(t.Context(), 210, store.Pause, true, evil, store.By{Actor: evil}); err != nil {
+	if err := s.Store.RestrictProject(t.Context(), 210, store.Paused, true, evil, store.By{Actor: evil}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Store.CreateMerchant(t.Context(), 9, evil, store.By{Actor: evil}); err != nil {

@@ -234,7 +234,7 @@ func (v *visit) waitingApprovals(add func(word, href string, count int, more boo
 			}
 			other, known := another[a.RequestedBy]
 			if !known {
-				if other, err = v.d.Store.Another(v.ctx(), a.RequestedBy, v.user.ID); err != nil {
+				if other, err = v.d.Store.DifferentPeople(v.ctx(), a.RequestedBy, v.user.ID); err != nil {
 					return err
 				}
 				another[a.RequestedBy] = other
@@ -283,8 +283,8 @@ func (v *visit) overviewCallbacks(add func(word, href string, count int, more bo
 		word string
 		find func() ([]store.Backlog, error)
 	}{
-		{"overview.repeated", func() ([]store.Backlog, error) { return v.d.Store.RepeatedCallbacks(v.ctx(), overviewMax+1) }},
-		{"overview.given_up", func() ([]store.Backlog, error) { return v.d.Store.GivenUpCallbacks(v.ctx(), overviewMax+1) }},
+		{"overview.repeated", func() ([]store.Backlog, error) { return v.d.Store.CountRepeatedCallbacks(v.ctx(), overviewMax+1) }},
+		{"overview.given_up", func() ([]store.Backlog, error) { return v.d.Store.CountGivenUpCallbacks(v.ctx(), overviewMax+1) }},
 	} {
 		found, err := part.find()
 		if err != nil {

@@ -45,7 +45,7 @@ type operationView struct {
 func (o operationView) IsReversal() bool { return o.Type() == payout.TypeReversal }
 
 type timelineLine struct {
-	store.Line
+	store.JournalLine
 	Word    string // a message id; empty: Kind is shown as it is
 	Members []member
 }
@@ -227,8 +227,8 @@ func (data *paymentData) SettledWord(funds string) string {
 	return "payments.settled." + strings.ReplaceAll(funds, " ", "_")
 }
 
-func timelineOf(v *visit, l store.Line) timelineLine {
-	line := timelineLine{Line: l}
+func timelineOf(v *visit, l store.JournalLine) timelineLine {
+	line := timelineLine{JournalLine: l}
 	if word := "payments.kind." + strings.ReplaceAll(l.Kind, " ", "_"); v.words().has(word) {
 		line.Word = word
 	}

@@ -26,7 +26,7 @@ type bundle struct {
 	full    bool // with the request as it was received, and its signature
 	files   *evidence.Writer
 	made    time.Time
-	lines   []store.Line
+	lines   []store.JournalLine
 
 	// What the page tells beyond that.
 	Merchant  string
@@ -233,7 +233,7 @@ func (b *bundle) journal() (err error) {
 func (b *bundle) proof(line int64) (*store.Proof, error) {
 	proof, err := b.v.d.Store.SealProof(b.v.ctx(), line)
 	for try := 0; try < 2 && errors.Is(err, store.ErrNotFound); try++ {
-		if err := b.v.d.Store.SealLeft(b.v.ctx()); err != nil {
+		if err := b.v.d.Store.SealRemaining(b.v.ctx()); err != nil {
 			return nil, err
 		}
 		proof, err = b.v.d.Store.SealProof(b.v.ctx(), line)

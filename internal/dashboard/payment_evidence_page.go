@@ -214,7 +214,7 @@ func startOf(answer []byte) string {
 }
 
 // statementOf is a line of the journal as one side's word.
-func (s *evidenceSheet) statementOf(l store.Line) statement {
+func (s *evidenceSheet) statementOf(l store.JournalLine) statement {
 	out := statement{At: l.At, By: byPlatform, Word: "payments.kind." + strings.ReplaceAll(l.Kind, " ", "_"), Wire: l.Kind}
 	var said struct {
 		By                string `json:"by"`

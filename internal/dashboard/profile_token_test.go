@@ -45,7 +45,7 @@ func TestTokenInMyProfile(t *testing.T) {
 		t.Errorf("the revoked token: %v", err)
 	}
 	b.get("/profile").says("There is none.", "had a token for the Data API made", "voided the token for the Data API")
-	lines, err := s.Store.AuditLog(t.Context(), store.LogFilter{Object: b.user.Object(), Limit: 100})
+	lines, err := s.Store.AuditLog(t.Context(), store.AuditFilter{Object: b.user.Object(), Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

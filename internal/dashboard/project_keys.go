@@ -104,7 +104,7 @@ func serveKeyAdd(d *Dashboard, v *visit) error {
 	err = d.Store.AddKey(v.ctx(), p.ID, key, store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey})
 	waits := errors.Is(err, store.ErrNeedsSecond)
 	if waits {
-		_, err = d.Store.AskKey(v.ctx(), p.ID, key, v.requester(f))
+		_, err = d.Store.RequestKeyApproval(v.ctx(), p.ID, key, v.requester(f))
 	}
 	if err != nil {
 		return err

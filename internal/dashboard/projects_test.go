@@ -113,7 +113,7 @@ func TestSettingsAreSavedFromTheirForms(t *testing.T) {
 		}
 	}
 	admin.get("/projects/210/history").wants(http.StatusOK).says("Version 7", "Threshold", "12h", "Payment", "10,000.00", "15,000.50", admin.user.Email)
-	lines, err := s.Store.AuditLog(t.Context(), store.LogFilter{Action: "project settings", Limit: 1})
+	lines, err := s.Store.AuditLog(t.Context(), store.AuditFilter{Action: "project settings", Limit: 1})
 	if err != nil || len(lines) != 1 || !strings.Contains(lines[0].Detail, `"approval.before":"KGS=15000.50"`) || lines[0].Actor != operator.user.Actor() {
 		t.Errorf("audit log %+v, %v", lines, err)
 	}
@@ -257,11 +257,11 @@ func TestKeysAreAddedAndRevoked(t *testing.T) {
 		t.Errorf("keys %+v", p.Keys)
 	}
 	admin.get("/projects/210/keys/1/revoke").wants(http.StatusNotFound)
-	lines, err := s.Store.AuditLog(t.Context(), store.LogFilter{Object: "project 210", Limit: 100})
+	lines, err := s.Store.AuditLog(t.Context(), store.AuditFilter{Object: "project 210", Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.ContainsFunc(lines, func(l store.Act) bool { return l.Action == "download webhook secrets" }) {
+	if !slices.ContainsFunc(lines, func(l store.AuditEntry) bool { return l.Action == "download webhook secrets" }) {
 		t.Error("the audit log does not know who has seen the secrets of webhooks")
 	}
 	for _, l := range lines {

@@ -225,7 +225,7 @@ func (v *visit) refused(f *Form, err error) bool {
 		{people.ErrUserExists, "email", "access.email_taken"},
 		{access.ErrEmailUnfit, "email", "access.email_unfit"},
 		{people.ErrLastAdmin, "", "access.last_admin"},
-		{store.ErrNotAnother, "", "access.not_another"},
+		{store.ErrPossiblySamePerson, "", "access.not_another"},
 		{store.ErrMoved, "", "access.moved"},
 	}
 	for _, fault := range faults {

@@ -81,7 +81,7 @@ func (c *check) checkJournal() {
 	for i := range c.lines {
 		l := &c.lines[i]
 		stated, ok := hash(l.Hash)
-		computed := (&store.Line{
+		computed := (&store.JournalLine{
 			ProjectID: l.ProjectID, Payment: l.Payment, Seq: l.Seq, At: micros(l.Micros), Kind: l.Kind, Operation: l.Operation, Detail: l.Detail,
 		}).Chain(previous)
 		switch {

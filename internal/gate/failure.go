@@ -110,7 +110,7 @@ func failed(err error) *failure {
 		return refused(refusal)
 	case errors.Is(err, store.ErrQueueFull):
 		return later(err, time.Second, "too many requests are waiting; nothing was stored, send the same request again")
-	case errors.Is(err, store.ErrNoRoom):
+	case errors.Is(err, store.ErrDiskFull):
 		return later(err, 30*time.Second, "no new payouts are taken now; nothing was stored, send the same request again later")
 	case store.Unavailable(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
 		errors.As(err, &network):

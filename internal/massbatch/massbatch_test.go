@@ -512,7 +512,7 @@ func TestOldBatchesGo(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if err := batches.DropOld(t.Context(), s.Store); err != nil {
+		if err := batches.DeleteExpired(t.Context(), s.Store); err != nil {
 			t.Fatal(err)
 		}
 		for _, table := range []string{"batches", "batch_rows", "batch_counts"} {

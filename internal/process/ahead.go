@@ -39,14 +39,14 @@ func LookAhead(ctx context.Context, s *store.Store, bank provider.Books) (*Ahead
 		return nil, err
 	}
 	a := &Ahead{LookedAt: len(booked), NotAllBooks: len(booked) == lookedAt}
-	var names []store.PaymentName
+	var names []store.PaymentRef
 	var ours []provider.Booked
 	for _, b := range booked {
 		if name, ok := paymentName(b.Reference); ok && s.ProviderKey(name) == b.Key {
 			names, ours = append(names, name), append(ours, b)
 		}
 	}
-	handed, err := s.Handed(ctx, names)
+	handed, err := s.SubmittedPayments(ctx, names)
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +69,8 @@ func LookAhead(ctx context.Context, s *store.Store, bank provider.Books) (*Ahead
 }
 
 // paymentName reads a transfer's reference.
-func paymentName(reference string) (store.PaymentName, bool) {
+func paymentName(reference string) (store.PaymentRef, bool) {
 	number, paymentID, ok := strings.Cut(reference, "/")
 	project, err := strconv.ParseInt(number, 10, 64)
-	return store.PaymentName{ProjectID: project, PaymentID: paymentID}, ok && err == nil
+	return store.PaymentRef{ProjectID: project, PaymentID: paymentID}, ok && err == nil
 }

@@ -28,7 +28,7 @@ func TestTheBankIsAhead(t *testing.T) {
 		r := &road{t: t, store: s}
 		r.accept("Unsent")
 		at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-		booked := func(reference string, name store.PaymentName, minute int) provider.Booked {
+		booked := func(reference string, name store.PaymentRef, minute int) provider.Booked {
 			return provider.Booked{Reference: reference, Key: s.ProviderKey(name), At: at.Add(time.Duration(minute) * time.Minute)}
 		}
 		look := func(books ...provider.Booked) *process.Ahead {
@@ -40,7 +40,7 @@ func TestTheBankIsAhead(t *testing.T) {
 			return a
 		}
 		others := []provider.Booked{
-			booked("210/of another platform", store.PaymentName{ProjectID: 211, PaymentID: "of another platform"}, 9),
+			booked("210/of another platform", store.PaymentRef{ProjectID: 211, PaymentID: "of another platform"}, 9),
 			{Reference: "nobody's", Key: "X"},
 			{},
 			{Reference: "210/\x00\xff", Key: "Y"},
@@ -49,8 +49,8 @@ func TestTheBankIsAhead(t *testing.T) {
 			t.Errorf("others' transfers: %+v", a)
 		}
 		a := look(append(others,
-			booked("210/lost/2", store.PaymentName{ProjectID: 210, PaymentID: "lost/2"}, 3), booked("210/unsent", store.PaymentName{ProjectID: 210, PaymentID: "unsent"}, 2),
-			booked("999/lost", store.PaymentName{ProjectID: 999, PaymentID: "LOST"}, 1))...)
+			booked("210/lost/2", store.PaymentRef{ProjectID: 210, PaymentID: "lost/2"}, 3), booked("210/unsent", store.PaymentRef{ProjectID: 210, PaymentID: "unsent"}, 2),
+			booked("999/lost", store.PaymentRef{ProjectID: 999, PaymentID: "LOST"}, 1))...)
 		if a.Missing != 2 || a.Unsent != 1 || !a.Newest.Equal(at.Add(3*time.Minute)) || !a.Oldest.Equal(at.Add(time.Minute)) || a.LookedAt != 7 || a.NotAllBooks ||
 			!slices.Equal(a.Payouts, []string{"210/lost/2", "210/unsent", "999/lost"}) {
 			t.Errorf("%+v", a)
@@ -60,7 +60,7 @@ func TestTheBankIsAhead(t *testing.T) {
 		if err != nil || len(work) != 2 {
 			t.Fatalf("%d leased, %v", len(work), err)
 		}
-		if a := look(booked("210/lost/2", store.PaymentName{ProjectID: 210, PaymentID: "lost/2"}, 3), booked("210/unsent", store.PaymentName{ProjectID: 210, PaymentID: "unsent"}, 2)); a.Any() {
+		if a := look(booked("210/lost/2", store.PaymentRef{ProjectID: 210, PaymentID: "lost/2"}, 3), booked("210/unsent", store.PaymentRef{ProjectID: 210, PaymentID: "unsent"}, 2)); a.Any() {
 			t.Errorf("handed over here as well: %+v", a)
 		}
 	})

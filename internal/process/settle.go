@@ -277,7 +277,7 @@ func (e *Engine) isNews(w *store.Work, b *bank) bool {
 }
 
 // applied notes what became of a step, and logs it.
-func (e *Engine) applied(w *store.Work, step *store.Step, after store.Stepped, err error) {
+func (e *Engine) applied(w *store.Work, step *store.Step, after store.StepResult, err error) {
 	e.forget(w.Operation.Key)
 	switch {
 	case err == nil:

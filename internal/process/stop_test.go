@@ -10,9 +10,9 @@ import (
 	"flashpay/internal/store"
 )
 
-func (r *road) stop(way store.Stop, on bool) {
+func (r *road) stop(way store.Restriction, on bool) {
 	r.t.Helper()
-	if err := r.store.StopProject(r.t.Context(), 210, way, on, "test", store.By{Actor: "test"}); err != nil {
+	if err := r.store.RestrictProject(r.t.Context(), 210, way, on, "test", store.By{Actor: "test"}); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -22,7 +22,7 @@ func TestPausedPayoutsWait(t *testing.T) {
 	bank := newScripted()
 	bank.submit = func(int, provider.Transfer) provider.Outcome { return answer(provider.Succeeded) }
 	drive(t, bank, func(r *road) {
-		r.stop(store.Pause, true)
+		r.stop(store.Paused, true)
 		r.accept("p")
 		r.accept("q")
 		time.Sleep(time.Hour)
@@ -33,7 +33,7 @@ func TestPausedPayoutsWait(t *testing.T) {
 		if bank.submitted() != 0 {
 			t.Fatalf("%d submits of a paused project", bank.submitted())
 		}
-		r.stop(store.Pause, false)
+		r.stop(store.Paused, false)
 		time.Sleep(5 * time.Second)
 		r.want("p", payout.Success, payout.Closed, 0, 800, 0, 0)
 		r.want("q", payout.Success, payout.Closed, 0, 800, 0, 0)
@@ -50,7 +50,7 @@ func TestPauseLetsWhatIsUnderWayFinish(t *testing.T) {
 	drive(t, bank, func(r *road) {
 		r.accept("p")
 		time.Sleep(time.Second)
-		r.stop(store.Pause, true)
+		r.stop(store.Paused, true)
 		time.Sleep(time.Minute)
 		r.want("p", payout.Success, payout.Closed, 0, 900, 0, 0)
 	})
@@ -59,7 +59,7 @@ func TestPauseLetsWhatIsUnderWayFinish(t *testing.T) {
 // A pause does not stop the clock: at the threshold what waits is declined, and its hold returns.
 func TestPausedPayoutsMeetTheirThreshold(t *testing.T) {
 	driveFor(t, newScripted(), 10*time.Minute, func(r *road) {
-		r.stop(store.Pause, true)
+		r.stop(store.Paused, true)
 		r.accept("p")
 		time.Sleep(23 * time.Hour)
 		r.want("p", payout.Processing, payout.New, payout.CodeAwaiting, 900, 100, 0)
@@ -85,10 +85,10 @@ func TestBlockStopsWhatWasNotSent(t *testing.T) {
 	drive(t, bank, func(r *road) {
 		r.accept("sent")
 		time.Sleep(time.Second)
-		r.stop(store.Pause, true)
+		r.stop(store.Paused, true)
 		r.accept("waiting")
 		time.Sleep(10 * time.Second)
-		r.stop(store.Block, true)
+		r.stop(store.Blocked, true)
 		time.Sleep(5 * time.Second)
 		r.want("waiting", payout.Decline, payout.Closed, payout.CodeMerchantBlocked, 900, 100, 0)
 		r.want("sent", payout.Processing, payout.Sending, payout.CodeAwaiting, 900, 100, 0)
@@ -97,8 +97,8 @@ func TestBlockStopsWhatWasNotSent(t *testing.T) {
 		succeed.Store(true)
 		time.Sleep(time.Minute)
 		r.want("sent", payout.Success, payout.Closed, 0, 900, 0, 0)
-		r.stop(store.Block, false)
-		r.stop(store.Pause, false)
+		r.stop(store.Blocked, false)
+		r.stop(store.Paused, false)
 		r.accept("again")
 		time.Sleep(time.Minute)
 		r.want("again", payout.Success, payout.Closed, 0, 800, 0, 0)
@@ -119,7 +119,7 @@ func TestBlockStopsWhatIsBetweenTwoSubmits(t *testing.T) {
 			t.Fatal("nothing was tried")
 		}
 		r.want("p", payout.Processing, payout.New, payout.CodeAwaiting, 900, 100, 0)
-		r.stop(store.Block, true)
+		r.stop(store.Blocked, true)
 		time.Sleep(3 * time.Minute)
 		r.want("p", payout.Decline, payout.Closed, payout.CodeMerchantBlocked, 1000, 0, 0)
 	})

@@ -316,7 +316,7 @@ func TestTakenOver(t *testing.T) {
 			t.Errorf("afterwards: %d bytes, %v", len(again), err)
 		}
 		d.advance(2 * time.Hour)
-		d.must(files.DropOld(t.Context(), d.Store))
+		d.must(files.DeleteExpired(t.Context(), d.Store))
 		if n := d.kept(); n != 1 {
 			t.Errorf("%d files are left", n)
 		}
@@ -352,9 +352,9 @@ func TestKeptForFourDays(t *testing.T) {
 		d.make(id)
 		drop := func() {
 			t.Helper()
-			d.must(files.DropOld(t.Context(), d.Store))
+			d.must(files.DeleteExpired(t.Context(), d.Store))
 			for _, k := range d.Jobs() {
-				d.must(jobs.DropOld(t.Context(), d.Store, k.Name, k.Clean))
+				d.must(jobs.DeleteExpired(t.Context(), d.Store, k.Name, k.Clean))
 			}
 		}
 		d.advance(report.KeepFor - time.Hour)
@@ -363,7 +363,7 @@ func TestKeptForFourDays(t *testing.T) {
 			t.Errorf("an hour before its end: %q, %v, %d files", text, err, d.kept())
 		}
 		d.advance(2 * time.Hour)
-		d.must(files.DropOld(t.Context(), d.Store))
+		d.must(files.DeleteExpired(t.Context(), d.Store))
 		if _, err := d.download(d.user, id); !errors.Is(err, report.ErrGone) || d.kept() != 0 {
 			t.Errorf("after its end: %v, %d files", err, d.kept())
 		}

@@ -59,7 +59,7 @@ type acceptItem struct {
 	leader    *acceptItem
 	inserted  bool
 	code      int
-	line      Line
+	line      JournalLine
 	payment   payout.Payment
 	operation payout.Operation
 	receipt   Receipt
@@ -67,7 +67,7 @@ type acceptItem struct {
 
 // Accept makes a payment of a checked request, durable when it returns: payment, operation, consistency check, hold of
 // funds and journal in one commit. The same content again gives the first receipt, other content ErrOtherData.
-// ErrNeedsSecond where its Actor is a user who may not send it alone, ErrNoRoom and ErrQueueFull: nothing was stored.
+// ErrNeedsSecond where its Actor is a user who may not send it alone, ErrDiskFull and ErrQueueFull: nothing was stored.
 // ErrUnavailable: it is not known; the same request may be sent again.
 func (s *Store) Accept(ctx context.Context, p *NewPayout) (Receipt, error) {
 	if err := s.roomForMore(); err != nil {

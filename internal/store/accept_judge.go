@@ -44,7 +44,7 @@ func (t *Tx) judge(it *acceptItem, available int64) {
 	detail := Detail{}.Text("request_id", it.payment.RequestID).Int("amount", it.Amount).Text("currency", it.Currency).
 		Int("account_key", it.accountKey).Text("content", hex.EncodeToString(it.content[:])).Text("provider", it.Provider).
 		Int("code", int64(it.code)).Text("remark", it.Options.AccountRemark).JSON("terms", it.operation.Terms.String())
-	it.line = Line{ProjectID: it.ProjectID, Payment: it.id, Seq: 1, At: t.now, Kind: kind, Operation: it.id, Detail: detail.String()}
+	it.line = JournalLine{ProjectID: it.ProjectID, Payment: it.id, Seq: 1, At: t.now, Kind: kind, Operation: it.id, Detail: detail.String()}
 	it.line.Hash = it.line.Chain([32]byte{})
 	it.payment.Head = payout.Head{Seq: 1, Hash: it.line.Hash}
 }

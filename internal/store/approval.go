@@ -133,7 +133,7 @@ func approvalPlace(projectID int64, idempotencyKey string) string {
 }
 
 // DecideApproval decides; the same again under its idempotency key answers as the first did. ErrSamePerson where the decider is who
-// asked, ErrNotAnother where they may be one person behind two accounts, ErrRequesterGone where who asked has been
+// asked, ErrPossiblySamePerson where they may be one person behind two accounts, ErrRequesterGone where who asked has been
 // deactivated (both may still be rejected), ErrNotRequester where somebody else withdraws, ErrLapsed where it is too late, ErrMoved where it is decided
 // already, ErrNotFound where there is none. What was approved is then to be done, and FinishApproval says so; follow, in the
 // same commit, sees to it that it will be.
@@ -165,7 +165,7 @@ func (s *Store) decideApproval(ctx context.Context, idempotencyKey string, d Dec
 			return refusedDecision(a, d)
 		}
 		if d.State == ApprovalApproved {
-			if err := errors.Join(t.checkAnother(ctx, a.RequestedBy, d.By), t.checkRequester(ctx, a.RequestedBy)); err != nil {
+			if err := errors.Join(t.checkDifferentPeople(ctx, a.RequestedBy, d.By), t.checkRequester(ctx, a.RequestedBy)); err != nil {
 				return err
 			}
 		}

@@ -11,10 +11,10 @@ import (
 )
 
 // Place is where the line stands in the log.
-func (a *Act) Place() Cursor { return Cursor{a.At.UnixMicro(), a.ID} }
+func (a *AuditEntry) Place() Cursor { return Cursor{a.At.UnixMicro(), a.ID} }
 
-// LogFilter says which lines are listed; what is empty fits everything, and names are compared whole.
-type LogFilter struct {
+// AuditFilter says which lines are listed; what is empty fits everything, and names are compared whole.
+type AuditFilter struct {
 	Actor, Action, Object string
 	From, Until           time.Time // until is not part of the period
 	After                 *Cursor   // continue behind this line; nil: from the newest
@@ -22,13 +22,13 @@ type LogFilter struct {
 }
 
 // AuditLog lists lines of the audit log, newest first.
-func (s *Store) AuditLog(ctx context.Context, f LogFilter) ([]Act, error) {
+func (s *Store) AuditLog(ctx context.Context, f AuditFilter) ([]AuditEntry, error) {
 	q := &sqldb.Statement{}
 	q.Text("SELECT id, at, actor, action, object, detail FROM audit_log WHERE 1 = 1").Where(f.conditions())
 	q.Text(" ORDER BY at DESC, id DESC LIMIT ").Arg(int64(f.Limit))
-	var out []Act
+	var out []AuditEntry
 	err := s.db.Read(ctx, q.String(), func(r *sql.Rows) error {
-		var a Act
+		var a AuditEntry
 		var at int64
 		err := r.Scan(&a.ID, &at, &a.Actor, &a.Action, &a.Object, &a.Detail)
 		a.At = sqldb.FromMicros(at)
@@ -38,7 +38,7 @@ func (s *Store) AuditLog(ctx context.Context, f LogFilter) ([]Act, error) {
 	return out, s.db.Unavailable(err)
 }
 
-func (f *LogFilter) conditions() (out []func(*sqldb.Statement)) {
+func (f *AuditFilter) conditions() (out []func(*sqldb.Statement)) {
 	exact := func(column, value string) {
 		if value != "" {
 			out = append(out, func(q *sqldb.Statement) { q.Text(column + " = ").Arg(value) })
@@ -59,8 +59,8 @@ func (f *LogFilter) conditions() (out []func(*sqldb.Statement)) {
 	return out
 }
 
-// Act is a line of the audit log.
-type Act struct {
+// AuditEntry is a line of the audit log.
+type AuditEntry struct {
 	ID     int64
 	At     time.Time
 	Actor  string // "user 17 <aida@example.kg>", "cli:root"
@@ -69,9 +69,9 @@ type Act struct {
 	Detail string // JSON, without account numbers and secrets
 }
 
-// ActsOf lists what some actors did, newest first, at most limit; behind an act where one is given, of which At and ID
+// AuditEntriesOf lists what some actors did, newest first, at most limit; behind an act where one is given, of which At and ID
 // count.
-func (s *Store) ActsOf(ctx context.Context, actors []string, behind Act, limit int) ([]Act, error) {
+func (s *Store) AuditEntriesOf(ctx context.Context, actors []string, behind AuditEntry, limit int) ([]AuditEntry, error) {
 	if len(actors) == 0 {
 		return nil, nil
 	}
@@ -88,9 +88,9 @@ func (s *Store) ActsOf(ctx context.Context, actors []string, behind Act, limit i
 	args = append(args, at, at, behind.ID, limit)
 	query := fmt.Sprintf(`SELECT id, at, actor, action, object, detail FROM audit_log WHERE actor IN (%s)
 		AND at <= $%d AND (at < $%d OR id < $%d) ORDER BY at DESC, id DESC LIMIT $%d`, strings.Join(marks, ", "), n+1, n+2, n+3, n+4)
-	var out []Act
+	var out []AuditEntry
 	err := sqldb.Query(ctx, s.DB().Reads, query, args...).Each(func(r *sql.Rows) error {
-		var a Act
+		var a AuditEntry
 		var at int64
 		err := r.Scan(&a.ID, &at, &a.Actor, &a.Action, &a.Object, &a.Detail)
 		a.At = sqldb.FromMicros(at)

@@ -147,9 +147,9 @@ func (s *Store) AllBalances(ctx context.Context, projects []int64) ([]ledger.Bal
 	return out, s.db.Unavailable(err)
 }
 
-// TransfersByHand lists what operators booked on a project's balances, newest first, below an id where one is given, at
+// ManualTransfers lists what operators booked on a project's balances, newest first, below an id where one is given, at
 // most limit.
-func (s *Store) TransfersByHand(ctx context.Context, projectID, below int64, limit int) ([]ledger.Transfer, error) {
+func (s *Store) ManualTransfers(ctx context.Context, projectID, below int64, limit int) ([]ledger.Transfer, error) {
 	if below == 0 {
 		below = math.MaxInt64
 	}

@@ -23,8 +23,8 @@ type BatchEnd struct {
 	NotSent     int64
 }
 
-// TellBatch makes the event of a batch's end, in the commit that ends it.
-func (t *Tx) TellBatch(projectID int64, end BatchEnd) {
+// AddBatchEvent makes the event of a batch's end, in the commit that ends it.
+func (t *Tx) AddBatchEvent(projectID int64, end BatchEnd) {
 	t.events = append(t.events, &event{
 		Event: Event{ProjectID: projectID, PaymentStatus: payout.Status(end.State), At: t.now, Batch: &end}, first: true,
 	})

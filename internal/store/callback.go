@@ -118,10 +118,10 @@ func scanCallback(r *sql.Rows) (job *CallbackJob, err error) {
 	return job, err
 }
 
-// HoldCallback is asked before an attempt of a callback that has waited: is it still pending and leased to this process,
+// ConfirmCallbackLease is asked before an attempt of a callback that has waited: is it still pending and leased to this process,
 // and for as long as the attempt may take? A lease that would end too early is renewed. false: somebody else decides
 // about it now, leave it.
-func (s *Store) HoldCallback(ctx context.Context, job *CallbackJob, need time.Duration) (bool, error) {
+func (s *Store) ConfirmCallbackLease(ctx context.Context, job *CallbackJob, need time.Duration) (bool, error) {
 	e := &job.Event
 	if job.LeasedUntil.Sub(s.Now()) >= need {
 		const held = "SELECT number FROM callbacks WHERE project_id = $1 AND number = $2 AND state = $3 AND lease = $4 AND next_at = $5"

@@ -62,7 +62,7 @@ func lease(t *testing.T, s *store.Store, want ...int64) []*store.CallbackJob {
 
 func held(t *testing.T, s *store.Store, job *store.CallbackJob, need time.Duration, want bool) {
 	t.Helper()
-	if ok, err := s.HoldCallback(t.Context(), job, need); err != nil || ok != want {
+	if ok, err := s.ConfirmCallbackLease(t.Context(), job, need); err != nil || ok != want {
 		t.Fatalf("held: %v, %v; want %v", ok, err, want)
 	}
 }

@@ -28,9 +28,9 @@ func isUser(actor string) bool {
 	return ok
 }
 
-// CheckGift gives ErrNeedsSecond where a user would alone give rights to an account of a merchant, one of whose projects asks for a
+// CheckGrant gives ErrNeedsSecond where a user would alone give rights to an account of a merchant, one of whose projects asks for a
 // second person.
-func (t *Tx) CheckGift(ctx context.Context, actor string, merchantID int64) error {
+func (t *Tx) CheckGrant(ctx context.Context, actor string, merchantID int64) error {
 	if !isUser(actor) || merchantID == 0 {
 		return nil
 	}
@@ -64,9 +64,9 @@ type keyContent struct {
 	Label  string `json:"label"`
 }
 
-// AskSettings lets a change of a project wait for a second person, and returns the approval's id. One change of a project
+// RequestSettingsApproval lets a change of a project wait for a second person, and returns the approval's id. One change of a project
 // waits at a time: ErrApprovalWaits. ErrMoved where somebody has changed the project since p was read.
-func (s *Store) AskSettings(ctx context.Context, p *merchant.Project, r Requester) (int64, error) {
+func (s *Store) RequestSettingsApproval(ctx context.Context, p *merchant.Project, r Requester) (int64, error) {
 	now, err := s.projectNow(ctx, p.ID)
 	if err != nil {
 		return 0, err
@@ -85,9 +85,9 @@ func (s *Store) AskSettings(ctx context.Context, p *merchant.Project, r Requeste
 	return s.askControl(ctx, now, Approval{Kind: ApprovalSettings, Subject: "settings", Title: strings.Join(keys, ", "), Content: content}, r)
 }
 
-// AskKey lets a further secret key wait for a second person, and returns the approval's id. Nothing is signed with it
+// RequestKeyApproval lets a further secret key wait for a second person, and returns the approval's id. Nothing is signed with it
 // until then. ErrKeyExists where the project has it already.
-func (s *Store) AskKey(ctx context.Context, projectID int64, key merchant.Key, r Requester) (int64, error) {
+func (s *Store) RequestKeyApproval(ctx context.Context, projectID int64, key merchant.Key, r Requester) (int64, error) {
 	p, err := s.projectNow(ctx, projectID)
 	if err != nil {
 		return 0, err

@@ -42,20 +42,20 @@ func TestWhatWeakensControlWaitsForASecondPerson(t *testing.T) {
 		if err := s.SaveProject(t.Context(), raised(t, s, 1001), store.By{Actor: aida.Actor()}); !errors.Is(err, store.ErrNeedsSecond) {
 			t.Fatalf("raised alone: %v", err)
 		}
-		id, err := s.AskSettings(t.Context(), raised(t, s, 1001), requester(aida, "ask"))
+		id, err := s.RequestSettingsApproval(t.Context(), raised(t, s, 1001), requester(aida, "ask"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := s.AskSettings(t.Context(), raised(t, s, 1001), requester(aida, "ask")); err != nil || again != id {
+		if again, err := s.RequestSettingsApproval(t.Context(), raised(t, s, 1001), requester(aida, "ask")); err != nil || again != id {
 			t.Errorf("a second click: %d, %v", again, err)
 		}
-		if _, err := s.AskSettings(t.Context(), raised(t, s, 5), requester(bakyt, "ask")); !errors.Is(err, store.ErrApprovalWaits) {
+		if _, err := s.RequestSettingsApproval(t.Context(), raised(t, s, 5), requester(bakyt, "ask")); !errors.Is(err, store.ErrApprovalWaits) {
 			t.Errorf("another change while one waits: %v", err)
 		}
 		if err := decides(s, t, aida, id, store.ApprovalApproved); !errors.Is(err, store.ErrSamePerson) {
 			t.Errorf("approved by the requester: %v", err)
 		}
-		if err := decides(s, t, puppet, id, store.ApprovalApproved); !errors.Is(err, store.ErrNotAnother) || sum() != 1000 {
+		if err := decides(s, t, puppet, id, store.ApprovalApproved); !errors.Is(err, store.ErrPossiblySamePerson) || sum() != 1000 {
 			t.Errorf("approved by an account that the requester made: %v", err)
 		}
 		var wg sync.WaitGroup
@@ -84,7 +84,7 @@ func TestAStaleChangeIsNotMade(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := limited(t, url, nil)
 		users := colleagues(t, s, "aida", "bakyt")
-		id, err := s.AskSettings(t.Context(), raised(t, s, 2000), requester(users["aida"], "ask"))
+		id, err := s.RequestSettingsApproval(t.Context(), raised(t, s, 2000), requester(users["aida"], "ask"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestAStaleChangeIsNotMade(t *testing.T) {
 		if err := s.SaveProject(t.Context(), raised(t, s, 500), store.By{Actor: users["bakyt"].Actor()}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.AskSettings(t.Context(), stale, requester(users["bakyt"], "late")); !errors.Is(err, store.ErrMoved) {
+		if _, err := s.RequestSettingsApproval(t.Context(), stale, requester(users["bakyt"], "late")); !errors.Is(err, store.ErrMoved) {
 			t.Errorf("asked for on old settings: %v", err)
 		}
 		if err := decides(s, t, users["bakyt"], id, store.ApprovalApproved); !errors.Is(err, store.ErrStale) {
@@ -119,14 +119,14 @@ func TestAKeyWaitsForASecondPerson(t *testing.T) {
 		if err := s.AddKey(t.Context(), 210, key, store.By{Actor: users["aida"].Actor()}); !errors.Is(err, store.ErrNeedsSecond) {
 			t.Fatalf("added alone: %v", err)
 		}
-		withdrawn, err := s.AskKey(t.Context(), 210, key, requester(users["aida"], "ask-1"))
+		withdrawn, err := s.RequestKeyApproval(t.Context(), 210, key, requester(users["aida"], "ask-1"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := decides(s, t, users["aida"], withdrawn, store.ApprovalWithdrawn); err != nil {
 			t.Errorf("withdrawn: %v", err)
 		}
-		id, err := s.AskKey(t.Context(), 210, key, requester(users["aida"], "ask-2"))
+		id, err := s.RequestKeyApproval(t.Context(), 210, key, requester(users["aida"], "ask-2"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +144,7 @@ func TestAKeyWaitsForASecondPerson(t *testing.T) {
 		}
 		var acts []string
 		for _, action := range []string{"approval request", "approval decide", "key add"} {
-			lines, err := s.AuditLog(t.Context(), store.LogFilter{Action: action, Limit: 10})
+			lines, err := s.AuditLog(t.Context(), store.AuditFilter{Action: action, Limit: 10})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -198,7 +198,7 @@ func TestAnAccountGainsNothingByOnePerson(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if another, err := s.Another(t.Context(), aida.ID, second.ID); err != nil || another {
+		if another, err := s.DifferentPeople(t.Context(), aida.ID, second.ID); err != nil || another {
 			t.Errorf("it decides for who asked for it: %v", err)
 		}
 		stale := gain

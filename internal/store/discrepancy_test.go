@@ -76,7 +76,7 @@ func returned(t *testing.T, s *store.Store, project int64, id string) {
 	if err != nil || len(work) != 1 {
 		t.Fatalf("%+v, %v", work, err)
 	}
-	after := store.Stepped{Payment: work[0].Payment, Operation: work[0].Operation}
+	after := store.StepResult{Payment: work[0].Payment, Operation: work[0].Operation}
 	for _, step := range []store.Step{{Event: payout.Declined, Code: 20000, Kind: "declined"}, {Event: payout.Returned, Kind: "returned", ProviderPaymentID: "b-1"}} {
 		step.Payment, step.Operation = after.Payment, after.Operation
 		if after, err = s.Apply(t.Context(), step); err != nil {

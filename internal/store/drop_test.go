@@ -36,7 +36,7 @@ func TestDropOldClearsWhatIsDue(t *testing.T) {
 		save("old-", rows)
 		now = now.Add(25 * time.Hour)
 		save("new-", 1)
-		if err := s.DropOld(t.Context()); err != nil {
+		if err := s.DeleteExpired(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		now = now.Add(-25 * time.Hour) // in whose eyes the old ones can still be asked for
@@ -80,7 +80,7 @@ func TestDropOldKeepsUp(t *testing.T) {
 				}
 			}
 			now = now.Add(step)
-			if err := s.DropOld(t.Context()); err != nil {
+			if err := s.DeleteExpired(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -28,10 +28,10 @@ func (s *Store) OpenRequest(ctx context.Context, v *View) ([]byte, error) {
 }
 
 // Journal reads the journal of a payment, from its beginning.
-func (s *Store) Journal(ctx context.Context, projectID, payment int64) (lines []Line, err error) {
+func (s *Store) Journal(ctx context.Context, projectID, payment int64) (lines []JournalLine, err error) {
 	const find = "SELECT id, seq, at, kind, operation, detail, hash FROM journal WHERE project_id = $1 AND payment = $2 ORDER BY seq"
 	err = s.DB().List(ctx, find, func(r *sql.Rows) error {
-		l := Line{ProjectID: projectID, Payment: payment}
+		l := JournalLine{ProjectID: projectID, Payment: payment}
 		var at int64
 		var hash []byte
 		err := r.Scan(&l.ID, &l.Seq, &at, &l.Kind, &l.Operation, &l.Detail, &hash)
@@ -49,7 +49,7 @@ const transfersBehind = 8
 
 // PaymentTransfers reads the ledger's rows of a payment. They have no index by payment: each stands right behind the
 // journal line of the step that made it.
-func (s *Store) PaymentTransfers(ctx context.Context, lines []Line) (out []ledger.Transfer, err error) {
+func (s *Store) PaymentTransfers(ctx context.Context, lines []JournalLine) (out []ledger.Transfer, err error) {
 	const find = `SELECT id, project_id, currency, debit, credit, amount, kind, payment, operation, reason, at FROM transfers
 		WHERE project_id = $1 AND id > $2 AND id <= $3 AND payment = $4 ORDER BY id`
 	seen := make(map[int64]bool)

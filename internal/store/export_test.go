@@ -38,7 +38,7 @@ func (s *Store) ApproveTopUp(ctx context.Context, idempotencyKey string, d Decis
 	})
 }
 
-// SetDropPiece has a commit of DropOld delete fewer rows, and returns what undoes it.
+// SetDropPiece has a commit of DeleteExpired delete fewer rows, and returns what undoes it.
 func SetDropPiece(n int64) (undo func()) {
 	before := dropPiece
 	dropPiece = n
@@ -120,14 +120,14 @@ func (s *Store) CheckRollups(ctx context.Context) (wrong string, err error) {
 		if number == newest.Int64 {
 			k.Status, slim.Status = status, status
 			count(CubePayments, made, slim)
-			count(CubePaymentsFully, made, k)
+			count(CubePaymentsDetailed, made, k)
 		}
 		if number == 0 {
 			return err
 		}
 		k.Status, slim.Status = ended, ended
 		count(CubeResults, at, slim)
-		count(CubeResultsFully, at, k)
+		count(CubeResultsDetailed, at, k)
 		if id != last {
 			last = id
 			slim.Bucket = TimeBucket(time.Duration(at-made) * time.Microsecond)

@@ -154,9 +154,9 @@ func (f *filling) name(i int) string {
 
 func (f *filling) add(table string, values ...any) { f.rows[table] = append(f.rows[table], values) }
 
-func (f *filling) line(project, payment, seq int64, at time.Time, kind string, previous [32]byte, detail Detail) Line {
+func (f *filling) line(project, payment, seq int64, at time.Time, kind string, previous [32]byte, detail Detail) JournalLine {
 	f.row++
-	l := Line{ID: f.row, ProjectID: project, Payment: payment, Seq: seq, At: at, Kind: kind, Operation: payment, Detail: detail.String()}
+	l := JournalLine{ID: f.row, ProjectID: project, Payment: payment, Seq: seq, At: at, Kind: kind, Operation: payment, Detail: detail.String()}
 	l.Hash = l.Chain(previous)
 	f.add("journal", l.ID, project, payment, seq, at.UnixMicro(), kind, payment, l.Detail, l.Hash[:])
 	return l

@@ -65,7 +65,7 @@ func (b *beside) flush(ctx context.Context, f *filling) error {
 			f.add("transfers", b.transfers[i:i+insertTransfers.Columns]...)
 		}
 	}
-	build, _, err := f.s.LiveBuild(ctx)
+	build, _, err := f.s.LiveRollupBuild(ctx)
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,8 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// Line is one line of a payment's journal.
-type Line struct {
+// JournalLine is one line of a payment's journal.
+type JournalLine struct {
 	ID        int64
 	ProjectID int64
 	Payment   int64
@@ -27,7 +27,7 @@ type Line struct {
 
 // Chain computes the line's hash from its predecessor's: SHA-256 over the previous hash and every member, each with
 // its length. Whoever changes, removes or reorders a line breaks all that follow.
-func (l *Line) Chain(previous [32]byte) [32]byte {
+func (l *JournalLine) Chain(previous [32]byte) [32]byte {
 	b := make([]byte, 0, 512)
 	b = append(b, previous[:]...)
 	for _, n := range []int64{l.ProjectID, l.Payment, l.Seq, l.At.UnixMicro(), l.Operation} {
@@ -43,7 +43,7 @@ func appendText(b []byte, s string) []byte {
 }
 
 // addLine writes a line with this commit.
-func (t *Tx) addLine(l *Line) {
+func (t *Tx) addLine(l *JournalLine) {
 	t.lines = append(t.lines, l.ID, l.ProjectID, l.Payment, l.Seq, l.At.UnixMicro(), l.Kind, l.Operation, l.Detail, l.Hash[:])
 }
 

@@ -48,7 +48,7 @@ func keyPlace(projectID int64) string { return "key/" + strconv.FormatInt(projec
 
 // AddKey adds a secret key to a project; of the key only its secret and label are read. Callbacks stay signed with the
 // oldest live key. ErrKeyExists where the project has it already, ErrNotFound where there is no such project,
-// ErrNeedsSecond where a user adds it to a project that asks for a second person: AskKey asks for one.
+// ErrNeedsSecond where a user adds it to a project that asks for a second person: RequestKeyApproval asks for one.
 func (s *Store) AddKey(ctx context.Context, projectID int64, key merchant.Key, by By) error {
 	p, err := s.projectNow(ctx, projectID)
 	if err != nil {

@@ -107,58 +107,58 @@ func (s *Store) RenameMerchant(ctx context.Context, id int64, name string, by By
 	})
 }
 
-// Stop is one of the ways to stop a project or a merchant.
-type Stop string
+// Restriction is a way to stop the payouts of a project or a merchant.
+type Restriction string
 
-// The ways. What they do: merchant.Restrictions.
+// The restrictions. What each of them does is said at merchant.Restrictions.
 const (
-	Block Stop = "blocked"
-	Pause Stop = "paused"
+	Blocked Restriction = "blocked"
+	Paused  Restriction = "paused"
 )
 
-// stopping are the statements that stop or let go, by table and way.
-var stopping = map[string]map[Stop]string{
+// restrict holds the statements that set or lift a restriction, by kind of object.
+var restrict = map[string]map[Restriction]string{
 	"project": {
-		Block: "UPDATE projects SET blocked = $1 WHERE id = $2 AND blocked <> $3",
-		Pause: "UPDATE projects SET paused = $1 WHERE id = $2 AND paused <> $3",
+		Blocked: "UPDATE projects SET blocked = $1 WHERE id = $2 AND blocked <> $3",
+		Paused:  "UPDATE projects SET paused = $1 WHERE id = $2 AND paused <> $3",
 	},
 	"merchant": {
-		Block: "UPDATE merchants SET blocked = $1 WHERE id = $2 AND blocked <> $3",
-		Pause: "UPDATE merchants SET paused = $1 WHERE id = $2 AND paused <> $3",
+		Blocked: "UPDATE merchants SET blocked = $1 WHERE id = $2 AND blocked <> $3",
+		Paused:  "UPDATE merchants SET paused = $1 WHERE id = $2 AND paused <> $3",
 	},
 }
 
-// stopWords are the acts as the audit log names them.
-var stopWords = map[Stop]map[bool]string{Block: {true: "block", false: "unblock"}, Pause: {true: "pause", false: "resume"}}
+// restrictWords are the actions as the audit log names them.
+var restrictWords = map[Restriction]map[bool]string{Blocked: {true: "block", false: "unblock"}, Paused: {true: "pause", false: "resume"}}
 
-// StopProject stops a project in one way, or lets it go. ErrNotFound where there is no such project. Other processes
-// know it within a second.
-func (s *Store) StopProject(ctx context.Context, id int64, way Stop, on bool, reason string, by By) error {
+// RestrictProject sets a restriction of a project (on) or lifts it. Setting it twice changes nothing. Other processes learn of it
+// within a second. ErrNotFound where there is no such project.
+func (s *Store) RestrictProject(ctx context.Context, id int64, way Restriction, on bool, reason string, by By) error {
 	if _, err := s.projectNow(ctx, id); err != nil {
 		return err
 	}
-	return s.setStop(ctx, "project", id, way, on, reason, by)
+	return s.setRestriction(ctx, "project", id, way, on, reason, by)
 }
 
-// StopMerchant is StopProject for all projects of a merchant.
-func (s *Store) StopMerchant(ctx context.Context, id int64, way Stop, on bool, reason string, by By) error {
+// RestrictMerchant is RestrictProject for a merchant, which holds for all of its projects. ErrNotFound where there is no such merchant.
+func (s *Store) RestrictMerchant(ctx context.Context, id int64, way Restriction, on bool, reason string, by By) error {
 	if err := s.Refresh(ctx); err != nil {
 		return err
 	}
 	if _, ok := s.Merchant(id); !ok {
 		return fmt.Errorf("%w: merchant %d", ErrNotFound, id)
 	}
-	return s.setStop(ctx, "merchant", id, way, on, reason, by)
+	return s.setRestriction(ctx, "merchant", id, way, on, reason, by)
 }
 
-func (s *Store) setStop(ctx context.Context, kind string, id int64, way Stop, on bool, reason string, by By) error {
+func (s *Store) setRestriction(ctx context.Context, kind string, id int64, way Restriction, on bool, reason string, by By) error {
 	value := int64(0)
 	if on {
 		value = 1
 	}
-	object, act := kind+" "+strconv.FormatInt(id, 10), kind+" "+stopWords[way][on]
+	object, act := kind+" "+strconv.FormatInt(id, 10), kind+" "+restrictWords[way][on]
 	return s.change(ctx, by.idempotencyKey(act, object), func(ctx context.Context, t *Tx) error {
-		n, err := t.Exec(ctx, stopping[kind][way], value, id, value)
+		n, err := t.Exec(ctx, restrict[kind][way], value, id, value)
 		if err != nil || n == 0 { // it is so already
 			return err
 		}

@@ -173,9 +173,9 @@ func (s *Store) startBackground(ctx context.Context, follow time.Duration) {
 	s.every(ctx, cmp.Or(follow, 500*time.Millisecond), s.follow)
 	s.every(ctx, time.Minute, s.SealJournal)
 	s.every(ctx, max(followBeat, follow), s.FollowJournal)
-	s.every(ctx, max(followBeat, follow), s.CatchUp)
+	s.every(ctx, max(followBeat, follow), s.CatchUpRollups)
 	s.every(ctx, time.Minute, s.saveKeyUse)
-	s.every(ctx, time.Hour, s.DropOld)
+	s.every(ctx, time.Hour, s.DeleteExpired)
 	if s.file != nil { // one server and one clock
 		s.every(ctx, max(fileBeat, follow), s.watchFile)
 		s.every(ctx, max(fileBeat, follow), s.watchRoom)
@@ -393,7 +393,7 @@ func (s *Store) Path() string {
 func (s *Store) Close(ctx context.Context) error {
 	s.stop()
 	s.done.Wait()
-	err := errors.Join(s.SealLeft(ctx), s.saveKeyUse(ctx))
+	err := errors.Join(s.SealRemaining(ctx), s.saveKeyUse(ctx))
 	err = errors.Join(err, s.batcher.Close(ctx), s.releaseShard(ctx))
 	s.release()
 	return err

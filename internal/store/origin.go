@@ -8,21 +8,21 @@ import (
 	"flashpay/internal/staff"
 )
 
-// Errors of decisions, beside those of DecideApproval.
+// Errors of decisions by a second person.
 var (
-	ErrNotAnother    = errors.New("store: the two accounts may be one person's: one has its sign-in or its rights from the other, and nobody else has confirmed whose it is")
-	ErrRequesterGone = errors.New("store: who asked for it has been deactivated: reject it, and ask anew")
+	ErrPossiblySamePerson = errors.New("store: the two accounts may be one person's: one has its sign-in or its rights from the other, and nobody else has confirmed whose it is")
+	ErrRequesterGone      = errors.New("store: who asked for it has been deactivated: reject it, and ask anew")
 )
 
-// What one user has from another.
+// What one user can have from another.
 const (
 	OriginLink   = "link"   // the link by which password and factors were set was shown to that user
 	OriginRights = "rights" // roles, rights, projects, or being active again
 )
 
-// ComeFrom notes from whom an account has its sign-in or its rights. The actor is as the audit log names it: what the
-// command line gives comes from nobody, for whoever runs it holds the database.
-func (t *Tx) ComeFrom(ctx context.Context, userID int64, actor, what string) error {
+// RecordOrigin records from whom an account has its sign-in (OriginLink) or its rights (OriginRights). The actor is written as in the
+// audit log. What the command line gives comes from nobody, since whoever runs it controls the database anyway.
+func (t *Tx) RecordOrigin(ctx context.Context, userID int64, actor, what string) error {
 	giver, ok := staff.ActorID(actor)
 	if !ok || giver == userID {
 		return nil
@@ -40,14 +40,14 @@ const mayBeOne = `WITH RECURSIVE
 	sources (id) AS (SELECT CAST($2 AS BIGINT) UNION SELECT o.giver FROM user_origins o JOIN sources s ON o.user_id = s.id)
 	SELECT COUNT(*) FROM hands JOIN sources ON hands.id = sources.id`
 
-// checkAnother gives ErrNotAnother where one person may be behind both accounts.
-func (t *Tx) checkAnother(ctx context.Context, requester, decider int64) error {
+// checkDifferentPeople gives ErrPossiblySamePerson where one person may be behind both accounts.
+func (t *Tx) checkDifferentPeople(ctx context.Context, requester, decider int64) error {
 	common := int64(0)
 	if err := t.Query(ctx, mayBeOne, func(r *sql.Rows) error { return r.Scan(&common) }, requester, decider); err != nil {
 		return err
 	}
 	if common > 0 {
-		return ErrNotAnother
+		return ErrPossiblySamePerson
 	}
 	return nil
 }
@@ -65,22 +65,22 @@ func (t *Tx) checkRequester(ctx context.Context, requester int64) error {
 	return nil
 }
 
-// Another tells whether two accounts are two people's, as far as is known: whether decider may decide what requester asks
-// for. It answers as DecideApproval would.
-func (s *Store) Another(ctx context.Context, requester, decider int64) (bool, error) {
+// DifferentPeople reports whether two accounts belong to two people as far as is known, so that decider may decide what requester
+// asks for. DecideApproval applies the same rule.
+func (s *Store) DifferentPeople(ctx context.Context, requester, decider int64) (bool, error) {
 	common := int64(0)
 	err := s.db.Read(ctx, mayBeOne, func(r *sql.Rows) error { return r.Scan(&common) }, requester, decider)
 	return err == nil && common == 0, s.db.Unavailable(err)
 }
 
-// Origin is what a user has from another one, and nobody else has confirmed yet.
+// Origin says what a user has from another user, as long as no third person has confirmed the account.
 type Origin struct {
-	Giver int64
+	Giver int64  // the other user's id
 	Name  string // the giver's, or their e-mail address
 	Link  bool   // the account's link was shown to them; false: they gave rights
 }
 
-// Origins lists from whom a user has sign-in and rights, as long as nobody else has confirmed whose the account is.
+// Origins lists from whom a user has sign-in and rights. It is empty once ConfirmUser has confirmed the account.
 func (s *Store) Origins(ctx context.Context, userID int64) (out []Origin, err error) {
 	const find = `SELECT o.giver, COALESCE(NULLIF(u.name, ''), u.email), o.what FROM user_origins o JOIN users u ON u.id = o.giver
 		WHERE o.user_id = $1 ORDER BY o.at, o.giver, o.what`
@@ -95,13 +95,13 @@ func (s *Store) Origins(ctx context.Context, userID int64) (out []Origin, err er
 	return out, s.db.Unavailable(err)
 }
 
-// ConfirmUser takes the word of another person that an account is used by the person whom its name says, with the rights
-// that they should have: from then on it counts as that person's own. ErrNotAnother where by may be who uses it, or has it
-// from them. by is 0 for the command line.
+// ConfirmUser records that another person vouches for an account: it is used by the person whom its name says, with the rights that
+// they should have. From then on it has no Origins. by is the id of the user who vouches, 0 for the command line.
+// ErrPossiblySamePerson where that user may be the account's own, or has theirs from it.
 func (s *Store) ConfirmUser(ctx context.Context, userID, by int64, actor string) error {
 	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		if by != 0 {
-			if err := t.checkAnother(ctx, userID, by); err != nil {
+			if err := t.checkDifferentPeople(ctx, userID, by); err != nil {
 				return err
 			}
 		}

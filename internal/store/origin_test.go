@@ -90,7 +90,7 @@ func approves(t *testing.T, s *store.Store, requester, decider *staff.User) erro
 		} else {
 			err = s.DecideFunds(t.Context(), d, store.By{Actor: decider.Actor(), IdempotencyKey: "decide " + idempotencyKey})
 		}
-		another, err2 := s.Another(t.Context(), requester.ID, decider.ID)
+		another, err2 := s.DifferentPeople(t.Context(), requester.ID, decider.ID)
 		if err2 != nil || another != (err == nil || errors.Is(err, store.ErrRequesterGone)) {
 			t.Errorf("%s by %s: %v, but Another says %v, %v", requester.Email, decider.Email, err, another, err2)
 		}
@@ -104,7 +104,7 @@ func approves(t *testing.T, s *store.Store, requester, decider *staff.User) erro
 
 func onePerson(t *testing.T, s *store.Store, story string, requester, decider *staff.User) {
 	t.Helper()
-	if err := approves(t, s, requester, decider); !errors.Is(err, store.ErrNotAnother) {
+	if err := approves(t, s, requester, decider); !errors.Is(err, store.ErrPossiblySamePerson) {
 		t.Errorf("%s: %v", story, err)
 	}
 }
@@ -182,7 +182,7 @@ func TestAnotherPersonConfirmsWhoseAnAccountIs(t *testing.T) {
 		aida, bakyt := p["aida"], p["bakyt"]
 		second, third := invited(t, s, aida, "second"), invited(t, s, aida, "third")
 		for _, by := range []*staff.User{aida, second, third} {
-			if err := s.ConfirmUser(t.Context(), second.ID, by.ID, by.Actor()); !errors.Is(err, store.ErrNotAnother) {
+			if err := s.ConfirmUser(t.Context(), second.ID, by.ID, by.Actor()); !errors.Is(err, store.ErrPossiblySamePerson) {
 				t.Errorf("confirmed by %s: %v", by.Email, err)
 			}
 		}
@@ -201,7 +201,7 @@ func TestAnotherPersonConfirmsWhoseAnAccountIs(t *testing.T) {
 		twoPeople(t, s, "confirmed by the command line", third, aida)
 		reset(t, s, aida, second)
 		onePerson(t, s, "and reset after that", aida, second)
-		lines, err := s.AuditLog(t.Context(), store.LogFilter{Action: "user confirm", Limit: 10})
+		lines, err := s.AuditLog(t.Context(), store.AuditFilter{Action: "user confirm", Limit: 10})
 		if err != nil || len(lines) != 2 || lines[1].Actor != bakyt.Actor() {
 			t.Errorf("%+v, %v", lines, err)
 		}

@@ -19,9 +19,9 @@ type Backlog struct {
 	Oldest    time.Time // since when the oldest waits
 }
 
-// OverdueOperations counts, by project, operations whose next step has been due since before a time; of each project at
+// CountOverdueOperations counts, by project, operations whose next step has been due since before a time; of each project at
 // most the first `most`.
-func (s *Store) OverdueOperations(ctx context.Context, before time.Time, most int) ([]Backlog, error) {
+func (s *Store) CountOverdueOperations(ctx context.Context, before time.Time, most int) ([]Backlog, error) {
 	projects, err := s.OperationProjects(ctx)
 	if err != nil {
 		return nil, s.DB().Unavailable(err)
@@ -31,9 +31,9 @@ func (s *Store) OverdueOperations(ctx context.Context, before time.Time, most in
 	return s.backlogs(ctx, projects, count, before.UnixMicro(), most)
 }
 
-// RepeatedCallbacks counts, by project, callbacks that were attempted and not acknowledged, and will be tried again; of
+// CountRepeatedCallbacks counts, by project, callbacks that were attempted and not acknowledged, and will be tried again; of
 // each project at most the first `most`. Oldest is when the next attempt is due.
-func (s *Store) RepeatedCallbacks(ctx context.Context, most int) ([]Backlog, error) {
+func (s *Store) CountRepeatedCallbacks(ctx context.Context, most int) ([]Backlog, error) {
 	projects, err := s.DB().Numbers(ctx, `WITH RECURSIVE l (project_id) AS (
 		SELECT MIN(project_id) FROM callbacks WHERE next_at IS NOT NULL AND attempts > 0
 		UNION ALL SELECT (SELECT MIN(project_id) FROM callbacks WHERE next_at IS NOT NULL AND attempts > 0 AND project_id > l.project_id)
@@ -46,9 +46,9 @@ func (s *Store) RepeatedCallbacks(ctx context.Context, most int) ([]Backlog, err
 	return s.backlogs(ctx, projects, count, 0, most)
 }
 
-// GivenUpCallbacks counts, by project, callbacks whose schedule has ended; of each project at most the first `most`.
+// CountGivenUpCallbacks counts, by project, callbacks whose schedule has ended; of each project at most the first `most`.
 // Oldest is left zero.
-func (s *Store) GivenUpCallbacks(ctx context.Context, most int) ([]Backlog, error) {
+func (s *Store) CountGivenUpCallbacks(ctx context.Context, most int) ([]Backlog, error) {
 	projects, err := s.DB().Numbers(ctx, `WITH RECURSIVE l (project_id) AS (
 		SELECT MIN(project_id) FROM callbacks WHERE state = 'given up'
 		UNION ALL SELECT (SELECT MIN(project_id) FROM callbacks WHERE state = 'given up' AND project_id > l.project_id)
@@ -91,10 +91,10 @@ type OpenOperation struct {
 // nearScan is how many of a project's operations that are due before a threshold are looked at.
 const nearScan = 10_000
 
-// NearThreshold lists a project's open payouts that will be declined before a time unless a result comes, soonest first,
+// OperationsNearThreshold lists a project's open payouts that will be declined before a time unless a result comes, soonest first,
 // at most limit. Nothing is due later than its threshold, so those are found among the first 10,000 that are due before
 // that time.
-func (s *Store) NearThreshold(ctx context.Context, projectID int64, until time.Time, limit int) ([]OpenOperation, error) {
+func (s *Store) OperationsNearThreshold(ctx context.Context, projectID int64, until time.Time, limit int) ([]OpenOperation, error) {
 	const find = `SELECT p.payment_id, ` + OperationColumns + ` FROM (SELECT id FROM operations WHERE project_id = $1 AND next_at <= $2
 		ORDER BY next_at LIMIT $3) l JOIN operations ON operations.project_id = $4 AND operations.id = l.id
 		JOIN payments p ON p.project_id = operations.project_id AND p.id = operations.payment
@@ -102,17 +102,17 @@ func (s *Store) NearThreshold(ctx context.Context, projectID int64, until time.T
 	return s.openOperations(ctx, find, projectID, until.UnixMicro(), nearScan, projectID, until.UnixMicro(), limit)
 }
 
-// OperationsNearThreshold counts, by project, open payouts that will be declined before a time unless a result comes,
+// CountOperationsNearThreshold counts, by project, open payouts that will be declined before a time unless a result comes,
 // among the first 10,000 of each project that are due before that time; of each project at most the first `most`. Oldest
 // is the nearest threshold.
-func (s *Store) OperationsNearThreshold(ctx context.Context, until time.Time, most int) ([]Backlog, error) {
+func (s *Store) CountOperationsNearThreshold(ctx context.Context, until time.Time, most int) ([]Backlog, error) {
 	projects, err := s.OperationProjects(ctx)
 	if err != nil {
 		return nil, s.DB().Unavailable(err)
 	}
 	var out []Backlog
 	for _, project := range projects {
-		near, err := s.NearThreshold(ctx, project, until, most)
+		near, err := s.OperationsNearThreshold(ctx, project, until, most)
 		if err != nil {
 			return nil, err
 		}
@@ -123,8 +123,8 @@ func (s *Store) OperationsNearThreshold(ctx context.Context, until time.Time, mo
 	return out, nil
 }
 
-// Overdue lists a project's operations whose next step has been due since before a time, oldest first, at most limit.
-func (s *Store) Overdue(ctx context.Context, projectID int64, before time.Time, limit int) ([]OpenOperation, error) {
+// OverdueOperations lists a project's operations whose next step has been due since before a time, oldest first, at most limit.
+func (s *Store) OverdueOperations(ctx context.Context, projectID int64, before time.Time, limit int) ([]OpenOperation, error) {
 	const find = `SELECT p.payment_id, ` + OperationColumns + ` FROM operations
 		JOIN payments p ON p.project_id = operations.project_id AND p.id = operations.payment
 		WHERE operations.project_id = $1 AND operations.next_at < $2 ORDER BY operations.next_at LIMIT $3`
@@ -195,9 +195,9 @@ func (s *Store) CallbackHealth(ctx context.Context, projectID int64, newest int)
 	return h, s.DB().Unavailable(err)
 }
 
-// TroubledCallbacks lists a project's callbacks that were attempted and not acknowledged: those that will be tried again,
+// UnacknowledgedCallbacks lists a project's callbacks that were attempted and not acknowledged: those that will be tried again,
 // the soonest first, then those whose schedule has ended, the newest first; of each at most limit.
-func (s *Store) TroubledCallbacks(ctx context.Context, projectID int64, limit int) ([]Delivery, error) {
+func (s *Store) UnacknowledgedCallbacks(ctx context.Context, projectID int64, limit int) ([]Delivery, error) {
 	var out []Delivery
 	for _, which := range []string{
 		"project_id = $2 AND next_at IS NOT NULL AND attempts > 0 ORDER BY next_at LIMIT $3) ORDER BY c.next_at",

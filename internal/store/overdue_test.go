@@ -31,25 +31,25 @@ func TestOverdueWorkIsFound(t *testing.T) {
 			t.Fatal(err)
 		}
 		now := s.Now()
-		if got, err := s.OverdueOperations(t.Context(), now.Add(-time.Minute), 100); err != nil || len(got) != 0 {
+		if got, err := s.CountOverdueOperations(t.Context(), now.Add(-time.Minute), 100); err != nil || len(got) != 0 {
 			t.Errorf("overdue by a minute: %v, %v", got, err)
 		}
-		got, err := s.OverdueOperations(t.Context(), now.Add(time.Second), 1)
+		got, err := s.CountOverdueOperations(t.Context(), now.Add(time.Second), 1)
 		if err != nil || len(got) != 2 || got[0].ProjectID != 210 || got[0].Count != 1 || got[0].Oldest.IsZero() || got[1].Count != 1 {
 			t.Errorf("overdue in a second, up to one a project: %v, %v", got, err)
 		}
-		list, err := s.Overdue(t.Context(), 210, now.Add(time.Second), 10)
+		list, err := s.OverdueOperations(t.Context(), 210, now.Add(time.Second), 10)
 		if err != nil || len(list) != 2 || list[0].PaymentID != "a" || list[0].ProjectID != 210 || list[0].Amount != 100 {
 			t.Errorf("overdue: %+v, %v", list, err)
 		}
-		near, err := s.NearThreshold(t.Context(), 210, now.Add(time.Hour), 1)
+		near, err := s.OperationsNearThreshold(t.Context(), 210, now.Add(time.Hour), 1)
 		if err != nil || len(near) != 1 || near[0].PaymentID != "a" {
 			t.Errorf("near their threshold: %+v, %v", near, err)
 		}
-		if near, err := s.OperationsNearThreshold(t.Context(), now.Add(time.Hour), 100); err != nil || len(near) != 1 || near[0].Count != 2 || near[0].Oldest.Before(now) {
+		if near, err := s.CountOperationsNearThreshold(t.Context(), now.Add(time.Hour), 100); err != nil || len(near) != 1 || near[0].Count != 2 || near[0].Oldest.Before(now) {
 			t.Errorf("projects near a threshold: %+v, %v", near, err)
 		}
-		if near, err := s.NearThreshold(t.Context(), 211, now.Add(time.Hour), 10); err != nil || len(near) != 0 {
+		if near, err := s.OperationsNearThreshold(t.Context(), 211, now.Add(time.Hour), 10); err != nil || len(near) != 0 {
 			t.Errorf("a day away: %+v, %v", near, err)
 		}
 	})
@@ -73,15 +73,15 @@ func TestCallbacksInTroubleAreFound(t *testing.T) {
 				save(t, s, job, 500, store.CallbackGivenUp, time.Time{})
 			}
 		}
-		repeated, err := s.RepeatedCallbacks(t.Context(), 100)
+		repeated, err := s.CountRepeatedCallbacks(t.Context(), 100)
 		if err != nil || len(repeated) != 1 || repeated[0].ProjectID != 210 || repeated[0].Count != 1 || repeated[0].Oldest.Before(s.Now()) {
 			t.Errorf("repeated: %+v, %v", repeated, err)
 		}
-		over, err := s.GivenUpCallbacks(t.Context(), 100)
+		over, err := s.CountGivenUpCallbacks(t.Context(), 100)
 		if err != nil || len(over) != 1 || over[0].Count != 1 {
 			t.Errorf("given up: %+v, %v", over, err)
 		}
-		if list, err := s.TroubledCallbacks(t.Context(), 210, 10); err != nil || len(list) != 2 || list[0].PaymentID != "repeated" || list[1].PaymentID != "over" {
+		if list, err := s.UnacknowledgedCallbacks(t.Context(), 210, 10); err != nil || len(list) != 2 || list[0].PaymentID != "repeated" || list[1].PaymentID != "over" {
 			t.Errorf("in trouble: %+v, %v", list, err)
 		}
 		if h, err := s.CallbackHealth(t.Context(), 210, 100); err != nil || h != (store.CallbackHealth{Delivered: 1, Repeated: 1, GivenUp: 1}) {
@@ -150,11 +150,11 @@ func TestFundsTakeTwoPeople(t *testing.T) {
 		if err := decide(ask("six", store.ApprovalPayout, 1), 8, store.ApprovalApproved); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("a payout is no funds: %v", err)
 		}
-		lines, err := s.TransfersByHand(t.Context(), 210, 0, 3)
+		lines, err := s.ManualTransfers(t.Context(), 210, 0, 3)
 		if err != nil || len(lines) != 3 || lines[0].Amount != 1<<62-20 || lines[0].Credit != ledger.Available || lines[0].Reason != "wire 4711" {
 			t.Errorf("statement %+v, %v", lines, err)
 		}
-		if older, err := s.TransfersByHand(t.Context(), 210, lines[2].ID, 10); err != nil || len(older) != 3 || older[2].Reason != "opening balance" {
+		if older, err := s.ManualTransfers(t.Context(), 210, lines[2].ID, 10); err != nil || len(older) != 3 || older[2].Reason != "opening balance" {
 			t.Errorf("older %+v, %v", older, err)
 		}
 		log := auditDetails(t, s, "balance correction")
@@ -171,11 +171,11 @@ func TestAuditLogIsFiltered(t *testing.T) {
 		createProject(t, s, 210, 0)
 		createProject(t, s, 211, 0)
 		for _, reason := range []string{"one", "two", "three"} {
-			if err := s.StopProject(t.Context(), 210, store.Pause, reason != "two", reason, store.By{Actor: "aida"}); err != nil {
+			if err := s.RestrictProject(t.Context(), 210, store.Paused, reason != "two", reason, store.By{Actor: "aida"}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		find := func(f store.LogFilter) (out []string) {
+		find := func(f store.AuditFilter) (out []string) {
 			t.Helper()
 			if f.Limit == 0 {
 				f.Limit = 100
@@ -189,7 +189,7 @@ func TestAuditLogIsFiltered(t *testing.T) {
 			}
 			return out
 		}
-		for want, f := range map[string]store.LogFilter{
+		for want, f := range map[string]store.AuditFilter{
 			"project pause project 210 aida|project resume project 210 aida|project pause project 210 aida": {Actor: "aida"},
 			"project resume project 210 aida": {Action: "project resume"},
 			"project create project 211 test": {Object: "project 211"},
@@ -200,14 +200,14 @@ func TestAuditLogIsFiltered(t *testing.T) {
 				t.Errorf("%+v: %s, want %s", f, got, want)
 			}
 		}
-		if got := find(store.LogFilter{From: s.Now().Add(time.Hour)}); len(got) != 0 {
+		if got := find(store.AuditFilter{From: s.Now().Add(time.Hour)}); len(got) != 0 {
 			t.Errorf("of the future: %v", got)
 		}
-		all := find(store.LogFilter{})
+		all := find(store.AuditFilter{})
 		var paged []string
 		var place *store.Cursor
 		for range len(all) + 1 {
-			lines, err := s.AuditLog(t.Context(), store.LogFilter{After: place, Limit: 1})
+			lines, err := s.AuditLog(t.Context(), store.AuditFilter{After: place, Limit: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -245,27 +245,30 @@ func theDeskReadsByIndexes(t *testing.T, url string) {
 	}
 	ctx, now := t.Context(), s.Now()
 	for name, ask := range map[string]func() error{
-		"overdue by project":  func() error { _, err := s.OverdueOperations(ctx, now.Add(time.Hour), 10); return err },
-		"near by project":     func() error { _, err := s.OperationsNearThreshold(ctx, now.Add(time.Hour), 10); return err },
-		"overdue":             func() error { _, err := s.Overdue(ctx, 210, now.Add(time.Hour), 10); return err },
-		"repeated by project": func() error { _, err := s.RepeatedCallbacks(ctx, 10); return err },
-		"given up by project": func() error { _, err := s.GivenUpCallbacks(ctx, 10); return err },
-		"in trouble":          func() error { _, err := s.TroubledCallbacks(ctx, 210, 10); return err },
+		"overdue by project":  func() error { _, err := s.CountOverdueOperations(ctx, now.Add(time.Hour), 10); return err },
+		"near by project":     func() error { _, err := s.CountOperationsNearThreshold(ctx, now.Add(time.Hour), 10); return err },
+		"overdue":             func() error { _, err := s.OverdueOperations(ctx, 210, now.Add(time.Hour), 10); return err },
+		"repeated by project": func() error { _, err := s.CountRepeatedCallbacks(ctx, 10); return err },
+		"given up by project": func() error { _, err := s.CountGivenUpCallbacks(ctx, 10); return err },
+		"in trouble":          func() error { _, err := s.UnacknowledgedCallbacks(ctx, 210, 10); return err },
 		"health":              func() error { _, err := s.CallbackHealth(ctx, 210, 10); return err },
 		"refused":             func() error { _, err := s.RefusedNotifications(ctx, 10); return err },
-		"statement":           func() error { _, err := s.TransfersByHand(ctx, 210, 0, 10); return err },
+		"statement":           func() error { _, err := s.ManualTransfers(ctx, 210, 0, 10); return err },
 		"versions":            func() error { _, err := s.ProjectVersions(ctx, 210, 0, 10); return err },
-		"audit log":           func() error { _, err := s.AuditLog(ctx, store.LogFilter{Limit: 10}); return err },
-		"audit log of actor":  func() error { _, err := s.AuditLog(ctx, store.LogFilter{Actor: "x", Limit: 10}); return err },
+		"audit log":           func() error { _, err := s.AuditLog(ctx, store.AuditFilter{Limit: 10}); return err },
+		"audit log of actor":  func() error { _, err := s.AuditLog(ctx, store.AuditFilter{Actor: "x", Limit: 10}); return err },
 		"audit log of action": func() error {
-			_, err := s.AuditLog(ctx, store.LogFilter{Action: "x", From: now, Limit: 10})
+			_, err := s.AuditLog(ctx, store.AuditFilter{Action: "x", From: now, Limit: 10})
 			return err
 		},
 		"audit log of object": func() error {
-			_, err := s.AuditLog(ctx, store.LogFilter{Object: "x", After: &store.Cursor{At: now.UnixMicro(), ID: 1}, Limit: 10})
+			_, err := s.AuditLog(ctx, store.AuditFilter{Object: "x", After: &store.Cursor{At: now.UnixMicro(), ID: 1}, Limit: 10})
 			return err
 		},
-		"audit log of a while": func() error { _, err := s.AuditLog(ctx, store.LogFilter{From: now, Until: now, Limit: 10}); return err },
+		"audit log of a while": func() error {
+			_, err := s.AuditLog(ctx, store.AuditFilter{From: now, Until: now, Limit: 10})
+			return err
+		},
 	} {
 		if err := ask(); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -17,12 +17,12 @@ const (
 	DeviceLife = 180 * 24 * time.Hour
 )
 
-// dropPiece is how many rows one commit of DropOld deletes at most: the writer has other work. Tests make it smaller.
+// dropPiece is how many rows one commit of DeleteExpired deletes at most: the writer has other work. Tests make it smaller.
 var dropPiece int64 = 1000
 
-// DropOld deletes what nobody can ask for any more: old rejections, handled notifications, and idempotency
+// DeleteExpired deletes what nobody can ask for any more: old rejections, handled notifications, and idempotency
 // keys. It deletes a piece to a commit, between which others have their turn, until nothing is due.
-func (s *Store) DropOld(ctx context.Context) error {
+func (s *Store) DeleteExpired(ctx context.Context) error {
 	for _, d := range []struct {
 		text string
 		life time.Duration

@@ -22,7 +22,7 @@ func (i *stepItem) reverses() bool {
 
 // reverse commits a reversal: the operation of that type, status and funds, the journal line, the callback, and the
 // notification that tells of it, as done.
-func (s *Store) reverse(ctx context.Context, step Step) (after Stepped, err error) {
+func (s *Store) reverse(ctx context.Context, step Step) (after StepResult, err error) {
 	o := &step.Operation
 	key := fmt.Sprintf("reverse %d %d %d", o.ProjectID, o.ID, o.Version)
 	err = s.Do(ctx, key, func(ctx context.Context, t *Tx) error {
@@ -36,17 +36,17 @@ func (s *Store) reverse(ctx context.Context, step Step) (after Stepped, err erro
 	return after, err
 }
 
-func (t *Tx) reverse(ctx context.Context, step Step) (Stepped, error) {
+func (t *Tx) reverse(ctx context.Context, step Step) (StepResult, error) {
 	p, o, err := t.lockOperation(ctx, step.Operation.ProjectID, step.Operation.ID)
 	if err != nil {
-		return Stepped{}, err
+		return StepResult{}, err
 	}
 	if o.Version != step.Operation.Version {
-		return Stepped{}, fmt.Errorf("%w: operation %d", ErrMoved, o.ID)
+		return StepResult{}, fmt.Errorf("%w: operation %d", ErrMoved, o.ID)
 	}
 	b, err := t.balanceThatPays(ctx, o)
 	if err != nil {
-		return Stepped{}, err
+		return StepResult{}, err
 	}
 	cost := costOf(o)
 	owed := min(b.Owed(), cost.Reversed())
@@ -59,17 +59,17 @@ func (t *Tx) reverse(ctx context.Context, step Step) (Stepped, error) {
 		i.after.Payment.Events++
 	}
 	if err := t.stepAlone(ctx, i); err != nil {
-		return Stepped{}, err
+		return StepResult{}, err
 	}
 	returned := cmp.Or(step.Returned, i.after.Operation.ProviderPaymentID)
 	reversal := reversalOf(&i.after.Operation, t.store.numbers.take(), returned, t.now)
 	if err := insertOperationRows.Later(ctx, t.conn, operationRow(reversal, nil), nil); err != nil {
-		return Stepped{}, err
+		return StepResult{}, err
 	}
 	t.announceReversal(i, reversal)
 	if step.Notification != 0 {
 		if err := moveNotifications.Later(ctx, t.conn, []any{step.Notification, "done", "", nil}, nil); err != nil {
-			return Stepped{}, err
+			return StepResult{}, err
 		}
 	}
 	return i.after, t.postAll(reversalTransfers(i.move.Funds, cost, owed))

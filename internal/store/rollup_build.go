@@ -17,8 +17,8 @@ import (
 // buildLife is how long a build that was read is kept: who has read its number reads its rows within that time.
 const buildLife = 2 * time.Minute
 
-// Build is a build of rollups.
-type Build struct {
+// RollupBuild is a build of rollups.
+type RollupBuild struct {
 	Number  int64
 	State   string // counting, live, dropped
 	Whole   bool   // it has all cubes; else only CubePayments
@@ -27,15 +27,15 @@ type Build struct {
 	BeganAt time.Time
 }
 
-// Builds lists the builds of rollups.
-func (s *Store) Builds(ctx context.Context) (builds []Build, err error) {
+// RollupBuilds lists the builds of rollups.
+func (s *Store) RollupBuilds(ctx context.Context) (builds []RollupBuild, err error) {
 	const list = `SELECT b.build, b.state, b.whole, b.began_at,
 		CAST(COALESCE(SUM(COALESCE(r.last_row, f.shard * 1000000000000) - f.shard * 1000000000000), 0) AS BIGINT),
 		CAST(COALESCE(SUM(f.last_row - COALESCE(r.last_row, f.shard * 1000000000000)), 0) AS BIGINT)
 		FROM rollup_builds b LEFT JOIN followed f ON 1 = 1 LEFT JOIN rolled r ON r.build = b.build AND r.shard = f.shard
 		GROUP BY b.build, b.state, b.whole, b.began_at ORDER BY b.build`
 	err = sqldb.Query(ctx, s.db.Reads, list).Each(func(r *sql.Rows) error {
-		var b Build
+		var b RollupBuild
 		var whole, began int64
 		err := r.Scan(&b.Number, &b.State, &whole, &began, &b.Done, &b.Behind)
 		b.Whole, b.BeganAt = whole == 1, sqldb.FromMicros(began)
@@ -45,16 +45,16 @@ func (s *Store) Builds(ctx context.Context) (builds []Build, err error) {
 	return builds, s.db.Unavailable(err)
 }
 
-// LiveBuild is the build of rollups that is to be read, and whether it has all cubes.
-func (s *Store) LiveBuild(ctx context.Context) (build int64, whole bool, err error) {
+// LiveRollupBuild is the build of rollups that is to be read, and whether it has all cubes.
+func (s *Store) LiveRollupBuild(ctx context.Context) (build int64, whole bool, err error) {
 	var all int64
 	err = sqldb.One(ctx, s.db.Lists, "SELECT build, whole FROM rollup_builds WHERE state = 'live'").Scan(&build, &all)
 	return build, all == 1, s.db.Unavailable(err)
 }
 
-// CountRollupsAgain begins a new build of rollups, unless one is under way, and returns its number. Who follows the journal
-// counts it, and so does CatchUp.
-func (s *Store) CountRollupsAgain(ctx context.Context, actor string) (build int64, err error) {
+// RebuildRollups begins a new build of rollups, unless one is under way, and returns its number. Who follows the journal
+// counts it, and so does CatchUpRollups.
+func (s *Store) RebuildRollups(ctx context.Context, actor string) (build int64, err error) {
 	err = s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
 		build = 0
 		newest, err := t.lockBuilds(ctx)
@@ -116,9 +116,9 @@ func (s *Store) advanceBuilds(ctx context.Context, on *sqldb.Conn, shard, from, 
 	return builds, err
 }
 
-// CatchUp brings the builds of rollups that are behind the journal's followers up to them, puts a new one in the place of the
+// CatchUpRollups brings the builds of rollups that are behind the journal's followers up to them, puts a new one in the place of the
 // live one when it has come as far, and deletes what is left of old ones. It waits as FollowJournal does.
-func (s *Store) CatchUp(ctx context.Context) error {
+func (s *Store) CatchUpRollups(ctx context.Context) error {
 	if s.roomForMore() != nil {
 		return nil
 	}

@@ -15,18 +15,18 @@ type Cube int64
 
 // The cubes. Those in detail know codes and banks, too; the others have fewer rows, for what asks for neither.
 const (
-	CubePayments      Cube = iota + 1 // payments with the status they have, by when they were made
-	CubePaymentsFully                 // the same in detail
-	CubeResults                       // results of operations, by when they came
-	CubeResultsFully                  // the same in detail
-	CubeTimes                         // first results of payments, by when these were made and how long the result took
+	CubePayments         Cube = iota + 1 // payments with the status they have, by when they were made
+	CubePaymentsDetailed                 // the same in detail
+	CubeResults                          // results of operations, by when they came
+	CubeResultsDetailed                  // the same in detail
+	CubeTimes                            // first results of payments, by when these were made and how long the result took
 )
 
 var cubeNames = [...]string{"", "payments", "payments in detail", "results", "results in detail", "times"}
 
 // Cubes are all of them.
 func Cubes() []Cube {
-	return []Cube{CubePayments, CubePaymentsFully, CubeResults, CubeResultsFully, CubeTimes}
+	return []Cube{CubePayments, CubePaymentsDetailed, CubeResults, CubeResultsDetailed, CubeTimes}
 }
 
 // String names the cube.
@@ -87,7 +87,7 @@ func (l *followedLine) rollUp(add func(k RollupKey, payments int64)) {
 			if k.Status = side.status; k.Status != "" {
 				k.Cube = CubePayments
 				add(k, side.payments)
-				inDetail(k, CubePaymentsFully, side.code, side.payments)
+				inDetail(k, CubePaymentsDetailed, side.code, side.payments)
 			}
 		}
 		if l.ended == "" {
@@ -104,7 +104,7 @@ func (l *followedLine) rollUp(add func(k RollupKey, payments int64)) {
 			if k.Status != "" {
 				k.Cube = CubeResults
 				add(k, 1)
-				inDetail(k, CubeResultsFully, l.after.code, 1)
+				inDetail(k, CubeResultsDetailed, l.after.code, 1)
 			}
 		}
 	}

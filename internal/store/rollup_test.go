@@ -25,14 +25,14 @@ func TestRollupsAreCountedAnew(t *testing.T) {
 			t.Fatal(w)
 		}
 		s.Execute(t, "UPDATE rollups SET payments = payments + 1 WHERE cube = 5")
-		build, err := s.CountRollupsAgain(t.Context(), "test")
+		build, err := s.RebuildRollups(t.Context(), "test")
 		if err != nil || build != 2 {
 			t.Fatalf("build %d, %v", build, err)
 		}
-		if again, err := s.CountRollupsAgain(t.Context(), "test"); err != nil || again != build {
+		if again, err := s.RebuildRollups(t.Context(), "test"); err != nil || again != build {
 			t.Errorf("asked for twice: build %d, %v", again, err)
 		}
-		if builds, err := s.Builds(t.Context()); err != nil || len(builds) != 2 || builds[1].Behind == 0 || builds[0].Behind != 0 {
+		if builds, err := s.RollupBuilds(t.Context()); err != nil || len(builds) != 2 || builds[1].Behind == 0 || builds[0].Behind != 0 {
 			t.Errorf("%+v, %v", builds, err)
 		}
 		payAll(t, s, "meanwhile", 6)
@@ -41,14 +41,14 @@ func TestRollupsAreCountedAnew(t *testing.T) {
 		}
 		canceled, stop := context.WithCancel(t.Context())
 		stop()
-		_ = s.CatchUp(canceled) // one that dies
-		if err := s.CatchUp(t.Context()); err != nil {
+		_ = s.CatchUpRollups(canceled) // one that dies
+		if err := s.CatchUpRollups(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if w := wrongRollups(t, s); w != "" {
 			t.Error(w)
 		}
-		if live, whole, err := s.LiveBuild(t.Context()); err != nil || live != build || !whole {
+		if live, whole, err := s.LiveRollupBuild(t.Context()); err != nil || live != build || !whole {
 			t.Errorf("build %d is read, whole %t, %v", live, whole, err)
 		}
 		payAll(t, s, "then", 6)
@@ -57,7 +57,7 @@ func TestRollupsAreCountedAnew(t *testing.T) {
 		}
 		defer store.SetDropPiece(7)()
 		s.ShiftClock(3 * time.Minute)
-		if err := s.CatchUp(t.Context()); err != nil {
+		if err := s.CatchUpRollups(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		const left = "SELECT build FROM rollups UNION SELECT build FROM rolled UNION SELECT build FROM rollup_builds"
@@ -94,20 +94,20 @@ func TestRollupsOfAnOlderProgram(t *testing.T) {
 		if n := payments(); n != 8 {
 			t.Errorf("%d payments in the totals after the migration", n)
 		}
-		if _, whole, err := s.LiveBuild(t.Context()); err != nil || whole {
+		if _, whole, err := s.LiveRollupBuild(t.Context()); err != nil || whole {
 			t.Errorf("whole: %t, %v", whole, err)
 		}
 		payAll(t, s, "then", 4)
 		if n := payments(); n != 12 {
 			t.Errorf("%d payments in the totals, 4 more were made", n)
 		}
-		if err := s.CatchUp(t.Context()); err != nil {
+		if err := s.CatchUpRollups(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if w := wrongRollups(t, s); w != "" {
 			t.Error(w)
 		}
-		if _, whole, err := s.LiveBuild(t.Context()); err != nil || !whole {
+		if _, whole, err := s.LiveRollupBuild(t.Context()); err != nil || !whole {
 			t.Errorf("whole: %t, %v", whole, err)
 		}
 	})
@@ -166,10 +166,10 @@ func TestRollupsOfReversals(t *testing.T) {
 			}
 		}
 		check("followed")
-		if _, err := s.CountRollupsAgain(t.Context(), "test"); err != nil {
+		if _, err := s.RebuildRollups(t.Context(), "test"); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.CatchUp(t.Context()); err != nil {
+		if err := s.CatchUpRollups(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		check("counted anew")

@@ -23,17 +23,17 @@ const (
 	pageSize              = 4096      // of SQLite
 )
 
-// ErrNoRoom says that the database's disk is almost full: new payouts are refused, so that the steps of accepted ones still
+// ErrDiskFull says that the database's disk is almost full: new payouts are refused, so that the steps of accepted ones still
 // have room. Nothing was stored. It is also ErrUnavailable.
-var ErrNoRoom error = noRoom{}
+var ErrDiskFull error = diskFull{}
 
-type noRoom struct{}
+type diskFull struct{}
 
-func (noRoom) Error() string {
+func (diskFull) Error() string {
 	return "store: the disk of the database is almost full; nothing was stored"
 }
 
-func (noRoom) Is(target error) bool { return target == ErrUnavailable }
+func (diskFull) Is(target error) bool { return target == ErrUnavailable }
 
 // diskRoom watches the disk of a SQLite database. Beside the file stands a reserve, a file of no content, which is given up
 // when the disk is all but full: so a server can start, and bring accepted payouts to their end, where others or it itself
@@ -160,7 +160,7 @@ func writeZeros(f *os.File, size int64) error {
 // roomForMore says whether new payouts can be taken. PostgreSQL's disk is its own affair: it says so when it is full.
 func (s *Store) roomForMore() error {
 	if s.room != nil && s.room.low.Load() {
-		return ErrNoRoom
+		return ErrDiskFull
 	}
 	return nil
 }

@@ -60,11 +60,11 @@ func TestADiskThatFillsUp(t *testing.T) {
 	}
 	refuses := func(id string) {
 		t.Helper()
-		until(t, "it is not ready", func() bool { return errors.Is(s.Ready(t.Context()), store.ErrNoRoom) })
-		if _, err := s.Accept(t.Context(), newPayout(210, id, 100)); !errors.Is(err, store.ErrNoRoom) || !store.Unavailable(err) {
+		until(t, "it is not ready", func() bool { return errors.Is(s.Ready(t.Context()), store.ErrDiskFull) })
+		if _, err := s.Accept(t.Context(), newPayout(210, id, 100)); !errors.Is(err, store.ErrDiskFull) || !store.Unavailable(err) {
 			t.Errorf("%s: %v; want it refused for want of room", id, err)
 		}
-		if err := s.SaveRejection(t.Context(), store.Rejection{RequestID: id, ProjectID: 210, At: time.Now()}); !errors.Is(err, store.ErrNoRoom) {
+		if err := s.SaveRejection(t.Context(), store.Rejection{RequestID: id, ProjectID: 210, At: time.Now()}); !errors.Is(err, store.ErrDiskFull) {
 			t.Errorf("a refusal is kept: %v", err)
 		}
 	}
@@ -125,7 +125,7 @@ func TestAServerStartsOnAFullDisk(t *testing.T) {
 	if decline(t, again, "p") != 1 {
 		t.Error("the payout does not come to its end")
 	}
-	if err := again.Ready(t.Context()); !errors.Is(err, store.ErrNoRoom) {
+	if err := again.Ready(t.Context()); !errors.Is(err, store.ErrDiskFull) {
 		t.Errorf("ready: %v", err)
 	}
 }

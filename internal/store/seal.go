@@ -96,9 +96,9 @@ func (s *Store) sealRest(ctx context.Context, shard int64) error {
 	return s.seal(ctx, shard, last)
 }
 
-// SealLeft seals at once what this node has left: when it closes, and for a proof that is asked for. What commands write is in
+// SealRemaining seals at once what this node has left: when it closes, and for a proof that is asked for. What commands write is in
 // no seal: nobody knows when all of them have committed.
-func (s *Store) SealLeft(ctx context.Context) error {
+func (s *Store) SealRemaining(ctx context.Context) error {
 	if s.shard.Load() == CommandShard {
 		return nil
 	}

@@ -19,7 +19,7 @@ func (s *Store) UpdateProject(ctx context.Context, p *merchant.Project, actor st
 
 // SaveProject is UpdateProject for an act that has a name. It keeps the version before, and writes into the audit log
 // what differs. Where nothing differs there is no new version. ErrNeedsSecond where a user weakens control over a project
-// that asks for a second person: AskSettings asks for one.
+// that asks for a second person: RequestSettingsApproval asks for one.
 func (s *Store) SaveProject(ctx context.Context, p *merchant.Project, by By) error {
 	settings, err := json.Marshal(p.Settings)
 	if err != nil {

@@ -155,9 +155,9 @@ func TestMerchants(t *testing.T) {
 			return [2]bool{p.Blocked, p.Paused}
 		}
 		for _, act := range []func() error{
-			func() error { return s.StopProject(t.Context(), 210, store.Pause, true, "holiday", by) },
-			func() error { return s.StopMerchant(t.Context(), 5, store.Block, true, "fraud", by) },
-			func() error { return s.StopMerchant(t.Context(), 5, store.Block, true, "fraud", by) },
+			func() error { return s.RestrictProject(t.Context(), 210, store.Paused, true, "holiday", by) },
+			func() error { return s.RestrictMerchant(t.Context(), 5, store.Blocked, true, "fraud", by) },
+			func() error { return s.RestrictMerchant(t.Context(), 5, store.Blocked, true, "fraud", by) },
 		} {
 			if err := act(); err != nil {
 				t.Fatal(err)
@@ -169,7 +169,7 @@ func TestMerchants(t *testing.T) {
 		if got := auditDetails(t, s, "merchant block"); len(got) != 1 || got[0] != `{"reason":"fraud"}` {
 			t.Errorf("audit log %q", got)
 		}
-		if err := s.StopMerchant(t.Context(), 5, store.Block, false, "", by); err != nil {
+		if err := s.RestrictMerchant(t.Context(), 5, store.Blocked, false, "", by); err != nil {
 			t.Fatal(err)
 		}
 		// Stopping is no change of settings: a form that was open stays good.
@@ -177,10 +177,10 @@ func TestMerchants(t *testing.T) {
 		if p.Version != 1 || stops(210) != [2]bool{false, true} || p.Restrictions != (merchant.Restrictions{Paused: true}) {
 			t.Errorf("after the block: %+v", p)
 		}
-		if err := s.StopProject(t.Context(), 999, store.Pause, true, "", by); !errors.Is(err, store.ErrNotFound) {
+		if err := s.RestrictProject(t.Context(), 999, store.Paused, true, "", by); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("nobody: %v", err)
 		}
-		if err := s.StopMerchant(t.Context(), 999, store.Pause, true, "", by); !errors.Is(err, store.ErrNotFound) {
+		if err := s.RestrictMerchant(t.Context(), 999, store.Paused, true, "", by); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("nobody: %v", err)
 		}
 	})

@@ -200,7 +200,7 @@ func (m *Settlement) check() error {
 // Settle settles a discrepancy: what the decision moves, the record and the line in the audit log are one commit. The same
 // once again changes nothing. ErrSettled where it has been settled otherwise, ErrMoved where the operation is no longer as it
 // was seen, ErrReason where reason or decision are missing, ErrNotFound where there is none, and ErrNeedsSecond where the
-// payout's sum is above the project's approval sum, whoever acts: then AskSettlement and DecideSettlement settle it.
+// payout's sum is above the project's approval sum, whoever acts: then RequestSettlementApproval and DecideSettlement settle it.
 func (s *Store) Settle(ctx context.Context, m Settlement, by By) error {
 	if err := m.check(); err != nil {
 		return err

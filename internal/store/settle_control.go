@@ -37,9 +37,9 @@ type settlementContent struct {
 	Note        string          `json:"note"`
 }
 
-// AskSettlement lets a decision on a case wait for a second person, an operator, and returns the approval's id. One of a
+// RequestSettlementApproval lets a decision on a case wait for a second person, an operator, and returns the approval's id. One of a
 // case waits at a time: ErrApprovalWaits. ErrSettled where the case is settled, ErrReason as Settle. user is who asks; nil: the command line.
-func (s *Store) AskSettlement(ctx context.Context, c *Case, m Settlement, user *staff.User, by By) (int64, error) {
+func (s *Store) RequestSettlementApproval(ctx context.Context, c *Case, m Settlement, user *staff.User, by By) (int64, error) {
 	if err := m.check(); err != nil {
 		return 0, err
 	}

@@ -32,8 +32,8 @@ type Step struct {
 	Discrepancy       string // kind of discrepancy to open although nothing moves; empty: only what the table says
 }
 
-// Stepped is a payment and its operation after a step.
-type Stepped struct {
+// StepResult is a payment and its operation after a step.
+type StepResult struct {
 	Payment   payout.Payment
 	Operation payout.Operation
 }
@@ -41,32 +41,32 @@ type Stepped struct {
 // stepItem is a Step in the writer.
 type stepItem struct {
 	before Step
-	after  Stepped
+	after  StepResult
 	move   payout.Move
 	moves  bool // the table of moves has a row for it
-	line   *Line
+	line   *JournalLine
 	won    bool
 }
 
 func (i *stepItem) movesFunds() bool { return i.moves && i.move.Funds != payout.KeepFunds }
 
 // Apply commits a step. ErrMoved says that somebody else moved the operation first: load it and decide again.
-func (s *Store) Apply(ctx context.Context, step Step) (Stepped, error) {
+func (s *Store) Apply(ctx context.Context, step Step) (StepResult, error) {
 	item := newStepItem(step, s.Now())
 	if item.reverses() {
 		return s.reverse(ctx, step)
 	}
 	if err := s.do(ctx, &command{step: item}); err != nil {
-		return Stepped{}, err
+		return StepResult{}, err
 	}
 	return item.after, nil
 }
 
 // ApplyAll is Apply for steps of different operations, which are handed over together. It returns what became of each,
 // and an error for each.
-func (s *Store) ApplyAll(ctx context.Context, steps []Step) ([]Stepped, []error) {
+func (s *Store) ApplyAll(ctx context.Context, steps []Step) ([]StepResult, []error) {
 	now := s.Now()
-	stepped, errs := make([]Stepped, len(steps)), make([]error, len(steps))
+	stepped, errs := make([]StepResult, len(steps)), make([]error, len(steps))
 	commands, places := make([]*command, 0, len(steps)), make([]int, 0, len(steps))
 	handed := time.Now()
 	for i, step := range steps {
@@ -87,7 +87,7 @@ func (s *Store) ApplyAll(ctx context.Context, steps []Step) ([]Stepped, []error)
 }
 
 func newStepItem(step Step, now time.Time) *stepItem {
-	item := &stepItem{before: step, after: Stepped{Payment: step.Payment, Operation: step.Operation}}
+	item := &stepItem{before: step, after: StepResult{Payment: step.Payment, Operation: step.Operation}}
 	p, o := &item.after.Payment, &item.after.Operation
 	if step.Event != 0 {
 		item.move, item.moves = payout.State{Status: p.Status, Stage: o.Stage}.On(step.Event)
@@ -110,7 +110,7 @@ func newStepItem(step Step, now time.Time) *stepItem {
 		o.NextAt = time.Time{}
 	}
 	if step.Kind != "" {
-		item.line = &Line{ProjectID: p.ProjectID, Payment: p.ID, Seq: p.Head.Seq + 1, At: now, Kind: step.Kind, Operation: o.ID, Detail: step.Detail.String()}
+		item.line = &JournalLine{ProjectID: p.ProjectID, Payment: p.ID, Seq: p.Head.Seq + 1, At: now, Kind: step.Kind, Operation: o.ID, Detail: step.Detail.String()}
 		item.line.Hash = item.line.Chain(p.Head.Hash)
 		p.Head = payout.Head{Seq: item.line.Seq, Hash: item.line.Hash}
 	}

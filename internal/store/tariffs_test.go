@@ -147,7 +147,7 @@ func TestTariffVersions(t *testing.T) {
 		if err != nil || len(all) != 4 || all[0].Currency != "JPY" || all[3].Percent.String() != "1" || all[3].Actor != "aida" || !all[3].From.Equal(tomorrow) {
 			t.Errorf("%+v, %v", all, err)
 		}
-		lines, err := s.AuditLog(t.Context(), store.LogFilter{Object: "project 210", Action: "tariff set", Limit: 10})
+		lines, err := s.AuditLog(t.Context(), store.AuditFilter{Object: "project 210", Action: "tariff set", Limit: 10})
 		if err != nil || len(lines) != 4 {
 			t.Errorf("audit log %+v, %v", lines, err)
 		}

@@ -116,7 +116,7 @@ func (s *Store) addRollups(ctx context.Context, f *RegisterFilter, hours, from, 
 	if from >= to {
 		return nil
 	}
-	build, _, err := s.LiveBuild(ctx)
+	build, _, err := s.LiveRollupBuild(ctx)
 	if err != nil {
 		return err
 	}

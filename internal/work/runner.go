@@ -210,7 +210,7 @@ func backoff(attempts int) time.Duration {
 func (r *Runner) dropOld(ctx context.Context) {
 	for {
 		for i := range r.Kinds {
-			if err := jobs.DropOld(ctx, r.Store, r.Kinds[i].Name, r.Kinds[i].Clean); err != nil {
+			if err := jobs.DeleteExpired(ctx, r.Store, r.Kinds[i].Name, r.Kinds[i].Clean); err != nil {
 				r.complain(ctx, "old jobs could not be deleted", err, "kind", r.Kinds[i].Name)
 			}
 		}

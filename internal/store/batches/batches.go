@@ -352,7 +352,7 @@ func tell(ctx context.Context, t *store.Tx, b *Batch) error {
 		return err
 	}
 	end.Sent = b.Good - end.PaidAlready - end.Refused - end.NotSent
-	t.TellBatch(b.ProjectID, end)
+	t.AddBatchEvent(b.ProjectID, end)
 	return nil
 }
 

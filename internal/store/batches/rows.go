@@ -232,12 +232,12 @@ func (f *RowFilter) end(ctx context.Context, s *store.Store) (line int64, err er
 	return line, s.DB().Unavailable(err)
 }
 
-// dropPiece is how many rows one commit of DropOld deletes at most: the writer has other work.
+// dropPiece is how many rows one commit of DeleteExpired deletes at most: the writer has other work.
 const dropPiece = 1000
 
-// DropOld deletes batches whose time is over, with their rows, and rows whose batch was never made. A batch that has not ended
+// DeleteExpired deletes batches whose time is over, with their rows, and rows whose batch was never made. A batch that has not ended
 // stays. Their files have the same time, and go by themselves.
-func DropOld(ctx context.Context, s *store.Store) error {
+func DeleteExpired(ctx context.Context, s *store.Store) error {
 	now := s.Now().UnixMicro()
 	old, err := s.DB().Numbers(ctx, "SELECT id FROM batches WHERE drop_at <= $1 AND state IN ('checked', 'done', 'cancelled') ORDER BY drop_at LIMIT 100", now)
 	if err != nil {

@@ -16,7 +16,7 @@ func Estimate(ctx context.Context, s *store.Store, f Filter) (payments int64, er
 		return 0, nil
 	}
 	day := (24 * time.Hour).Microseconds()
-	build, _, err := s.LiveBuild(ctx)
+	build, _, err := s.LiveRollupBuild(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -83,11 +83,11 @@ func (q *Query) cube() store.Cube {
 	case q.What == Times:
 		return store.CubeTimes
 	case q.What == Results && detail:
-		return store.CubeResultsFully
+		return store.CubeResultsDetailed
 	case q.What == Results:
 		return store.CubeResults
 	case detail:
-		return store.CubePaymentsFully
+		return store.CubePaymentsDetailed
 	}
 	return store.CubePayments
 }
@@ -145,7 +145,7 @@ func (f *Figures) Sum(ctx context.Context, q Query) ([]Row, error) {
 	if len(q.Projects) == 0 {
 		return nil, nil
 	}
-	build, whole, err := f.store.LiveBuild(ctx)
+	build, whole, err := f.store.LiveRollupBuild(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -18,10 +18,10 @@ import (
 // dropPiece is how many files are looked for at a time.
 const dropPiece = 100
 
-// DropOld deletes the files whose time is over, and what writers left that have died: first the content, then the row, so
+// DeleteExpired deletes the files whose time is over, and what writers left that have died: first the content, then the row, so
 // that nothing is left which nobody knows of. Beside a SQLite database it also deletes content without a row, which a restored
 // backup does not know.
-func DropOld(ctx context.Context, s *store.Store) error {
+func DeleteExpired(ctx context.Context, s *store.Store) error {
 	now := s.Now()
 	for n := dropPiece; n == dropPiece; {
 		var old []File

@@ -148,7 +148,7 @@ func TestDamageIsSeen(t *testing.T) {
 			if err := s.Do(t.Context(), "", func(ctx context.Context, tx *store.Tx) error { return files.Expire(ctx, tx, f.ID) }); err != nil {
 				t.Fatal(err)
 			}
-			if err := files.DropOld(t.Context(), s); err != nil {
+			if err := files.DeleteExpired(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -186,7 +186,7 @@ func TestNothingIsLeft(t *testing.T) {
 			t.Errorf("%d files are kept", files.Left(t, s))
 		}
 		ahead.Add(int64(2 * time.Hour))
-		if err := files.DropOld(t.Context(), s); err != nil {
+		if err := files.DeleteExpired(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
 		if err := dead.Close(t.Context()); err == nil {
@@ -248,7 +248,7 @@ func TestRestoredContentWithoutARowGoes(t *testing.T) {
 			}
 		}
 	}
-	if err := files.DropOld(t.Context(), s); err != nil {
+	if err := files.DeleteExpired(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(folder)

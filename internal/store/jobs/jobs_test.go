@@ -312,11 +312,11 @@ func TestOldJobsAreDropped(t *testing.T) {
 		add(t, s, jobs.New{Kind: "report", Key: "open", KeepFor: time.Hour})
 		c.advance(2 * time.Hour)
 		full := errors.New("disk trouble")
-		if err := jobs.DropOld(t.Context(), s, "report", func(context.Context, *jobs.Job) error { return full }); !errors.Is(err, full) {
+		if err := jobs.DeleteExpired(t.Context(), s, "report", func(context.Context, *jobs.Job) error { return full }); !errors.Is(err, full) {
 			t.Fatalf("clearing failed: %v", err)
 		}
 		var cleared []string
-		err := jobs.DropOld(t.Context(), s, "report", func(_ context.Context, j *jobs.Job) error {
+		err := jobs.DeleteExpired(t.Context(), s, "report", func(_ context.Context, j *jobs.Job) error {
 			cleared = append(cleared, j.Key)
 			return nil
 		})

@@ -75,12 +75,12 @@ func List(ctx context.Context, s *store.Store, f Filter) (out []Job, err error) 
 	return out, s.DB().Unavailable(err)
 }
 
-// dropPiece is how many jobs one commit of DropOld deletes at most: the writer has other work.
+// dropPiece is how many jobs one commit of DeleteExpired deletes at most: the writer has other work.
 const dropPiece = 200
 
-// DropOld deletes the jobs of a kind whose time after their end is over. What they have left outside of the database is cleared
+// DeleteExpired deletes the jobs of a kind whose time after their end is over. What they have left outside of the database is cleared
 // first, by clean, which may be nil: it is called again for a job that it has cleared where the process ends in between.
-func DropOld(ctx context.Context, s *store.Store, kind string, clean func(ctx context.Context, j *Job) error) error {
+func DeleteExpired(ctx context.Context, s *store.Store, kind string, clean func(ctx context.Context, j *Job) error) error {
 	const find = "SELECT " + columns + " FROM jobs WHERE kind = $1 AND next_at IS NULL AND ended_at + keep_for < $2 ORDER BY ended_at LIMIT $3"
 	now := s.Now()
 	for {

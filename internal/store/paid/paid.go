@@ -43,7 +43,7 @@ const usualSums = `SELECT COALESCE(SUM(payments), 0), COALESCE(SUM(amount), 0) F
 // Usual is how many payouts of a currency a project has made since a day, and their sum.
 func (p *Payments) Usual(ctx context.Context, projectID int64, currency string, since time.Time) (payments, amount int64, err error) {
 	db := p.store.DB()
-	build, _, err := p.store.LiveBuild(ctx)
+	build, _, err := p.store.LiveRollupBuild(ctx)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -126,7 +126,7 @@ func (dir *Directory) AcceptInvitation(ctx context.Context, a *Acceptance) error
 		if _, err := t.Exec(ctx, "UPDATE users SET name = $1 WHERE id = $2", a.Name, userID); err != nil {
 			return err
 		}
-		if err := t.ComeFrom(ctx, userID, madeBy, store.OriginLink); err != nil { // links are shown to whoever makes them
+		if err := t.RecordOrigin(ctx, userID, madeBy, store.OriginLink); err != nil { // links are shown to whoever makes them
 			return err
 		}
 		for _, forget := range []string{

@@ -143,7 +143,7 @@ func (dir *Directory) Users(ctx context.Context, f UserFilter) ([]*UserRecord, e
 // ErrUserExists where the address is taken, store.ErrNeedsSecond where a user may not make it alone: Ask asks for a second person.
 func (dir *Directory) CreateUser(ctx context.Context, idempotencyKey string, a *UserRecord, i *Invitation, actor string) error {
 	err := dir.store.Do(ctx, idempotencyKey, func(ctx context.Context, t *store.Tx) error {
-		if err := t.CheckGift(ctx, actor, a.MerchantID); err != nil {
+		if err := t.CheckGrant(ctx, actor, a.MerchantID); err != nil {
 			return err
 		}
 		return createUser(ctx, t, a, i, actor, actor)
@@ -170,7 +170,7 @@ func createUser(ctx context.Context, t *store.Tx, a *UserRecord, i *Invitation, 
 			return err
 		}
 	}
-	if err := t.ComeFrom(ctx, a.ID, giver, store.OriginRights); err != nil {
+	if err := t.RecordOrigin(ctx, a.ID, giver, store.OriginRights); err != nil {
 		return err
 	}
 	return t.Audit(ctx, actor, "user create", a.Object(), userDetail(&a.User).Text("email", a.Email))
@@ -273,7 +273,7 @@ func changeRights(ctx context.Context, t *store.Tx, u *staff.User, giver, actor 
 	}
 	gains := after.Gains(&before.User)
 	if gains && giver == "" {
-		if err := t.CheckGift(ctx, actor, after.MerchantID); err != nil {
+		if err := t.CheckGrant(ctx, actor, after.MerchantID); err != nil {
 			return err
 		}
 	}
@@ -287,7 +287,7 @@ func changeRights(ctx context.Context, t *store.Tx, u *staff.User, giver, actor 
 		return err
 	}
 	if gains {
-		if err := t.ComeFrom(ctx, u.ID, cmp.Or(giver, actor), store.OriginRights); err != nil {
+		if err := t.RecordOrigin(ctx, u.ID, cmp.Or(giver, actor), store.OriginRights); err != nil {
 			return err
 		}
 	}
@@ -327,7 +327,7 @@ func setActive(ctx context.Context, t *store.Tx, id int64, active, byOperator bo
 		return err
 	}
 	if active && giver == "" {
-		if err := t.CheckGift(ctx, actor, user.MerchantID); err != nil {
+		if err := t.CheckGrant(ctx, actor, user.MerchantID); err != nil {
 			return err
 		}
 	}
@@ -342,7 +342,7 @@ func setActive(ctx context.Context, t *store.Tx, id int64, active, byOperator bo
 		return err
 	}
 	if active {
-		err = t.ComeFrom(ctx, id, cmp.Or(giver, actor), store.OriginRights)
+		err = t.RecordOrigin(ctx, id, cmp.Or(giver, actor), store.OriginRights)
 	}
 	if err != nil {
 		return err

@@ -417,8 +417,8 @@ func TestActsOfAnActorArePagedAndInOrder(t *testing.T) {
 			}
 		}
 		var seen []string
-		for behind := (store.Act{}); ; {
-			acts, err := s.ActsOf(t.Context(), []string{actor, "nobody"}, behind, 4)
+		for behind := (store.AuditEntry{}); ; {
+			acts, err := s.AuditEntriesOf(t.Context(), []string{actor, "nobody"}, behind, 4)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -436,7 +436,7 @@ func TestActsOfAnActorArePagedAndInOrder(t *testing.T) {
 		if len(seen) != 6 || !strings.Contains(seen[0], "name 5") || !strings.Contains(seen[0], "name 4") || !strings.Contains(seen[5], "name 0") {
 			t.Errorf("%d acts: %v", len(seen), seen)
 		}
-		if acts, err := s.ActsOf(t.Context(), nil, store.Act{}, 4); err != nil || len(acts) != 0 {
+		if acts, err := s.AuditEntriesOf(t.Context(), nil, store.AuditEntry{}, 4); err != nil || len(acts) != 0 {
 			t.Errorf("of nobody: %v, %v", acts, err)
 		}
 	})
@@ -456,7 +456,7 @@ func TestOldSessionsDevicesAndTriesGo(t *testing.T) {
 		if _, err := people.New(s).TakeTry(t.Context(), []people.Try{{Digest: [32]byte{1}, Free: 1, Base: time.Hour, Most: time.Hour, Forget: time.Hour}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.DropOld(t.Context()); err != nil {
+		if err := s.DeleteExpired(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := people.New(s).Session(t.Context(), [32]byte{0}); !errors.Is(err, store.ErrNotFound) {

@@ -103,12 +103,12 @@ func scanOperation(r *sql.Rows, more ...any) (o Operation, err error) {
 }
 
 // Lines reads the journals of a range's payments: payment by payment, each in its order.
-func (v *Snapshot) Lines(ctx context.Context, in Range, each func(*store.Line) error) error {
+func (v *Snapshot) Lines(ctx context.Context, in Range, each func(*store.JournalLine) error) error {
 	where, args := v.within("p.project_id", "p.id", in)
 	query := "SELECT j.id, j.project_id, j.payment, j.seq, j.at, j.kind, j.operation, j.detail, j.hash FROM payments p CROSS JOIN journal j WHERE " +
 		where + " AND j.project_id = p.project_id AND j.payment = p.id ORDER BY " + v.order("p.project_id", "p.id") + ", j.seq"
 	return v.each(ctx, query, func(r *sql.Rows) error {
-		var l store.Line
+		var l store.JournalLine
 		var hash sql.RawBytes
 		var at int64
 		if err := r.Scan(&l.ID, &l.ProjectID, &l.Payment, &l.Seq, &at, &l.Kind, &l.Operation, &l.Detail, &hash); err != nil {
