@@ -288,7 +288,7 @@ func (y *reportYard) check(schedules []int64, single int) {
 		t.Errorf("%d files of %d reports: no kill has left a file half written, the test has shown nothing", count, len(found))
 	}
 	later := y.at(false, func() time.Time { return time.Now().Add(2 * time.Hour) })
-	if err := files.DropOld(t.Context(), later); err != nil {
+	if err := files.DeleteExpired(t.Context(), later); err != nil {
 		t.Fatal(err)
 	}
 	if count, _ := y.shelf(); count != len(found) {
