@@ -86,7 +86,7 @@ var rooms = map[string][]string{
 	"internal/store/sqldb":   {},
 	"internal/store":         with(nouns, "internal/store/sqldb", "internal/batch", "internal/vault", "signature"),
 	"internal/record":        nouns, // what lists show: of reports and the Data API
-	"internal/store/export":  with(nouns, "internal/store", "internal/store/sqldb", "internal/record", "signature"),
+	"internal/store/export":  with(nouns, "internal/store", "internal/store/sqldb", "internal/store/batches", "internal/record", "signature"),
 	"internal/store/jobs":    with(nouns, "internal/store", "internal/store/sqldb"),
 	"internal/store/figures": with(nouns, "internal/store", "internal/store/sqldb"), // what analytics reads
 	"internal/store/paid":    with(nouns, "internal/store", "internal/store/sqldb"),
@@ -108,12 +108,12 @@ var rooms = map[string][]string{
 
 	"internal/access": with(nouns, "internal/store", "internal/store/people", "internal/vault"),
 	"internal/report": with(nouns, "internal/store", "internal/store/people", "internal/store/export", "internal/store/jobs", "internal/store/files",
-		"internal/record", "internal/csvfile", "internal/work"),
+		"internal/record", "internal/csvfile", "internal/work", "internal/massbatch"),
 	"internal/resend":     {"internal/store", "internal/store/jobs", "internal/work"},
 	"internal/manual":     with(nouns, "internal/store", "internal/store/jobs", "internal/work", "internal/accept", "signature"),
 	"internal/masspayout": with(nouns, "internal/store", "internal/store/paid", "internal/accept", "internal/csvfile", "signature"),
 	"internal/massbatch": with(nouns, "internal/store", "internal/store/batches", "internal/store/files", "internal/store/jobs", "internal/store/paid",
-		"internal/work", "internal/accept", "internal/masspayout", "internal/csvfile", "signature"),
+		"internal/store/export", "internal/record", "internal/work", "internal/accept", "internal/masspayout", "internal/csvfile", "signature"),
 	"internal/dashboard": with(nouns, "internal/store", "internal/store/people", "internal/accept", "internal/manual", "internal/access", "internal/csvfile", "internal/vault", "internal/record",
 		"internal/evidence", "internal/report", "internal/store/jobs", "internal/store/batches", "internal/store/figures", "internal/masspayout", "internal/massbatch", "internal/resend", "signature"),
 
@@ -141,7 +141,7 @@ var rooms = map[string][]string{
 // what needs several of them is a test of e2e.
 var inTests = []string{
 	"internal/pgtest", "internal/storetest", "internal/browsertest", "internal/provider/providertest", "internal/provider/sandbox", "internal/bank",
-	"internal/store", "internal/store/people", "internal/store/snapshot", "internal/audit", "internal/vault", "internal/sample", "signature", "client", "openapi",
+	"internal/store", "internal/store/people", "internal/store/snapshot", "internal/accept", "internal/audit", "internal/vault", "internal/sample", "signature", "client", "openapi",
 }
 
 // onlyInTests must not get into the program.

@@ -68,7 +68,7 @@ func (c *reportKindsCmd) Run(a *app) error {
 
 // reportFlags are what a report and a schedule have in common.
 type reportFlags struct {
-	Kind      string   `arg:"" help:"operations, payments, movements or callbacks."`
+	Kind      string   `arg:"" help:"operations, payments, movements, mass_payouts or callbacks."`
 	Project   []int64  `placeholder:"N" help:"Only rows of these projects. Default: of all."`
 	Columns   string   `placeholder:"A,B" help:"Columns in their order: see flashpay report kinds. Default: the usual ones."`
 	Zone      string   `default:"UTC" placeholder:"UTC" help:"IANA name of the zone, such as Asia/Bishkek, of --from and --to and of the times in the file. Default: UTC."`

@@ -103,7 +103,7 @@ func (b *batchView) counts() []countView {
 		c := countView{Name: name, Status: payout.Status(name), Rows: n, Sums: sums[name]}
 		switch name {
 		case massbatch.NotSent, massbatch.WithFaults, massbatch.Refused, string(batches.PaidAlready):
-			c.Word = "mass.rows." + strings.ReplaceAll(name, " ", "_")
+			c.Word = rowWord(name)
 		}
 		out = append(out, c)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,6 +45,17 @@ const (
 // rowWords are the filters of rows that made no payment, by their states.
 var rowWords = map[batches.RowState]string{
 	batches.Good: massbatch.NotSent, batches.Bad: massbatch.WithFaults, batches.Refused: massbatch.Refused, batches.PaidAlready: string(batches.PaidAlready),
+}
+
+// rowWord is the word of what a row counts as that made no payment.
+func rowWord(name string) string { return "mass.rows." + strings.ReplaceAll(name, " ", "_") }
+
+// rowStatus says what a row of a report may have come to: a payment's status, or what it counts as that made none.
+func (v *visit) rowStatus(status string) string {
+	if slices.Contains(massbatch.RowWords(), status) {
+		return v.t(rowWord(status))
+	}
+	return v.t("status." + strings.ReplaceAll(status, " ", "_"))
 }
 
 // rowFilter is what a filter's name chooses.
@@ -108,7 +120,7 @@ func serveBatchRows(d *Dashboard, v *visit) error {
 func (v *visit) row(r batches.Row) rowView {
 	view := rowView{Row: r}
 	if name := rowWords[r.State]; name != "" {
-		view.Word = "mass.rows." + strings.ReplaceAll(name, " ", "_")
+		view.Word = rowWord(name)
 	}
 	message := r.Message
 	switch {

@@ -173,7 +173,7 @@ func (v *visit) reportForm(f *Form, path string) (*reportForm, error) {
 	}
 	out.Methods, out.Currencies = v.methodOptions()
 	for _, s := range kind.Statuses {
-		out.Statuses = append(out.Statuses, option{Value: string(s), Label: v.t("status." + strings.ReplaceAll(string(s), " ", "_"))})
+		out.Statuses = append(out.Statuses, option{Value: string(s), Label: v.rowStatus(string(s))})
 	}
 	for _, lang := range languages {
 		out.Headers = append(out.Headers, option{Value: lang, Label: v.t("report.header_titles", "language", v.t("language."+lang))})

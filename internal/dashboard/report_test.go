@@ -177,6 +177,25 @@ func TestEveryKindOfReportHasItsForm(t *testing.T) {
 	}
 }
 
+// What rows of mass payouts can come to, beyond payments, is offered in words, and chosen.
+func TestTheReportOfMassPayoutsHasItsStatuses(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.signedIn(staff.Finance)
+	page := b.get("/reports/new?kind=mass_payouts").says("Rows of mass payouts", "not sent", "paid already", "with faults", "refused", "awaiting retry")
+	if !strings.Contains(page.Body, `value="paid already"`) {
+		t.Error("the status cannot be chosen")
+	}
+	b.post("/reports", "kind", "mass_payouts", "chosen", "yes", "column", "payment_id", "column", "status", "status", "paid already").wants(http.StatusSeeOther)
+	if q := b.newestReport().Order.Request; len(q.Statuses) != 1 || q.Statuses[0] != "paid already" {
+		t.Errorf("%+v", q)
+	}
+	b.post("/reports", "kind", "payments", "chosen", "yes", "column", "payment_id", "status", "paid already").wants(http.StatusUnprocessableEntity)
+	b.get("/reports").says("Rows of mass payouts")
+	s.makeReports()
+	b.get(fmt.Sprintf("/reports/file/%d", b.newestReport().ID)).wants(http.StatusOK)
+}
+
 // With e-mail set up the form offers it.
 func TestAReportCanBeMailed(t *testing.T) {
 	t.Parallel()

@@ -92,36 +92,51 @@ func (s *Service) rewrite(ctx context.Context, id int64, begin func(*batches.Bat
 	}
 }
 
-// cellsOf are the result's cells of a row.
-func cellsOf(r *batches.Row, o ResultOptions) []string {
-	code, message := r.Code, r.Message
-	var status string
-	var date time.Time
+// outcome is what came of a row.
+type outcome struct {
+	status  string
+	code    int
+	known   bool // there is a code
+	message string
+	at      time.Time // zero: there is no payment
+}
+
+func outcomeOf(r *batches.Row) outcome {
+	out := outcome{status: string(r.State), code: r.Code, message: r.Message, known: r.Code != 0}
 	switch r.State {
 	case batches.Made:
-		status, code, date = string(r.Status), r.Final, r.PaymentAt
-		if message = payout.Message(code); code == 0 && !r.Status.Final() { // there is no code yet
-			message = ""
+		out = outcome{status: string(r.Status), code: r.Final, known: r.Final != 0 || r.Status.Final(), at: r.PaymentAt}
+		if out.known {
+			out.message = payout.Message(r.Final)
 		}
 	case batches.Good:
-		status = NotSent
+		out.status = NotSent
 	case batches.Bad:
-		status = WithFaults
-	default:
-		status = string(r.State)
+		out.status = WithFaults
 	}
-	cells := []string{status, "", message, r.PaidAs, "", ""}
-	if code != 0 || r.State == batches.Made && r.Status.Final() {
-		cells[1] = strconv.Itoa(code)
+	return out
+}
+
+// codeText is the code as a cell; empty: there is none yet.
+func (o *outcome) codeText() string {
+	if !o.known {
+		return ""
 	}
+	return strconv.Itoa(o.code)
+}
+
+// cellsOf are the result's cells of a row.
+func cellsOf(r *batches.Row, o ResultOptions) []string {
+	out := outcomeOf(r)
+	cells := []string{out.status, out.codeText(), out.message, r.PaidAs, "", ""}
 	if r.Payment != 0 {
 		cells[4] = strconv.FormatInt(r.Payment, 10)
 	}
-	if !date.IsZero() {
-		cells[5] = date.UTC().Format(time.RFC3339)
+	if !out.at.IsZero() {
+		cells[5] = out.at.UTC().Format(time.RFC3339)
 	}
 	if o.Words != nil {
-		cells = append(cells, o.Words(code, message))
+		cells = append(cells, o.Words(out.code, out.message))
 	}
 	return cells
 }

@@ -14,6 +14,11 @@ const (
 	Refused    = "refused"
 )
 
+// RowWords lists them, and what a row counts as that was paid before.
+func RowWords() []string {
+	return []string{NotSent, WithFaults, Refused, string(batches.PaidAlready)}
+}
+
 // Status is a batch with its counters.
 type Status struct {
 	*batches.Batch

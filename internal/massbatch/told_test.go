@@ -7,8 +7,11 @@ import (
 
 	"flashpay/client"
 	"flashpay/internal/massbatch"
+	"flashpay/internal/payout"
+	"flashpay/internal/record"
 	"flashpay/internal/store"
 	"flashpay/internal/store/batches"
+	"flashpay/internal/store/export"
 	"flashpay/internal/storetest"
 	"flashpay/internal/wire"
 )
@@ -96,10 +99,42 @@ func TestTheEndOfABatchIsTold(t *testing.T) {
 		if number, err := s.Store.ResendCallback(t.Context(), "", 210, "", numbers[0], "test"); err != nil || number != numbers[0] {
 			t.Errorf("sent again: %d, %v", number, err)
 		}
+		reported(t, s, first.ID, numbers[0])
 		if again, _ := told(t, s, 210); len(again) != 1 || fmt.Sprint(again) != fmt.Sprint(done) {
 			t.Errorf("told after it was sent again: %+v", again)
 		}
 	})
+}
+
+// reported checks that the report of callbacks has that of a batch, without a word of a payment, and that a filter by what only payments
+// have leaves it out.
+func reported(t *testing.T, s *massbatch.Service, batch, event int64) {
+	t.Helper()
+	x := snapshot(t, s, 210)
+	read := func(f export.Filter) (out []record.Callback) {
+		f.Projects = []int64{210}
+		if err := x.Callbacks(t.Context(), f, func(c *record.Callback) error { out = append(out, *c); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	all := read(export.Filter{})
+	if len(all) != 1 || all[0].Batch != batch || all[0].BatchState != "done" || all[0].Number != event || all[0].URL != "https://shop.example/callback" || all[0].State != "pending" {
+		t.Fatalf("the report of callbacks has %+v", all)
+	}
+	for _, name := range []string{"payment_id", "operation_id", "payment_status", "operation_status", "code", "message", "amount", "currency", "method"} {
+		if c, ok := record.Callbacks.Find(name); !ok || c.Value(&all[0]) != (record.Value{}) {
+			t.Errorf("%s of a batch's callback: %+v", name, c.Value(&all[0]))
+		}
+	}
+	for name, f := range map[string]export.Filter{
+		"status": {Statuses: []payout.Status{payout.Success, "done"}}, "code": {Codes: []int{0}}, "currency": {Currencies: []string{"KGS"}}, "sum": {MaxAmount: 1},
+		"method": {Methods: []string{""}}, "later": {From: s.Store.Now()},
+	} {
+		if found := read(f); len(found) != 0 {
+			t.Errorf("a filter by %s has %+v", name, found)
+		}
+	}
 }
 
 // TestTwoNodesTellABatchOnce sends a batch from two nodes, and by a job whose lease was lost: its end is told once.

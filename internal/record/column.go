@@ -34,12 +34,13 @@ type Value struct {
 // Fields says which parts of a record a column is taken from: who reads records need not read the others.
 type Fields uint8
 
-// The parts of an operation's record that cost something to read. Everything else always comes.
+// The parts of a record that cost something to read. Everything else always comes.
 const (
-	Texts   Fields = 1 << iota // description, customer's id, masked account, request's id, titles
-	Bank                       // what the provider said: its payment id, the code of authorisation
-	Request                    // what stands in the sealed request, which is opened for it
-	Terms                      // which balance pays, and the fee
+	Texts    Fields = 1 << iota // description, customer's id, masked account, request's id, titles
+	Bank                        // what the provider said: its payment id, the code of authorisation
+	Request                     // what stands in the sealed request, which is opened for it
+	Terms                       // which balance pays, and the fee
+	Uploaded                    // what of a row of a mass payout stands in its file alone
 )
 
 // Column is a column over records of type T.
@@ -108,6 +109,14 @@ func number(n int64) Value { return Value{Kind: Number, Amount: n} }
 
 // digits is a number that is text on the wire.
 func digits(n int64) Value { return text(strconv.FormatInt(n, 10)) }
+
+// id is digits of what may not be there: 0 is empty.
+func id(n int64) Value {
+	if n == 0 {
+		return Value{}
+	}
+	return digits(n)
+}
 
 func moment(at time.Time) Value { return Value{Kind: Moment, At: at} }
 

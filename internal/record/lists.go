@@ -47,16 +47,38 @@ var Movements = Table[Movement]{
 	{Name: "currency", take: func(m *Movement) Value { return text(m.Currency) }},
 	{Name: "available_change", take: func(m *Movement) Value { return sum(m.Available(), m.Currency) }},
 	{Name: "payment_id", take: func(m *Movement) Value { return text(m.PaymentID) }},
-	{Name: "operation_id", take: func(m *Movement) Value {
-		if m.Operation == 0 {
-			return Value{}
-		}
-		return digits(m.Operation)
-	}},
+	{Name: "operation_id", take: func(m *Movement) Value { return id(m.Operation) }},
 	{Name: "reason", take: func(m *Movement) Value { return text(m.Reason) }},
 	{Name: "project_name", take: func(m *Movement) Value { return text(m.Project.Name) }},
 	{Name: "merchant_id", take: func(m *Movement) Value { return digits(m.Project.MerchantID) }},
 	{Name: "merchant_name", take: func(m *Movement) Value { return text(m.Project.MerchantName) }},
+}
+
+// BatchRows are the columns of the rows of mass payouts.
+var BatchRows = Table[BatchRow]{
+	{Name: "batch_id", take: func(r *BatchRow) Value { return digits(r.Batch) }},
+	{Name: "file", take: func(r *BatchRow) Value { return text(r.File) }},
+	{Name: "sent_at", take: func(r *BatchRow) Value { return moment(r.SentAt) }},
+	{Name: "line", take: func(r *BatchRow) Value { return number(r.Line) }},
+	{Name: "project_id", Needs: Uploaded, take: func(r *BatchRow) Value { return id(r.ProjectID) }},
+	{Name: "payment_id", Needs: Uploaded, take: func(r *BatchRow) Value { return text(r.PaymentID) }},
+	{Name: "method", Needs: Uploaded, take: func(r *BatchRow) Value { return text(r.Method) }},
+	{Name: "account_number", Needs: Uploaded, take: func(r *BatchRow) Value { return text(r.AccountMask) }},
+	{Name: "amount", Needs: Uploaded, take: func(r *BatchRow) Value {
+		if r.Currency == "" {
+			return Value{}
+		}
+		return sum(r.Amount, r.Currency)
+	}},
+	{Name: "currency", Needs: Uploaded, take: func(r *BatchRow) Value { return text(r.Currency) }},
+	{Name: "status", take: func(r *BatchRow) Value { return text(r.Status) }},
+	{Name: "code", take: func(r *BatchRow) Value { return text(r.Code) }},
+	{Name: "message", take: func(r *BatchRow) Value { return text(r.Message) }},
+	{Name: "operation_id", take: func(r *BatchRow) Value { return id(r.Operation) }},
+	{Name: "updated_at", take: func(r *BatchRow) Value { return moment(r.At) }},
+	{Name: "project_name", take: func(r *BatchRow) Value { return text(r.Project.Name) }},
+	{Name: "merchant_id", take: func(r *BatchRow) Value { return digits(r.Project.MerchantID) }},
+	{Name: "merchant_name", take: func(r *BatchRow) Value { return text(r.Project.MerchantName) }},
 }
 
 // Callbacks are the columns of callbacks.
@@ -64,12 +86,12 @@ var Callbacks = Table[Callback]{
 	{Name: "project_id", take: func(c *Callback) Value { return digits(c.Project.ID) }},
 	{Name: "number", take: func(c *Callback) Value { return number(c.Number) }},
 	{Name: "payment_id", take: func(c *Callback) Value { return text(c.PaymentID) }},
-	{Name: "operation_id", take: func(c *Callback) Value { return digits(c.Operation) }},
+	{Name: "operation_id", take: func(c *Callback) Value { return id(c.Operation) }},
 	{Name: "payment_status", take: func(c *Callback) Value { return text(string(c.PaymentStatus)) }},
 	{Name: "operation_status", take: func(c *Callback) Value { return text(string(c.OperationStatus)) }},
-	{Name: "code", take: func(c *Callback) Value { return codeText(c.Code) }},
-	{Name: "message", take: func(c *Callback) Value { return text(payout.Message(c.Code)) }},
-	{Name: "amount", take: func(c *Callback) Value { return sum(c.Amount, c.Currency) }},
+	{Name: "code", take: ofPayment(func(c *Callback) Value { return codeText(c.Code) })},
+	{Name: "message", take: ofPayment(func(c *Callback) Value { return text(payout.Message(c.Code)) })},
+	{Name: "amount", take: ofPayment(func(c *Callback) Value { return sum(c.Amount, c.Currency) })},
 	{Name: "currency", take: func(c *Callback) Value { return text(c.Currency) }},
 	{Name: "event_at", take: func(c *Callback) Value { return moment(c.At) }},
 	{Name: "delivery", take: func(c *Callback) Value { return text(c.State) }},
@@ -85,4 +107,16 @@ var Callbacks = Table[Callback]{
 	{Name: "url", take: func(c *Callback) Value { return text(c.URL) }},
 	{Name: "method", take: func(c *Callback) Value { return text(c.Method) }},
 	{Name: "project_name", take: func(c *Callback) Value { return text(c.Project.Name) }},
+	{Name: "batch_id", take: func(c *Callback) Value { return id(c.Batch) }},
+	{Name: "batch_status", take: func(c *Callback) Value { return text(c.BatchState) }},
+}
+
+// ofPayment is a column that callbacks of batches leave empty.
+func ofPayment(take func(*Callback) Value) func(*Callback) Value {
+	return func(c *Callback) Value {
+		if c.Batch != 0 {
+			return Value{}
+		}
+		return take(c)
+	}
 }

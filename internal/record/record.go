@@ -1,5 +1,5 @@
-// Package record holds what is known of an operation, of a movement of a balance and of a callback, and the tables of
-// columns that reports, the Data API and lists show of them: each column's name, its type on the wire and how it is taken
+// Package record holds what is known of an operation, of a movement of a balance, of a row of a mass payout and of a callback, and
+// the tables of columns that reports, the Data API and lists show of them: each column's name, its type on the wire and how it is taken
 // from a record. The columns of operations are those of data-api-columns.csv.
 package record
 
@@ -85,8 +85,10 @@ func (m *Movement) Available() int64 {
 // Callback is an event that a merchant was told of, and where its delivery stands.
 type Callback struct {
 	Project         *Project
-	Number          int64 // without gaps within the project
-	PaymentID       string
+	Number          int64  // without gaps within the project
+	Batch           int64  // that it tells the end of: then there is no payment; 0: it is of a payment
+	BatchState      string // done or cancelled; empty: it is of a payment
+	PaymentID       string // empty, as are the fields below up to Method, where it is of a batch
 	Operation       int64
 	PaymentStatus   payout.Status
 	OperationStatus payout.Status
@@ -101,4 +103,24 @@ type Callback struct {
 	LastAt          time.Time // of the newest attempt, as are the fields below; zero: none was made
 	HTTPStatus      int       // 0: no answer
 	Error           string
+}
+
+// BatchRow is a row of a mass payout, and what became of it.
+type BatchRow struct {
+	Batch       int64
+	File        string    // its name
+	SentAt      time.Time // when its batch began to be sent
+	Line        int64     // of the file, where the row begins
+	Project     *Project  // that it counts to: the one that it names, or the batch's where that is none of the merchant's
+	ProjectID   int64     // that it names; 0: it names none readably. With Uploaded only, as are the fields below up to Currency
+	Method      string    // path
+	PaymentID   string
+	AccountMask string
+	Amount      int64  // minor units
+	Currency    string // empty: the row has no readable sum
+	Status      string // its payment's, or what the row counts as that made none
+	Code        string // of the registry; empty: there is none yet
+	Message     string
+	Operation   int64     // that it made; 0: none
+	At          time.Time // last change of the payment's status; zero: it made none
 }

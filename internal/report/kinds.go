@@ -6,8 +6,10 @@ import (
 	"io"
 	"slices"
 
+	"flashpay/internal/massbatch"
 	"flashpay/internal/payout"
 	"flashpay/internal/record"
+	"flashpay/internal/store"
 	"flashpay/internal/store/export"
 )
 
@@ -54,6 +56,9 @@ var Kinds = []*Kind{
 	newKind("movements", record.Movements, ofSums, func(ctx context.Context, m *making, _ record.Fields, each func(*record.Movement) error) error {
 		return m.export.Movements(ctx, m.filter, each)
 	}),
+	ofRows(newKind("mass_payouts", record.BatchRows, ofOperations, func(ctx context.Context, m *making, needs record.Fields, each func(*record.BatchRow) error) error {
+		return massbatch.Results(ctx, m.store, m.export, m.filter, needs, each)
+	})),
 	newKind("callbacks", record.Callbacks, ofOperations, func(ctx context.Context, m *making, _ record.Fields, each func(*record.Callback) error) error {
 		return m.export.Callbacks(ctx, m.filter, each)
 	}),
@@ -61,6 +66,15 @@ var Kinds = []*Kind{
 
 func perPayment(k *Kind) *Kind {
 	k.perPayment = true
+	return k
+}
+
+// ofRows adds what a row can count as that made no payment.
+func ofRows(k *Kind) *Kind {
+	k.Statuses = slices.Clone(k.Statuses)
+	for _, word := range massbatch.RowWords() {
+		k.Statuses = append(k.Statuses, payout.Status(word))
+	}
 	return k
 }
 
@@ -83,6 +97,7 @@ func Find(name string) (*Kind, bool) {
 // making is a report that is being made.
 type making struct {
 	request *Request
+	store   *store.Store
 	export  *export.Export
 	filter  export.Filter
 	out     io.Writer

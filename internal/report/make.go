@@ -44,7 +44,7 @@ func (s *Service) Write(ctx context.Context, w io.Writer, q *Request, projects [
 		defer func() { err = errors.Join(err, packed.Close()) }()
 		w = packed
 	}
-	err = kind.write(ctx, &making{request: q, export: x, filter: q.filter(projects), out: w, row: func() error {
+	err = kind.write(ctx, &making{request: q, store: s.Store, export: x, filter: q.filter(projects), out: w, row: func() error {
 		if made.Rows++; made.Rows%progressRows != 0 || progress == nil {
 			return nil
 		}

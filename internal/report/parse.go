@@ -246,8 +246,8 @@ func (p *parsing) readChoices() {
 	}
 	p.out.Methods = p.all(fieldMethod)
 	for _, text := range p.all(fieldStatus) {
-		if !slices.Contains(statuses, payout.Status(text)) {
-			p.fault(fieldStatus, FaultUnknown, text, joined(statuses))
+		if p.kind.Has(fieldStatus) && !slices.Contains(p.kind.Statuses, payout.Status(text)) {
+			p.fault(fieldStatus, FaultUnknown, text, joined(p.kind.Statuses))
 		}
 		p.out.Statuses = append(p.out.Statuses, payout.Status(text))
 	}

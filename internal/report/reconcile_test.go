@@ -8,16 +8,22 @@ import (
 	"maps"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"flashpay/internal/accept"
 	"flashpay/internal/ledger"
+	"flashpay/internal/massbatch"
+	"flashpay/internal/merchant"
+	"flashpay/internal/method"
 	"flashpay/internal/money"
 	"flashpay/internal/payout"
 	"flashpay/internal/report"
 	"flashpay/internal/sample"
 	"flashpay/internal/store"
 	"flashpay/internal/storetest"
+	"flashpay/internal/work"
 )
 
 // table is a report that was read.
@@ -118,6 +124,37 @@ func (d *desk) reconcile(t *testing.T, projects []int64) {
 	if callbacks := d.table(t, "kind=callbacks&columns=payment_status,payment_id", projects); len(callbacks.rows) != ended {
 		t.Errorf("%d callbacks, %d operations have ended", len(callbacks.rows), ended)
 	}
+}
+
+// compareBatches compares the rows of mass payouts with the payments that they say they made, each one once, and returns how many
+// made one.
+func (d *desk) compareBatches(t *testing.T, projects []int64) (made int) {
+	t.Helper()
+	columns := []string{"payment_id", "status", "amount", "currency", "code", "method", "account_number", "updated_at"}
+	said := func(r *table, row []string) (text string) {
+		for _, column := range columns {
+			text += r.cell(row, column) + "|"
+		}
+		return text
+	}
+	payments := d.table(t, "kind=payments&columns=operation_id,"+strings.Join(columns, ","), projects)
+	byID := make(map[string]string)
+	for _, row := range payments.rows {
+		byID[payments.cell(row, "operation_id")] = said(payments, row)
+	}
+	rows := d.table(t, "kind=mass_payouts&columns=operation_id,"+strings.Join(columns, ","), projects)
+	for _, row := range rows.rows {
+		id := rows.cell(row, "operation_id")
+		if id == "" {
+			continue
+		}
+		if got := said(rows, row); got != byID[id] {
+			t.Errorf("a row of a mass payout made %s; the payment is %s", got, byID[id])
+		}
+		delete(byID, id)
+		made++
+	}
+	return made
 }
 
 // registerTotals are the totals that the register shows of the projects.
@@ -246,6 +283,12 @@ func TestReconcilesOnWhatWentWrong(t *testing.T) {
 		d.payout(210, "came back", 17, payout.Succeeded, 0)
 		d.again(210, "came back", payout.Returned)
 		d.must(d.Store.TopUp(t.Context(), 211, "USD", 999, "more", "test"))
+		d.massPayout()
+		for projects, want := range map[int64]int{210: 1, 211: 2} {
+			if made := d.compareBatches(t, []int64{projects}); made != want {
+				t.Errorf("%d rows of project %d made a payment, want %d", made, projects, want)
+			}
+		}
 		for _, projects := range [][]int64{{210}, {211}, {210, 211}} {
 			d.reconcile(t, projects)
 		}
@@ -258,4 +301,47 @@ func (d *desk) again(project int64, id string, event payout.Event) {
 	v, err := d.Store.PaymentView(d.t.Context(), project, id)
 	d.must(err)
 	d.apply(&store.Work{Payment: v.Payment, Operation: v.Operations[0]}, event, 20000)
+}
+
+// massPayout pays a file in the name of project 210, with a row of project 211 and one that was paid before.
+func (d *desk) massPayout() {
+	d.t.Helper()
+	methods, err := method.Load(accept.Payout.Known)
+	d.must(err)
+	route := func(*merchant.Project, *method.Method) (string, int64, bool) { return "bank-file", 7, true }
+	s := &massbatch.Service{Store: d.Store, Payouts: &accept.Service{Acceptor: d.Store, Route: route}, Methods: methods}
+	text := "operation_type;general.project_id;method;general.payment_id;payment.amount;payment.currency;account.number;customer.id;customer.ip_address\n"
+	for i, id := range []string{"file-0", "file-1", "File-0", "file-2"} {
+		text += fmt.Sprintf("payout;%d;bank-transfer/kyrgyzstan;%s;%d;KGS;1090000000000001;c-1;192.0.2.1\n", 210+i%2, id, 20_000)
+	}
+	p, _ := d.Store.Project(210)
+	b, checked, err := s.Take(d.t.Context(), strings.NewReader(text), massbatch.Upload{Project: p, Name: "wages.csv"})
+	if err != nil || b == nil {
+		d.t.Fatalf("%+v, %v", checked, err)
+	}
+	_, err = s.Send(d.t.Context(), b.ID, true, massbatch.By{Actor: "test"})
+	d.must(err)
+	ctx, stop := context.WithCancel(d.t.Context())
+	runner := work.NewRunner(work.RunnerConfig{Store: d.Store, Kinds: []work.JobKind{s.Job()}, Poll: 20 * time.Millisecond})
+	var running sync.WaitGroup
+	running.Go(func() { _ = runner.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	for {
+		status, err := s.Status(d.t.Context(), b.ID)
+		d.must(err)
+		if status.State.Final() {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	for _, project := range []int64{210, 211} {
+		work, err := d.Store.LeaseOperations(d.t.Context(), store.Lease{
+			ProjectID: project, Provider: "bank-file", N: 1, Submit: true, SubmitDeadline: time.Second, Duration: time.Minute,
+		})
+		if err != nil || len(work) != 1 {
+			d.t.Fatal(len(work), err)
+		}
+		d.apply(work[0], payout.Succeeded, 0)
+	}
 }

@@ -1,5 +1,5 @@
-// Package report makes files out of the lists of the platform: operations, payments, movements of balances, callbacks. A
-// report is a CSV with chosen columns and rows, made in the background by a job, from one consistent state and in constant
+// Package report makes files out of the lists of the platform: operations, payments, movements of balances, results of mass
+// payouts, callbacks. A report is a CSV with chosen columns and rows, made in the background by a job, from one consistent state and in constant
 // memory, and kept for four days. It is asked for once, or by a schedule for each day, week or month.
 package report
 

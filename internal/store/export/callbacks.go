@@ -10,7 +10,8 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// Callbacks calls each for every callback that the filter chooses, by their numbers. The statuses are those of payments.
+// Callbacks calls each for every callback that the filter chooses, by their numbers. The statuses are those of payments. Callbacks
+// of batches have no method, status, code, currency or sum: a filter by one of them leaves them out.
 func (x *Export) Callbacks(ctx context.Context, f Filter, each func(*record.Callback) error) error {
 	c := &callbackReader{export: x, filter: &f}
 	plan := func(yield func(callbackPage) error) error {
@@ -49,9 +50,12 @@ type callbackRow struct {
 	ended   time.Time // the newest attempt
 }
 
-const callbackColumns = `SELECT e.number, e.payment, p.payment_id, e.operation, e.payment_status, e.operation_status, e.code, p.amount, p.currency, p.method, e.at,
-	c.state, c.url, c.attempts, COALESCE(c.last_at, 0), COALESCE(c.duration, 0), COALESCE(c.http_status, 0), COALESCE(c.error, '')
-	FROM events e CROSS JOIN callbacks c CROSS JOIN payments p WHERE e.project_id = `
+const callbackColumns = `SELECT e.number, e.payment, COALESCE(p.payment_id, ''), e.operation, e.payment_status, e.operation_status, e.code,
+	COALESCE(p.amount, 0), COALESCE(p.currency, ''), COALESCE(p.method, ''), e.at,
+	c.state, c.url, c.attempts, COALESCE(c.last_at, 0), COALESCE(c.duration, 0), COALESCE(c.http_status, 0), COALESCE(c.error, ''),
+	COALESCE(b.batch, 0), COALESCE(b.state, '')
+	FROM events e CROSS JOIN callbacks c LEFT JOIN payments p ON p.project_id = e.project_id AND p.id = e.payment
+	LEFT JOIN batch_events b ON b.project_id = e.project_id AND b.number = e.number WHERE e.project_id = `
 
 func (c *callbackReader) read(ctx context.Context, in callbackPage) (rows []callbackRow, err error) {
 	q := c.statement(in)
@@ -59,7 +63,11 @@ func (c *callbackReader) read(ctx context.Context, in callbackPage) (rows []call
 		row := callbackRow{}
 		var at, last, duration int64
 		err := r.Scan(&row.Number, &row.payment, &row.PaymentID, &row.Operation, (*string)(&row.PaymentStatus), (*string)(&row.OperationStatus), &row.Code,
-			&row.Amount, &row.Currency, &row.Method, &at, &row.State, &row.URL, &row.Attempts, &last, &duration, &row.HTTPStatus, &row.Error)
+			&row.Amount, &row.Currency, &row.Method, &at, &row.State, &row.URL, &row.Attempts, &last, &duration, &row.HTTPStatus, &row.Error,
+			&row.Batch, &row.BatchState)
+		if row.Batch != 0 { // the event tells the batch's state in this place
+			row.PaymentStatus = ""
+		}
 		row.At, row.LastAt = sqldb.FromMicros(at), sqldb.FromMicros(last)
 		row.ended = row.LastAt.Add(time.Duration(duration) * time.Microsecond)
 		row.Project = c.export.projects[in.project]
@@ -80,7 +88,7 @@ func (c *callbackReader) read(ctx context.Context, in callbackPage) (rows []call
 func (c *callbackReader) statement(in callbackPage) *sqldb.Statement {
 	q, f := &sqldb.Statement{}, c.filter
 	q.Text(callbackColumns).Arg(in.project).Text(" AND e.number > ").Arg(in.after).Text(" AND e.number <= ").Arg(in.to)
-	q.Text(" AND c.project_id = e.project_id AND c.number = e.number AND p.project_id = e.project_id AND p.id = e.payment")
+	q.Text(" AND c.project_id = e.project_id AND c.number = e.number")
 	if !f.From.IsZero() {
 		q.Text(" AND e.at >= ").Arg(f.From.UnixMicro())
 	}
@@ -88,10 +96,10 @@ func (c *callbackReader) statement(in callbackPage) *sqldb.Statement {
 		q.Text(" AND e.at < ").Arg(f.To.UnixMicro())
 	}
 	if len(f.Statuses) > 0 {
-		q.Text(" AND ").In("e.payment_status", sqldb.TextArgs(f.Statuses))
+		q.Text(" AND e.payment <> 0 AND ").In("e.payment_status", sqldb.TextArgs(f.Statuses))
 	}
 	if len(f.Codes) > 0 {
-		q.Text(" AND ").In("e.code", intArgs(f.Codes))
+		q.Text(" AND e.payment <> 0 AND ").In("e.code", intArgs(f.Codes))
 	}
 	return q.Where(f.conditions()).Text(" ORDER BY e.number")
 }

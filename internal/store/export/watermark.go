@@ -20,6 +20,7 @@ type Watermark struct {
 	transfers map[transferRun]int64 // the id of the newest transfer of each run
 	events    map[int64]int64       // by project, the number of its newest event
 	byHand    map[int64]struct{}    // transfers of the command line: several programs share its shard, so their order says nothing
+	positions map[int64]int64       // of batches that were being sent: the line that each had come to
 }
 
 // transferRun is a run of transfers whose ids rise in commit order: of a shard; on PostgreSQL, whose key begins with the
@@ -41,6 +42,7 @@ func (m *Watermark) hadLine(id int64) bool {
 
 // markReader reads a watermark in one short transaction.
 type markReader struct {
+	store    *store.Store
 	conn     *sql.Conn
 	postgres bool
 	projects []int64
@@ -58,7 +60,7 @@ func takeWatermark(ctx context.Context, s *store.Store, projects []int64) (mark 
 		}
 		_ = conn.Close()
 	}()
-	m := &markReader{conn: conn, projects: slices.Clone(projects), postgres: s.DB().Dialect == &sqldb.Postgres}
+	m := &markReader{store: s, conn: conn, projects: slices.Clone(projects), postgres: s.DB().Dialect == &sqldb.Postgres}
 	begin := "BEGIN" // the first read takes the snapshot, and no writer waits for it
 	if m.postgres {
 		begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -66,8 +68,8 @@ func takeWatermark(ctx context.Context, s *store.Store, projects []int64) (mark 
 	if _, err := conn.ExecContext(ctx, begin); err != nil {
 		return nil, s.DB().Unavailable(err)
 	}
-	m.mark = &Watermark{lines: make(map[int64]int64), transfers: make(map[transferRun]int64), events: make(map[int64]int64), byHand: make(map[int64]struct{})}
-	for _, part := range []func(context.Context) error{m.lines, m.transfers, m.byHand, m.events} {
+	m.mark = &Watermark{lines: make(map[int64]int64), transfers: make(map[transferRun]int64), events: make(map[int64]int64), byHand: make(map[int64]struct{}), positions: make(map[int64]int64)}
+	for _, part := range []func(context.Context) error{m.lines, m.transfers, m.byHand, m.events, m.positions} {
 		if err := part(ctx); err != nil {
 			return nil, s.DB().Unavailable(err)
 		}
@@ -155,4 +157,27 @@ func (m *markReader) events(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// positions lists the batches of the projects' merchants that may still be sent. Rows of a batch that was cancelled just now may be
+// on their way, too.
+func (m *markReader) positions(ctx context.Context) error {
+	since := m.store.Now().Add(-settled).UnixMicro()
+	const find = "SELECT id, position FROM batches WHERE merchant_id = $1 AND (state IN ('sending', 'paused') OR state = 'cancelled' AND ended_at > $2)"
+	for _, merchant := range merchantsOf(m.store, m.projects) {
+		if err := m.numbers(ctx, find, func(id, line int64) { m.mark.positions[id] = line }, merchant, since); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// merchantsOf are the merchants of projects, each once.
+func merchantsOf(s *store.Store, projects []int64) (out []int64) {
+	for _, id := range projects {
+		if p, ok := s.Project(id); ok && !slices.Contains(out, p.MerchantID) {
+			out = append(out, p.MerchantID)
+		}
+	}
+	return out
 }
