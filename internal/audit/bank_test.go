@@ -74,7 +74,7 @@ func TestBooksOfTheBank(t *testing.T) {
 		r.step(w, store.Step{Event: payout.Declined, Code: 20000})
 		r.step(w, store.Step{Event: payout.Succeeded})
 		p := newPayout(210, "late", 1000)
-		p.Threshold = 5 * time.Second
+		p.Threshold = soon
 		w = r.send(p)
 		r.send(newPayout(210, "sending", 1000))
 		r.pass(w.Operation.ThresholdAt)
