@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,11 +63,12 @@ func newReportYard(t *testing.T, engine string) *reportYard {
 	y.first = time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -reportDays)
 	y.flashpay(t, "project", "create", "--id", "210", "--name", "shop", "--mode", "test")
 	y.s = y.open(t)
-	at := y.first
-	past := y.at(true, func() time.Time { return at })
+	var at atomic.Int64 // seconds; the store's own goroutines read the clock, too
+	at.Store(y.first.Unix())
+	past := y.at(true, func() time.Time { return time.Unix(at.Load(), 0) })
 	take := y.taking(past)
 	for day := range reportDays {
-		at = y.first.AddDate(0, 0, day).Add(12 * time.Hour)
+		at.Store(y.first.AddDate(0, 0, day).Add(12 * time.Hour).Unix())
 		var accepting errgroup.Group
 		for n := range reportPerDay {
 			accepting.Go(func() error { return take(fmt.Sprintf("day-%d-%d", day, n)) })
