@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +24,7 @@ import (
 	"flashpay/internal/report"
 	"flashpay/internal/store"
 	"flashpay/internal/store/files"
+	"flashpay/internal/storetest"
 	"flashpay/signature"
 )
 
@@ -63,12 +63,11 @@ func newReportYard(t *testing.T, engine string) *reportYard {
 	y.first = time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -reportDays)
 	y.flashpay(t, "project", "create", "--id", "210", "--name", "shop", "--mode", "test")
 	y.s = y.open(t)
-	var at atomic.Int64 // seconds; the store's own goroutines read the clock, too
-	at.Store(y.first.Unix())
-	past := y.at(true, func() time.Time { return time.Unix(at.Load(), 0) })
+	clock := storetest.NewClock(y.first.Add(-12 * time.Hour))
+	past := y.at(true, clock.Now)
 	take := y.taking(past)
 	for day := range reportDays {
-		at.Store(y.first.AddDate(0, 0, day).Add(12 * time.Hour).Unix())
+		clock.Advance(24 * time.Hour)
 		var accepting errgroup.Group
 		for n := range reportPerDay {
 			accepting.Go(func() error { return take(fmt.Sprintf("day-%d-%d", day, n)) })

@@ -58,8 +58,8 @@ func sends(s *store.Store, u *staff.User, project int64, id string, amount int64
 func TestWhatOnePersonSendsAloneAddsUp(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
-		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-		s := limited(t, url, func() time.Time { return now })
+		clock := storetest.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+		s := limited(t, url, clock.Now)
 		users := colleagues(t, s, "aida", "bakyt")
 		aida, bakyt := users["aida"], users["bakyt"]
 		const a, b = "1090000000000000", "1090000000000001"
@@ -104,7 +104,7 @@ func TestWhatOnePersonSendsAloneAddsUp(t *testing.T) {
 		if err != nil || sent != (store.SentAlone{InAll: 1000, ToAccount: 1000}) {
 			t.Errorf("%+v, %v", sent, err)
 		}
-		now = now.Add(24*time.Hour + time.Second)
+		clock.Advance(24*time.Hour + time.Second)
 		if err := sends(s, aida, 210, "next-day", 1000, a); err != nil {
 			t.Errorf("the next day: %v", err)
 		}

@@ -13,8 +13,8 @@ import (
 func TestDropOldClearsWhatIsDue(t *testing.T) {
 	const rows = 2_500
 	storetest.Each(t, func(t *testing.T, url string) {
-		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-		s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Clock: func() time.Time { return now }})
+		clock := storetest.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+		s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Clock: clock.Now})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,12 +34,12 @@ func TestDropOldClearsWhatIsDue(t *testing.T) {
 			}
 		}
 		save("old-", rows)
-		now = now.Add(25 * time.Hour)
+		clock.Advance(25 * time.Hour)
 		save("new-", 1)
 		if err := s.DeleteExpired(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		now = now.Add(-25 * time.Hour) // in whose eyes the old ones can still be asked for
+		clock.Advance(-25 * time.Hour) // in whose eyes the old ones can still be asked for
 		for i := range rows {
 			if _, err := s.RejectionByRequest(t.Context(), 210, fmt.Sprint("old-", i)); err == nil {
 				t.Fatalf("rejection %d of %d is left", i, rows)
@@ -63,8 +63,8 @@ func TestDropOldKeepsUp(t *testing.T) {
 	defer store.SetDropPiece(6)()
 	most := map[string]int{"rejections": rows * (2 + 1), "commands": rows * (2 + 1), "refused": rows * (7*2 + 1), "read": rows * (30*2 + 1)}
 	storetest.Each(t, func(t *testing.T, url string) {
-		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-		s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Clock: func() time.Time { return now }})
+		clock := storetest.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+		s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Clock: clock.Now})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestDropOldKeepsUp(t *testing.T) {
 					t.Fatalf("day %d: %d %s are kept, want %d at most", i/2, n, kind, most[kind])
 				}
 			}
-			now = now.Add(step)
+			clock.Advance(step)
 			if err := s.DeleteExpired(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -22,7 +22,7 @@ type ledgerHistory struct {
 	*store.Store
 	t        *testing.T
 	r        *rand.Rand
-	now      time.Time
+	clock    *storetest.Clock
 	payments []string
 	ended    map[string]bool
 	instants []ledgerInstant
@@ -36,8 +36,8 @@ type ledgerInstant struct {
 
 func newLedgerHistory(t *testing.T, url string, seed uint64) *ledgerHistory {
 	t.Helper()
-	h := &ledgerHistory{t: t, r: rand.New(rand.NewPCG(seed, 1)), now: time.Now().Add(-time.Hour).Truncate(time.Microsecond), ended: make(map[string]bool)}
-	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true, Clock: func() time.Time { return h.now }})
+	h := &ledgerHistory{t: t, r: rand.New(rand.NewPCG(seed, 1)), clock: storetest.NewClock(time.Now().Add(-time.Hour)), ended: make(map[string]bool)}
+	s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true, Clock: h.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,14 +53,14 @@ func newLedgerHistory(t *testing.T, url string, seed uint64) *ledgerHistory {
 			t.Fatal(err)
 		}
 	}
-	addRates(t, s, quote(t, rates.NBKR, "USD", "KGS", "87.45", h.now.Add(-time.Hour)))
+	addRates(t, s, quote(t, rates.NBKR, "USD", "KGS", "87.45", h.clock.Now().Add(-time.Hour)))
 	return h
 }
 
 // act does something at a moment that is a while after the one before.
 func (h *ledgerHistory) act() {
 	h.t.Helper()
-	h.now = h.now.Add(time.Duration(1 + h.r.Int64N(int64(5*time.Hour))))
+	h.clock.Advance(time.Microsecond + time.Duration(h.r.Int64N(int64(5*time.Hour))))
 	switch n := h.r.IntN(10); {
 	case n < 4 || len(h.payments) == 0:
 		project, id := 210+h.r.Int64N(2), fmt.Sprint("P-", len(h.payments))
@@ -112,7 +112,7 @@ func (h *ledgerHistory) end(name string) {
 	event := events[h.r.IntN(len(events))]
 	code := map[payout.Event]int{payout.Declined: 20000, payout.Threshold: payout.CodeAutoDecline}[event]
 	_, err = h.Apply(h.t.Context(), store.Step{
-		Payment: v.Payment, Operation: o, Event: event, Kind: event.String(), Code: code, NextAt: h.now.Add(time.Hour), Detail: store.Detail{}.Int("code", int64(code)),
+		Payment: v.Payment, Operation: o, Event: event, Kind: event.String(), Code: code, NextAt: h.clock.Now().Add(time.Hour), Detail: store.Detail{}.Int("code", int64(code)),
 	})
 	if err != nil {
 		h.t.Fatal(err)
@@ -126,8 +126,8 @@ func ledgerKey(project int64, currency string, a ledger.Account) string {
 // look notes what every balance holds now, a moment after all that was done.
 func (h *ledgerHistory) look() {
 	h.t.Helper()
-	h.now = h.now.Add(time.Microsecond)
-	held := ledgerInstant{h.now, make(map[string]int64)}
+	h.clock.Advance(time.Microsecond)
+	held := ledgerInstant{h.clock.Now(), make(map[string]int64)}
 	for _, project := range []int64{210, 211} {
 		all, err := h.Balances(h.t.Context(), project)
 		if err != nil {
