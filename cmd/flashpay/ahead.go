@@ -22,7 +22,7 @@ func (p *platform) lookAhead(ctx context.Context, bank provider.Books) {
 	p.workers.Go(func() {
 		for {
 			asking, cancel := context.WithTimeout(ctx, aheadAgain)
-			found, err := process.LookAhead(asking, p.store, bank)
+			found, err := process.FindBankAhead(asking, p.store, bank)
 			cancel()
 			if err == nil {
 				p.sayAhead(found)
@@ -44,11 +44,11 @@ func (p *platform) lookAhead(ctx context.Context, bank provider.Books) {
 	}
 }
 
-func (p *platform) sayAhead(a *process.Ahead) {
+func (p *platform) sayAhead(a *process.BankAhead) {
 	if !a.Any() {
 		return
 	}
 	p.config.Logger.Warn("the bank is ahead of this database, which seems to be restored from an older backup: payouts that the bank has are missing here, or are "+
 		"not sent yet. Have merchants send the missing ones again under their payment ids, and compare the bank's books: flashpay audit --bank-url",
-		"missing", a.Missing, "not_sent", a.Unsent, "from", a.Oldest, "to", a.Newest, "newest", a.Payouts, "transfers_looked_at", a.LookedAt, "bank_has_more", a.NotAllBooks)
+		"missing", a.Missing, "not_sent", a.Unsent, "from", a.Oldest, "to", a.Newest, "newest", a.Payouts, "transfers_looked_at", a.LookedAt, "bank_has_more", a.Partial)
 }

@@ -78,7 +78,7 @@ func (c *massSendCmd) Run(a *app) error {
 			return err
 		}
 		bar := newProgressBar(a.stderr, size)
-		b, report, err := m.Take(a.ctx, in, massbatch.Upload{Project: p, Name: name, Progress: bar.show, By: a.massBy()})
+		b, report, err := m.CreateBatch(a.ctx, in, massbatch.Upload{Project: p, Name: name, Progress: bar.show, By: a.massBy()})
 		bar.clear()
 		if err != nil {
 			return err

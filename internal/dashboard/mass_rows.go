@@ -194,7 +194,7 @@ func serveBatchAgain(d *Dashboard, v *visit) error {
 	from, to := io.Pipe()
 	defer func() { _ = from.Close() }()
 	go func() { to.CloseWithError(d.mass().Declined(v.ctx(), b.ID, to, nil)) }()
-	made, report, err := d.mass().Take(v.ctx(), from, massbatch.Upload{Project: p, Name: resultName(b, "_declined"), By: v.by(nil), Sees: v.user.Sees})
+	made, report, err := d.mass().CreateBatch(v.ctx(), from, massbatch.Upload{Project: p, Name: resultName(b, "_declined"), By: v.by(nil), Sees: v.user.Sees})
 	if err != nil {
 		return err
 	}

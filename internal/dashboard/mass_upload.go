@@ -137,7 +137,7 @@ func (v *visit) takeFile(f *Form, part *multipart.Part) error {
 	if err != nil {
 		return err
 	}
-	b, report, err := v.d.mass().Take(v.ctx(), part, massbatch.Upload{
+	b, report, err := v.d.mass().CreateBatch(v.ctx(), part, massbatch.Upload{
 		Project: p, Name: fileName(part.FileName()), By: v.by(nil), Sees: v.user.Sees,
 	})
 	var large *http.MaxBytesError

@@ -142,7 +142,7 @@ func serveMassSend(ctx context.Context, x *exchange, dst []byte) ([]byte, *failu
 	}
 	defer leave()
 	in := x.fileOf()
-	b, report, err := x.gate.Mass.TakeOnce(ctx, in, massbatch.Upload{Project: x.project, Name: x.text("name"), By: x.by()}, in.want)
+	b, report, err := x.gate.Mass.CreateBatchOnce(ctx, in, massbatch.Upload{Project: x.project, Name: x.text("name"), By: x.by()}, in.want)
 	x.giveTime()
 	switch {
 	case err != nil:

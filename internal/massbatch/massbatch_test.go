@@ -87,7 +87,7 @@ func clerk() massbatch.By { return massbatch.By{User: 17, Name: "Aida", Actor: "
 func take(t *testing.T, s *massbatch.Service, project int64, text string) *batches.Batch {
 	t.Helper()
 	p, _ := s.Store.Project(project)
-	b, report, err := s.Take(t.Context(), strings.NewReader(text), massbatch.Upload{Project: p, Name: "wages.csv", By: clerk()})
+	b, report, err := s.CreateBatch(t.Context(), strings.NewReader(text), massbatch.Upload{Project: p, Name: "wages.csv", By: clerk()})
 	if err != nil || b == nil {
 		t.Fatalf("take: %v, report %+v", err, report)
 	}

@@ -21,7 +21,7 @@ func TestReportIsKept(t *testing.T) {
 		sees := func(p *merchant.Project) bool { return p.ID == 210 }
 		text := file(row(210, "a", 1), row(210, "b", 1), row(211, "not mine", 1), row(210, "a", 2))
 		u := massbatch.Upload{Project: p, Name: "wages.csv", By: clerk(), Sees: sees}
-		b, report, err := s.Take(t.Context(), strings.NewReader(text), u)
+		b, report, err := s.CreateBatch(t.Context(), strings.NewReader(text), u)
 		if err != nil || b == nil || report.Good != 2 || report.Bad != 2 || len(report.Warnings) == 0 {
 			t.Fatalf("%+v, %+v, %v", b, report, err)
 		}

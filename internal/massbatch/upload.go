@@ -56,10 +56,10 @@ func (s *Service) Checker(sender *merchant.Project) *masspayout.Checker {
 	}
 }
 
-// Take takes a file in as a checked batch, and sends nothing. The batch is nil where the file cannot be read, as the
+// CreateBatch takes a file in as a checked batch, and sends nothing. The batch is nil where the file cannot be read, as the
 // report says. The error is in's or the store's.
-func (s *Service) Take(ctx context.Context, in io.Reader, u Upload) (*batches.Batch, *masspayout.Report, error) {
-	return s.take(ctx, in, u, "")
+func (s *Service) CreateBatch(ctx context.Context, in io.Reader, u Upload) (*batches.Batch, *masspayout.Report, error) {
+	return s.createBatch(ctx, in, u, "")
 }
 
 // FileBatch finds the batch that the newest file with this SHA-256 became in a project's name; nil where there is none, or it was
@@ -79,15 +79,15 @@ func (s *Service) FileBatch(ctx context.Context, p *merchant.Project, sum [sha25
 	return b, fmt.Sprintf("mass file %d %x after %d", p.ID, sum, newest), nil
 }
 
-// TakeOnce is Take for whoever sends the same file again where no answer came: of several at once, on whatever nodes, one makes
+// CreateBatchOnce is Take for whoever sends the same file again where no answer came: of several at once, on whatever nodes, one makes
 // the batch, and all get it; the report is nil where another had made it before. sum is the file's SHA-256, which in must have
 // checked when it ends.
-func (s *Service) TakeOnce(ctx context.Context, in io.Reader, u Upload, sum [sha256.Size]byte) (*batches.Batch, *masspayout.Report, error) {
+func (s *Service) CreateBatchOnce(ctx context.Context, in io.Reader, u Upload, sum [sha256.Size]byte) (*batches.Batch, *masspayout.Report, error) {
 	b, key, err := s.FileBatch(ctx, u.Project, sum)
 	if err != nil || b != nil {
 		return b, nil, err
 	}
-	b, report, err := s.take(ctx, in, u, key)
+	b, report, err := s.createBatch(ctx, in, u, key)
 	if errors.Is(err, errTakenBefore) {
 		b, _, err = s.FileBatch(ctx, u.Project, sum)
 		report = nil
@@ -101,8 +101,8 @@ func (s *Service) TakeOnce(ctx context.Context, in io.Reader, u Upload, sum [sha
 // errTakenBefore: the act that the key names was done by another.
 var errTakenBefore = errors.New("massbatch: the file was taken in meanwhile")
 
-// take is Take under an idempotency key.
-func (s *Service) take(ctx context.Context, in io.Reader, u Upload, key string) (*batches.Batch, *masspayout.Report, error) {
+// createBatch is CreateBatch under an idempotency key.
+func (s *Service) createBatch(ctx context.Context, in io.Reader, u Upload, key string) (*batches.Batch, *masspayout.Report, error) {
 	keep := Retention(u.Project)
 	w, err := files.Create(ctx, s.Store, files.New{
 		Kind: batches.FileKind, ProjectID: u.Project.ID, MerchantID: u.Project.MerchantID, UserID: u.By.User, KeepFor: keep,

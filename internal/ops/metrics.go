@@ -142,10 +142,10 @@ func (p *measured) Submit(ctx context.Context, t provider.Transfer) provider.Out
 	return o
 }
 
-// SubmitSeveral implements provider.Several, for a provider that does.
-func (p *measured) SubmitSeveral(ctx context.Context, transfers []provider.Transfer, told func(i int, o provider.Outcome)) {
+// SubmitBulk implements provider.BulkSubmitter, for a provider that does.
+func (p *measured) SubmitBulk(ctx context.Context, transfers []provider.Transfer, told func(i int, o provider.Outcome)) {
 	started := time.Now()
-	p.Provider.(provider.Several).SubmitSeveral(ctx, transfers, func(i int, o provider.Outcome) {
+	p.Provider.(provider.BulkSubmitter).SubmitBulk(ctx, transfers, func(i int, o provider.Outcome) {
 		p.count("submit", o, time.Since(started))
 		told(i, o)
 	})

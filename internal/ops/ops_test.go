@@ -108,8 +108,8 @@ func (b *bank) ReadNotification(context.Context, provider.Notification) ([]provi
 	return []provider.Report{{Key: "K", Outcome: b.outcome}}, b.err
 }
 
-// SubmitSeveral answers the last one first.
-func (b *bank) SubmitSeveral(_ context.Context, all []provider.Transfer, told func(int, provider.Outcome)) {
+// SubmitBulk answers the last one first.
+func (b *bank) SubmitBulk(_ context.Context, all []provider.Transfer, told func(int, provider.Outcome)) {
 	for i := len(all) - 1; i >= 0; i-- {
 		told(i, b.outcome)
 	}
@@ -120,7 +120,7 @@ func TestEachTransferOfACallIsMeasured(t *testing.T) {
 	m := ops.NewMetrics()
 	p := m.Measure(&bank{outcome: provider.Outcome{Kind: provider.Accepted}})
 	var order []int
-	p.(provider.Several).SubmitSeveral(t.Context(), make([]provider.Transfer, 3), func(i int, o provider.Outcome) {
+	p.(provider.BulkSubmitter).SubmitBulk(t.Context(), make([]provider.Transfer, 3), func(i int, o provider.Outcome) {
 		order = append(order, i)
 		if o.Kind != provider.Accepted {
 			t.Errorf("told %+v", o)

@@ -16,29 +16,29 @@ const lookedAt = 10_000
 // namedAhead is how many payouts are named of which the bank is ahead.
 const namedAhead = 5
 
-// Ahead is what a bank has of ours and the database does not know of, among the newest transfers of the bank: the database has
+// BankAhead is what a bank has of ours and the database does not know of, among the newest transfers of the bank: the database has
 // been restored as it was before. What others hand to the same bank does not count.
-type Ahead struct {
-	Missing     int       // payouts that are not in the database
-	Unsent      int       // payouts that are, and have never been handed over by what it says
-	Oldest      time.Time // when the bank took the first of them
-	Newest      time.Time
-	Payouts     []string // the first of them, as project and payment id
-	LookedAt    int
-	NotAllBooks bool // the bank has, or may have, older transfers that were not looked at
+type BankAhead struct {
+	Missing  int       // payouts that are not in the database
+	Unsent   int       // payouts that are, and have never been handed over by what it says
+	Oldest   time.Time // when the bank took the first of them
+	Newest   time.Time
+	Payouts  []string // the first of them, as project and payment id
+	LookedAt int
+	Partial  bool // the bank has, or may have, older transfers that were not looked at
 }
 
 // Any tells whether the bank is ahead.
-func (a *Ahead) Any() bool { return a.Missing+a.Unsent > 0 }
+func (a *BankAhead) Any() bool { return a.Missing+a.Unsent > 0 }
 
-// LookAhead looks for a bank's newest transfers in the database. An operation is committed before it is handed over, so that
+// FindBankAhead looks for a bank's newest transfers in the database. An operation is committed before it is handed over, so that
 // what the bank had before the database was read, the database has, too.
-func LookAhead(ctx context.Context, s *store.Store, bank provider.Books) (*Ahead, error) {
+func FindBankAhead(ctx context.Context, s *store.Store, bank provider.Books) (*BankAhead, error) {
 	booked, err := bank.Newest(ctx, lookedAt)
 	if err != nil {
 		return nil, err
 	}
-	a := &Ahead{LookedAt: len(booked), NotAllBooks: len(booked) == lookedAt}
+	a := &BankAhead{LookedAt: len(booked), Partial: len(booked) == lookedAt}
 	var names []store.PaymentRef
 	var ours []provider.Booked
 	for _, b := range booked {

@@ -31,9 +31,9 @@ func TestTheBankIsAhead(t *testing.T) {
 		booked := func(reference string, name store.PaymentRef, minute int) provider.Booked {
 			return provider.Booked{Reference: reference, Key: s.ProviderKey(name), At: at.Add(time.Duration(minute) * time.Minute)}
 		}
-		look := func(books ...provider.Booked) *process.Ahead {
+		look := func(books ...provider.Booked) *process.BankAhead {
 			t.Helper()
-			a, err := process.LookAhead(t.Context(), s, listed(books))
+			a, err := process.FindBankAhead(t.Context(), s, listed(books))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -51,7 +51,7 @@ func TestTheBankIsAhead(t *testing.T) {
 		a := look(append(others,
 			booked("210/lost/2", store.PaymentRef{ProjectID: 210, PaymentID: "lost/2"}, 3), booked("210/unsent", store.PaymentRef{ProjectID: 210, PaymentID: "unsent"}, 2),
 			booked("999/lost", store.PaymentRef{ProjectID: 999, PaymentID: "LOST"}, 1))...)
-		if a.Missing != 2 || a.Unsent != 1 || !a.Newest.Equal(at.Add(3*time.Minute)) || !a.Oldest.Equal(at.Add(time.Minute)) || a.LookedAt != 7 || a.NotAllBooks ||
+		if a.Missing != 2 || a.Unsent != 1 || !a.Newest.Equal(at.Add(3*time.Minute)) || !a.Oldest.Equal(at.Add(time.Minute)) || a.LookedAt != 7 || a.Partial ||
 			!slices.Equal(a.Payouts, []string{"210/lost/2", "210/unsent", "999/lost"}) {
 			t.Errorf("%+v", a)
 		}

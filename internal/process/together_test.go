@@ -44,7 +44,7 @@ func (p *lender) Submit(ctx context.Context, t provider.Transfer) provider.Outco
 	return p.note(ctx, t.Key)
 }
 
-func (p *lender) SubmitSeveral(ctx context.Context, all []provider.Transfer, told func(int, provider.Outcome)) {
+func (p *lender) SubmitBulk(ctx context.Context, all []provider.Transfer, told func(int, provider.Outcome)) {
 	var keys []string
 	for _, t := range all {
 		keys = append(keys, t.Key)

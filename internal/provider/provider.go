@@ -25,13 +25,13 @@ type Provider interface {
 	ReadNotification(ctx context.Context, n Notification) ([]Report, error)
 }
 
-// Several is what a Provider with Traits.Together above 1 is besides: it hands several transfers over in one call.
-type Several interface {
-	// SubmitSeveral hands transfers to the bank, under the rules of Submit for each of them, and tells told the outcome
+// BulkSubmitter is what a Provider with Traits.TransfersPerCall above 1 is besides: it hands several transfers over in one call.
+type BulkSubmitter interface {
+	// SubmitBulk hands transfers to the bank, under the rules of Submit for each of them, and tells told the outcome
 	// of each by its index, once and as soon as it is known. What one transfer meets is its own: a refusal of one says
 	// nothing of the others. A transfer whose answer did not come is Unknown, whatever the others were answered. It
 	// returns when all outcomes are told. told is called by one goroutine at a time.
-	SubmitSeveral(ctx context.Context, transfers []Transfer, told func(i int, o Outcome))
+	SubmitBulk(ctx context.Context, transfers []Transfer, told func(i int, o Outcome))
 }
 
 // Books is what a Provider is besides whose bank lists what it has taken. The platform asks at its start whether the bank is
@@ -50,15 +50,15 @@ type Booked struct {
 
 // Traits are an adapter's declarations.
 type Traits struct {
-	ID              int64         // the number shown as operation.provider.id
-	Live            bool          // may serve live projects; the sandbox never does
-	Idempotent      bool          // submit is idempotent by key: sending a key again never pays again
-	SubmitDeadline  time.Duration // the longest that one Submit may take
-	InquireDeadline time.Duration // the longest that one Inquire may take
-	SettleTime      time.Duration // after a submit's deadline: until then «key not known» proves nothing
-	Concurrency     int           // calls at once
-	PerSecond       int           // submits a second; 0 is no limit
-	Together        int           // transfers that one call may carry (Several); 0 and 1: one
+	ID               int64         // the number shown as operation.provider.id
+	Live             bool          // may serve live projects; the sandbox never does
+	Idempotent       bool          // submit is idempotent by key: sending a key again never pays again
+	SubmitDeadline   time.Duration // the longest that one Submit may take
+	InquireDeadline  time.Duration // the longest that one Inquire may take
+	SettleTime       time.Duration // after a submit's deadline: until then «key not known» proves nothing
+	Concurrency      int           // calls at once
+	PerSecond        int           // submits a second; 0 is no limit
+	TransfersPerCall int           // transfers that one call may carry (BulkSubmitter); 0 and 1: one
 }
 
 // Transfer is what a provider is asked to execute.

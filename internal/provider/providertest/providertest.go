@@ -58,12 +58,12 @@ func Run(t *testing.T, start func(t *testing.T) Harness) {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, start(t)) })
 		t.Run(tt.name+", in company", func(t *testing.T) {
 			h := start(t)
-			if h.Provider.Traits().Together < 2 {
+			if h.Provider.Traits().TransfersPerCall < 2 {
 				return // it takes one transfer a call
 			}
-			several, ok := h.Provider.(provider.Several)
+			several, ok := h.Provider.(provider.BulkSubmitter)
 			if !ok {
-				t.Fatal("Traits.Together promises several transfers a call, and the provider is no provider.Several")
+				t.Fatal("Traits.TransfersPerCall promises several transfers a call, and the provider is no provider.BulkSubmitter")
 			}
 			h.Provider = &company{Provider: h.Provider, several: several, t: t, neighbour: h.Paid}
 			tt.test(t, h)
@@ -74,15 +74,15 @@ func Run(t *testing.T, start func(t *testing.T) Harness) {
 // company submits every transfer in one call with two others: what is promised of one holds there, too.
 type company struct {
 	provider.Provider
-	several   provider.Several
+	several   provider.BulkSubmitter
 	t         *testing.T
 	neighbour provider.Transfer
 	calls     atomic.Int64
 }
 
-// SubmitSeveral implements provider.Several.
-func (c *company) SubmitSeveral(ctx context.Context, all []provider.Transfer, told func(i int, o provider.Outcome)) {
-	c.several.SubmitSeveral(ctx, all, told)
+// SubmitBulk implements provider.BulkSubmitter.
+func (c *company) SubmitBulk(ctx context.Context, all []provider.Transfer, told func(i int, o provider.Outcome)) {
+	c.several.SubmitBulk(ctx, all, told)
 }
 
 // Submit implements provider.Provider. The transfer comes last, so that an answer that breaks off lacks it.
@@ -91,7 +91,7 @@ func (c *company) Submit(ctx context.Context, t provider.Transfer) provider.Outc
 	all := []provider.Transfer{with(c.neighbour, fmt.Sprint("LEFT", n)), with(c.neighbour, fmt.Sprint("RIGHT", n)), t}
 	told := make([]int, len(all))
 	var outcome provider.Outcome
-	c.several.SubmitSeveral(ctx, all, func(i int, o provider.Outcome) {
+	c.several.SubmitBulk(ctx, all, func(i int, o provider.Outcome) {
 		told[i]++
 		if i == len(all)-1 {
 			outcome = o
@@ -161,8 +161,8 @@ func traits(t *testing.T, h Harness) {
 	if tr.ID <= 0 || tr.SubmitDeadline <= 0 || tr.InquireDeadline <= 0 || tr.SettleTime < 0 || tr.Concurrency <= 0 || tr.PerSecond < 0 {
 		t.Errorf("traits leave something open: %+v", tr)
 	}
-	if _, ok := h.Provider.(provider.Several); tr.Together < 0 || tr.Together > 1 && !ok {
-		t.Errorf("traits promise %d transfers a call", tr.Together)
+	if _, ok := h.Provider.(provider.BulkSubmitter); tr.TransfersPerCall < 0 || tr.TransfersPerCall > 1 && !ok {
+		t.Errorf("traits promise %d transfers a call", tr.TransfersPerCall)
 	}
 	if again := h.Provider.Traits(); again != tr {
 		t.Errorf("traits change: %+v, then %+v", tr, again)

@@ -13,7 +13,7 @@
 //   - 409: Unknown. The key belongs to a transfer with another content, which may have been paid; the inquiry that
 //     follows shows that content, which makes it a discrepancy.
 //
-// Several transfers in one request (several.go) are answered line by line, and each line is read as an answer of its own.
+// Several transfers in one request (bulk.go) are answered line by line, and each line is read as an answer of its own.
 // A transfer without a line is Unknown; so are all where the request as a whole is answered with anything but lines.
 //
 // An inquiry is NotSent only where the bank itself says, in its own error body, that it does not know that very key.
@@ -58,12 +58,12 @@ type Config struct {
 	// NotIdempotent declares that the bank runs with --no-dedup.
 	NotIdempotent bool
 
-	SubmitDeadline  time.Duration // default 10 s
-	InquireDeadline time.Duration // default 5 s
-	SettleTime      time.Duration // default 2 s
-	Concurrency     int           // default 128
-	PerSecond       int           // submits a second; default no limit
-	Together        int           // transfers in one request, at most; default 64
+	SubmitDeadline   time.Duration // default 10 s
+	InquireDeadline  time.Duration // default 5 s
+	SettleTime       time.Duration // default 2 s
+	Concurrency      int           // default 128
+	PerSecond        int           // submits a second; default no limit
+	TransfersPerCall int           // transfers in one request, at most; default 64
 }
 
 // Adapter is the sandbox's provider.Provider. It is safe for concurrent use.
@@ -76,8 +76,8 @@ type Adapter struct {
 }
 
 var (
-	_ provider.Provider = (*Adapter)(nil)
-	_ provider.Several  = (*Adapter)(nil)
+	_ provider.Provider      = (*Adapter)(nil)
+	_ provider.BulkSubmitter = (*Adapter)(nil)
 )
 
 // New makes an adapter. It calls nobody; a bank that is away shows at the first transfer.
@@ -92,11 +92,11 @@ func New(cfg Config) (*Adapter, error) {
 	a := &Adapter{
 		traits: provider.Traits{
 			ID: ID, Idempotent: !cfg.NotIdempotent, PerSecond: cfg.PerSecond,
-			SubmitDeadline:  or(cfg.SubmitDeadline, 10*time.Second),
-			InquireDeadline: or(cfg.InquireDeadline, 5*time.Second),
-			SettleTime:      or(cfg.SettleTime, 2*time.Second),
-			Concurrency:     or(cfg.Concurrency, 128),
-			Together:        or(cfg.Together, 64),
+			SubmitDeadline:   or(cfg.SubmitDeadline, 10*time.Second),
+			InquireDeadline:  or(cfg.InquireDeadline, 5*time.Second),
+			SettleTime:       or(cfg.SettleTime, 2*time.Second),
+			Concurrency:      or(cfg.Concurrency, 128),
+			TransfersPerCall: or(cfg.TransfersPerCall, 64),
 		},
 		transfers: strings.TrimRight(cfg.BankURL, "/") + "/transfers",
 		notifyURL: cfg.NotifyURL,

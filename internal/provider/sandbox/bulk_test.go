@@ -19,7 +19,7 @@ import (
 func submitSeveral(t *testing.T, a *sandbox.Adapter, all []provider.Transfer) []provider.Outcome {
 	t.Helper()
 	outcomes, told := make([]provider.Outcome, len(all)), make([]int, len(all))
-	a.SubmitSeveral(t.Context(), all, func(i int, o provider.Outcome) {
+	a.SubmitBulk(t.Context(), all, func(i int, o provider.Outcome) {
 		outcomes[i] = o
 		told[i]++
 	})

@@ -31,8 +31,8 @@ type several struct {
 	done      []bool // by transfer: its outcome is told
 }
 
-// SubmitSeveral hands transfers to the bank in at most one HTTP request.
-func (a *Adapter) SubmitSeveral(ctx context.Context, transfers []provider.Transfer, told func(i int, o provider.Outcome)) {
+// SubmitBulk hands transfers to the bank in at most one HTTP request.
+func (a *Adapter) SubmitBulk(ctx context.Context, transfers []provider.Transfer, told func(i int, o provider.Outcome)) {
 	s := &several{transfers: transfers, told: told, done: make([]bool, len(transfers))}
 	var body []byte
 	for i, t := range transfers {
@@ -56,7 +56,7 @@ func (a *Adapter) SubmitSeveral(ctx context.Context, transfers []provider.Transf
 		})
 		return
 	}
-	err = a.callSeveral(request, s)
+	err = a.callBulk(request, s)
 	s.rest(func(t provider.Transfer) provider.Outcome { return unanswered(ctx, t, err) })
 }
 
@@ -76,8 +76,8 @@ func (s *several) rest(outcome func(t provider.Transfer) provider.Outcome) {
 	}
 }
 
-// callSeveral makes the request and tells what each line of the answer says. It returns why there are no more.
-func (a *Adapter) callSeveral(request *http.Request, s *several) error {
+// callBulk makes the request and tells what each line of the answer says. It returns why there are no more.
+func (a *Adapter) callBulk(request *http.Request, s *several) error {
 	answer, err := a.client.Do(request)
 	if err != nil {
 		return fmt.Errorf("no answer: %w", err)
