@@ -315,7 +315,7 @@ func (d *desk) massPayout() {
 		text += fmt.Sprintf("payout;%d;bank-transfer/kyrgyzstan;%s;%d;KGS;1090000000000001;c-1;192.0.2.1\n", 210+i%2, id, 20_000)
 	}
 	p, _ := d.Store.Project(210)
-	b, checked, err := s.Take(d.t.Context(), strings.NewReader(text), massbatch.Upload{Project: p, Name: "wages.csv"})
+	b, checked, err := s.CreateBatch(d.t.Context(), strings.NewReader(text), massbatch.Upload{Project: p, Name: "wages.csv"})
 	if err != nil || b == nil {
 		d.t.Fatalf("%+v, %v", checked, err)
 	}
