@@ -14,36 +14,31 @@ import (
 	"flashpay/internal/store/figures"
 )
 
-var analyticsRoutes = []route{
+var analyticsRoutes = slices.Concat([]route{
 	{pattern: "GET /analytics", right: staff.ViewAnalytics, serve: serveAnalytics},
 	{pattern: "GET /analytics/csv", right: staff.ViewAnalytics, serve: serveTileCSV},
+}, boardRoutes)
+
+// boardTemplate is a page of tiles, under the filters that its address names.
+type boardTemplate struct {
+	Name  string
+	Tiles []string // their datasets
 }
 
-// board is a page of tiles, under the filters that its address names.
-type board struct {
-	Name  string // of its template
-	Tiles []tileSpec
+// boardTemplates are those of the platform, from which people make boards of their own.
+var boardTemplates = []boardTemplate{
+	{"conversion", []string{"payments", "conversion", "declines", "times", "operations"}},
+	{"turnover", []string{"turnover", "paid", "top_methods", "top_projects"}},
+	{"banks", []string{"top_banks", "bank_pivot", "top_codes"}},
 }
 
-// boards are the templates.
-var boards = []board{
-	{"conversion", []tileSpec{
-		{Dataset: "payments"}, {Dataset: "conversion"}, {Dataset: "declines"}, {Dataset: "times"}, {Dataset: "operations"},
-	}},
-	{"turnover", []tileSpec{
-		{Dataset: "turnover"}, {Dataset: "paid"}, {Dataset: "top_methods"}, {Dataset: "top_projects"},
-	}},
-	{"banks", []tileSpec{
-		{Dataset: "top_banks"}, {Dataset: "bank_pivot"}, {Dataset: "top_codes"},
-	}},
-}
-
-// analysis is what the address asks for: a board, and which figures its tiles take.
+// analysis is what an address, or a tile of somebody's board, asks for: which figures are taken, and how they are grouped.
 type analysis struct {
 	Form     *Form
-	Board    *board
+	Board    *boardTemplate // of the platform's templates
 	Projects []*merchant.Project
 	Group    string // of time: hour, day, week, month
+	Rows     string // what the rows of payments and operations are; empty: stretches of time
 	Compare  bool
 
 	from, to     time.Time // whole days in the reader's zone; to is exclusive
@@ -67,25 +62,31 @@ var (
 	analyticsGroups  = []string{"hour", "day", "week", "month"}
 )
 
-// readAnalysis reads the address. What cannot be read is a fault of its field, and no figures are shown then.
-func readAnalysis(v *visit) *analysis {
-	given := v.r.URL.Query()
+// analysisNames are the entries that choose figures. The last ones are filters.
+var (
+	analysisNames   = append([]string{"board", "period", "from", "to", "group", "rows", "compare"}, analysisFilters...)
+	analysisFilters = []string{"project", "method", "currency"}
+)
+
+// readAnalysis reads entries, of an address or of a tile. What cannot be read is a fault of its field, and no figures are shown then.
+func readAnalysis(v *visit, given url.Values) *analysis {
 	a := &analysis{
-		Form: newForm(), Board: &boards[0], Projects: v.projects(), Compare: given.Get("compare") != "", figures: figures.Of(v.d.Store), visit: v,
+		Form: newForm(), Board: &boardTemplates[0], Projects: v.projects(), Compare: given.Get("compare") != "", figures: figures.Of(v.d.Store), visit: v,
 		addressNames: make(url.Values),
 	}
-	for _, name := range []string{"board", "period", "from", "to", "group", "compare", "project", "method", "currency"} {
+	for _, name := range analysisNames {
 		if values := slices.DeleteFunc(slices.Clone(given[name]), func(s string) bool { return s == "" }); len(values) > 0 {
 			a.Form.Values[name], a.addressNames[name] = values, values
 		}
 	}
-	for i := range boards {
-		if boards[i].Name == a.Form.Get("board") {
-			a.Board = &boards[i]
+	for i := range boardTemplates {
+		if boardTemplates[i].Name == a.Form.Get("board") {
+			a.Board = &boardTemplates[i]
 		}
 	}
 	a.readPeriod()
 	a.readGroup()
+	a.readRows()
 	a.readFilters()
 	return a
 }
@@ -153,6 +154,13 @@ func (a *analysis) readDays(today time.Time) {
 		a.Form.Fault("to", v.t("payments.fault_period"))
 	case a.days() > maxPeriod:
 		a.Form.Fault("to", v.t("analytics.fault_long", "count", maxPeriod))
+	}
+}
+
+// readRows reads what the rows of payments and of operations are.
+func (a *analysis) readRows() {
+	if a.Rows = a.Form.Get("rows"); a.Rows != "" && !slices.Contains(analyticsRows, a.Rows) {
+		a.Form.Fault("rows", a.visit.t("payments.fault_choice"))
 	}
 }
 
@@ -228,7 +236,7 @@ func (a *analysis) address(path string, pairs ...string) string {
 // register is the address of the register with this board's filters and more: of a stretch of the period.
 func (a *analysis) register(from, to time.Time, pairs ...string) string {
 	q := url.Values{}
-	for _, name := range []string{"project", "method", "currency"} {
+	for _, name := range analysisFilters {
 		if values := a.addressNames[name]; values != nil {
 			q[name] = values
 		}
@@ -249,36 +257,47 @@ func (a *analysis) register(from, to time.Time, pairs ...string) string {
 
 func midnight(t time.Time) bool { return t.Hour() == 0 && t.Minute() == 0 && t.Second() == 0 }
 
-// analyticsPage is what the page shows.
+// analyticsPage is what the page of a template shows.
 type analyticsPage struct {
 	*analysis
-	Boards, Periods, Groups []quickFilter
-	PeriodOptions           []option
-	GroupOptions            []option
-	Methods, Currencies     []option
-	Tiles                   []*tile
-	Counting                bool
-	AsOf                    time.Time
-	From, To, Before        time.Time // the last day of each included
+	*boardBar
+	choices
+	Tiles            []*tile
+	Counting         bool
+	AsOf             time.Time
+	From, To, Before time.Time // the last day of each included
+}
+
+// choices are what forms of figures offer.
+type choices struct {
+	PeriodOptions, GroupOptions, ProjectOptions []option
+	Methods, Currencies                         []option
+}
+
+func (v *visit) analysisChoices() (c choices) {
+	c.Methods, c.Currencies = v.methodOptions()
+	for _, name := range analyticsPeriods {
+		c.PeriodOptions = append(c.PeriodOptions, option{Value: name, Label: v.t("analytics.period." + name)})
+	}
+	c.GroupOptions = []option{{Label: v.t("analytics.group.auto")}}
+	for _, name := range analyticsGroups {
+		c.GroupOptions = append(c.GroupOptions, option{Value: name, Label: v.t("analytics.group." + name)})
+	}
+	for _, project := range v.projects() {
+		id := strconv.FormatInt(project.ID, 10)
+		c.ProjectOptions = append(c.ProjectOptions, option{Value: id, Label: id + " " + project.Name})
+	}
+	return c
 }
 
 func serveAnalytics(_ *Dashboard, v *visit) error {
-	a := readAnalysis(v)
-	page := &analyticsPage{analysis: a, From: a.from, To: a.to.AddDate(0, 0, -1), Before: a.before}
-	page.Methods, page.Currencies = v.methodOptions()
-	for i := range boards {
-		name := boards[i].Name
-		page.Boards = append(page.Boards, quickFilter{Label: v.t("analytics.board." + name), Href: a.address("/analytics", "board", name), On: a.Board == &boards[i]})
-	}
-	for _, name := range analyticsPeriods {
-		page.PeriodOptions = append(page.PeriodOptions, option{Value: name, Label: v.t("analytics.period." + name)})
-	}
-	page.GroupOptions = []option{{Label: v.t("analytics.group.auto")}}
-	for _, name := range analyticsGroups {
-		page.GroupOptions = append(page.GroupOptions, option{Value: name, Label: v.t("analytics.group." + name)})
+	a := readAnalysis(v, v.r.URL.Query())
+	page := &analyticsPage{analysis: a, choices: v.analysisChoices(), From: a.from, To: a.to.AddDate(0, 0, -1), Before: a.before}
+	var err error
+	if page.boardBar, err = v.boardBar(a, 0); err != nil {
+		return err
 	}
 	if a.Form.OK() {
-		var err error
 		if page.Tiles, err = a.tiles(); err != nil {
 			return err
 		}
@@ -287,24 +306,24 @@ func serveAnalytics(_ *Dashboard, v *visit) error {
 		}
 	}
 	page.Counting = a.counting
-	return v.render("analytics", Page{Title: v.t("nav.analytics"), Form: a.Form, Data: page, Wide: true})
-}
-
-// ProjectOptions are the projects that the user can choose from.
-func (p *analyticsPage) ProjectOptions() (out []option) {
-	for _, project := range p.Projects {
-		id := strconv.FormatInt(project.ID, 10)
-		out = append(out, option{Value: id, Label: id + " " + project.Name})
+	p := Page{Title: v.t("nav.analytics"), Form: a.Form, Data: page, Wide: true}
+	if v.asksFor("board") {
+		return v.fragment("analytics", "board", p)
 	}
-	return out
+	return v.render("analytics", p)
 }
 
 // Chosen is how many filters are set beside the period.
 func (p *analyticsPage) Chosen() (n int) {
-	for _, name := range []string{"project", "method", "currency"} {
+	for _, name := range analysisFilters {
 		if len(p.Form.Values[name]) > 0 {
 			n++
 		}
 	}
 	return n
+}
+
+// OwnBoard is where a board of one's own is made of this page: of its tiles, with its filters.
+func (p *analyticsPage) OwnBoard() string {
+	return p.address("/analytics/boards/new", "board", p.Board.Name)
 }

@@ -10,15 +10,13 @@ import (
 	"flashpay/internal/money"
 )
 
-// tileSpec says what a tile shows.
-type tileSpec struct{ Dataset string }
-
 // tile is a table that the server makes; charts are drawn from it in the browser.
 type tile struct {
 	ID    string
 	Title string
 	Text  string
-	Chart string // bar, stack, across (the bars lie), stack-across; empty: the table alone
+	Chart string // bar, line, stack, across (the bars lie), stack-across; empty: the table alone
+	timed bool   // its rows are stretches of time
 	First string // heading of the first column
 	Head  []tileColumn
 	Rows  []tileRow
@@ -58,40 +56,45 @@ var makers = map[string]func(*analysis, *tile) error{
 	"bank_pivot": (*analysis).bankPivotTile, "top_codes": (*analysis).topCodesTile,
 }
 
-// tiles makes the tiles of the board.
+// tiles makes the tiles of a template.
 func (a *analysis) tiles() (out []*tile, err error) {
-	for _, spec := range a.Board.Tiles {
-		t, err := a.tile(spec)
+	for _, dataset := range a.Board.Tiles {
+		t, err := a.tile(dataset)
 		if err != nil {
 			return nil, err
 		}
+		t.CSV = a.address("/analytics/csv", "tile", dataset)
 		out = append(out, t)
 	}
 	return out, nil
 }
 
-func (a *analysis) tile(spec tileSpec) (*tile, error) {
-	t := &tile{
-		ID: spec.Dataset, Title: a.visit.t("analytics.tile." + spec.Dataset), Text: a.visit.t("analytics.text." + spec.Dataset),
-		CSV: a.address("/analytics/csv", "tile", spec.Dataset),
-	}
-	return t, makers[spec.Dataset](a, t)
+// tile makes the tile of a dataset.
+func (a *analysis) tile(dataset string) (*tile, error) {
+	t := &tile{ID: dataset, Title: a.visit.t("analytics.tile." + dataset), Text: a.visit.t("analytics.text." + dataset)}
+	return t, makers[dataset](a, t)
 }
 
-// serveTileCSV sends a tile's table as CSV: in it sums have their decimals, and numbers no marks between thousands.
+// serveTileCSV sends the table of a template's tile.
 func serveTileCSV(_ *Dashboard, v *visit) error {
-	a := readAnalysis(v)
-	name := v.r.URL.Query().Get("tile")
-	if makers[name] == nil || !a.Form.OK() {
+	a := readAnalysis(v, v.r.URL.Query())
+	dataset := v.r.URL.Query().Get("tile")
+	if makers[dataset] == nil || !a.Form.OK() {
 		return errNotFound
 	}
-	t, err := a.tile(tileSpec{Dataset: name})
+	t, err := a.tile(dataset)
 	if err != nil {
 		return err
 	}
-	v.w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
-	v.w.Header().Set("Content-Disposition", `attachment; filename="`+name+"-"+a.from.Format(time.DateOnly)+"-"+a.to.AddDate(0, 0, -1).Format(time.DateOnly)+`.csv"`)
-	out, err := csvfile.NewWriter(v.w, ',')
+	return a.sendCSV(t, dataset)
+}
+
+// sendCSV sends a tile's table: in it sums have their decimals, and numbers no marks between thousands.
+func (a *analysis) sendCSV(t *tile, name string) error {
+	w := a.visit.w
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+"-"+a.from.Format(time.DateOnly)+"-"+a.to.AddDate(0, 0, -1).Format(time.DateOnly)+`.csv"`)
+	out, err := csvfile.NewWriter(w, ',')
 	if err != nil {
 		return err
 	}
@@ -182,22 +185,22 @@ func (a *analysis) change(now, before int64) tileCell {
 }
 
 // points are where the stretches of time begin by which charts are grouped, and where the last one ends.
-func (a *analysis) points() (out []time.Time) {
-	at := a.from
+func (a *analysis) points(from, to time.Time) (out []time.Time) {
+	at := from
 	switch a.Group {
 	case "week":
 		at = at.AddDate(0, 0, -(int(at.Weekday())+6)%7)
 	case "month":
 		at = time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, at.Location())
 	}
-	for ; at.Before(a.to); at = a.next(at) {
-		if at.Before(a.from) {
-			out = append(out, a.from)
+	for ; at.Before(to); at = a.next(at) {
+		if at.Before(from) {
+			out = append(out, from)
 			continue
 		}
 		out = append(out, at)
 	}
-	return append(out, a.to)
+	return append(out, to)
 }
 
 func (a *analysis) next(at time.Time) time.Time {

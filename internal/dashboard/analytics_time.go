@@ -24,68 +24,6 @@ func statusWord(s payout.Status) string {
 	}
 }
 
-// byTime counts what rows say by stretch of time and status.
-func (a *analysis) byTime(t *tile, rows []figures.Row, linked bool) {
-	points := a.points()
-	counts := make(map[payout.Status][]int64)
-	for _, r := range rows {
-		if counts[r.Status] == nil {
-			counts[r.Status] = make([]int64, len(points)-1)
-		}
-		counts[r.Status][pointOf(points, r.Hour)] += r.Payments
-	}
-	t.Chart, t.First = "stack", a.visit.t("analytics.column.time")
-	for _, s := range statusChart {
-		if counts[s.status] != nil {
-			t.Head = append(t.Head, tileColumn{Label: a.visit.t(statusWord(s.status)), Colour: s.colour, name: string(s.status)})
-		}
-	}
-	t.Head = append(t.Head, tileColumn{Label: a.visit.t("analytics.column.all")}, tileColumn{Label: a.visit.t("analytics.column.share")})
-	for i, from := range points[:len(points)-1] {
-		row := tileRow{Label: a.pointLabel(from)}
-		link := func(pairs ...string) string {
-			if !linked {
-				return ""
-			}
-			return a.register(from, points[i+1], pairs...)
-		}
-		var all, good, bad int64
-		for _, s := range statusChart {
-			if counts[s.status] == nil {
-				continue
-			}
-			n := counts[s.status][i]
-			all += n
-			switch s.status {
-			case payout.Success:
-				good = n
-			case payout.Decline:
-				bad = n
-			}
-			row.Cells = append(row.Cells, a.count(n, link("status", string(s.status))))
-		}
-		row.Cells = append(row.Cells, a.count(all, link()), a.share(good, good+bad))
-		t.Rows = append(t.Rows, row)
-	}
-	if len(rows) == 0 {
-		t.Rows = nil
-	}
-}
-
-// paymentsTile has payments by when they were made, with the status that they have now.
-func (a *analysis) paymentsTile(t *tile) error {
-	rows, err := a.sum(figures.Payments, false, figures.Hour, figures.Status)
-	a.byTime(t, rows, true)
-	return err
-}
-
-// operationsTile has results by when they came.
-func (a *analysis) operationsTile(t *tile) error {
-	rows, err := a.sum(figures.Results, false, figures.Hour, figures.Status)
-	a.byTime(t, rows, false)
-	return err
-}
-
 // conversionTile has successes against failures, by method.
 func (a *analysis) conversionTile(t *tile) error {
 	rows, err := a.sum(figures.Payments, false, figures.Method, figures.Status)

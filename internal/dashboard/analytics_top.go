@@ -92,21 +92,27 @@ func (a *analysis) rank(t *tile, by figures.Column, key func(figures.Row) string
 }
 
 func (a *analysis) topMethodsTile(t *tile) error {
-	return a.top(t, "payments.column.method", figures.Method, func(r figures.Row) string { return r.Method }, func(path string) (string, string) {
-		return a.methodTitle(path), a.register(a.from, a.to, "method", path)
-	})
+	return a.top(t, "payments.column.method", figures.Method, func(r figures.Row) string { return r.Method }, a.describeMethod)
+}
+
+func (a *analysis) describeMethod(path string) (label, href string) {
+	return a.methodTitle(path), a.register(a.from, a.to, "method", path)
 }
 
 func (a *analysis) topProjectsTile(t *tile) error {
-	return a.top(t, "payments.column.project", figures.Project, func(r figures.Row) string { return strconv.FormatInt(r.Project, 10) }, func(id string) (string, string) {
-		label := id
-		for _, p := range a.Projects {
-			if strconv.FormatInt(p.ID, 10) == id {
-				label += " " + p.Name
-			}
+	return a.top(t, "payments.column.project", figures.Project, projectOf, a.describeProject)
+}
+
+func projectOf(r figures.Row) string { return strconv.FormatInt(r.Project, 10) }
+
+func (a *analysis) describeProject(id string) (label, href string) {
+	label = id
+	for _, p := range a.Projects {
+		if strconv.FormatInt(p.ID, 10) == id {
+			label += " " + p.Name
 		}
-		return label, a.register(a.from, a.to, "project", id)
-	})
+	}
+	return label, a.register(a.from, a.to, "project", id)
 }
 
 func (a *analysis) topBanksTile(t *tile) error {
@@ -135,48 +141,6 @@ func (a *analysis) declinesTile(t *tile) error {
 		code, _ := strconv.Atoi(text)
 		return text + " " + payout.Message(code), a.register(a.from, a.to, "status", "decline", "code", text)
 	})
-}
-
-// bankPivotTile has banks against statuses.
-func (a *analysis) bankPivotTile(t *tile) error {
-	rows, err := a.sum(figures.Payments, false, figures.Bank, figures.Status)
-	if err != nil {
-		return err
-	}
-	counts, totals := make(map[string]map[payout.Status]int64), make(map[string]int64)
-	seen := make(map[payout.Status]bool)
-	for _, r := range rows {
-		if counts[r.Bank] == nil {
-			counts[r.Bank] = make(map[payout.Status]int64)
-		}
-		counts[r.Bank][r.Status] += r.Payments
-		totals[r.Bank] += r.Payments
-		seen[r.Status] = true
-	}
-	t.First, t.Chart = a.visit.t("analytics.column.bank"), "stack-across"
-	for _, s := range statusChart {
-		if seen[s.status] {
-			t.Head = append(t.Head, tileColumn{Label: a.visit.t(statusWord(s.status)), Colour: s.colour, name: string(s.status)})
-		}
-	}
-	t.Head = append(t.Head, tileColumn{Label: a.visit.t("analytics.column.all")})
-	for _, bank := range slices.SortedFunc(maps.Keys(counts), func(x, y string) int { return cmp.Or(cmp.Compare(totals[y], totals[x]), cmp.Compare(x, y)) }) {
-		label, href := a.describeBank(bank)
-		row := tileRow{Label: label, Href: href}
-		for _, s := range statusChart {
-			if !seen[s.status] {
-				continue
-			}
-			link := ""
-			if href != "" {
-				link = a.register(a.from, a.to, "bank", bank, "status", string(s.status))
-			}
-			row.Cells = append(row.Cells, a.count(counts[bank][s.status], link))
-		}
-		row.Cells = append(row.Cells, a.count(totals[bank], href))
-		t.Rows = append(t.Rows, row)
-	}
-	return nil
 }
 
 // turnoverTile has what was paid, by currency and method, by when the result came: so it is what the ledger has.
@@ -248,7 +212,7 @@ func (a *analysis) paidTile(t *tile) error {
 	if err != nil {
 		return err
 	}
-	points := a.points()
+	points := a.points(a.from, a.to)
 	sums, numbers := make(map[string][]int64), make(map[string]int64)
 	for _, r := range rows {
 		if r.Status != payout.Success {
@@ -260,7 +224,7 @@ func (a *analysis) paidTile(t *tile) error {
 		sums[r.Currency][pointOf(points, r.Hour)] += r.Amount
 		numbers[r.Currency] += r.Payments
 	}
-	t.First, t.Chart = a.visit.t("analytics.column.time"), "bar"
+	t.First, t.Chart, t.timed = a.visit.t("analytics.column.time"), "bar", true
 	currencies := slices.SortedFunc(maps.Keys(sums), func(x, y string) int { return cmp.Or(cmp.Compare(numbers[y], numbers[x]), cmp.Compare(x, y)) })
 	for i, c := range currencies {
 		column := tileColumn{Label: c, Currency: c, Scale: scaleOf(c)}

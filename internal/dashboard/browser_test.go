@@ -128,6 +128,17 @@ var everyPage = []shown{
 	{name: "analytics-faulty", path: "/analytics?period=days&from=2026-02-30", as: staff.Finance},
 	{name: "analytics-empty", path: "/analytics", as: staff.Operations, empty: true},
 
+	{name: "board", path: "{board}", as: staff.Finance, faces: true},
+	{name: "board-full", path: "{board}?full=on", as: staff.Finance},
+	{name: "board-edit", path: "{board}?edit=on", as: staff.Finance},
+	{name: "board-new", path: "/analytics/boards/new?board=turnover", as: staff.Finance},
+	{name: "board-without-tiles", path: "{board-empty}", as: staff.Finance},
+	{name: "board-tile", path: "{board}/tile?tile=1", as: staff.Finance},
+	{name: "board-tile-faulty", path: "{board}/tile", as: staff.Finance, act: func(p *browsertest.Page) {
+		browsertest.Eval[bool](p, `(document.querySelector("select[name=rows]").value = "bank", document.querySelector("select[name=dataset]").value = "paid", true)`)
+		submit(p, "input[name=title]")
+	}},
+
 	{name: "reports", path: "/reports", as: staff.Finance, faces: true},
 	{name: "reports-empty", path: "/reports", as: staff.Finance, empty: true},
 	{name: "report-new", path: "/reports/new", as: staff.Finance, faces: true},
@@ -194,6 +205,7 @@ var notShown = []string{
 	"GET /manual/mass/{batch}/result",       // a file
 	"GET /manual/mass/{batch}/declined",     // a file
 	"GET /analytics/csv",                    // a file
+	"GET /analytics/boards/{board}/csv",     // a file
 }
 
 func signInWith(email, password string) func(p *browsertest.Page) {
@@ -294,6 +306,7 @@ func fullGallery(t *testing.T) *gallery {
 	g.openCases()
 	g.sendAgain()
 	g.setTariffs()
+	g.makeBoards()
 	return g
 }
 
@@ -533,7 +546,7 @@ func TestEveryPageIsShown(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, page := range everyPage {
 		path, _, _ := strings.Cut(page.path, "?")
-		for name, example := range map[string]string{"{invitation}": "/invitation/x", "{manual-payout}": "/manual/payouts/210/x", "{manual-approval}": "/manual/approvals/7", "{control}": "/approvals/7", "{case}": "/operate/discrepancies/7", "{report-link}": "/reports/link/x", "{resend}": "/payments/resend/7"} {
+		for name, example := range map[string]string{"{invitation}": "/invitation/x", "{manual-payout}": "/manual/payouts/210/x", "{manual-approval}": "/manual/approvals/7", "{control}": "/approvals/7", "{case}": "/operate/discrepancies/7", "{report-link}": "/reports/link/x", "{resend}": "/payments/resend/7", "{board}": "/analytics/boards/7", "{board-empty}": "/analytics/boards/7"} {
 			path = strings.ReplaceAll(path, name, example)
 		}
 		if strings.HasPrefix(path, "{mass-") {

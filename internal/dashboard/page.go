@@ -26,6 +26,7 @@ type Page struct {
 	Form  *Form  // nil: none
 	Data  any    // of the page's own
 	Wide  bool   // the page has a table that wants the whole width
+	Full  bool   // the page stands alone, without the frame: on a screen that people look at
 	Files bool   // the page's list comes as a file, too: its address takes exportField
 }
 

@@ -48,6 +48,7 @@ var migrationFiles = []string{
 	"migrations/0021_directory.sql",
 	"migrations/0022_words.sql",
 	"migrations/0023_batch_events.sql",
+	"migrations/0024_boards.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

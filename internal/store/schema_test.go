@@ -59,6 +59,7 @@ var tableWords = map[string]string{
 	"rolled":           "How far each build of rollups has come, in each shard of the journal.",
 	"rollups":          "How many payments and results there are, and their sums: by build, cube, project, UTC hour or day, and further dimensions.",
 	"saved_filters":    "Filters of the register that users have saved.",
+	"boards":           "Boards of tiles that users have made in Analytics.",
 	"report_templates": "Forms of reports that people keep, and how each one's files were written last.",
 	"register_columns": "The columns of the register that a user has chosen.",
 	"user_origins":     "From whom a user has sign-in or rights, until another person has confirmed whose the account is.",
