@@ -25,9 +25,12 @@ demo: ## All parties in one process, on SQLite: open the addresses that it print
 deps: ## Install what the tests need beside Go, through apt where allowed
 	@scripts/deps.sh $(if $(findstring -race,$(GOTESTFLAGS)),race)
 
+# What takes longest begins first, so that nothing long is left at the end.
+LONGEST := ./internal/dashboard ./e2e ./internal/store ./cmd/flashpay
+
 .PHONY: test
 test: deps ## All tests, on SQLite and PostgreSQL (flags: GOTESTFLAGS=-v)
-	scripts/test.sh -timeout=30m $(GOTESTFLAGS) ./...
+	scripts/test.sh -timeout=30m $(GOTESTFLAGS) $(LONGEST) ./...
 
 .PHONY: race
 race: ## The same with the race detector, as CI runs them
