@@ -1,6 +1,7 @@
 package masspayout
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -21,8 +22,20 @@ func (j *judge) ownColumns() {
 		}
 	}
 	if cell := j.at(j.own.region); cell != "" && (!accept.IsInteger(cell) || strings.Trim(cell, "0") == "") {
-		j.add(colRegion, incorrect(colRegion), "A whole number from 1 is wanted.")
+		advice := "A whole number from 1 is wanted."
+		if tooLarge(cell) {
+			advice = tooLargeAdvice
+		}
+		j.add(colRegion, incorrect(colRegion), advice)
 	}
+}
+
+const tooLargeAdvice = "The number is too large: no such number is given out."
+
+// tooLarge tells whether a cell has the digits of a number beyond 64 bits.
+func tooLarge(cell string) bool {
+	_, err := strconv.ParseInt(cell, 10, 64)
+	return isDigits(cell) && errors.Is(err, strconv.ErrRange)
 }
 
 // ownLimits are those of the platform's table of columns that Gate's has not.

@@ -72,6 +72,8 @@ func (j *judge) advice(f *accept.Fault) string {
 		if _, ok := j.head.index[f.Field]; !ok {
 			text = fmt.Sprintf("%s is required, and the file has no such column. Add it, as the method's template has it.", f.Field)
 		}
+	case tooLarge(cell) && j.isInteger(f.Field):
+		text = tooLargeAdvice
 	case f.Field == colBirth && birthAdvice(cell) != "":
 		text = birthAdvice(cell)
 	case strings.ContainsAny(cell, " "):
@@ -80,6 +82,12 @@ func (j *judge) advice(f *accept.Fault) string {
 		}
 	}
 	return text
+}
+
+// isInteger tells whether a column holds integers.
+func (j *judge) isInteger(column string) bool {
+	i, ok := j.head.index[column]
+	return ok && (j.head.columns[i].kind == accept.IntegerInput || j.head.columns[i].kind == accept.BankInput)
 }
 
 // precheck asks what else would decline the payout at once, and what the account doctor says.

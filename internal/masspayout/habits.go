@@ -97,7 +97,8 @@ var invisibles = map[rune]string{
 	'\u00a0': "a non-breaking space", '\u202f': "a narrow non-breaking space", '\u2007': "a figure space", '\u2009': "a thin space",
 	'\u200b': "a zero-width space", '\u200c': "a zero-width non-joiner", '\u200d': "a zero-width joiner", '\u2060': "a word joiner",
 	'\ufeff': "a byte order mark", '\u00ad': "a soft hyphen", '\u200e': "a left-to-right mark", '\u200f': "a right-to-left mark",
-	'\t': "a tab", '\n': "a line break", '\r': "a line break",
+	'\u2800': "a blank of Braille",
+	'\t':     "a tab", '\n': "a line break", '\r': "a line break",
 }
 
 // invisible names a character that nobody sees; empty: it is none. A plain space is none.
@@ -105,7 +106,7 @@ func invisible(r rune) string {
 	if name := invisibles[r]; name != "" {
 		return name
 	}
-	if r != ' ' && (unicode.In(r, unicode.Cf, unicode.Zs) || unicode.IsControl(r)) {
+	if r != ' ' && (unicode.In(r, unicode.Cf, unicode.Zs, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || unicode.IsControl(r)) {
 		return "an invisible character"
 	}
 	return ""

@@ -1,6 +1,27 @@
 package masspayout_test
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
+
+// beyond is a line with two cells more: a bank and a region, which are the last two changes where these name no column.
+func beyond(changes ...string) string {
+	bank, region := "", ""
+	if n := len(changes); n > 2 && !strings.Contains(changes[n-1], "=") {
+		bank, region, changes = changes[n-2], changes[n-1], changes[:n-2]
+	}
+	return strings.Replace(line(changes...), "\n", ";"+bank+";"+region+"\n", 1)
+}
+
+// many are good lines of different sums.
+func many(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(line(fmt.Sprint("general.payment_id=many-", i), fmt.Sprint("payment.amount=", 200_000+i)))
+	}
+	return b.String()
+}
 
 // reports are files, each with one thing that is told of it, or several files of one kind.
 var reports = []struct {
@@ -42,6 +63,15 @@ var reports = []struct {
 		head + line(id(1)) + line(id(2), `customer.id="c-2`) + strings.Repeat(line(id(3)), 2000),
 		`"operation_type;` + head + line(),
 	}},
+	{"a quote that is never closed", "a.csv", []string{ // the line is that where it opens, and nothing of the file is paid
+		head + line(id(1)) + line(id(2)) + strings.TrimSuffix(line(id(3), `customer.ip_address="192.0.2.1`), "\n"),
+		head + line(id(1)) + line(id(2)) + line(id(3), `customer.ip_address="`),
+		head + line(id(1)) + line(id(2), `operation_type="payout`) + line(id(3)),
+		strings.Replace(head, "\n", ";payment.description;note\n", 1) + strings.Replace(line(id(1)), "\n", ";\"two\nlines\";\"and\nthree\nmore\n", 1) + strings.Repeat(line(id(2)), 3),
+		head + line(`customer.id="c-1`) + strings.Repeat(line(id(2), `customer.id="c-2"`), 3) + line(id(3), `customer.id="`),
+		head + many(2000) + line(`account.number="1090000000000060`) + many(3), // behind what is read at once
+		strings.ReplaceAll(head+line(id(1))+line(id(2), `account.number="1090000000000060""`)+line(id(3)), "\n", "\r\n"),
+	}},
 	{"cells", "a.csv", []string{
 		head + strings.Replace(line(id(1)), "\n", ";;\n", 1) + strings.Replace(line(id(2)), "\n", ";x\n", 1) + line(id(3), "payment.amount=2000;00") + "payout;210;bank-transfer/kyrgyzstan\n",
 		strings.Replace(head, "\n", ";\n", 1) + strings.Replace(line(id(1)), "\n", ";\n", 1) + strings.Replace(line(id(2)), "\n", ";x\n", 1),
@@ -67,6 +97,19 @@ var reports = []struct {
 		line("payment.amount=1,234,567.89", id(13)) + line("payment.amount=200000 KGS", id(14)) + line("payment.amount=#VALUE!", id(15)) + line("payment.amount=########", id(16)) +
 		line("payment.amount=Err:502", id(17)) + line("payment.amount= 200000", id(18)) + line("payment.amount=2'000", id(19)) + line("payment.amount=١٥٠٠", id(20)) +
 		line("payment.amount=1000", id(21)) + line("payment.amount=1500001", id(22)) + line("payment.amount=2000.555", id(23)) + line("payment.amount=\u00a0", id(24)) + line("payment.amount=200\u200b000", id(25))}},
+	{"numbers beyond 64 bits", "a.csv", []string{ // 2^64 + 200000 is 200000 to who counts in 64 bits
+		strings.Replace(head, "\n", ";account.bank_id;account.region_id\n", 1) +
+			beyond("payment.amount=18446744073709751616", id(1)) + beyond("payment.amount=9223372036854775808", id(2)) + beyond("payment.amount=-9223372036854775809", id(3)) +
+			beyond("general.project_id=18446744073709551826", id(4)) + beyond("general.project_id=4294967506", id(5)) + beyond("payment.amount=340282366920938463463374607431768411456", id(6)) +
+			beyond(id(7), "18446744073709551617", "") + beyond(id(8), "", "18446744073709551617") + beyond(id(9), "9223372036854775808", "4294967297") + beyond(id(10), "7", "7"),
+	}},
+	{"what cannot be seen", "a.csv", []string{
+		head + line(id(1), "account.number=10900000\u00ad00000060") + line(id(2), "account.number=\ufeff1090000000000060") +
+			line(id(3), "account.number=1090000000000060\u200e") + line(id(4), "account.number=1090000000000\u2060060") + line(id(5), "account.number=109000000\u20070000060") +
+			line(id(6), "account.number=1090000000000060\t") + line(id(7), "account.number=1090000000000060\ufe0f") + line(id(8), "account.number=10900000\u034f00000060") +
+			line(id(9), "account.number=\u31641090000000000060") + line(id(10), "account.number=109000000000\U000e003000060") + line("general.payment_id=id-11\ufe0f") +
+			line("general.payment_id=id\u115f-12") + line("general.payment_id=id-13\u200d") + line(id(14), "customer.id=c-1\u3164") + line(id(15), "payment.currency=KGS\u00ad") + line(id(16), "method=bank-transfer/kyrgyz\u200bstan"),
+	}},
 	{"currencies", "a.csv", []string{head + line("payment.currency=", id(1)) + line("payment.currency=kgs", id(2)) + line("payment.currency=KGS ", id(3)) + line("payment.currency=SOM", id(4)) +
 		line("payment.currency=USD", id(5)) + line("payment.currency=#NAME?", id(6))}},
 	{"accounts", "a.csv", []string{head + line("account.number=", id(1)) + line("account.number=1,09E+15", id(2)) + line("account.number=109E15", id(3)) + line("account.number=1090 0000 0000 0060", id(4)) +

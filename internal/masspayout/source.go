@@ -123,7 +123,7 @@ func (s *source) wholeRows(text string) int {
 
 // longRow is the fault of a row that does not end, or not within maxRow bytes.
 func longRow(row string, separator byte, line int64, columns []column) *Unreadable {
-	if at, cell, ok := openQuote(row, separator); ok {
+	if at, cell, ok := openQuote(row, separator, len(columns)); ok {
 		lines := int64(strings.Count(row[:at], "\n"))
 		name := ""
 		if cell <= len(columns) {
@@ -135,14 +135,17 @@ func longRow(row string, separator byte, line int64, columns []column) *Unreadab
 	return unreadable(FileBroken, line, "", fmt.Sprintf("The row that begins here has more than %d characters. Are its line breaks missing?", maxRow))
 }
 
-// openQuote finds the first quoted cell that holds line breaks or is not closed.
-func openQuote(row string, separator byte) (at, cell int, ok bool) {
-	cell = 1
-	for i := 0; i < len(row); {
+// openQuote finds the first quoted cell that is not closed, or holds what may be rows. A cell that has line breaks alone may be meant
+// so, and counts where there is no other.
+func openQuote(row string, separator byte, columns int) (at, cell int, ok bool) {
+	for i, n := 0, 1; i < len(row); n++ {
 		if row[i] == '"' {
 			closed := closingQuote(row, i+1, true)
-			if closed < 0 || strings.IndexByte(row[i:closed], '\n') >= 0 {
-				return i, cell, true
+			if closed < 0 || mayHoldRows(row[i+1:closed], row[closed+1:], separator, columns) {
+				return i, n, true
+			}
+			if !ok && strings.IndexByte(row[i:closed], '\n') >= 0 {
+				at, cell, ok = i, n, true
 			}
 			i = closed + 1
 		}
@@ -150,7 +153,15 @@ func openQuote(row string, separator byte) (at, cell int, ok bool) {
 		if next < 0 {
 			break
 		}
-		i, cell = i+next+1, cell+1
+		i += next + 1
 	}
-	return 0, 0, false
+	return at, cell, ok
+}
+
+// mayHoldRows tells whether the quote that closes a cell may be one that opens another, rows later.
+func mayHoldRows(text, behind string, separator byte, columns int) bool {
+	if swallowed(text, separator, 0, 0, columns) != nil {
+		return true
+	}
+	return strings.IndexByte(text, '\n') >= 0 && behind != "" && behind[0] != separator && behind[0] != '\r' && behind[0] != '\n'
 }
