@@ -17,10 +17,13 @@ import (
 )
 
 type ratesCmd struct {
-	Import ratesImportCmd `cmd:"" help:"Import rates from a central bank's file, or from its address."`
-	Set    ratesSetCmd    `cmd:"" help:"Set a rate by hand; it holds from now on."`
-	List   ratesListCmd   `cmd:"" help:"List the rates that were imported or set, the newest first."`
-	Show   ratesShowCmd   `cmd:"" help:"Show the rate of two currencies at a moment, by each source."`
+	Import  ratesImportCmd  `cmd:"" help:"Import rates from a central bank's file, or from its address."`
+	Set     ratesSetCmd     `cmd:"" help:"Set a rate by hand, or ask an operator to approve it."`
+	Waiting ratesWaitingCmd `cmd:"" help:"List the rates by hand that wait for a second person."`
+	Approve ratesApproveCmd `cmd:"" help:"Approve a rate by hand that an operator asked for in Dashboard."`
+	Reject  ratesRejectCmd  `cmd:"" help:"Reject a rate by hand that waits, or withdraw one that this command asked for."`
+	List    ratesListCmd    `cmd:"" help:"List the rates that were imported or set, the newest first."`
+	Show    ratesShowCmd    `cmd:"" help:"Show the rate of two currencies at a moment, by each source."`
 }
 
 type ratesImportCmd struct {
@@ -88,40 +91,6 @@ func (c *ratesImportCmd) read(a *app) (*rates.File, error) {
 		return nil, fmt.Errorf("%s: %w", c.From, err)
 	}
 	return file, nil
-}
-
-type ratesSetCmd struct {
-	databaseFlag
-	From string `required:"" placeholder:"CUR" help:"One unit of this currency …"`
-	To   string `required:"" placeholder:"CUR" help:"… in this one …"`
-	Rate string `required:"" placeholder:"87.4500" help:"… is worth so much."`
-}
-
-// Help is shown by --help.
-func (c *ratesSetCmd) Help() string {
-	return `A rate by hand is a source of its own, manual: projects use it where it is their base source, and where their base source
-has no usable rate. It holds at once: whoever has the database acts as the operator, and the audit log keeps who it was.
-
-  flashpay rates set --database sqlite:flashpay.db --from USD --to KGS --rate 87.4500`
-}
-
-// Run sets the rate.
-func (c *ratesSetCmd) Run(a *app) error {
-	value, err := money.ParseDecimal(c.Rate)
-	if err != nil {
-		return usagef("--rate=%v", err)
-	}
-	q := rates.Quote{Source: rates.Manual, Series: rates.ByHand, Base: c.From, Term: c.To, Value: value}
-	if err := q.Check(); err != nil {
-		return usagef("%v", err)
-	}
-	return c.with(a, func(s *store.Store) error {
-		if _, err := s.AddRates(a.ctx, []rates.Quote{q}, store.By{Actor: actor()}); err != nil {
-			return err
-		}
-		fmt.Fprintf(a.stdout, "From now on 1 %s is %s %s.\n", q.Base, q.Value, q.Term)
-		return nil
-	})
 }
 
 type ratesListCmd struct {

@@ -174,6 +174,8 @@ var everyPage = []shown{
 	{name: "operate-project", path: "/operate/merchants/1/project", as: staff.Operator},
 	{name: "operate-funds", path: "/operate/funds", as: staff.Operator},
 	{name: "operate-top-up", path: "/operate/funds/210", as: staff.Operator},
+	{name: "operate-rates", path: "/operate/rates", as: staff.Operator, faces: true},
+	{name: "operate-rates-faulty", path: "/operate/rates", as: staff.Operator, empty: true, act: func(p *browsertest.Page) { submit(p, "input[name=rate]") }},
 	{name: "operate-audit", path: "/operate/audit", as: staff.Operator},
 
 	{name: "team", path: "/team", as: staff.MerchantAdmin},
@@ -306,6 +308,7 @@ func fullGallery(t *testing.T) *gallery {
 	g.openCases()
 	g.sendAgain()
 	g.setTariffs()
+	g.askForRates()
 	g.makeBoards()
 	return g
 }

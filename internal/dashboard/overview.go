@@ -218,6 +218,7 @@ func (v *visit) waitingApprovals(add func(word, href string, count int, more boo
 	}{
 		{staff.ViewManual, "overview.approvals", "/manual/waiting", v.waitingFilter(store.ApprovalWaiting)},
 		{staff.OperateFunds, "overview.funds", "/operate/funds", store.ApprovalFilter{Kinds: fundsKinds, State: store.ApprovalWaiting}},
+		{staff.OperateFunds, "overview.rates", "/operate/rates", store.ApprovalFilter{Kinds: rateKinds, State: store.ApprovalWaiting}},
 	} {
 		if !v.user.Can(part.right) {
 			continue

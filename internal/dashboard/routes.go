@@ -31,7 +31,7 @@ var routes = slices.Concat(
 	financeRoutes,
 	projectRoutes,
 	controlRoutes,
-	operateRoutes, settleRoutes,
+	operateRoutes, settleRoutes, rateRoutes,
 	reportRoutes, scheduleRoutes,
 	analyticsRoutes,
 	signInRoutes, enrolRoutes, teamRoutes, profileRoutes,

@@ -28,11 +28,6 @@ func ParseDecimal(text string) (Decimal, error) {
 	return d, nil
 }
 
-// ParseTypedDecimal reads a decimal as people type it: with a point or a comma as its mark. Thousands are not separated.
-func ParseTypedDecimal(text string) (Decimal, error) {
-	return ParseDecimal(strings.Replace(strings.TrimSpace(text), ",", ".", 1))
-}
-
 // Whole is the decimal of a whole number.
 func Whole(n int64) Decimal {
 	var d Decimal
@@ -54,6 +49,13 @@ func (d *Decimal) UnmarshalText(text []byte) (err error) {
 
 // Sign is 0 for zero, else 1 or -1.
 func (d Decimal) Sign() int { return d.value.Sign() }
+
+// Abs is the number without its sign.
+func (d Decimal) Abs() Decimal {
+	var abs Decimal
+	abs.value.Abs(&d.value)
+	return abs
+}
 
 // Cmp is -1, 0 or 1 where d is less than, equal to or more than e.
 func (d Decimal) Cmp(e Decimal) int { return d.value.Cmp(&e.value) }

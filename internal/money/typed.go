@@ -20,10 +20,8 @@ var (
 	blanks    = strings.NewReplacer(" ", "", "\u00a0", "", "\u202f", "")
 )
 
-// ParseTyped reads a sum in major units as people type it or copy it from a page, and returns minor units: 1234.5, 1234,50,
-// 1 234,50 and 1,234.50 are accepted. A comma separates thousands only where a decimal point follows; "1,500" KGS therefore has
-// too many decimals and is refused. The sum has no sign. Errors are those above and ErrTooLarge, or wrap ErrUnknownCurrency.
-func ParseTyped(text, currency string) (int64, error) {
+// plainText is a number as people type it, without separators of thousands and with a point as its decimal mark.
+func plainText(text string) string {
 	text = strings.TrimSpace(text)
 	switch {
 	case spaced.MatchString(text):
@@ -34,6 +32,17 @@ func ParseTyped(text, currency string) (int64, error) {
 	if !strings.Contains(text, ".") {
 		text = strings.Replace(text, ",", ".", 1)
 	}
+	return text
+}
+
+// ParseTypedDecimal reads a decimal as people type it, as ParseTyped reads sums: 1.5, 1,5, 12 650,25, 12,650.25.
+func ParseTypedDecimal(text string) (Decimal, error) { return ParseDecimal(plainText(text)) }
+
+// ParseTyped reads a sum in major units as people type it or copy it from a page, and returns minor units: 1234.5, 1234,50,
+// 1 234,50 and 1,234.50 are accepted. A comma separates thousands only where a decimal point follows; "1,500" KGS therefore has
+// too many decimals and is refused. The sum has no sign. Errors are those above and ErrTooLarge, or wrap ErrUnknownCurrency.
+func ParseTyped(text, currency string) (int64, error) {
+	text = plainText(text)
 	c, ok := Lookup(currency)
 	if !ok {
 		return 0, unknownCurrency(currency)

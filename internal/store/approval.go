@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flashpay/internal/payout"
+	"flashpay/internal/rates"
 	"flashpay/internal/store/sqldb"
 )
 
@@ -22,6 +23,7 @@ const (
 	ApprovalAccount    = "account"    // an account of a merchant that gains rights; it is of no project
 	ApprovalBatch      = "batch"      // of mass payouts; its subject is the batch's id
 	ApprovalSettlement = "settlement" // of a discrepancy or a disputed hold
+	ApprovalRate       = "rate"       // of two currencies, by hand; it is of no project
 )
 
 // States of an approval. All but the first are final.
@@ -122,7 +124,10 @@ func (s *Store) RequestApproval(ctx context.Context, idempotencyKey string, a Ap
 
 // object is what the audit log says that the approval is about.
 func (a *Approval) object() string {
-	if a.ProjectID == 0 {
+	switch {
+	case a.Kind == ApprovalRate:
+		return "rates " + string(rates.Manual)
+	case a.ProjectID == 0:
 		return "merchant " + strconv.FormatInt(a.MerchantID, 10)
 	}
 	return projectObject(a.ProjectID)

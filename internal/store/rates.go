@@ -98,13 +98,19 @@ const MaxRateAhead = 14 * 24 * time.Hour
 
 // AddRates keeps quotes of one source, all of them or, where one is wrong, none. One that says what is known already
 // changes nothing; one that says something else of the same moment corrects it from now on. A quote without ValidFrom
-// holds from now on. It returns how many were news.
+// holds from now on. It returns how many were news. ErrNeedsSecond where they are by hand and there is an operator to decide: ask
+// for it by AskRate.
 func (s *Store) AddRates(ctx context.Context, quotes []rates.Quote, by By) (added int, err error) {
 	if len(quotes) == 0 {
 		return 0, nil
 	}
 	err = s.Do(ctx, by.idempotencyKey("rates add", string(quotes[0].Source)), func(ctx context.Context, t *Tx) (err error) {
-		added, err = t.addRates(ctx, quotes, by.Actor)
+		if quotes[0].Source == rates.Manual {
+			if err := t.checkRateAlone(ctx); err != nil {
+				return err
+			}
+		}
+		added, err = t.addRates(ctx, quotes, by.Actor, nil)
 		return err
 	})
 	if err != nil {
@@ -124,8 +130,8 @@ type rateMoment struct {
 	at         int64
 }
 
-// addRates writes those of the quotes that are news.
-func (t *Tx) addRates(ctx context.Context, quotes []rates.Quote, actor string) (added int, err error) {
+// addRates writes those of the quotes that are news. The line of the audit log begins with detail.
+func (t *Tx) addRates(ctx context.Context, quotes []rates.Quote, actor string, detail Detail) (added int, err error) {
 	source, now := quotes[0].Source, t.now.UnixMicro()
 	first, last := forever.UnixMicro(), int64(0)
 	for i := range quotes {
@@ -168,7 +174,7 @@ func (t *Tx) addRates(ctx context.Context, quotes []rates.Quote, actor string) (
 	if _, err := t.Exec(ctx, "UPDATE settings_version SET rates = rates + 1 WHERE one = 1"); err != nil {
 		return 0, err
 	}
-	detail := Detail{}.Int("added", int64(added)).Int("of", int64(len(quotes)))
+	detail = detail.Int("added", int64(added)).Int("of", int64(len(quotes)))
 	if len(quotes) == 1 {
 		detail = detail.Text("pair", quotes[0].Base+"/"+quotes[0].Term).Text("value", quotes[0].Value.String())
 	}
