@@ -55,7 +55,7 @@ func (c *ratesSetCmd) Run(a *app) error {
 
 // ask lets the rate wait for an operator in Dashboard. That ends in an error, because nothing is set yet.
 func (c *ratesSetCmd) ask(a *app, s *store.Store, q *rates.Quote, by store.By) error {
-	id, err := s.AskRate(a.ctx, q, nil, by)
+	id, err := s.RequestRateApproval(a.ctx, q, nil, by)
 	switch {
 	case errors.Is(err, store.ErrApprovalWaits):
 		return fmt.Errorf("nothing was changed: a rate of %s/%s waits already, see `flashpay rates waiting`", q.Base, q.Term)

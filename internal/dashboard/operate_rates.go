@@ -118,7 +118,7 @@ func serveRateAsk(d *Dashboard, v *visit) error {
 	}
 	q := v.readRate(f)
 	if f.OK() {
-		_, err := d.Store.AskRate(v.ctx(), &q, v.user, store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey})
+		_, err := d.Store.RequestRateApproval(v.ctx(), &q, v.user, store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey})
 		switch {
 		case errors.Is(err, store.ErrApprovalWaits):
 			f.Fault("", v.t("rates.waits_already", "pair", q.Base+"/"+q.Term))

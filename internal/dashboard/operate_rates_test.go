@@ -21,7 +21,7 @@ func (s *site) askForRates() {
 	})
 	s.signedIn(staff.Operator).post("/operate/rates", "once", "rate-of-gallery-1", "from", "usd", "to", "KGS", "rate", "88,1").wants(http.StatusSeeOther)
 	q := rates.Quote{Source: rates.Manual, Series: rates.ByHand, Base: "KGS", Term: "USD", Value: money.Whole(88)}
-	if _, err := s.Store.AskRate(s.t.Context(), &q, nil, store.By{Actor: "cli:root"}); err != nil {
+	if _, err := s.Store.RequestRateApproval(s.t.Context(), &q, nil, store.By{Actor: "cli:root"}); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -20,9 +20,9 @@ type rateContent struct {
 	Value money.Decimal `json:"value"`
 }
 
-// AskRate lets a rate by hand wait for a second person, an operator, and returns the approval's id. It holds from that person's decision on. One of a
+// RequestRateApproval lets a rate by hand wait for a second person, an operator, and returns the approval's id. It holds from that person's decision on. One of a
 // pair waits at a time: ErrApprovalWaits. user is who asks; nil: the command line.
-func (s *Store) AskRate(ctx context.Context, q *rates.Quote, user *staff.User, by By) (int64, error) {
+func (s *Store) RequestRateApproval(ctx context.Context, q *rates.Quote, user *staff.User, by By) (int64, error) {
 	if err := q.Check(); err != nil {
 		return 0, err
 	}
@@ -117,7 +117,7 @@ func (s *Store) RateDeciders(ctx context.Context, requester int64) (n int, err e
 		return 0, s.db.Unavailable(err)
 	}
 	for _, id := range ids {
-		another, err := s.Another(ctx, requester, id)
+		another, err := s.DifferentPeople(ctx, requester, id)
 		if err != nil {
 			return 0, err
 		}

@@ -57,11 +57,11 @@ func TestARateByHandWaitsForASecondPerson(t *testing.T) {
 		if n, err := s.RateDeciders(t.Context(), aida.ID); n != 1 || err != nil {
 			t.Errorf("%d others may decide, %v", n, err)
 		}
-		byCommand, err := s.AskRate(t.Context(), &q, nil, store.By{Actor: "cli:root", IdempotencyKey: "1"})
+		byCommand, err := s.RequestRateApproval(t.Context(), &q, nil, store.By{Actor: "cli:root", IdempotencyKey: "1"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.AskRate(t.Context(), &q, aida, store.By{Actor: aida.Actor(), IdempotencyKey: "2"}); !errors.Is(err, store.ErrApprovalWaits) {
+		if _, err := s.RequestRateApproval(t.Context(), &q, aida, store.By{Actor: aida.Actor(), IdempotencyKey: "2"}); !errors.Is(err, store.ErrApprovalWaits) {
 			t.Errorf("another one of the pair: %v", err)
 		}
 		commandLine := &staff.User{Name: "cli:root"}
@@ -82,7 +82,7 @@ func TestARateByHandWaitsForASecondPerson(t *testing.T) {
 		}
 
 		q.Value = quote(t, rates.Manual, "USD", "KGS", "90", time.Time{}).Value
-		byPage, err := s.AskRate(t.Context(), &q, aida, store.By{Actor: aida.Actor(), IdempotencyKey: "3"})
+		byPage, err := s.RequestRateApproval(t.Context(), &q, aida, store.By{Actor: aida.Actor(), IdempotencyKey: "3"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +97,7 @@ func TestARateByHandWaitsForASecondPerson(t *testing.T) {
 		if err := decidesRate(t, s, commandLine, byPage, store.ApprovalApproved); !errors.Is(err, store.ErrMoved) {
 			t.Errorf("approved after the rejection: %v", err)
 		}
-		if byPage, err = s.AskRate(t.Context(), &q, aida, store.By{Actor: aida.Actor(), IdempotencyKey: "4"}); err != nil {
+		if byPage, err = s.RequestRateApproval(t.Context(), &q, aida, store.By{Actor: aida.Actor(), IdempotencyKey: "4"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := decidesRate(t, s, commandLine, byPage, store.ApprovalApproved); err != nil || byHand(s) != "90" {
@@ -127,11 +127,11 @@ func TestWhoDecidesOnARate(t *testing.T) {
 			t.Errorf("%d may decide on what the command line asks for, %v", n, err)
 		}
 		q := quote(t, rates.Manual, "USD", "KGS", "88", time.Time{})
-		id, err := s.AskRate(t.Context(), &q, aida, store.By{Actor: aida.Actor()})
+		id, err := s.RequestRateApproval(t.Context(), &q, aida, store.By{Actor: aida.Actor()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := decidesRate(t, s, made, id, store.ApprovalApproved); !errors.Is(err, store.ErrNotAnother) || byHand(s) != "none" {
+		if err := decidesRate(t, s, made, id, store.ApprovalApproved); !errors.Is(err, store.ErrPossiblySamePerson) || byHand(s) != "none" {
 			t.Errorf("approved by an account of who asked: %v", err)
 		}
 	})

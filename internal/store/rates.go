@@ -99,7 +99,7 @@ const MaxRateAhead = 14 * 24 * time.Hour
 // AddRates keeps quotes of one source, all of them or, where one is wrong, none. One that says what is known already
 // changes nothing; one that says something else of the same moment corrects it from now on. A quote without ValidFrom
 // holds from now on. It returns how many were news. ErrNeedsSecond where they are by hand and there is an operator to decide: ask
-// for it by AskRate.
+// for it by RequestRateApproval.
 func (s *Store) AddRates(ctx context.Context, quotes []rates.Quote, by By) (added int, err error) {
 	if len(quotes) == 0 {
 		return 0, nil
