@@ -1,6 +1,6 @@
-// Package callback is stations 8 and 9 of the road: it renders a callback from the event that was committed with the
-// fact, signs it, posts it to the merchant, logs the attempt, and tries again by the schedule of protocol.md §5.1 until
-// the merchant answers 200. It meets the other stations in committed rows only.
+// Package callback is step 7 of the road (docs/ROAD.md): it renders a callback from the event that was committed with the fact,
+// signs it, posts it to the merchant, logs the attempt, and repeats it by the schedule of protocol.md §5.1 until the merchant
+// answers 200. It shares nothing but committed rows with the other stations.
 package callback
 
 import (
@@ -17,7 +17,7 @@ import (
 	"flashpay/internal/work"
 )
 
-// Config says how callbacks are sent. All but Store may be left zero.
+// Config configures a Dispatcher. Every field but Store may be left zero.
 type Config struct {
 	Store        *store.Store
 	AllowPrivate bool                                                           // also to addresses of private networks
@@ -27,9 +27,9 @@ type Config struct {
 	TLS          *tls.Config                                                    // nil: the system's roots
 	Schedule     func(scheduled int, lastEnd time.Time) (at time.Time, ok bool) // nil: Next
 
-	// DialContext makes connections; nil: those of the network, guarded against private addresses unless AllowPrivate.
+	// DialContext makes connections; nil: over the network, never to private addresses unless AllowPrivate is set.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
-	// Observe is told of each attempt and what its callback became, for metrics; it must be quick.
+	// Observe is called after each attempt with the callback's new state, for metrics. It must return quickly.
 	Observe func(a store.Attempt, became store.CallbackState)
 }
 

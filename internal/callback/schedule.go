@@ -18,8 +18,8 @@ const (
 	growingScale = 10 // seconds
 )
 
-// Next says when the next attempt is due, after so many attempts of the schedule of which the last ended at lastEnd.
-// ok is false where the schedule has ended.
+// Next returns when the next attempt is due, given how many attempts of the schedule were made and when the last of them ended.
+// ok is false after the last attempt, the 120th.
 func Next(scheduled int, lastEnd time.Time) (at time.Time, ok bool) {
 	if scheduled >= maxAttempts {
 		return time.Time{}, false

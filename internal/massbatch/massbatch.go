@@ -1,6 +1,6 @@
-// Package massbatch pays files: it takes a file in as a batch, has a second person approve it where the project asks for one,
-// sends its rows the way of all payouts, accept, and writes what came of each. How files are read is masspayout's, how batches
-// are kept internal/store/batches'.
+// Package massbatch pays files of payouts: it takes a file in as a batch, asks for a second person's approval where the project
+// requires it, sends the rows through package accept like all payouts, and writes the result of each. Package masspayout reads
+// the files, package store/batches stores the batches.
 package massbatch
 
 import (
@@ -20,14 +20,14 @@ import (
 	"flashpay/internal/store/jobs"
 )
 
-// Service pays files. Its fields are set once and then only read.
+// Service pays files. Its fields must not change once it is in use; it is then safe for use by many goroutines.
 type Service struct {
 	Store   *store.Store
 	Payouts *accept.Service
 	Methods *method.Registry
 }
 
-// By is who does something with a batch.
+// By says who acts on a batch.
 type By struct {
 	User           int64  // a user's id; 0: the command line
 	Name           string // the user's name
@@ -58,9 +58,9 @@ type request struct {
 	GoodOnly bool  `json:"good_only"`
 }
 
-// Send sends a checked batch: at once where one person may do so, else after a second one's approval. Without goodOnly a batch
-// that has rows with faults is not sent (batches.ErrHasFaults). It returns the batch as it is then: sent twice, it is sent
-// once.
+// Send starts to send a checked batch, or, where one person may not do so alone, asks for a second person's approval. Without
+// goodOnly a batch that has rows with faults is refused (batches.ErrHasFaults). It returns the batch as it stands afterwards; a
+// second call changes nothing.
 func (s *Service) Send(ctx context.Context, id int64, goodOnly bool, by By) (*batches.Batch, error) {
 	b, err := batches.Get(ctx, s.Store, id)
 	if err != nil {

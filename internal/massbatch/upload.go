@@ -18,20 +18,20 @@ import (
 	"flashpay/internal/store/paid"
 )
 
-// Upload is a file that is taken in.
+// Upload describes a file of which a batch is created.
 type Upload struct {
 	Project  *merchant.Project // in whose name it is sent
 	Name     string            // of the file
 	Progress func(read int64)  // is told how many bytes were read; nil: nobody
 	By       By
-	// Sees tells whether who uploads may pay from a project: rows of others are refused as if there were none. nil: from any
-	// of the merchant's.
+	// Sees reports whether the uploading user may pay from a project; rows that name another project are refused as if it did not
+	// exist. nil: any project of the merchant.
 	Sees func(p *merchant.Project) bool
-	// Advise says an advice in the reader's language, in the faults' download; nil: it is English.
+	// Advise translates an advice for the download of faults; nil: it stays English.
 	Advise func(advice string) string
 }
 
-// Checker checks files that are sent in a project's name, against what the store knows.
+// Checker returns a checker of files that are sent in a project's name. It compares them with what is stored.
 func (s *Service) Checker(sender *merchant.Project) *masspayout.Checker {
 	return &masspayout.Checker{
 		Rules: s.rules(sender), Paid: paid.New(s.Store),
@@ -56,14 +56,14 @@ func (s *Service) Checker(sender *merchant.Project) *masspayout.Checker {
 	}
 }
 
-// CreateBatch takes a file in as a checked batch, and sends nothing. The batch is nil where the file cannot be read, as the
-// report says. The error is in's or the store's.
+// CreateBatch reads a file, checks it and stores it as a checked batch. It sends nothing. The batch is nil where the file is
+// unreadable; the report says why. The error is one of reading in or of the store.
 func (s *Service) CreateBatch(ctx context.Context, in io.Reader, u Upload) (*batches.Batch, *masspayout.Report, error) {
 	return s.createBatch(ctx, in, u, "")
 }
 
-// FileBatch finds the batch that the newest file with this SHA-256 became in a project's name; nil where there is none, or it was
-// cancelled before anything of it was sent. key names the making of the next one.
+// FileBatch finds the batch that was made of a file with this SHA-256 in a project's name. It is nil where there is none, or
+// where it was cancelled before anything was sent. key is the idempotency key under which the next batch of this file is created.
 func (s *Service) FileBatch(ctx context.Context, p *merchant.Project, sum [sha256.Size]byte) (b *batches.Batch, key string, err error) {
 	list, err := batches.OfFile(ctx, s.Store, p.ID, p.MerchantID, s.Store.Vault().Digest("file", sum[:]))
 	if err != nil {
@@ -79,9 +79,9 @@ func (s *Service) FileBatch(ctx context.Context, p *merchant.Project, sum [sha25
 	return b, fmt.Sprintf("mass file %d %x after %d", p.ID, sum, newest), nil
 }
 
-// CreateBatchOnce is Take for whoever sends the same file again where no answer came: of several at once, on whatever nodes, one makes
-// the batch, and all get it; the report is nil where another had made it before. sum is the file's SHA-256, which in must have
-// checked when it ends.
+// CreateBatchOnce is CreateBatch for callers that repeat a file when they got no answer. Of several calls with the same file, at
+// once or later and on whatever node, one creates the batch and all return it; the report is nil where another call had created
+// it. sum is the file's SHA-256; in must return an error at its end where its content differs.
 func (s *Service) CreateBatchOnce(ctx context.Context, in io.Reader, u Upload, sum [sha256.Size]byte) (*batches.Batch, *masspayout.Report, error) {
 	b, key, err := s.FileBatch(ctx, u.Project, sum)
 	if err != nil || b != nil {

@@ -10,14 +10,14 @@ import (
 	"flashpay/internal/store"
 )
 
-// lookedAt is how many of a bank's newest transfers are looked for in the database.
+// lookedAt is how many of a bank's newest transfers are compared with the database.
 const lookedAt = 10_000
 
-// namedAhead is how many payouts are named of which the bank is ahead.
+// namedAhead is how many of the payouts that the bank has and the database lacks are named.
 const namedAhead = 5
 
-// BankAhead is what a bank has of ours and the database does not know of, among the newest transfers of the bank: the database has
-// been restored as it was before. What others hand to the same bank does not count.
+// BankAhead says by how much a bank is ahead of the database: which of its newest transfers are ours and unknown here, because
+// the database was restored from an older backup. Transfers that others submitted to the same bank do not count.
 type BankAhead struct {
 	Missing  int       // payouts that are not in the database
 	Unsent   int       // payouts that are, and have never been handed over by what it says
@@ -28,11 +28,11 @@ type BankAhead struct {
 	Partial  bool // the bank has, or may have, older transfers that were not looked at
 }
 
-// Any tells whether the bank is ahead.
+// Any reports whether the bank is ahead.
 func (a *BankAhead) Any() bool { return a.Missing+a.Unsent > 0 }
 
-// FindBankAhead looks for a bank's newest transfers in the database. An operation is committed before it is handed over, so that
-// what the bank had before the database was read, the database has, too.
+// FindBankAhead compares a bank's 10,000 newest transfers with the database. An operation is committed before it is submitted, so
+// the database has every transfer of ours that the bank had when it was asked, unless it was restored.
 func FindBankAhead(ctx context.Context, s *store.Store, bank provider.Books) (*BankAhead, error) {
 	booked, err := bank.Newest(ctx, lookedAt)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package process is stations 4, 6 and 7 of the road: it hands operations to their providers, applies what they
-// answer, and asks again where the answer was lost. What it finds out becomes true by a step in the store, decided by
-// the one table of moves; a crash between any two steps is harmless, because the next one is committed with the fact.
+// Package process is steps 3 to 6 of the road (docs/ROAD.md): it submits operations to their providers, applies their results,
+// and inquires where an answer was lost. Every result takes effect through a step in the store, which the one table of moves
+// decides. A crash between two steps does no harm, because the next step is committed together with the fact that makes it due.
 package process
 
 import (
@@ -18,7 +18,7 @@ import (
 	"flashpay/internal/work"
 )
 
-// Times are the engine's delays. Tests shorten them.
+// Times are the engine's delays. Only tests use others than DefaultTimes.
 type Times struct {
 	Inquiries  []time.Duration // after the last submit
 	Every      time.Duration   // between inquiries after those
@@ -29,7 +29,7 @@ type Times struct {
 	Poll       time.Duration   // between looks into the database while nothing wakes the engine
 }
 
-// DefaultTimes are the times of product.md §4.
+// DefaultTimes returns the delays of product.md §4.
 func DefaultTimes() Times {
 	return Times{
 		Inquiries: []time.Duration{

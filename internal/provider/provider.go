@@ -1,5 +1,5 @@
-// Package provider is the shape of a payout provider: a bank, or whatever else executes transfers.
-// It holds no adapter; those live in folders below and declare what they promise through Traits.
+// Package provider defines what a payout provider is: a bank, or anything else that executes transfers. Adapters live in packages
+// below this one and declare their guarantees through Traits.
 package provider
 
 import (
@@ -7,48 +7,51 @@ import (
 	"time"
 )
 
-// Provider is one adapter to one bank.
+// Provider is an adapter to one bank.
 //
-// None of its methods may fold «not known» into «declined»: where the answer was lost, timed out or made no
-// sense, the outcome is Unknown, and the platform resolves it by inquiry.
+// No method may report «declined» where the result is not known. Where the answer was lost, timed out or made no sense, the
+// outcome is Unknown, and the platform resolves it by inquiry.
 type Provider interface {
-	// Name is the provider's name in configuration and in the path of its notifications; lower case, never changed.
+	// Name returns the provider's name in the configuration and in the path of its notifications. It is in lower case and never
+	// changes.
 	Name() string
-	// Traits tells what the adapter promises. It answers the same for the life of the process.
+	// Traits returns the adapter's guarantees. They stay the same for the life of the process.
 	Traits() Traits
-	// Submit hands one transfer to the bank. The context carries the submit deadline; past it nothing may be sent.
+	// Submit hands one transfer to the bank. The context carries the submit deadline, after which nothing may be sent any more.
 	Submit(ctx context.Context, t Transfer) Outcome
-	// Inquire asks what became of a transfer, by its key. NotSent means that the bank does not know the key.
+	// Inquire asks the bank for the result of a transfer by its key. NotSent means that the bank does not know the key.
 	Inquire(ctx context.Context, q Query) Outcome
-	// ReadNotification verifies and reads what the bank posted to us. An error means that the notification is
-	// not the bank's or cannot be read; it is then kept, and never believed.
+	// ReadNotification verifies and parses what the bank posted. An error means that the notification is not the bank's or cannot
+	// be parsed; it is then kept, and never acted upon.
 	ReadNotification(ctx context.Context, n Notification) ([]Report, error)
 }
 
-// BulkSubmitter is what a Provider with Traits.TransfersPerCall above 1 is besides: it hands several transfers over in one call.
+// BulkSubmitter is implemented by a Provider whose Traits.TransfersPerCall is above 1: it hands several transfers over in one
+// call.
 type BulkSubmitter interface {
-	// SubmitBulk hands transfers to the bank, under the rules of Submit for each of them, and tells told the outcome
-	// of each by its index, once and as soon as it is known. What one transfer meets is its own: a refusal of one says
-	// nothing of the others. A transfer whose answer did not come is Unknown, whatever the others were answered. It
-	// returns when all outcomes are told. told is called by one goroutine at a time.
+	// SubmitBulk hands transfers to the bank; the rules of Submit hold for each of them. It calls told with the outcome of each
+	// transfer exactly once, by its index and as soon as it is known, from one goroutine at a time, and returns when all outcomes
+	// are told. Outcomes are independent: a refusal of one transfer says nothing about the others, and a transfer whose answer
+	// did not come is Unknown whatever the others were answered.
 	SubmitBulk(ctx context.Context, transfers []Transfer, told func(i int, o Outcome))
 }
 
-// Books is what a Provider is besides whose bank lists what it has taken. The platform asks at its start whether the bank is
-// ahead of the database, as it is after a restore.
+// Books is implemented by a Provider whose bank lists the transfers that it has accepted. At its start the platform uses it to
+// find out whether the bank is ahead of the database, as it is after a restore.
 type Books interface {
-	// Newest reads up to n transfers that the bank took last, newest first. An error means that the list is not whole.
+	// Newest returns the n transfers that the bank accepted last, or all where there are fewer, newest first. An error means that
+	// the list is incomplete.
 	Newest(ctx context.Context, n int) ([]Booked, error)
 }
 
-// Booked is a transfer in a bank's books. The bank may have taken it from somebody else: the key tells.
+// Booked is a transfer in a bank's books. Others may have submitted it: only its key says whether it is ours.
 type Booked struct {
 	Key       string
 	Reference string // as in Transfer
 	At        time.Time
 }
 
-// Traits are an adapter's declarations.
+// Traits are the guarantees and limits that an adapter declares.
 type Traits struct {
 	ID               int64         // the number shown as operation.provider.id
 	Live             bool          // may serve live projects; the sandbox never does
@@ -61,7 +64,7 @@ type Traits struct {
 	TransfersPerCall int           // transfers that one call may carry (BulkSubmitter); 0 and 1: one
 }
 
-// Transfer is what a provider is asked to execute.
+// Transfer is a transfer that a provider is asked to execute.
 type Transfer struct {
 	Key         string // ours, one per operation for life, at most 35 characters of A-Z2-7
 	Reference   string // project id "/" merchant's payment id, for people
@@ -72,34 +75,34 @@ type Transfer struct {
 	Account     string
 	Description string
 	Threshold   time.Time // when the platform stops waiting for the result
-	// Details gives sender's and customer's texts as received, by path of the field table, such as "customer.first_name". It reads the
-	// request again, so an adapter calls it only where its bank wants them.
+	// Details returns the texts about sender and customer as received, by path of the field table, such as "customer.first_name".
+	// It parses the request again, so an adapter calls it only where its bank wants these texts.
 	Details func() map[string]string
 }
 
-// Query names the transfer that an inquiry asks for.
+// Query identifies the transfer of an inquiry.
 type Query struct {
 	Key       string
 	ProjectID int64
 	Account   string
 }
 
-// Notification is a provider's message to us as it came in.
+// Notification is a provider's message to the platform as it was received.
 type Notification struct {
 	Header map[string]string // canonical header names, first value of each
 	Body   []byte
 }
 
-// Report is one thing that a notification says.
+// Report is what a notification says about one transfer.
 type Report struct {
 	Key     string
 	Outcome Outcome
 }
 
-// Kind is the kind of an Outcome: a closed set.
+// Kind is the kind of an Outcome. The set is closed.
 type Kind uint8
 
-// The outcomes. The zero value is Unknown, so that a forgotten outcome is the careful one.
+// The kinds. The zero value is Unknown, so that an outcome that was not filled in is the safe one.
 const (
 	Unknown   Kind = iota // nobody knows: the answer was lost, late, or made no sense
 	Accepted              // the bank has it and has not finished
@@ -109,7 +112,7 @@ const (
 	Returned              // the money came back after a success (notifications and inquiries only)
 )
 
-// String names the kind for logs and the journal.
+// String returns the kind's name for logs and the journal.
 func (k Kind) String() string {
 	switch k {
 	case Accepted:
@@ -127,7 +130,7 @@ func (k Kind) String() string {
 	}
 }
 
-// Outcome is what a call or notification told.
+// Outcome is the result of a call, or what a notification reported.
 type Outcome struct {
 	Kind      Kind
 	Code      int    // of Declined: a code of the registry (codes.csv)
@@ -135,15 +138,15 @@ type Outcome struct {
 	PaymentID string // the bank's id of the transfer; may be empty
 	AuthCode  string // may be empty
 	At        time.Time
-	// What the bank says it was asked to pay. Amount 0, or an empty string, means that it did not say.
-	// The platform compares them with what it asked; a difference is a discrepancy, never a result.
+	// What the bank says that it was asked to pay, in minor units. Amount 0 or an empty string means that it did not say. The
+	// platform compares them with its request; a difference is a discrepancy, never a result.
 	Amount   int64
 	Currency string
 	Account  string
-	// Of Returned: the bank's name of the return, and how much came back; empty and 0 where it did not say. A part of the sum
-	// is a difference as well.
+	// Of Returned: the bank's id of the return, and how much came back in minor units; empty and 0 where it did not say. Part of
+	// the sum is a difference as well.
 	ReturnID string
 	Returned int64
-	// Blameless marks a failure that says nothing about the provider's health, so the breaker does not count it.
+	// Blameless marks a failure that says nothing about the provider's health, so that the circuit breaker does not count it.
 	Blameless bool
 }

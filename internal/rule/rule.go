@@ -1,5 +1,6 @@
-// Package rule is the consistency check: what needs a project's settings and funds, decided purely, in a fixed order
-// (product.md §2). The caller gives the state, folds what a verdict changes, and stores the outcome in one commit.
+// Package rule is the consistency check: the decision on a payout by its project's settings and funds, as a pure function with a
+// fixed order of checks (product.md §2). The caller provides the state, carries forward what a verdict changes, and stores the
+// outcome in one commit.
 package rule
 
 import (
@@ -12,7 +13,7 @@ import (
 	"flashpay/internal/tariff"
 )
 
-// Item is the payout to be judged.
+// Item is the payout to be decided on.
 type Item struct {
 	Method     string // method path
 	Currencies []string
@@ -26,7 +27,7 @@ type Item struct {
 	BadAccount bool      // the account doctor refused it, and the policy is strict
 }
 
-// State is what an item is judged against.
+// State is what the decision on an item depends on.
 type State struct {
 	Project      *merchant.Project
 	LiveProvider bool        // there is a provider for this method and the project's mode
@@ -35,7 +36,7 @@ type State struct {
 	Now          time.Time
 }
 
-// Verdict is what becomes of an item.
+// Verdict is the decision on an item.
 type Verdict struct {
 	Code     int   // declines it; 0 (payout.CodeSuccess): it may go on
 	Amount   int64 // what the provider is to pay: the request's sum, or what it was converted to
@@ -43,7 +44,7 @@ type Verdict struct {
 	Terms    *payout.Terms
 }
 
-// Decide judges an item. The order is fixed, so that the same request always meets the same first reason.
+// Decide decides on an item. The order of the checks is fixed, so the same request is always declined for the same reason.
 func Decide(s State, i Item) Verdict {
 	v := Verdict{Amount: i.Amount, Currency: i.Currency}
 	settings := s.Project.Settings.Methods[i.Method]

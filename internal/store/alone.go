@@ -14,8 +14,8 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// ErrNeedsSecond says that one person may not do this alone: what is sent, with what that person has sent within 24 hours, is
-// above the project's approval sum, or a change weakens control over a project that has one.
+// ErrNeedsSecond says that one person may not do this alone: the sum, together with what that person has sent within 24 hours, is
+// above the project's approval sum, or a change would weaken control over a project that has one.
 var ErrNeedsSecond = errors.New("store: a second person must approve this")
 
 // aloneWithin is how far back it counts what one person has sent.
@@ -36,14 +36,14 @@ type SentAlone struct {
 	ToAccount int64 // to the account, in all projects of the same mode
 }
 
-// NeedsSecond tells whether a further sum needs a second person, by a project's settings.
+// NeedsSecond reports whether a further sum (minor units) needs a second person by the project's settings.
 func (a SentAlone) NeedsSecond(s *merchant.Settings, amount int64, currency string) bool {
 	return s.NeedsApproval(amount+max(a.InAll, a.ToAccount), currency)
 }
 
-// SendAlone counts a sum that its user sends in this commit, or gives ErrNeedsSecond where the project's approval sum
-// does not let that person send it alone. Whatever else the same person does at the same time waits for this commit.
-// Payouts that Accept is given with a user as their Actor are counted by it; this is for what sends many of them.
+// SendAlone counts a sum that a user sends in this commit, or returns ErrNeedsSecond where the project's approval sum does not
+// let that person send it alone. It locks the person's accounts, so that other sums of the same person wait for this commit.
+// Accept counts payouts whose Actor is a user by itself; SendAlone is for senders of many payouts at once.
 func (t *Tx) SendAlone(ctx context.Context, in Sending) error {
 	var account any
 	if in.Account != "" {
@@ -86,7 +86,8 @@ func (t *Tx) countAlone(ctx context.Context, row int64, in Sending, account any)
 	return err
 }
 
-// SentAlone is what a person has sent alone so far. It answers as the commit of a further sum would now.
+// SentAlone returns what a person has sent alone within 24 hours, as the commit of a further sum would count it now. ErrNotFound
+// where there is no such project.
 func (s *Store) SentAlone(ctx context.Context, in Sending) (SentAlone, error) {
 	p, ok := s.Project(in.ProjectID)
 	if !ok {

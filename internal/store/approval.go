@@ -13,7 +13,7 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// Kinds of what a second person approves.
+// Kinds of approvals.
 const (
 	ApprovalPayout     = "payout"
 	ApprovalTopUp      = "top-up"
@@ -35,10 +35,10 @@ const (
 	ApprovalLapsed    = "lapsed"    // nobody decided in time
 )
 
-// ApprovalLife is how long an approval waits. What was asked for a week ago is asked for anew.
+// ApprovalLife is how long an approval waits for a decision before it lapses.
 const ApprovalLife = 7 * 24 * time.Hour
 
-// Errors of the calls on approvals.
+// Errors of requests for approval and of decisions on them.
 var (
 	ErrSamePerson    = errors.New("store: nobody may decide what that person has asked for: a second person must")
 	ErrNotRequester  = errors.New("store: only who asked for it may withdraw it")
@@ -46,7 +46,7 @@ var (
 	ErrApprovalWaits = errors.New("store: an approval of the same subject waits already")
 )
 
-// Approval is an act that one person asks for and another one decides.
+// Approval is an act that one person requests and another one decides on.
 type Approval struct {
 	ID          int64
 	Kind        string // ApprovalPayout and so on
@@ -70,7 +70,7 @@ type Approval struct {
 	Outcome     string    // what came of it
 }
 
-// Decision is what a person makes of an approval.
+// Decision is a person's decision on an approval.
 type Decision struct {
 	ID      int64
 	State   string // ApprovalApproved, ApprovalRejected or ApprovalWithdrawn
@@ -79,9 +79,9 @@ type Decision struct {
 	Reason  string
 }
 
-// RequestApproval keeps what a person asks for until another one decides, and returns its id; under the same
-// idempotency key it returns the first id. Content is sealed. ErrApprovalWaits where another one of the same subject waits. What follows happens in
-// the commit that makes the approval, which has its ID then.
+// RequestApproval stores a request until another person decides on it, and returns its id; a repeat under the same idempotency
+// key returns the first id. Content is stored sealed. follow runs in the same commit, when the approval has its ID.
+// ErrApprovalWaits where another one of the same kind and subject waits.
 func (s *Store) RequestApproval(ctx context.Context, idempotencyKey string, a Approval, actor string, follow ...FollowUp) (int64, error) {
 	sealed, err := s.vault.Seal(a.Content, approvalPlace(a.ProjectID, idempotencyKey))
 	if err != nil {
@@ -137,16 +137,16 @@ func approvalPlace(projectID int64, idempotencyKey string) string {
 	return "approval/" + strconv.FormatInt(projectID, 10) + "/" + idempotencyKey
 }
 
-// DecideApproval decides; the same again under its idempotency key answers as the first did. ErrSamePerson where the decider is who
-// asked, ErrPossiblySamePerson where they may be one person behind two accounts, ErrRequesterGone where who asked has been
-// deactivated (both may still be rejected), ErrNotRequester where somebody else withdraws, ErrLapsed where it is too late, ErrMoved where it is decided
-// already, ErrNotFound where there is none. What was approved is then to be done, and FinishApproval says so; follow, in the
-// same commit, sees to it that it will be.
+// DecideApproval records a decision; a repeat under the same idempotency key returns the same. follow runs in the same commit, to
+// make sure that what was approved will be carried out; FinishApproval records that it was. ErrSamePerson where the decider is
+// the requester, ErrPossiblySamePerson where one person may be behind both accounts, ErrRequesterGone where the requester has
+// been deactivated (the last two may still be rejected), ErrNotRequester where somebody else withdraws, ErrLapsed where it is too
+// late, ErrMoved where it is decided already, ErrNotFound where there is none.
 func (s *Store) DecideApproval(ctx context.Context, idempotencyKey string, d Decision, actor string, follow ...FollowUp) error {
 	return s.decideApproval(ctx, idempotencyKey, d, actor, nil, follow...)
 }
 
-// FollowUp is what a commit makes due that decides an approval.
+// FollowUp runs in the commit that requests or decides an approval; its error rolls that back.
 type FollowUp func(ctx context.Context, t *Tx, a *Approval) error
 
 // decideApproval runs act in the commit of the decision: both happen, or neither. Without one the act is still to be done.
@@ -189,7 +189,8 @@ func (s *Store) decideApproval(ctx context.Context, idempotencyKey string, d Dec
 	})
 }
 
-// DecideWith is DecideApproval where what is approved is done by act, in the commit of the decision.
+// DecideWith is DecideApproval for approvals that are carried out at once: act does so in the commit of the decision, where it
+// approves.
 func (s *Store) DecideWith(ctx context.Context, idempotencyKey string, d Decision, actor string, act FollowUp) error {
 	if d.State != ApprovalApproved {
 		act = nil
@@ -197,8 +198,8 @@ func (s *Store) DecideWith(ctx context.Context, idempotencyKey string, d Decisio
 	return s.decideApproval(ctx, idempotencyKey, d, actor, act)
 }
 
-// EndApproval ends an approval that still waits, in the commit that ends what it was about: for who asked for it that is a
-// withdrawal, for anybody else a rejection. One that does not wait any more stays as it is.
+// EndApproval ends a waiting approval in the commit that ends its subject. Where by is the requester it is withdrawn, otherwise
+// rejected. An approval that no longer waits is left as it is.
 func (t *Tx) EndApproval(ctx context.Context, id, by int64, name string) error {
 	const end = `UPDATE approvals SET state = CASE WHEN requested_by = $1 THEN 'withdrawn' ELSE 'rejected' END, decided_by = $2, decider = $3,
 		decided_at = $4, done_at = $5 WHERE id = $6 AND state = 'waiting' AND expires_at > $7`
@@ -220,8 +221,8 @@ func refusedDecision(a *Approval, d Decision) error {
 	return ErrSamePerson
 }
 
-// FinishApproval notes that what was approved has been done, and what came of it; a second time changes nothing. The
-// outcome holds no personal data.
+// FinishApproval records that what was approved has been done, and with what outcome. A second call changes nothing. The outcome
+// must contain no personal data.
 func (s *Store) FinishApproval(ctx context.Context, id int64, outcome string) error {
 	return s.Do(ctx, "", func(ctx context.Context, t *Tx) error {
 		const finish = "UPDATE approvals SET done_at = $1, outcome = $2 WHERE id = $3 AND state = 'approved' AND done_at IS NULL"
@@ -266,7 +267,7 @@ func (t *Tx) approval(ctx context.Context, id int64) (*Approval, error) {
 	return found, err
 }
 
-// Approval reads an approval with its content. ErrNotFound where there is none.
+// Approval reads an approval with its content unsealed. ErrNotFound where there is none.
 func (s *Store) Approval(ctx context.Context, id int64) (*Approval, error) {
 	var sealed []byte
 	row := sqldb.One(ctx, s.db.Reads, "SELECT "+approvalColumns+", sealed FROM approvals WHERE id = $1", id)

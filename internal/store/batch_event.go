@@ -10,8 +10,8 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// BatchEnd is what the callback of a batch tells: how it ended, and what became of its rows. It never changes; what becomes of the
-// payments is told by their own callbacks.
+// BatchEnd is what the callback of a mass batch reports: how the batch ended, and the counts of its rows. It never changes; later
+// results of the payments are reported by their own callbacks.
 type BatchEnd struct {
 	Batch       int64
 	State       string // done or cancelled
@@ -23,7 +23,7 @@ type BatchEnd struct {
 	NotSent     int64
 }
 
-// AddBatchEvent makes the event of a batch's end, in the commit that ends it.
+// AddBatchEvent adds the event of a batch's end to the commit that ends it.
 func (t *Tx) AddBatchEvent(projectID int64, end BatchEnd) {
 	t.events = append(t.events, &event{
 		Event: Event{ProjectID: projectID, PaymentStatus: payout.Status(end.State), At: t.now, Batch: &end}, first: true,

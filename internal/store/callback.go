@@ -11,18 +11,18 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// ErrNewerCallback says that a callback is not sent because a newer one of its payment is still under way: a payment
-// has at most one.
+// ErrNewerCallback says that a callback is not sent again because a newer one of the same payment is still being delivered: a
+// payment has at most one under way.
 var ErrNewerCallback = errors.New("store: a newer callback of this payment is still being sent: resend that one, or wait until it has ended")
 
-// CallbackLane is a lane in which a callback waits or is under way.
+// CallbackLane is a lane that has callbacks to deliver.
 type CallbackLane struct {
 	ProjectID int64
 	Lane      int64
 	DueAt     time.Time // when its first one is due, or the lease of one ends
 }
 
-// CallbackLanes lists the lanes that have a callback waiting or under way.
+// CallbackLanes lists the lanes that have a callback waiting or being delivered.
 func (s *Store) CallbackLanes(ctx context.Context) ([]CallbackLane, error) {
 	const find = `WITH RECURSIVE l (lane) AS (
 		SELECT MIN(lane) FROM callbacks WHERE next_at IS NOT NULL
@@ -118,9 +118,9 @@ func scanCallback(r *sql.Rows) (job *CallbackJob, err error) {
 	return job, err
 }
 
-// ConfirmCallbackLease is asked before an attempt of a callback that has waited: is it still pending and leased to this process,
-// and for as long as the attempt may take? A lease that would end too early is renewed. false: somebody else decides
-// about it now, leave it.
+// ConfirmCallbackLease reports whether a callback that has waited in this process is still pending and leased to it for at least
+// need, the longest that the attempt may take. A lease that would end too early is renewed. Where it is false the callback must
+// not be sent: another process has it, or it has ended.
 func (s *Store) ConfirmCallbackLease(ctx context.Context, job *CallbackJob, need time.Duration) (bool, error) {
 	e := &job.Event
 	if job.LeasedUntil.Sub(s.Now()) >= need {
@@ -144,7 +144,7 @@ func (s *Store) ConfirmCallbackLease(ctx context.Context, job *CallbackJob, need
 	return true, nil
 }
 
-// CallbackJob loads a callback with all that its body is rendered from. ErrNotFound where there is none.
+// CallbackJob loads a callback with everything that its body is rendered from. ErrNotFound where there is none.
 func (s *Store) CallbackJob(ctx context.Context, projectID, number int64) (*CallbackJob, error) {
 	jobs, err := s.callbackJobs(ctx, []callbackKey{{projectID, number}}, time.Time{})
 	if err == nil && len(jobs) == 0 {
@@ -156,11 +156,11 @@ func (s *Store) CallbackJob(ctx context.Context, projectID, number int64) (*Call
 	return jobs[0], nil
 }
 
-// ResendCallback makes a callback due at once, as the first attempt of a fresh schedule, to where the settings of now
-// send it. number 0 means the newest of the payment. It returns the number that was chosen. ErrNotFound: there is none.
-// ErrNoCallbackURL: nobody wants it. ErrNewerCallback: a newer one of its payment is under way.
-// One that is being sent right now is sent again after that attempt, unless it is acknowledged.
-// Asked for again under its idempotency key, it happens once; without a key, each call is an act of its own.
+// ResendCallback makes a callback due at once, as the first attempt of a new schedule, to the URL that the current settings name.
+// number 0 means the newest callback of the payment; the number that was chosen is returned. A callback that is being sent right
+// now is sent again after that attempt, unless it is acknowledged. Calls with the same idempotency key take effect once; without
+// a key every call does. ErrNotFound where there is no such callback, ErrNoCallbackURL where no URL is set, ErrNewerCallback
+// where a newer one of the payment is under way.
 func (s *Store) ResendCallback(ctx context.Context, idempotencyKey string, projectID int64, paymentID string, number int64, actor string) (int64, error) {
 	if number == 0 {
 		const newest = `SELECT MAX(e.number) FROM payments p JOIN events e ON e.payment = p.id AND +e.project_id = p.project_id

@@ -12,10 +12,10 @@ import (
 	"flashpay/internal/staff"
 )
 
-// ErrStale says that what was approved would be done to settings that are no longer those for which it was asked.
+// ErrStale says that the settings have changed since the approval was requested, so it cannot be carried out.
 var ErrStale = errors.New("store: the settings have changed since it was asked for: reject it, and ask anew")
 
-// Requester is a user who asks for what another person decides.
+// Requester is a user who requests an approval.
 type Requester struct {
 	User           *staff.User
 	IdempotencyKey string // sent twice with it, a request is one
@@ -28,8 +28,8 @@ func isUser(actor string) bool {
 	return ok
 }
 
-// CheckGrant gives ErrNeedsSecond where a user would alone give rights to an account of a merchant, one of whose projects asks for a
-// second person.
+// CheckGrant returns ErrNeedsSecond where the actor is a user who would grant rights to an account of the merchant alone,
+// although one of the merchant's projects requires a second person.
 func (t *Tx) CheckGrant(ctx context.Context, actor string, merchantID int64) error {
 	if !isUser(actor) || merchantID == 0 {
 		return nil
@@ -64,8 +64,8 @@ type keyContent struct {
 	Label  string `json:"label"`
 }
 
-// RequestSettingsApproval lets a change of a project wait for a second person, and returns the approval's id. One change of a project
-// waits at a time: ErrApprovalWaits. ErrMoved where somebody has changed the project since p was read.
+// RequestSettingsApproval requests a second person's approval of a change of a project's settings and returns the approval's id.
+// ErrApprovalWaits where another change of the project waits already, ErrMoved where the project has changed since p was read.
 func (s *Store) RequestSettingsApproval(ctx context.Context, p *merchant.Project, r Requester) (int64, error) {
 	now, err := s.projectNow(ctx, p.ID)
 	if err != nil {
@@ -85,8 +85,8 @@ func (s *Store) RequestSettingsApproval(ctx context.Context, p *merchant.Project
 	return s.askControl(ctx, now, Approval{Kind: ApprovalSettings, Subject: "settings", Title: strings.Join(keys, ", "), Content: content}, r)
 }
 
-// RequestKeyApproval lets a further secret key wait for a second person, and returns the approval's id. Nothing is signed with it
-// until then. ErrKeyExists where the project has it already.
+// RequestKeyApproval requests a second person's approval of a further secret key and returns the approval's id. The key is not
+// used before. ErrKeyExists where the project has the key already.
 func (s *Store) RequestKeyApproval(ctx context.Context, projectID int64, key merchant.Key, r Requester) (int64, error) {
 	p, err := s.projectNow(ctx, projectID)
 	if err != nil {
@@ -108,7 +108,8 @@ func (s *Store) askControl(ctx context.Context, p *merchant.Project, a Approval,
 	return s.RequestApproval(ctx, idempotencyKey, a, r.User.Actor())
 }
 
-// Changed is the project as an approval of its settings would make it; its Version is the one that was changed.
+// Changed returns the project as it would be after an approval of its settings; its Version is the one that the change started
+// from.
 func (a *Approval) Changed(now *merchant.Project) (*merchant.Project, error) {
 	var c settingsContent
 	if err := json.Unmarshal(a.Content, &c); err != nil {
@@ -119,9 +120,8 @@ func (a *Approval) Changed(now *merchant.Project) (*merchant.Project, error) {
 	return &changed, nil
 }
 
-// DecideControl decides a change of settings or a key that another person has asked for; what is approved is done in the
-// commit of the decision. Errors are those of DecideApproval, ErrStale where the settings have changed meanwhile, and
-// ErrKeyExists.
+// DecideControl decides on a requested change of settings or a key; an approved one takes effect in the commit of the decision.
+// Errors are those of DecideApproval, ErrStale where the settings have changed meanwhile, and ErrKeyExists.
 func (s *Store) DecideControl(ctx context.Context, d Decision, by By) error {
 	if d.State != ApprovalApproved {
 		return s.decideApproval(ctx, by.IdempotencyKey, d, by.Actor, nil)

@@ -9,18 +9,17 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// What the operators' desk looks at. Every query is bounded: it counts up to a number, and reads by an index that holds
-// what is open, or what is out of the ordinary.
+// Queries of the operators' desk. Each of them is bounded: it counts up to a limit, and uses an index that holds only what is
+// open or unusual.
 
-// Backlog is work of one project that should have been done.
+// Backlog is overdue work of one project.
 type Backlog struct {
 	ProjectID int64
 	Count     int       // at most as many as were counted
 	Oldest    time.Time // since when the oldest waits
 }
 
-// CountOverdueOperations counts, by project, operations whose next step has been due since before a time; of each project at
-// most the first `most`.
+// CountOverdueOperations counts, by project, the operations whose next step was due before a time, up to most of each project.
 func (s *Store) CountOverdueOperations(ctx context.Context, before time.Time, most int) ([]Backlog, error) {
 	projects, err := s.OperationProjects(ctx)
 	if err != nil {
@@ -31,8 +30,8 @@ func (s *Store) CountOverdueOperations(ctx context.Context, before time.Time, mo
 	return s.backlogs(ctx, projects, count, before.UnixMicro(), most)
 }
 
-// CountRepeatedCallbacks counts, by project, callbacks that were attempted and not acknowledged, and will be tried again; of
-// each project at most the first `most`. Oldest is when the next attempt is due.
+// CountRepeatedCallbacks counts, by project, the callbacks that were attempted, not acknowledged, and will be attempted again, up
+// to most of each project. Oldest is when the next attempt is due.
 func (s *Store) CountRepeatedCallbacks(ctx context.Context, most int) ([]Backlog, error) {
 	projects, err := s.DB().Numbers(ctx, `WITH RECURSIVE l (project_id) AS (
 		SELECT MIN(project_id) FROM callbacks WHERE next_at IS NOT NULL AND attempts > 0
@@ -46,8 +45,8 @@ func (s *Store) CountRepeatedCallbacks(ctx context.Context, most int) ([]Backlog
 	return s.backlogs(ctx, projects, count, 0, most)
 }
 
-// CountGivenUpCallbacks counts, by project, callbacks whose schedule has ended; of each project at most the first `most`.
-// Oldest is left zero.
+// CountGivenUpCallbacks counts, by project, the callbacks whose schedule has ended without an acknowledgement, up to most of each
+// project. Oldest is left zero.
 func (s *Store) CountGivenUpCallbacks(ctx context.Context, most int) ([]Backlog, error) {
 	projects, err := s.DB().Numbers(ctx, `WITH RECURSIVE l (project_id) AS (
 		SELECT MIN(project_id) FROM callbacks WHERE state = 'given up'
@@ -82,7 +81,7 @@ func (s *Store) backlogs(ctx context.Context, projects []int64, count string, bo
 	return out, nil
 }
 
-// OpenOperation is an operation that has steps left, with the merchant's name for its payment.
+// OpenOperation is an operation that has steps left, with the merchant's id of its payment.
 type OpenOperation struct {
 	PaymentID string
 	payout.Operation
@@ -91,9 +90,9 @@ type OpenOperation struct {
 // nearScan is how many of a project's operations that are due before a threshold are looked at.
 const nearScan = 10_000
 
-// OperationsNearThreshold lists a project's open payouts that will be declined before a time unless a result comes, soonest first,
-// at most limit. Nothing is due later than its threshold, so those are found among the first 10,000 that are due before
-// that time.
+// OperationsNearThreshold lists up to limit open payouts of a project that will be declined before a time unless a result comes,
+// soonest first. No step is due later than the threshold, so it looks at the first 10,000 operations that are due before that
+// time.
 func (s *Store) OperationsNearThreshold(ctx context.Context, projectID int64, until time.Time, limit int) ([]OpenOperation, error) {
 	const find = `SELECT p.payment_id, ` + OperationColumns + ` FROM (SELECT id FROM operations WHERE project_id = $1 AND next_at <= $2
 		ORDER BY next_at LIMIT $3) l JOIN operations ON operations.project_id = $4 AND operations.id = l.id
@@ -102,9 +101,8 @@ func (s *Store) OperationsNearThreshold(ctx context.Context, projectID int64, un
 	return s.openOperations(ctx, find, projectID, until.UnixMicro(), nearScan, projectID, until.UnixMicro(), limit)
 }
 
-// CountOperationsNearThreshold counts, by project, open payouts that will be declined before a time unless a result comes,
-// among the first 10,000 of each project that are due before that time; of each project at most the first `most`. Oldest
-// is the nearest threshold.
+// CountOperationsNearThreshold counts, by project, what OperationsNearThreshold lists, up to most of each project. Oldest is the
+// nearest threshold.
 func (s *Store) CountOperationsNearThreshold(ctx context.Context, until time.Time, most int) ([]Backlog, error) {
 	projects, err := s.OperationProjects(ctx)
 	if err != nil {
@@ -123,7 +121,7 @@ func (s *Store) CountOperationsNearThreshold(ctx context.Context, until time.Tim
 	return out, nil
 }
 
-// OverdueOperations lists a project's operations whose next step has been due since before a time, oldest first, at most limit.
+// OverdueOperations lists up to limit operations of a project whose next step was due before a time, oldest first.
 func (s *Store) OverdueOperations(ctx context.Context, projectID int64, before time.Time, limit int) ([]OpenOperation, error) {
 	const find = `SELECT p.payment_id, ` + OperationColumns + ` FROM operations
 		JOIN payments p ON p.project_id = operations.project_id AND p.id = operations.payment
@@ -143,7 +141,7 @@ func (s *Store) openOperations(ctx context.Context, query string, args ...any) (
 	return out, s.DB().Unavailable(err)
 }
 
-// RefusedNotification is a notification that its provider's adapter did not believe.
+// RefusedNotification is a notification that its provider's adapter could not verify or parse.
 type RefusedNotification struct {
 	ID         int64
 	Provider   string
@@ -151,7 +149,7 @@ type RefusedNotification struct {
 	ReceivedAt time.Time
 }
 
-// RefusedNotifications lists those that are still kept, newest first, at most limit.
+// RefusedNotifications lists up to limit of those that are still kept, newest first.
 func (s *Store) RefusedNotifications(ctx context.Context, limit int) ([]RefusedNotification, error) {
 	const find = "SELECT id, provider, error, received_at FROM notifications WHERE state = 'refused' ORDER BY received_at DESC LIMIT $1"
 	var out []RefusedNotification
@@ -166,14 +164,14 @@ func (s *Store) RefusedNotifications(ctx context.Context, limit int) ([]RefusedN
 	return out, s.DB().Unavailable(err)
 }
 
-// CallbackHealth is how a project's newest callbacks fared.
+// CallbackHealth counts a project's newest callbacks by their results.
 type CallbackHealth struct {
 	Delivered int // acknowledged
 	Repeated  int // attempted and not acknowledged; will be tried again
 	GivenUp   int // the schedule has ended
 }
 
-// CallbackHealth looks at a project's newest callbacks, at most `newest` of them.
+// CallbackHealth counts the results of a project's newest callbacks, at most newest of them.
 func (s *Store) CallbackHealth(ctx context.Context, projectID int64, newest int) (CallbackHealth, error) {
 	const find = `SELECT state, attempts, COUNT(*) FROM (SELECT state, CASE WHEN attempts > 0 THEN 1 ELSE 0 END AS attempts FROM callbacks
 		WHERE project_id = $1 ORDER BY number DESC LIMIT $2) l GROUP BY state, attempts`
@@ -195,8 +193,8 @@ func (s *Store) CallbackHealth(ctx context.Context, projectID int64, newest int)
 	return h, s.DB().Unavailable(err)
 }
 
-// UnacknowledgedCallbacks lists a project's callbacks that were attempted and not acknowledged: those that will be tried again,
-// the soonest first, then those whose schedule has ended, the newest first; of each at most limit.
+// UnacknowledgedCallbacks lists a project's callbacks that were attempted and not acknowledged: up to limit that will be
+// attempted again, soonest first, then up to limit whose schedule has ended, newest first.
 func (s *Store) UnacknowledgedCallbacks(ctx context.Context, projectID int64, limit int) ([]Delivery, error) {
 	var out []Delivery
 	for _, which := range []string{

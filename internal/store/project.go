@@ -23,25 +23,26 @@ type snapshot struct {
 	projects  map[int64]*merchant.Project
 }
 
-// By says who acts.
+// By says who acts, for the audit log and against repeats.
 type By struct {
 	Actor          string // for the audit log, such as "cli:root" or "user 17 <aida@example.kg>"
 	IdempotencyKey string // an act with the same key again is a success without effect; empty: a key of its own
 }
 
-// Errors of the calls on projects.
+// Errors of calls that concern projects.
 var (
 	ErrProjectExists = errors.New("store: a project of this id exists already")
 	ErrNoCallbackURL = errors.New("store: the project and the payment have no callback URL: set one first")
 )
 
-// Project returns a project as this process knows it now; changes made elsewhere arrive within a second.
+// Project returns a project from this process's snapshot of the settings, which follows changes by other processes within a
+// second. ok is false where there is none.
 func (s *Store) Project(id int64) (*merchant.Project, bool) {
 	p, ok := s.snapshot.Load().projects[id]
 	return p, ok
 }
 
-// Projects lists all projects by their numbers.
+// Projects returns all projects, by id.
 func (s *Store) Projects() []*merchant.Project {
 	var out []*merchant.Project
 	for _, p := range s.snapshot.Load().projects {
@@ -66,7 +67,7 @@ func (s *Store) follow(ctx context.Context) error {
 	return s.load(ctx, version)
 }
 
-// Refresh sees to it that this process knows the settings as they are now.
+// Refresh reads the settings anew where they have changed: what was committed before the call is known afterwards.
 func (s *Store) Refresh(ctx context.Context) error { return s.follow(ctx) }
 
 // load replaces the snapshot. The version was read before the projects, so that a change in between is read again.
@@ -140,13 +141,13 @@ func (t *Tx) settingsChanged(ctx context.Context) error {
 	return err
 }
 
-// CreateProject makes a project with its first key and opening balances (minor units by currency), which are booked as
-// top-ups. Its merchant is made, too, where there is none of that number. ErrProjectExists where the id is taken.
+// CreateProject creates a project with its first key and its opening balances (minor units by currency), which are booked as
+// top-ups. The merchant is created where there is none with that number. ErrProjectExists where the id is taken.
 func (s *Store) CreateProject(ctx context.Context, p *merchant.Project, key string, opening map[string]int64, actor string) error {
 	return s.OpenProject(ctx, p, key, opening, By{Actor: actor})
 }
 
-// OpenProject is CreateProject for an act that has a name.
+// OpenProject is CreateProject under the idempotency key of by.
 func (s *Store) OpenProject(ctx context.Context, p *merchant.Project, key string, opening map[string]int64, by By) error {
 	settings, err := json.Marshal(p.Settings)
 	if err != nil {
@@ -202,7 +203,7 @@ func (s *Store) projectNow(ctx context.Context, id int64) (*merchant.Project, er
 	return p, nil
 }
 
-// Audit logs an act of a person or program.
+// Audit writes a line of the audit log, in this commit.
 func (t *Tx) Audit(ctx context.Context, actor, action, object string, detail Detail) error {
 	const insert = "INSERT INTO audit_log (id, at, actor, action, object, detail) VALUES ($1, $2, $3, $4, $5, $6)"
 	_, err := t.Exec(ctx, insert, t.RowID(), t.now.UnixMicro(), actor, action, object, detail.String())

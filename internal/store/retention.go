@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// What nobody can ask for any more is deleted after a while.
+// How long some rows are kept after their last use; DeleteExpired deletes them then.
 const (
 	notificationLife   = 30 * 24 * time.Hour // of those that were read: what they said is in the journal
 	refusedLife        = 7 * 24 * time.Hour  // of those that were not the provider's: anybody can post them
@@ -20,8 +20,8 @@ const (
 // dropPiece is how many rows one commit of DeleteExpired deletes at most: the writer has other work. Tests make it smaller.
 var dropPiece int64 = 1000
 
-// DeleteExpired deletes what nobody can ask for any more: old rejections, handled notifications, and idempotency
-// keys. It deletes a piece to a commit, between which others have their turn, until nothing is due.
+// DeleteExpired deletes what can no longer be asked for: old rejections, handled notifications, idempotency keys. It works in
+// small commits, so that other commits are not held up, and returns when nothing is due.
 func (s *Store) DeleteExpired(ctx context.Context) error {
 	for _, d := range []struct {
 		text string

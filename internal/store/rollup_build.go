@@ -10,14 +10,14 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// Rollups are kept in builds. One is live: it is read. A new one is counted from the first line of the journal on, behind the
-// road and beside the live one; when it has come as far, it takes its place in one commit, and the old one is deleted piece
-// by piece. So rollups can be counted anew at any time, and what is read is never half of something.
+// Rollups are kept in builds. Readers use the live one. A new build is counted from the first line of the journal, in the
+// background and beside the live one. When it has caught up, one commit makes it the live one, and the old build is deleted in
+// small commits. So rollups can be rebuilt at any time, and nobody reads an incomplete build.
 
-// buildLife is how long a build that was read is kept: who has read its number reads its rows within that time.
+// buildLife is how long a build is kept after it stopped being live: readers that have its number still read its rows.
 const buildLife = 2 * time.Minute
 
-// RollupBuild is a build of rollups.
+// RollupBuild is one build of the rollups.
 type RollupBuild struct {
 	Number  int64
 	State   string // counting, live, dropped
@@ -27,7 +27,7 @@ type RollupBuild struct {
 	BeganAt time.Time
 }
 
-// RollupBuilds lists the builds of rollups.
+// RollupBuilds lists all builds, by number.
 func (s *Store) RollupBuilds(ctx context.Context) (builds []RollupBuild, err error) {
 	const list = `SELECT b.build, b.state, b.whole, b.began_at,
 		CAST(COALESCE(SUM(COALESCE(r.last_row, f.shard * 1000000000000) - f.shard * 1000000000000), 0) AS BIGINT),
@@ -45,15 +45,14 @@ func (s *Store) RollupBuilds(ctx context.Context) (builds []RollupBuild, err err
 	return builds, s.db.Unavailable(err)
 }
 
-// LiveRollupBuild is the build of rollups that is to be read, and whether it has all cubes.
+// LiveRollupBuild returns the number of the build that readers must use. whole is false where it has CubePayments only.
 func (s *Store) LiveRollupBuild(ctx context.Context) (build int64, whole bool, err error) {
 	var all int64
 	err = sqldb.One(ctx, s.db.Lists, "SELECT build, whole FROM rollup_builds WHERE state = 'live'").Scan(&build, &all)
 	return build, all == 1, s.db.Unavailable(err)
 }
 
-// RebuildRollups begins a new build of rollups, unless one is under way, and returns its number. Who follows the journal
-// counts it, and so does CatchUpRollups.
+// RebuildRollups starts a new build, unless one is under way, and returns its number. FollowJournal and CatchUpRollups count it.
 func (s *Store) RebuildRollups(ctx context.Context, actor string) (build int64, err error) {
 	err = s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
 		build = 0
@@ -116,8 +115,8 @@ func (s *Store) advanceBuilds(ctx context.Context, on *sqldb.Conn, shard, from, 
 	return builds, err
 }
 
-// CatchUpRollups brings the builds of rollups that are behind the journal's followers up to them, puts a new one in the place of the
-// live one when it has come as far, and deletes what is left of old ones. It waits as FollowJournal does.
+// CatchUpRollups counts the builds up to where FollowJournal has come, makes a new build the live one once it has caught up, and
+// deletes what is left of old ones. On a disk that is almost full it does nothing, as FollowJournal.
 func (s *Store) CatchUpRollups(ctx context.Context) error {
 	if s.roomForMore() != nil {
 		return nil
@@ -265,8 +264,8 @@ func (s *Store) dropBuilds(ctx context.Context) error {
 	return nil
 }
 
-// ReplayRollups counts a shard's lines from its first one up to one again, and calls visit for each row that they change,
-// line after line: for who compares the rows with the journal.
+// ReplayRollups counts a shard's journal lines again, from the first up to the id until, and calls visit for every row of the
+// rollups that a line changes, in the order of the lines. The audit compares the stored rows with it.
 func (s *Store) ReplayRollups(ctx context.Context, shard, until int64, visit func(line int64, k RollupKey, d RollupDelta)) error {
 	for at := shard * shardSpan; at < until; {
 		lines, err := s.readFollowed(ctx, shard, at, until+1)

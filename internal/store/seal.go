@@ -12,8 +12,8 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// JournalSeal is a seal over the journal lines of one shard that were new when it was made: the root of their Merkle tree,
-// chained to the seal before. Who changes a sealed line must forge every seal since.
+// JournalSeal seals the journal lines of one shard that were written since the seal before: it holds the root of their Merkle
+// tree and is chained to its predecessor. Changing a sealed line therefore means forging every later seal.
 type JournalSeal struct {
 	Shard   int64
 	Number  int64
@@ -24,7 +24,7 @@ type JournalSeal struct {
 	At      time.Time
 }
 
-// Chain computes the seal's hash from its predecessor's.
+// Chain returns the seal's hash, computed from its content and the hash of the seal before.
 func (s *JournalSeal) Chain(previous [32]byte) [32]byte {
 	h := sha256.New()
 	h.Write(previous[:])
@@ -39,8 +39,8 @@ func (s *JournalSeal) Chain(previous [32]byte) [32]byte {
 	return sum
 }
 
-// Merkle computes the root of the tree over any number of leaves, in their order and in the memory of the tree's height.
-// Leaves and nodes are told apart by their first byte, and an odd node is carried up as it is.
+// Merkle computes the root of a Merkle tree over any number of leaves in order. It needs memory for one node per level. Leaves
+// and inner nodes are hashed with different first bytes, and an odd node moves up unchanged.
 type Merkle struct {
 	subtrees []subtree // complete ones, the highest first
 	leaves   int64
@@ -62,10 +62,10 @@ func (m *Merkle) Add(leaf [32]byte) {
 	m.subtrees = append(m.subtrees, t)
 }
 
-// Leaves says how many leaves were added.
+// Leaves returns the number of leaves added.
 func (m *Merkle) Leaves() int64 { return m.leaves }
 
-// Root is the tree's root; of no leaves it is zero.
+// Root returns the tree's root; it is zero where there are no leaves.
 func (m *Merkle) Root() [32]byte {
 	if len(m.subtrees) == 0 {
 		return [32]byte{}
@@ -81,8 +81,8 @@ func join(left, right [32]byte) [32]byte {
 	return sha256.Sum256(append(append([]byte{1}, left[:]...), right[:]...))
 }
 
-// SealJournal seals the committed lines of this node's shard that are not sealed yet. It reads them in pieces, so that
-// no read lasts long.
+// SealJournal seals the committed lines of this node's shard that are not sealed yet. It reads them in portions, so that no read
+// transaction lasts long.
 func (s *Store) SealJournal(ctx context.Context) error {
 	return s.seal(ctx, s.shard.Load(), s.lastCommittedRow.Load())
 }
@@ -96,8 +96,8 @@ func (s *Store) sealRest(ctx context.Context, shard int64) error {
 	return s.seal(ctx, shard, last)
 }
 
-// SealRemaining seals at once what this node has left: when it closes, and for a proof that is asked for. What commands write is in
-// no seal: nobody knows when all of them have committed.
+// SealRemaining seals the lines of this node's shard at once: when the node stops, and when a proof is requested. Lines that
+// command-line programs write are in no seal, since nobody knows when all of them have committed.
 func (s *Store) SealRemaining(ctx context.Context) error {
 	if s.shard.Load() == CommandShard {
 		return nil

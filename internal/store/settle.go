@@ -17,7 +17,7 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// Errors of settling.
+// Errors of Settle and RequestSettlementApproval.
 var (
 	ErrSettled     = errors.New("store: it is settled already")
 	ErrNotDisputed = errors.New("store: the payment has no disputed hold whose outcome is still being inquired")
@@ -26,7 +26,7 @@ var (
 
 const settlementText = 1000 // characters of a reason or note
 
-// Case is a discrepancy with all that a decision on it depends on.
+// Case is a discrepancy with everything that a decision on it depends on.
 type Case struct {
 	Discrepancy
 	PaymentID string           // the merchant's; empty where the payment is not known
@@ -36,7 +36,7 @@ type Case struct {
 	FeeKept   bool             // the sum was given back, and the fee stayed charged: it is not charged again
 }
 
-// Effect is what a decision does.
+// Effect is what a decision would do to the books.
 type Effect struct {
 	Move      payout.Move
 	Moves     bool // else the books stay as they are
@@ -44,7 +44,7 @@ type Effect struct {
 	After     ledger.Balance
 }
 
-// Effect says what a decision on the case would do if it were made now.
+// Effect returns what a decision on the case would do if it were made now. It changes nothing.
 func (c *Case) Effect(d payout.Decision) Effect {
 	e := Effect{After: c.Balance}
 	e.Move, e.Moves = payout.Settle(c.Kind, payout.State{Status: c.Status, Stage: c.Operation.Stage}, d)
@@ -108,8 +108,9 @@ func (s *Store) Case(ctx context.Context, id int64) (*Case, error) {
 	return c, s.fillCase(ctx, c, v)
 }
 
-// DisputedCase is the case of a payment whose hold is disputed while the bank is still being inquired: its ID is 0 until it is
-// settled. ErrNotFound where there is no such payment, ErrNotDisputed where it stands otherwise.
+// DisputedCase returns the case of a payment whose hold is disputed while the bank is still being inquired; its ID is 0, since
+// there is no discrepancy before it is settled. ErrNotFound where there is no such payment, ErrNotDisputed where its hold is not
+// disputed.
 func (s *Store) DisputedCase(ctx context.Context, projectID int64, paymentID string) (*Case, error) {
 	v, err := s.PaymentView(ctx, projectID, paymentID)
 	if err != nil {
@@ -180,7 +181,7 @@ type Settlement struct {
 	Note      string // the operators' own; empty: as it was
 }
 
-// SettlementOf is a decision on a case as it was read.
+// SettlementOf makes a Settlement of a decision on a case as it was read.
 func SettlementOf(c *Case, d payout.Decision, reason string) Settlement {
 	return Settlement{
 		ID: c.ID, ProjectID: c.ProjectID, Payment: c.Payment, Operation: c.Discrepancy.Operation, Version: c.Operation.Version,
@@ -197,10 +198,10 @@ func (m *Settlement) check() error {
 	return nil
 }
 
-// Settle settles a discrepancy: what the decision moves, the record and the line in the audit log are one commit. The same
-// once again changes nothing. ErrSettled where it has been settled otherwise, ErrMoved where the operation is no longer as it
-// was seen, ErrReason where reason or decision are missing, ErrNotFound where there is none, and ErrNeedsSecond where the
-// payout's sum is above the project's approval sum, whoever acts: then RequestSettlementApproval and DecideSettlement settle it.
+// Settle settles a discrepancy: the movement of funds, the record and the audit log's line are one commit. A repeat of the same
+// settlement changes nothing. ErrSettled where it was settled with another decision, ErrMoved where the operation has changed
+// since it was read, ErrReason where reason or decision is missing, ErrNotFound where there is none, and ErrNeedsSecond where the
+// payout's sum is above the project's approval sum, whoever acts: then use RequestSettlementApproval and DecideSettlement.
 func (s *Store) Settle(ctx context.Context, m Settlement, by By) error {
 	if err := m.check(); err != nil {
 		return err
@@ -317,7 +318,7 @@ func (t *Tx) balanceThatPays(ctx context.Context, o *payout.Operation) (*ledger.
 	return b, nil
 }
 
-// SettledLine is the kind of the journal's line that tells of a settlement.
+// SettledLine is the kind of the journal line that records a settlement.
 const SettledLine = "settled"
 
 // stepAlone commits one step of an act, with the compare-and-set of all steps. It books nothing but the line.

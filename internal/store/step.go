@@ -13,8 +13,8 @@ import (
 	"flashpay/internal/store/sqldb"
 )
 
-// Step is one step of an operation, as its worker saw it. The table of moves decides what it changes; the database
-// decides whether it was the first.
+// Step is one step of an operation, based on the state in which its worker read it. The table of moves decides what it changes;
+// the compare-and-set in the database decides whether it still applies.
 type Step struct {
 	Payment   payout.Payment   // as last seen
 	Operation payout.Operation // as last seen: its version is compared
@@ -32,7 +32,7 @@ type Step struct {
 	Discrepancy       string // kind of discrepancy to open although nothing moves; empty: only what the table says
 }
 
-// StepResult is a payment and its operation after a step.
+// StepResult holds a payment and its operation as they are after a step.
 type StepResult struct {
 	Payment   payout.Payment
 	Operation payout.Operation
@@ -50,7 +50,8 @@ type stepItem struct {
 
 func (i *stepItem) movesFunds() bool { return i.moves && i.move.Funds != payout.KeepFunds }
 
-// Apply commits a step. ErrMoved says that somebody else moved the operation first: load it and decide again.
+// Apply commits a step. ErrMoved means that the operation was changed by another step first, and nothing was stored: read it
+// again and decide anew.
 func (s *Store) Apply(ctx context.Context, step Step) (StepResult, error) {
 	item := newStepItem(step, s.Now())
 	if item.reverses() {
@@ -62,8 +63,8 @@ func (s *Store) Apply(ctx context.Context, step Step) (StepResult, error) {
 	return item.after, nil
 }
 
-// ApplyAll is Apply for steps of different operations, which are handed over together. It returns what became of each,
-// and an error for each.
+// ApplyAll is Apply for several steps, each of another operation, that may share a commit. It returns a result and an error for
+// each, at the step's index.
 func (s *Store) ApplyAll(ctx context.Context, steps []Step) ([]StepResult, []error) {
 	now := s.Now()
 	stepped, errs := make([]StepResult, len(steps)), make([]error, len(steps))

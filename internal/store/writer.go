@@ -29,8 +29,8 @@ type command struct {
 	err   error     // what its caller is told
 }
 
-// Tx is one transaction under way, and what its commands have gathered so far. To the packages below this one it offers
-// what it exports: nothing of that moves money or a status.
+// Tx is a transaction under way, with what its commands have gathered so far. What it exports is for the packages below this one;
+// none of it moves money or a status.
 type Tx struct {
 	conn  *sqldb.Conn
 	store *Store
@@ -355,8 +355,8 @@ func (t *Tx) run(ctx context.Context, commands []*command) error {
 	return nil
 }
 
-// TakeIdempotencyKey takes a key in this transaction; true means that an earlier one had taken it. An empty key is never
-// taken.
+// TakeIdempotencyKey records a key in this transaction. It returns true where an earlier transaction had recorded the key, so
+// that the act must not be repeated. An empty key is not recorded.
 func (t *Tx) TakeIdempotencyKey(ctx context.Context, idempotencyKey string) (bool, error) {
 	if idempotencyKey == "" {
 		return false, nil
@@ -365,21 +365,20 @@ func (t *Tx) TakeIdempotencyKey(ctx context.Context, idempotencyKey string) (boo
 	return n == 0, err
 }
 
-// Do runs an act in the next commit, once: key is its idempotency key, such as the token of the form that asks for it.
-// Whoever hands the act over again under its key, within a day, is answered nil, and it does not happen again; an act that
-// failed may be tried again. An empty key is for an act that nobody repeats but the writer itself, after a commit of unknown
-// outcome.
+// Do runs an act exactly once, in the next commit. key is its idempotency key, such as the token of the form that asks for it: a
+// repeat under the same key within a day returns nil without running the act. An act that failed may be tried again. An empty key
+// is for an act that only the writer itself may repeat, after a commit of unknown outcome.
 func (s *Store) Do(ctx context.Context, key string, act func(ctx context.Context, t *Tx) error) error {
 	return s.do(ctx, &command{exec: act, idempotencyKey: cmp.Or(key, newNonce()+newNonce())})
 }
 
-// DoRepeatable runs an act in the next commit that does no harm when it happens twice, which it may after a commit of unknown
-// outcome. No idempotency key is kept for it.
+// DoRepeatable runs an act in the next commit without recording an idempotency key. It may run twice, after a commit of unknown
+// outcome, so it must do no harm then.
 func (s *Store) DoRepeatable(ctx context.Context, act func(ctx context.Context, t *Tx) error) error {
 	return s.do(ctx, &command{exec: act})
 }
 
-// Exec runs a statement that returns no rows and says how many it changed.
+// Exec runs a statement that returns no rows, and returns how many rows it changed.
 func (t *Tx) Exec(ctx context.Context, text string, args ...any) (int64, error) {
 	return t.conn.Exec(ctx, text, args...)
 }
@@ -389,32 +388,32 @@ func (t *Tx) Query(ctx context.Context, text string, scan func(*sql.Rows) error,
 	return t.conn.Query(ctx, text, scan, args...)
 }
 
-// Vault is the vault of this database's keyset.
+// Vault returns the vault of this database's keyset.
 func (t *Tx) Vault() *vault.Vault { return t.store.vault }
 
-// Now is the time of the commit, by the database's clock.
+// Now returns the time of the commit by the database's clock; it is the same for all commands of the commit.
 func (t *Tx) Now() time.Time { return t.now }
 
-// Store is the store that the transaction is of.
+// Store returns the store to which the transaction belongs.
 func (t *Tx) Store() *Store { return t.store }
 
-// Shard is the shard of this process: what it leases is leased to it.
+// Shard returns the shard of this process, to which it leases what it works on.
 func (t *Tx) Shard() int64 { return t.store.shard.Load() }
 
-// Bulk runs a statement over many rows, with as many values a row as it has columns. scan, where given, gets the rows that
-// come back.
+// Bulk runs a statement over many rows; args holds the values of all rows, one row after the other. scan, where not nil, is
+// called for each row returned.
 func (t *Tx) Bulk(ctx context.Context, b *sqldb.Bulk, args []any, scan func(sqldb.Row) error) error {
 	return b.Run(ctx, t.conn, args, scan)
 }
 
-// Wake has the listeners of a topic in this process called once the transaction is committed.
+// Wake calls the listeners of a topic in this process once the transaction is committed.
 func (t *Tx) Wake(topic string) { t.wakes = append(t.wakes, topic) }
 
-// RowID takes an id for a new row, of those that this process has reserved; ids of rows of one process rise.
+// RowID returns the id of a new row, one of those that this process has reserved. Ids of one process rise.
 func (t *Tx) RowID() int64 { return t.store.rows.take() }
 
-// Listen has f called after each commit of this process that wakes the topic; it must not block. A topic has one listener,
-// the newest. What other processes commit is found by looking.
+// Listen makes f the listener of a topic: it is called after each commit of this process that wakes the topic, and must not
+// block. A topic has one listener, the newest. Commits of other processes wake nobody here: poll for them.
 func (s *Store) Listen(topic string, f func()) { s.listeners.Store(topic, f) }
 
 func (s *Store) wake(topics []string) {

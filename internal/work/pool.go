@@ -1,6 +1,6 @@
-// Package work runs jobs: it knows nothing of payouts. A Pool runs them a bounded number at once, fairly between owners of
-// groups of lanes, the groups of an owner and the lanes of a group, so that slow jobs of one delay nobody else's; a Loop asks
-// the database for what is due.
+// Package work runs jobs and knows nothing of payouts. A Pool runs a bounded number of them at once and is fair between owners,
+// between the groups of an owner, and between the lanes of a group, so that the slow jobs of one do not delay those of another. A
+// Loop polls the database for what is due, and a Runner runs leased jobs.
 package work
 
 import (
@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// Config bounds a Pool.
+// Config sets the limits of a Pool.
 type Config struct {
 	Running     int // jobs running at once
 	LaneRunning int // of them in one lane
@@ -22,7 +22,7 @@ type Config struct {
 	OwnerPlaces  int // places of one owner; 0: as many as in all
 }
 
-// Lane names a lane of a group of an owner. Owners take turns, and so do the groups of one, and the lanes of a group.
+// Lane identifies a lane of a group of an owner. Owners take turns, and so do the groups of an owner and the lanes of a group.
 type Lane struct{ Owner, Group, ID int64 }
 
 // The levels of what a pool bounds.
@@ -40,7 +40,7 @@ func (l Lane) path() [levels]int64 {
 // bounds of a pool, or of one owner, group or lane.
 type bounds struct{ running, places int }
 
-// Pool runs jobs of lanes. It is safe for concurrent use.
+// Pool runs jobs, each in a lane. It is safe for concurrent use.
 type Pool[J any] struct {
 	run    func(ctx context.Context, job J)
 	bounds [levels]bounds
