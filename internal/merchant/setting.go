@@ -1,21 +1,23 @@
 package merchant
 
 import (
-	"cmp"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"flashpay/internal/account"
 	"flashpay/internal/method"
+	"flashpay/internal/money"
 	"flashpay/internal/rates"
 )
 
 // Kind says what a setting's value is: how it is entered, shown, read and checked follows from it.
 type Kind string
 
-// The kinds. A value's text form is what the command line takes and the audit log shows; an empty text is the default.
+// The kinds. A value's text form is what the command line takes and the audit log shows; an empty text is the default. Each kind
+// has its codecs in codec.go.
 const (
 	Text       Kind = "text"       // one line
 	Address    Kind = "address"    // of a web service: http or https, in live mode https
@@ -55,7 +57,7 @@ const (
 // declaration: a new setting is one more of them.
 type Setting struct {
 	Name      string // for good: on the command line, in forms, in the audit log and in the ids of its words
-	Kind      Kind
+	Kind      Kind   // that of its codec
 	Group     Group
 	Editor    Editor
 	PerMethod bool     // each payout method has a value of its own
@@ -65,212 +67,130 @@ type Setting struct {
 	Choices   []string // of a choice
 	Default   string   // what an empty value means, in English; pages have words of their own for it
 
-	get func(p *Project, path string) string
-	set func(p *Project, f Field, text string) *Fault
 	// weakens tells whether a change of it weakens control over what is paid, see Weakening; path is of its method.
 	weakens func(before, after *Project, path string) bool
+
+	access
 }
 
 // maxThreshold is how long a payout can wait for its result: the bank's answer is asked for thirty days.
 const maxThreshold = 30 * 24 * time.Hour
 
 // declared lists all settings, in the order in which pages and commands show them.
-var declared = []*Setting{
+var declared = withKinds([]*Setting{
 	{
-		Name: "name", Kind: Text, Group: General, Required: true, Most: 100,
+		Name: "name", Group: General, Required: true, Most: 100,
 		weakens: never,
-		get:     func(p *Project, _ string) string { return p.Name },
-		set:     func(p *Project, f Field, text string) *Fault { return into(&p.Name, f, text, readText) },
+		access:  ofProject(texts, func(p *Project) *string { return &p.Name }),
 	},
 	{
-		Name: "enabled", Kind: Switch, Group: Methods, PerMethod: true,
+		Name: "enabled", Group: Methods, PerMethod: true,
 		weakens: weakensEnabled,
-		get:     func(p *Project, path string) string { return onOff(!p.Settings.Methods[path].Disabled) },
-		set: perMethod(func(m *MethodSettings, f Field, text string) *Fault {
-			on := true
-			fault := into(&on, f, text, readSwitch)
-			m.Disabled = !on
-			return fault
-		}),
+		access:  ofMethod(enabledSwitches, func(m *MethodSettings) *bool { return &m.Disabled }),
 	},
 	{
-		Name: "currencies", Kind: Currencies, Group: Methods, PerMethod: true, Default: "all of the method's",
+		Name: "currencies", Group: Methods, PerMethod: true, Default: "all of the method's",
 		weakens: weakensCurrencies,
-		get: func(p *Project, path string) string {
-			return strings.Join(p.Settings.Methods[path].Currencies, ", ")
-		},
-		set: perMethod(func(m *MethodSettings, f Field, text string) *Fault {
-			return into(&m.Currencies, f, text, readCurrencies)
-		}),
+		access:  ofMethod(currencyLists, func(m *MethodSettings) *[]string { return &m.Currencies }),
 	},
 	{
-		Name: "min", Kind: Amounts, Group: Methods, PerMethod: true, Least: 1, Default: "the method's own",
+		Name: "min", Group: Methods, PerMethod: true, Least: 1, Default: "the method's own",
 		weakens: never,
-		get:     func(p *Project, path string) string { return sumsText(p.Settings.Methods[path].Min) },
-		set:     perMethod(func(m *MethodSettings, f Field, text string) *Fault { return into(&m.Min, f, text, readSums) }),
+		access:  ofMethod(sums, func(m *MethodSettings) *Sums { return &m.Min }),
 	},
 	{
-		Name: "max", Kind: Amounts, Group: Methods, PerMethod: true, Least: 1, Default: "the method's own",
+		Name: "max", Group: Methods, PerMethod: true, Least: 1, Default: "the method's own",
 		weakens: weakensMax,
-		get:     func(p *Project, path string) string { return sumsText(p.Settings.Methods[path].Max) },
-		set:     perMethod(func(m *MethodSettings, f Field, text string) *Fault { return into(&m.Max, f, text, readSums) }),
+		access:  ofMethod(sums, func(m *MethodSettings) *Sums { return &m.Max }),
 	},
 	{
-		Name: "callback_url", Kind: Address, Group: Callbacks, Most: 2000, Default: "none: only payouts that name an address get callbacks",
+		Name: "callback_url", Group: Callbacks, Most: 2000, Default: "none: only payouts that name an address get callbacks",
 		weakens: always,
-		get:     func(p *Project, _ string) string { return addressText(p.Settings.CallbackURL) },
-		set: func(p *Project, f Field, text string) *Fault {
-			f.live = p.Mode == Live
-			return into(&p.Settings.CallbackURL, f, text, readAddress)
-		},
+		access:  ofProject(addresses, func(p *Project) *string { return &p.Settings.CallbackURL }),
 	},
 	{
-		Name: "callback_rules", Kind: Routes, Group: Callbacks, Editor: ByNobody,
+		Name: "callback_rules", Group: Callbacks, Editor: ByNobody,
 		weakens: always,
-		get:     func(p *Project, _ string) string { return rulesText(p.Settings.CallbackRules) },
+		access:  ofProject(callbackRules, func(p *Project) *[]CallbackRule { return &p.Settings.CallbackRules }),
 	},
 	{
-		Name: "allow_ip", Kind: Networks, Group: Security, Most: 200, Default: "requests from any address",
+		Name: "allow_ip", Group: Security, Most: 200, Default: "requests from any address",
 		weakens: weakensAllowIP,
-		get:     func(p *Project, _ string) string { return networksText(p.Settings.AllowIP) },
-		set: func(p *Project, f Field, text string) *Fault {
-			return into(&p.Settings.AllowIP, f, text, readNetworks)
-		},
+		access:  ofProject(networkLists, func(p *Project) *[]netip.Prefix { return &p.Settings.AllowIP }),
 	},
 	{
-		Name: "account_check", Kind: Choice, Group: Security, Default: "off in test mode, in live mode the method's own",
+		Name: "account_check", Group: Security, Default: "off in test mode, in live mode the method's own",
 		Choices: []string{string(account.Off), string(account.Warn), string(account.Strict)},
 		weakens: weakensAccountCheck,
-		get:     func(p *Project, _ string) string { return string(p.Settings.AccountCheck) },
-		set: func(p *Project, f Field, text string) *Fault {
-			return into((*string)(&p.Settings.AccountCheck), f, text, readChoice)
-		},
+		access:  ofProject(choices[account.Policy](), func(p *Project) *account.Policy { return &p.Settings.AccountCheck }),
 	},
 	{
 		// At the threshold a payout that may be with the bank becomes the platform's to clear up: too short a one
 		// makes work for operators, so they choose it.
-		Name: "threshold", Kind: Period, Group: Limits, Editor: ByOperators, Default: "the method's own",
+		Name: "threshold", Group: Limits, Editor: ByOperators, Default: "the method's own",
 		Least: time.Second.Microseconds(), Most: maxThreshold.Microseconds(),
 		weakens: never,
-		get:     func(p *Project, _ string) string { return PeriodText(time.Duration(p.Settings.Threshold)) },
-		set: func(p *Project, f Field, text string) *Fault {
-			return into((*time.Duration)(&p.Settings.Threshold), f, text, readPeriod)
-		},
+		access:  ofProject(periods, func(p *Project) *Duration { return &p.Settings.Threshold }),
 	},
 	{
-		Name: "approval", Kind: Amounts, Group: Limits, Default: "no second person",
+		Name: "approval", Group: Limits, Default: "no second person",
 		weakens: weakensApproval,
-		get:     func(p *Project, _ string) string { return sumsText(p.Settings.Approval) },
-		set:     func(p *Project, f Field, text string) *Fault { return into(&p.Settings.Approval, f, text, readSums) },
+		access:  ofProject(sums, func(p *Project) *Sums { return &p.Settings.Approval }),
 	},
 	{
-		Name: "conversion", Kind: Switch, Group: Exchange, Editor: ByOperators,
-		get: func(p *Project, _ string) string { return onOff(p.Settings.Conversion.On) },
-		set: func(p *Project, f Field, text string) *Fault {
-			return into(&p.Settings.Conversion.On, f, cmp.Or(text, "off"), readSwitch)
-		},
+		Name: "conversion", Group: Exchange, Editor: ByOperators,
 		weakens: weakensConversion,
+		access:  ofProject(switches, func(p *Project) *bool { return &p.Settings.Conversion.On }),
 	},
 	{
-		Name: "base_source", Kind: Choice, Group: Exchange, Editor: ByOperators, Default: "nbkr",
+		Name: "base_source", Group: Exchange, Editor: ByOperators, Default: "nbkr",
 		Choices: []string{string(rates.NBKR), string(rates.ECB), string(rates.Manual)},
-		get:     func(p *Project, _ string) string { return string(p.Settings.Conversion.BaseSource) },
-		set: func(p *Project, f Field, text string) *Fault {
-			return into((*string)(&p.Settings.Conversion.BaseSource), f, text, readChoice)
-		},
 		weakens: never,
+		access:  ofProject(choices[rates.Source](), func(p *Project) *rates.Source { return &p.Settings.Conversion.BaseSource }),
 	},
 	{
-		Name: "margin", Kind: Text, Group: Exchange, Editor: ByOperators, Default: "0 percent", Most: 50,
-		get: func(p *Project, _ string) string { return percentText(p.Settings.Conversion.Margin) },
-		set: func(p *Project, f Field, text string) *Fault {
-			return into(&p.Settings.Conversion.Margin, f, text, readPercent)
-		},
+		Name: "margin", Group: Exchange, Editor: ByOperators, Default: "0 percent", Most: 50,
 		weakens: never,
+		access:  ofProject(percentages, func(p *Project) *money.Decimal { return &p.Settings.Conversion.Margin }),
 	},
 	{
-		Name: "max_age", Kind: Period, Group: Exchange, Editor: ByOperators, Default: "168h",
+		Name: "max_age", Group: Exchange, Editor: ByOperators, Default: "168h",
 		Least: time.Hour.Microseconds(), Most: rates.MaxAge.Microseconds(),
-		get: func(p *Project, _ string) string { return PeriodText(time.Duration(p.Settings.Conversion.MaxAge)) },
-		set: func(p *Project, f Field, text string) *Fault {
-			return into((*time.Duration)(&p.Settings.Conversion.MaxAge), f, text, readPeriod)
-		},
 		weakens: never,
+		access:  ofProject(periods, func(p *Project) *Duration { return &p.Settings.Conversion.MaxAge }),
 	},
 	{
-		Name: "main_balance", Kind: Text, Group: Exchange, Editor: ByOperators, Default: "the only balance that the project has",
-		get: func(p *Project, _ string) string { return p.Settings.Conversion.MainBalance },
-		set: func(p *Project, f Field, text string) *Fault {
-			return into(&p.Settings.Conversion.MainBalance, f, text, readCurrency)
-		},
+		Name: "main_balance", Group: Exchange, Editor: ByOperators, Default: "the only balance that the project has",
 		weakens: never,
+		access:  ofProject(currencyCodes, func(p *Project) *string { return &p.Settings.Conversion.MainBalance }),
 	},
 	{
 		// What is agreed about fees is the platform's side of the contract.
-		Name: "reversal_fee", Kind: Choice, Group: Exchange, Editor: ByOperators, Default: "return",
+		Name: "reversal_fee", Group: Exchange, Editor: ByOperators, Default: "return",
 		Choices: []string{string(ReturnFee), string(KeepFee)},
-		get:     func(p *Project, _ string) string { return string(p.Settings.ReversalFee) },
-		set: func(p *Project, f Field, text string) *Fault {
-			return into((*string)(&p.Settings.ReversalFee), f, text, readChoice)
-		},
 		weakens: never,
+		access:  ofProject(choices[FeePolicy](), func(p *Project) *FeePolicy { return &p.Settings.ReversalFee }),
 	},
 	{
-		Name: "callback_fee", Kind: Switch, Group: Callbacks,
-		get: func(p *Project, _ string) string { return onOff(p.Settings.CallbackFee) },
-		set: func(p *Project, f Field, text string) *Fault {
-			return into(&p.Settings.CallbackFee, f, cmp.Or(text, "off"), readSwitch)
-		},
+		Name: "callback_fee", Group: Callbacks,
 		weakens: never,
+		access:  ofProject(switches, func(p *Project) *bool { return &p.Settings.CallbackFee }),
 	},
 	{
-		Name: "batch_callback", Kind: Switch, Group: Callbacks,
-		get: func(p *Project, _ string) string { return onOff(p.Settings.BatchCallback) },
-		set: func(p *Project, f Field, text string) *Fault {
-			return into(&p.Settings.BatchCallback, f, cmp.Or(text, "off"), readSwitch)
-		},
+		Name: "batch_callback", Group: Callbacks,
 		weakens: never,
+		access:  ofProject(switches, func(p *Project) *bool { return &p.Settings.BatchCallback }),
 	},
 	{
-		Name: "mass_retention", Kind: Period, Group: Limits, Default: "9600h, which are 400 days",
+		Name: "mass_retention", Group: Limits, Default: "9600h, which are 400 days",
 		Least: (24 * time.Hour).Microseconds(), Most: (10 * 366 * 24 * time.Hour).Microseconds(),
-		get: func(p *Project, _ string) string { return PeriodText(time.Duration(p.Settings.MassRetention)) },
-		set: func(p *Project, f Field, text string) *Fault {
-			return into((*time.Duration)(&p.Settings.MassRetention), f, text, readPeriod)
-		},
 		weakens: never,
+		access:  ofProject(periods, func(p *Project) *Duration { return &p.Settings.MassRetention }),
 	},
-}
+})
 
 // Declared lists all settings, in the order in which pages and commands show them. Nobody may change it.
 func Declared() []*Setting { return declared }
-
-// into keeps what read makes of a text, where there is no fault.
-func into[T any](place *T, f Field, text string, read func(f Field, text string) (T, *Fault)) *Fault {
-	value, fault := read(f, text)
-	if fault == nil {
-		*place = value
-	}
-	return fault
-}
-
-// perMethod changes the settings of a field's method; what is all default leaves no entry.
-func perMethod(set func(m *MethodSettings, f Field, text string) *Fault) func(*Project, Field, string) *Fault {
-	return func(p *Project, f Field, text string) *Fault {
-		m := p.Settings.Methods[f.Path]
-		if fault := set(&m, f, text); fault != nil {
-			return fault
-		}
-		if p.Settings.Methods == nil {
-			p.Settings.Methods = make(map[string]MethodSettings)
-		}
-		p.Settings.Methods[f.Path] = m
-		if !m.Disabled && len(m.Currencies) == 0 && len(m.Min) == 0 && len(m.Max) == 0 {
-			delete(p.Settings.Methods, f.Path)
-		}
-		return nil
-	}
-}
 
 // Field is a setting as it stands with one project: of the project as a whole, or of one of its methods.
 type Field struct {
@@ -387,6 +307,7 @@ func (f Field) change(p *Project, text string, allowed func(*Setting) bool) *Fau
 	case f.Required && strings.TrimSpace(text) == "":
 		return f.fault("required")
 	}
+	f.live = p.Mode == Live
 	return f.set(p, f, strings.TrimSpace(text))
 }
 
@@ -418,7 +339,7 @@ func checkLimits(before, p *Project, all []Field) []Fault {
 		}
 		for _, c := range f.Method.Currencies {
 			if least, most := settings.Limits(c.Code, c.Min, c.Max); least > most {
-				faults = append(faults, *f.fault("min_above_max", "min", sumText(least, c.Code), "max", sumText(most, c.Code)))
+				faults = append(faults, *f.fault("min_above_max", "min", formatSum(least, c.Code), "max", formatSum(most, c.Code)))
 			}
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"flashpay/internal/money"
 )
 
-func readText(f Field, text string) (string, *Fault) {
+func parseText(f Field, text string) (string, *Fault) {
 	if n := utf8.RuneCountInString(text); n > int(f.Most) {
 		return "", f.fault("too_long", "most", fmt.Sprint(f.Most), "have", fmt.Sprint(n))
 	}
@@ -25,11 +25,11 @@ func readText(f Field, text string) (string, *Fault) {
 	return text, nil
 }
 
-func readAddress(f Field, text string) (string, *Fault) {
+func parseAddress(f Field, text string) (string, *Fault) {
 	if text == "" {
 		return "", nil
 	}
-	if _, fault := readText(f, text); fault != nil {
+	if _, fault := parseText(f, text); fault != nil {
 		return "", fault
 	}
 	u, err := url.Parse(text)
@@ -46,8 +46,8 @@ func readAddress(f Field, text string) (string, *Fault) {
 	return text, nil
 }
 
-// addressText is an address without the password that an old one may hold.
-func addressText(text string) string {
+// formatAddress is an address without the password that an old one may hold.
+func formatAddress(text string) string {
 	if u, err := url.Parse(text); err == nil && u.User != nil {
 		return u.Redacted()
 	}
@@ -69,7 +69,7 @@ func PeriodText(d time.Duration) string {
 	return text
 }
 
-func readPeriod(f Field, text string) (time.Duration, *Fault) {
+func parsePeriod(f Field, text string) (Duration, *Fault) {
 	if text == "" {
 		return 0, nil
 	}
@@ -81,7 +81,7 @@ func readPeriod(f Field, text string) (time.Duration, *Fault) {
 	if d < least || d > most {
 		return 0, f.fault("period_bounds", "least", PeriodText(least), "most", PeriodText(most))
 	}
-	return d, nil
+	return Duration(d), nil
 }
 
 // words splits a list at commas, semicolons and white space.
@@ -112,7 +112,7 @@ func (e *bitsError) Error() string {
 	return fmt.Sprintf("the address has bits beyond its network: did you mean %s?", e.meant)
 }
 
-func readNetworks(f Field, text string) ([]netip.Prefix, *Fault) {
+func parseNetworks(f Field, text string) ([]netip.Prefix, *Fault) {
 	var out []netip.Prefix
 	for _, word := range words(text) {
 		network, err := ParseNetwork(word)
@@ -132,7 +132,7 @@ func readNetworks(f Field, text string) ([]netip.Prefix, *Fault) {
 	return out, nil
 }
 
-func networksText(networks []netip.Prefix) string {
+func formatNetworks(networks []netip.Prefix) string {
 	texts := make([]string, 0, len(networks))
 	for _, n := range networks {
 		if n.IsSingleIP() {
@@ -144,23 +144,23 @@ func networksText(networks []netip.Prefix) string {
 	return strings.Join(texts, ", ")
 }
 
-func readChoice(f Field, text string) (string, *Fault) {
+func parseChoice[T ~string](f Field, text string) (T, *Fault) {
 	if text == "" || slices.Contains(f.Choices, text) {
-		return text, nil
+		return T(text), nil
 	}
 	return "", f.fault("choice", "choices", strings.Join(f.Choices, ", "))
 }
 
-func onOff(on bool) string {
+func formatSwitch(on bool) string {
 	if on {
 		return "on"
 	}
 	return "off"
 }
 
-func readSwitch(f Field, text string) (bool, *Fault) {
+func parseSwitch(f Field, text string) (bool, *Fault) {
 	switch text {
-	case "on", "":
+	case "on":
 		return true, nil
 	case "off":
 		return false, nil
@@ -168,7 +168,7 @@ func readSwitch(f Field, text string) (bool, *Fault) {
 	return false, f.fault("choice", "choices", "on, off")
 }
 
-func readCurrencies(f Field, text string) ([]string, *Fault) {
+func parseCurrencies(f Field, text string) ([]string, *Fault) {
 	if f.Method == nil {
 		return nil, f.fault("no_method")
 	}
@@ -185,16 +185,16 @@ func readCurrencies(f Field, text string) ([]string, *Fault) {
 	return out, nil
 }
 
-// percentText is a percentage without trailing zeros; one of none is empty.
-func percentText(d money.Decimal) string {
+// formatPercent is a percentage without trailing zeros; one of none is empty.
+func formatPercent(d money.Decimal) string {
 	if d.Sign() == 0 {
 		return ""
 	}
 	return d.String()
 }
 
-// readPercent reads a percentage of 0 to what the setting allows, exclusive.
-func readPercent(f Field, text string) (money.Decimal, *Fault) {
+// parsePercent reads a percentage of 0 to what the setting allows, exclusive.
+func parsePercent(f Field, text string) (money.Decimal, *Fault) {
 	if text == "" {
 		return money.Decimal{}, nil
 	}
@@ -208,12 +208,14 @@ func readPercent(f Field, text string) (money.Decimal, *Fault) {
 	return d, nil
 }
 
-func readCurrency(f Field, text string) (string, *Fault) {
+func parseCurrency(f Field, text string) (string, *Fault) {
 	if text != "" && !money.Valid(text) {
 		return "", f.fault("currency", "text", text)
 	}
 	return text, nil
 }
+
+func formatCurrencies(codes []string) string { return strings.Join(codes, ", ") }
 
 func (f Field) currencies() string {
 	var codes []string
@@ -223,8 +225,8 @@ func (f Field) currencies() string {
 	return strings.Join(codes, ", ")
 }
 
-// sumText is one entry of the text form of sums.
-func sumText(amount int64, currency string) string {
+// formatSum is one entry of the text form of sums.
+func formatSum(amount int64, currency string) string {
 	major, err := money.Major(amount, currency)
 	if err != nil {
 		major = fmt.Sprint(amount)
@@ -232,17 +234,17 @@ func sumText(amount int64, currency string) string {
 	return currency + "=" + major
 }
 
-func sumsText(sums Sums) string {
+func formatSums(sums Sums) string {
 	var texts []string
 	for _, currency := range slices.Sorted(maps.Keys(sums)) {
-		texts = append(texts, sumText(sums[currency], currency))
+		texts = append(texts, formatSum(sums[currency], currency))
 	}
 	return strings.Join(texts, ", ")
 }
 
-// readSums reads sums in major units. All decimals must be written: the wire counts minor units, and
+// parseSums reads sums in major units. All decimals must be written: the wire counts minor units, and
 // 15000 could be either.
-func readSums(f Field, text string) (Sums, *Fault) {
+func parseSums(f Field, text string) (Sums, *Fault) {
 	var sums Sums
 	for _, word := range words(text) {
 		code, digits, ok := strings.Cut(word, "=")
@@ -258,7 +260,7 @@ func readSums(f Field, text string) (Sums, *Fault) {
 		}
 		amount, err := money.ParseMajor(digits, code)
 		if _, decimals, _ := strings.Cut(digits, "."); err != nil || len(decimals) != currency.Exponent {
-			return nil, f.fault("decimals", "text", word, "example", sumText(15000*power(currency.Exponent), code))
+			return nil, f.fault("decimals", "text", word, "example", formatSum(15000*power(currency.Exponent), code))
 		}
 		if fault := f.checkSum(amount, code); fault != nil {
 			return nil, fault
@@ -296,13 +298,13 @@ func (f Field) checkSum(amount int64, code string) *Fault {
 		least, most = max(least, c.Min), min(most, c.Max)
 	}
 	if amount < least || amount > most {
-		return f.fault("sum_bounds", "text", sumText(amount, code), "least", sumText(least, code), "most", sumText(most, code))
+		return f.fault("sum_bounds", "text", formatSum(amount, code), "least", formatSum(least, code), "most", formatSum(most, code))
 	}
 	return nil
 }
 
-// rulesText shows callback rules, one a line: their conditions and where they lead.
-func rulesText(rules []CallbackRule) string {
+// formatRules shows callback rules, one a line: their conditions and where they lead.
+func formatRules(rules []CallbackRule) string {
 	var lines []string
 	for _, r := range rules {
 		var line []string
