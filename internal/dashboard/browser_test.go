@@ -58,6 +58,7 @@ var everyPage = []shown{
 		p.Type("input[name=again]", "other")
 		submit(p, "input[name=again]")
 	}},
+	{name: "signed-in", path: "/signed-in", as: staff.Support},
 	{name: "not-found", path: "/nothing", as: staff.Support},
 	{name: "forbidden", path: "/team", as: staff.Support},
 

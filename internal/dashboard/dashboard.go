@@ -55,7 +55,8 @@ type Dashboard struct {
 	people *people.Directory
 	pages  map[string]*pageSet // by language
 	mux    *http.ServeMux
-	secure bool // cookies travel over TLS only
+	shown  map[string]bool // the patterns of forms that can be shown again
+	secure bool            // cookies travel over TLS only
 	shelf  badgeShelf
 }
 
@@ -75,9 +76,10 @@ func New(c Config) (*Dashboard, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dashboard{Config: c, people: people.New(c.Store), secure: base.Scheme == "https", pages: pages, mux: http.NewServeMux()}
+	d := &Dashboard{Config: c, people: people.New(c.Store), secure: base.Scheme == "https", pages: pages, mux: http.NewServeMux(), shown: make(map[string]bool)}
 	for i := range routes {
 		d.mux.HandleFunc(routes[i].pattern, d.serve(&routes[i]))
+		d.shown[routes[i].pattern] = routes[i].again != nil
 	}
 	d.mux.HandleFunc("GET /static/", serveStatic)
 	d.mux.HandleFunc("/", d.serve(&route{right: anyone, serve: func(*Dashboard, *visit) error { return errNotFound }}))

@@ -22,7 +22,7 @@ var financeRoutes = []route{
 	{pattern: "GET /finance/rates/csv", right: staff.ViewBalances, serve: serveRatesCSV},
 	{pattern: "GET /finance/tariffs", right: staff.ViewBalances, serve: serveTariffs},
 	{pattern: "GET /finance/{project}/tariff", right: staff.OperateFunds, serve: serveTariffForm},
-	{pattern: "POST /finance/{project}/tariff", right: staff.OperateFunds, fresh: true, serve: serveTariffSet},
+	{pattern: "POST /finance/{project}/tariff", right: staff.OperateFunds, fresh: true, serve: serveTariffSet, again: serveTariffAgain},
 }
 
 // balanceView is what a project has in one currency.

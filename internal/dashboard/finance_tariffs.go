@@ -358,6 +358,16 @@ func (v *visit) fillTariff(f *Form, t *tariff.Tariff, currency string) {
 	}
 }
 
+// serveTariffAgain shows the form with what was entered.
+func serveTariffAgain(_ *Dashboard, v *visit) error {
+	p, f, err := v.projectForm()
+	if err != nil {
+		return err
+	}
+	e := v.readTariff(f)
+	return v.showTariffForm(p, f, &e, v.sampleOf(p, f, &e))
+}
+
 func serveTariffSet(d *Dashboard, v *visit) error {
 	p, f, err := v.projectForm()
 	if err != nil {

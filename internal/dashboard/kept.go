@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -65,20 +66,25 @@ func (v *visit) reopen(text string) *keptForm {
 	return &kept
 }
 
-// askToSignIn sends a visitor without a session to the sign-in page. A form that was sent is kept; a file is not.
+// askToSignIn sends a visitor without a session to the sign-in page. A form that was sent is kept; a file is not. What a page
+// asks for by itself gets no page: the form around it stays as it is, and the script says that the session has ended.
 func (v *visit) askToSignIn(rt *route) error {
-	if v.r.Method != http.MethodPost || rt.upload {
-		next := v.r.URL.RequestURI()
-		if v.isFragment() { // the page around the fragment is where to come back to
-			if u, err := url.Parse(v.r.Header.Get("HX-Current-URL")); err == nil {
-				next = localPath(u.RequestURI())
-			}
-		}
-		return v.redirect("/sign-in?next="+url.QueryEscape(next), "")
+	switch {
+	case v.isFragment():
+		v.w.WriteHeader(http.StatusUnauthorized)
+		return nil
+	case v.r.Method != http.MethodPost || rt.upload:
+		return v.redirect("/sign-in?next="+url.QueryEscape(v.r.URL.RequestURI()), "")
 	}
-	kept, err := v.keep()
+	f, err := v.form()
 	if err != nil {
 		return err
+	}
+	kept := f.Get("kept") // the session ended a second time, on the way
+	if kept == "" {
+		if kept, err = v.keep(); err != nil {
+			return err
+		}
 	}
 	return serveSignIn(v.d, v, kept)
 }
@@ -93,8 +99,31 @@ func (v *visit) askToConfirm() error {
 }
 
 // goOn does what a kept form asked for, as if it were sent now. The second factor has just been shown.
-func (v *visit) goOn(kept *keptForm) error {
+func (v *visit) goOn(kept *keptForm) error { return v.replay(v.ctx(), kept) }
+
+// againKey marks the request of a form that is to be shown, not done.
+type againKey struct{}
+
+// isAgain tells whether the form of this request is to be shown, not done.
+func (v *visit) isAgain() bool { return v.ctx().Value(againKey{}) != nil }
+
+// showAgain shows a kept form as it was entered. false: its page cannot, and nothing was answered.
+func (v *visit) showAgain(kept *keptForm) (bool, error) {
+	target, err := url.ParseRequestURI(localPath(kept.Path))
+	if err != nil {
+		return false, errNotFound
+	}
 	r := v.r.Clone(v.ctx())
+	r.Method, r.URL = http.MethodPost, target
+	if _, pattern := v.d.mux.Handler(r); !v.d.shown[pattern] {
+		return false, nil
+	}
+	return true, v.replay(context.WithValue(v.ctx(), againKey{}, true), kept)
+}
+
+// replay serves a kept form as if it were sent now.
+func (v *visit) replay(ctx context.Context, kept *keptForm) error {
+	r := v.r.Clone(ctx)
 	target, err := url.ParseRequestURI(localPath(kept.Path))
 	if err != nil {
 		return errNotFound
@@ -116,11 +145,15 @@ type readCloser struct{ *strings.Reader }
 func (readCloser) Close() error { return nil }
 
 // offerToGoOn shows, after a sign-in, what had been entered: it is sent only when the user says so, because it may be
-// another user, or another day.
+// another user, or another day. A form that can be shown comes back with all that was typed; of others, such as a button that
+// was pressed, the user is asked.
 func (v *visit) offerToGoOn(sealed string) error {
 	kept := v.reopen(sealed)
 	if kept == nil {
 		return v.redirect("/", "kept.lost")
+	}
+	if shown, err := v.showAgain(kept); shown || err != nil {
+		return err
 	}
 	return v.render("continue", Page{Title: v.t("kept.title"), Data: map[string]any{"Kept": sealed}})
 }
@@ -136,4 +169,18 @@ func serveContinue(_ *Dashboard, v *visit) error {
 		return v.redirect("/", "kept.lost")
 	}
 	return v.goOn(kept)
+}
+
+// serveKept offers a form that was kept over a sign-in which went by another page.
+func serveKept(_ *Dashboard, v *visit) error {
+	f, err := v.form()
+	if err != nil {
+		return err
+	}
+	return v.offerToGoOn(f.Get("kept"))
+}
+
+// serveSignedIn ends a sign-in beside a page whose session had ended: that page hears of it.
+func serveSignedIn(_ *Dashboard, v *visit) error {
+	return v.render("signed_in", Page{Title: v.t("kept.signed_in")})
 }

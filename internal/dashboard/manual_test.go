@@ -568,8 +568,11 @@ func TestThePayoutFormOutlivesItsSession(t *testing.T) {
 	b := m.stranger()
 	asked := b.post("/manual/check", pairs(payoutEntries())...).wants(http.StatusOK).says("What you had entered is kept")
 	factor := b.post("/sign-in", "email", "aida@example.kg", "password", sitePassword, "kept", asked.field("kept")).wants(http.StatusOK)
-	offered := b.post("/sign-in/factor", "code", m.code(0), "kept", factor.field("kept")).wants(http.StatusOK).says("Send it now")
-	confirm := b.post("/continue", "kept", offered.field("kept")).wants(http.StatusOK).says("Check before sending", "1090000000000000", "500.00")
+	form := b.post("/sign-in/factor", "code", m.code(0), "kept", factor.field("kept")).wants(http.StatusOK).says("nothing has been done with it yet", "Single payout").saysNot("Send it now")
+	if got := form.field("account.number"); got != "1090000000000000" || form.field("payment.amount") != "500.00" {
+		t.Errorf("the form comes back with account %q and sum %q", got, form.field("payment.amount"))
+	}
+	confirm := b.post("/manual/check", pairs(payoutEntries())...).wants(http.StatusOK).says("Check before sending", "1090000000000000", "500.00")
 	if confirm.field("general.payment_id") != "Manual-1" {
 		t.Errorf("the entry became %q", confirm.field("general.payment_id"))
 	}

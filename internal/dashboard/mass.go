@@ -25,7 +25,7 @@ var massRoutes = []route{
 	{pattern: "GET /manual/mass/{batch}/declined", right: staff.IssuePayouts, serve: serveBatchDeclined},
 	{pattern: "POST /manual/mass/{batch}/again", right: staff.IssuePayouts, serve: serveBatchAgain},
 	{pattern: "GET /manual/mass/{batch}/send", right: staff.IssuePayouts, serve: serveBatchConfirm},
-	{pattern: "POST /manual/mass/{batch}/send", right: staff.IssuePayouts, fresh: true, serve: serveBatchSend},
+	{pattern: "POST /manual/mass/{batch}/send", right: staff.IssuePayouts, fresh: true, serve: serveBatchSend, again: serveBatchSendAgain},
 	{pattern: "POST /manual/mass/{batch}/pause", right: staff.IssuePayouts, serve: serveBatchPause},
 	{pattern: "POST /manual/mass/{batch}/resume", right: staff.IssuePayouts, fresh: true, serve: serveBatchResume},
 	{pattern: "POST /manual/mass/{batch}/cancel", right: staff.IssuePayouts, serve: serveBatchCancel},

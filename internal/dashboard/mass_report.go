@@ -190,6 +190,15 @@ func (v *visit) showBatchConfirm(b *massbatch.Status, goodOnly bool, f *Form) er
 	return v.render("mass_send", Page{Title: v.t("mass.send_title"), Form: f, Data: page})
 }
 
+// serveBatchSendAgain asks once more before it is sent.
+func serveBatchSendAgain(_ *Dashboard, v *visit) error {
+	b, f, err := v.batchForm()
+	if err != nil {
+		return err
+	}
+	return v.showBatchConfirm(b, f.Get("good") != "", f)
+}
+
 // serveBatchSend sends a batch, or lets it wait for a second person. Sent twice, it is sent once.
 func serveBatchSend(d *Dashboard, v *visit) error {
 	b, f, err := v.batchForm()

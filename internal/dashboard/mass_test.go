@@ -194,7 +194,7 @@ func TestPauseResumeCancel(t *testing.T) {
 	clerk.post(path+"/send", "once", "0123456789abcdef-1").wants(http.StatusSeeOther)
 	clerk.post(path+"/pause", "once", "0123456789abcdef-2").wants(http.StatusSeeOther)
 	s.sendBatches()
-	clerk.get(path).says("paused", "0 of 2 sent", "Go on sending")
+	clerk.get(path).says("paused", "0 of 2 sent", "Resume sending")
 	clerk.post(path+"/resume", "once", "0123456789abcdef-3").wants(http.StatusSeeOther)
 	clerk.get(path).says("being sent")
 	clerk.post(path+"/cancel", "once", "0123456789abcdef-4").wants(http.StatusSeeOther)

@@ -25,7 +25,7 @@ var operateRoutes = []route{
 	{pattern: "POST /operate/projects/{project}/stop", right: staff.OperateMerchants, fresh: true, serve: serveProjectStop},
 	{pattern: "GET /operate/funds", right: staff.OperateFunds, serve: serveFundsList},
 	{pattern: "GET /operate/funds/{project}", right: staff.OperateFunds, serve: serveFundsForm},
-	{pattern: "POST /operate/funds/{project}", right: staff.OperateFunds, fresh: true, serve: serveFundsAsk},
+	{pattern: "POST /operate/funds/{project}", right: staff.OperateFunds, fresh: true, serve: serveFundsAsk, again: serveFundsAgain},
 	{pattern: "POST /operate/funds/{approval}/decide", right: staff.OperateFunds, fresh: true, serve: serveFundsDecide},
 	{pattern: "GET /operate/audit", right: staff.ViewAuditLog, serve: serveAuditLog},
 }

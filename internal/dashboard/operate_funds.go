@@ -87,11 +87,24 @@ func serveFundsForm(_ *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
+	return v.showFunds(http.StatusOK, p, newForm("kind", store.ApprovalTopUp))
+}
+
+// serveFundsAgain shows the form with what was entered.
+func serveFundsAgain(_ *Dashboard, v *visit) error {
+	p, f, err := v.projectForm()
+	if err != nil {
+		return err
+	}
+	return v.showFunds(http.StatusOK, p, f)
+}
+
+func (v *visit) showFunds(status int, p *merchant.Project, f *Form) error {
 	page, err := v.fundsPage(p)
 	if err != nil {
 		return err
 	}
-	return v.render("operate_topup", Page{Title: v.t("operate.funds_of", "project", p.Name), Form: newForm("kind", store.ApprovalTopUp), Data: page})
+	return v.renderStatus(status, "operate_topup", Page{Title: v.t("operate.funds_of", "project", p.Name), Form: f, Data: page})
 }
 
 func serveFundsAsk(d *Dashboard, v *visit) error {
@@ -101,11 +114,7 @@ func serveFundsAsk(d *Dashboard, v *visit) error {
 	}
 	a := v.checkFunds(p, f)
 	if !f.OK() {
-		page, err := v.fundsPage(p)
-		if err != nil {
-			return err
-		}
-		return v.renderStatus(http.StatusUnprocessableEntity, "operate_topup", Page{Title: v.t("operate.funds_of", "project", p.Name), Form: f, Data: page})
+		return v.showFunds(http.StatusUnprocessableEntity, p, f)
 	}
 	if _, err := d.Store.RequestApproval(v.ctx(), f.IdempotencyKey, a, v.actor()); err != nil {
 		return err

@@ -20,10 +20,10 @@ import (
 // settleRoutes are where operators settle discrepancies and disputed holds.
 var settleRoutes = []route{
 	{pattern: "GET /operate/discrepancies/{discrepancy}", right: staff.OperateWork, serve: serveCase},
-	{pattern: "POST /operate/discrepancies/{discrepancy}", right: staff.OperateFunds, fresh: true, serve: serveSettle},
-	{pattern: "POST /operate/discrepancies/{discrepancy}/care", right: staff.OperateWork, serve: serveCare},
+	{pattern: "POST /operate/discrepancies/{discrepancy}", right: staff.OperateFunds, fresh: true, serve: serveSettle, again: serveCaseAgain},
+	{pattern: "POST /operate/discrepancies/{discrepancy}/care", right: staff.OperateWork, serve: serveCare, again: serveCaseAgain},
 	{pattern: "GET /operate/holds/{project}/{id}", right: staff.OperateWork, serve: serveCase},
-	{pattern: "POST /operate/holds/{project}/{id}", right: staff.OperateFunds, fresh: true, serve: serveSettle},
+	{pattern: "POST /operate/holds/{project}/{id}", right: staff.OperateFunds, fresh: true, serve: serveSettle, again: serveCaseAgain},
 	{pattern: "POST /operate/settlements/{approval}/decide", right: staff.OperateFunds, fresh: true, serve: serveSettlementDecide},
 }
 
@@ -209,6 +209,22 @@ func serveCase(_ *Dashboard, v *visit) error {
 	return v.showCase(http.StatusOK, c, newForm("owner", c.Owner, "note", c.Note))
 }
 
+// serveCaseAgain shows a case with what was entered.
+func serveCaseAgain(_ *Dashboard, v *visit) error {
+	c, err := v.findCase()
+	if errors.Is(err, store.ErrNotDisputed) {
+		return v.leaveHold()
+	}
+	if err != nil {
+		return err
+	}
+	f, err := v.form()
+	if err != nil {
+		return err
+	}
+	return v.showCase(http.StatusOK, c, f)
+}
+
 func (v *visit) showCase(status int, c *store.Case, f *Form) error {
 	page, err := v.casePage(c)
 	if err != nil {
@@ -242,11 +258,19 @@ func serveSettle(d *Dashboard, v *visit) error {
 		notice = "settle.asked"
 		_, err = d.Store.RequestSettlementApproval(v.ctx(), c, m, v.user, by)
 	}
+	if errors.Is(err, store.ErrMoved) { // what was written stays; the balances are those of now
+		if c, err = v.findCase(); errors.Is(err, store.ErrNotDisputed) {
+			return v.redirect(v.r.URL.Path, "settle.moved")
+		} else if err != nil {
+			return err
+		}
+		f.Fault("", v.t("settle.moved"))
+		return v.showCase(http.StatusConflict, c, f)
+	}
 	for _, fault := range []struct {
 		err error
 		id  string
 	}{
-		{store.ErrMoved, "settle.moved"},
 		{store.ErrNotDisputed, "settle.moved"},
 		{store.ErrSettled, "settle.settled_already"},
 		{store.ErrApprovalWaits, "settle.waits_already"},

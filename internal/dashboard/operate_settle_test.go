@@ -58,8 +58,7 @@ func TestADiscrepancyIsSettledOnItsPage(t *testing.T) {
 	operator.get("/operate").says("Aida")
 	operator.post(page+"/care", "owner", strings.Repeat("x", 201)).wants(http.StatusUnprocessableEntity).says("This is too long")
 	operator.post(page, "version", shown.field("version")).wants(http.StatusUnprocessableEntity).says("Choose whose word holds", "Say why")
-	operator.post(page, "version", "1", "decision", "bank", "reason", "statement of May").wants(http.StatusSeeOther)
-	operator.get(page).says("something has changed meanwhile", "No funds move.")
+	operator.post(page, "version", "1", "decision", "bank", "reason", "statement of May").wants(http.StatusConflict).says("something has changed meanwhile", "No funds move.", "statement of May")
 	s.wantsAvailable(100_000_000)
 
 	answers := []string{"version", shown.field("version"), "once", "settles-once-01234", "decision", "bank", "reason", "statement of May, line 17", "owner", "Aida", "note", "rang the bank"}

@@ -40,6 +40,7 @@ type pageView struct {
 	URI     string // with the query
 	Notice  string // shown once
 	Posted  bool   // it answers a form
+	Again   bool   // the form was kept over a sign-in
 	Search  string // what the header's search box holds
 	visit   *visit
 	badges  map[string]*badge // by section
@@ -158,7 +159,7 @@ func (v *visit) write(status int, page, block string, p Page) error {
 	}
 	view := &pageView{
 		Page: p, Lang: v.lang, User: v.user, Path: v.r.URL.Path, URI: v.r.URL.RequestURI(), visit: v, Version: static().version,
-		Posted: v.r.Method == http.MethodPost,
+		Posted: v.r.Method == http.MethodPost, Again: v.isAgain(),
 		Search: v.r.URL.Query().Get("q"),
 	}
 	if v.user != nil {

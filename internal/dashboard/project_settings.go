@@ -225,16 +225,30 @@ func (v *visit) entered(field *fieldView, f *Form) (text string, ok bool) {
 	return f.Get(field.Key()), f.Values.Has(field.Key())
 }
 
-func serveSettingsSave(d *Dashboard, v *visit) error {
-	p, err := v.project(v.r.PathValue("project"))
+// settingsForm reads a form of a project's settings.
+func (v *visit) settingsForm() (p *merchant.Project, tab string, f *Form, err error) {
+	if p, err = v.project(v.r.PathValue("project")); err != nil {
+		return nil, "", nil, err
+	}
+	if tab = v.r.PathValue("tab"); !knownTab(tab) {
+		return nil, "", nil, errNotFound
+	}
+	f, err = v.form()
+	return p, tab, f, err
+}
+
+// serveSettingsAgain shows the settings with what was entered. The version that it was entered over stays, so that what
+// somebody else has changed meanwhile is told, not overwritten.
+func serveSettingsAgain(_ *Dashboard, v *visit) error {
+	p, tab, f, err := v.settingsForm()
 	if err != nil {
 		return err
 	}
-	tab := v.r.PathValue("tab")
-	if !knownTab(tab) {
-		return errNotFound
-	}
-	f, err := v.form()
+	return v.render("project_settings", Page{Title: p.Name, Form: f, Data: v.settingsPage(p, tab)})
+}
+
+func serveSettingsSave(d *Dashboard, v *visit) error {
+	p, tab, f, err := v.settingsForm()
 	if err != nil {
 		return err
 	}

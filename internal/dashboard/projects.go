@@ -15,7 +15,7 @@ var projectRoutes = []route{
 	{pattern: "GET /projects", right: staff.ViewProjects, serve: serveProjects},
 	{pattern: "GET /projects/{project}", right: staff.ViewProjects, serve: serveSettings},
 	{pattern: "GET /projects/{project}/{tab}", right: staff.ViewProjects, serve: serveSettings},
-	{pattern: "POST /projects/{project}/{tab}", right: staff.EditProjects, fresh: true, serve: serveSettingsSave},
+	{pattern: "POST /projects/{project}/{tab}", right: staff.EditProjects, fresh: true, serve: serveSettingsSave, again: serveSettingsAgain},
 	{pattern: "GET /projects/{project}/history", right: staff.ViewProjects, serve: serveVersions},
 	{pattern: "GET /projects/{project}/keys", right: staff.ViewProjects, serve: serveKeys},
 	{pattern: "POST /projects/{project}/keys", right: staff.EditProjects, fresh: true, serve: serveKeyAdd},

@@ -242,6 +242,15 @@ func (v *visit) order(q *report.Request, mail bool) report.Order {
 	}
 }
 
+// serveReportAgain shows the form with what was entered.
+func serveReportAgain(_ *Dashboard, v *visit) error {
+	f, err := v.form()
+	if err != nil {
+		return err
+	}
+	return v.showReportForm(http.StatusOK, f, "/reports/new", "report_new", "report.new")
+}
+
 // serveMakeReport asks for a report.
 func serveMakeReport(d *Dashboard, v *visit) error {
 	f, err := v.form()

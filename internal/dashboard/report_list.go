@@ -15,9 +15,9 @@ import (
 // reportRoutes are reports, of which everybody has their own, and the links of e-mails: who has one needs no sign-in.
 var reportRoutes = []route{
 	{pattern: "GET /reports", right: staff.ManageReports, serve: serveReports},
-	{pattern: "POST /reports", right: staff.ManageReports, serve: serveMakeReport},
+	{pattern: "POST /reports", right: staff.ManageReports, serve: serveMakeReport, again: serveReportAgain},
 	{pattern: "GET /reports/new", right: staff.ManageReports, serve: serveReportForm},
-	{pattern: "POST /reports/templates", right: staff.ManageReports, serve: serveSaveTemplate},
+	{pattern: "POST /reports/templates", right: staff.ManageReports, serve: serveSaveTemplate, again: serveReportAgain},
 	{pattern: "POST /reports/templates/delete", right: staff.ManageReports, serve: serveDropTemplate},
 	{pattern: "GET /reports/file/{id}", right: staff.ManageReports, serve: serveReportFile},
 	{pattern: "POST /reports/cancel/{id}", right: staff.ManageReports, serve: serveCancelReport},

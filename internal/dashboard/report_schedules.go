@@ -11,7 +11,7 @@ import (
 // scheduleRoutes are the schedules by which reports are made, of which everybody has their own.
 var scheduleRoutes = []route{
 	{pattern: "GET /reports/schedules", right: staff.ManageReports, serve: serveSchedules},
-	{pattern: "POST /reports/schedules", right: staff.ManageReports, serve: serveBeginSchedule},
+	{pattern: "POST /reports/schedules", right: staff.ManageReports, serve: serveBeginSchedule, again: serveScheduleAgain},
 	{pattern: "GET /reports/schedules/new", right: staff.ManageReports, serve: serveScheduleForm},
 	{pattern: "POST /reports/schedules/end/{id}", right: staff.ManageReports, serve: serveEndSchedule},
 }
@@ -93,6 +93,15 @@ func (v *visit) showScheduleForm(status int, f *Form) error {
 		form.Weekdays = append(form.Weekdays, option{Value: text, Label: v.t("report.weekday." + text)})
 	}
 	return v.renderStatus(status, "report_schedule_new", Page{Title: v.t("report.schedule_new"), Form: f, Data: form})
+}
+
+// serveScheduleAgain shows the form with what was entered.
+func serveScheduleAgain(_ *Dashboard, v *visit) error {
+	f, err := v.form()
+	if err != nil {
+		return err
+	}
+	return v.showScheduleForm(http.StatusOK, f)
 }
 
 // serveBeginSchedule begins a schedule.

@@ -14,6 +14,9 @@ type route struct {
 	upload  bool        // takes a file, which may be larger than a form
 	fresh   bool        // asks for a second factor not older than five minutes, keeps the form and goes on by itself
 	serve   func(d *Dashboard, v *visit) error
+	// again shows what the form of a POST holds, to be gone on with, and does nothing. A form that was kept over a sign-in comes
+	// back by it; nil: the user is asked whether it is to be sent.
+	again func(d *Dashboard, v *visit) error
 }
 
 // Two values in the place of a right.
@@ -42,6 +45,8 @@ var commonRoutes = []route{
 	{pattern: "GET /{$}", right: signedIn, serve: serveHome},
 	{pattern: "POST /language", right: anyone, serve: serveLanguage},
 	{pattern: "POST /continue", right: signedIn, serve: serveContinue},
+	{pattern: "POST /kept", right: signedIn, serve: serveKept},
+	{pattern: "GET /signed-in", right: signedIn, serve: serveSignedIn},
 }
 
 // section is an entry of the navigation: shown to those who have its right.

@@ -101,7 +101,6 @@ type signInPage struct {
 func serveSignIn(_ *Dashboard, v *visit, kept string) error {
 	f := newForm("kept", kept)
 	f.Fault("", v.t("access.ended"))
-	v.wholePage()
 	return v.showSignIn(http.StatusOK, f)
 }
 
@@ -346,7 +345,7 @@ func serveConfirmed(_ *Dashboard, v *visit) error {
 	tokens, status, err := v.proof(f, v.session)
 	switch {
 	case errors.Is(err, access.ErrNoSession):
-		return v.redirect("/sign-in", "")
+		return serveSignIn(v.d, v, f.Get("kept"))
 	case errors.Is(err, access.ErrNoFactor): // taken away meanwhile: a sign-in leads to a new one
 		return v.redirect("/", "kept.lost")
 	case status != 0:

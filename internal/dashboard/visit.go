@@ -40,8 +40,11 @@ func (d *Dashboard) sessionCookie() string {
 // serve wraps a route: who is it, may they, and what became of it.
 func (d *Dashboard) serve(rt *route) http.HandlerFunc {
 	limit := int64(maxForm)
-	if rt.upload {
+	switch {
+	case rt.upload:
 		limit = maxUpload
+	case rt.right == anyone || rt.right == signedIn: // they carry a kept form, which is larger than it was
+		limit = 4 * maxForm
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
@@ -64,6 +67,8 @@ func (v *visit) admit(rt *route) error {
 		return v.askToSignIn(rt)
 	case rt.right != signedIn && !v.user.Can(rt.right):
 		return errForbidden
+	case v.isAgain() && rt.again != nil:
+		return rt.again(v.d, v)
 	case rt.fresh && v.r.Method == http.MethodPost && !v.isFresh():
 		return v.askToConfirm()
 	}

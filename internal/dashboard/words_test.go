@@ -191,3 +191,37 @@ func TestWordsByLanguage(t *testing.T) {
 		}
 	}
 }
+
+// Whoever reads «continue» sends nothing by it, and what sends says so.
+func TestContinueNeverReadsLikeSend(t *testing.T) {
+	t.Parallel()
+	sends := []string{"kept.go_on", "access.confirm_go_on", "manual.send", "manual.ask", "manual.approve", "mass.send", "mass.ask", "mass.approve", "mass.resume"}
+	leads := []string{"access.go_on", "access.recovery_kept", "manual.continue", "mass.check", "kept.beside", "kept.afresh"}
+	stems := map[string]struct{ on, send []string }{
+		"en": {[]string{"continue", "go on"}, []string{"send", "pay", "carry out", "approv"}},
+		"ru": {[]string{"продолж", "далее"}, []string{"отправ", "выпла", "выполн", "одобр"}},
+		"ky": {[]string{"улант", "ары карай"}, []string{"жөнөт", "төлө", "аткар", "бекит"}},
+	}
+	for lang, stem := range stems {
+		w, err := loadWords(lang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := func(id string) string {
+			return strings.ToLower(w.say(id, "sum", "1", "count", 2))
+		}
+		has := func(text string, stems []string) bool {
+			return slices.ContainsFunc(stems, func(s string) bool { return strings.Contains(text, s) })
+		}
+		for _, id := range sends {
+			if text := said(id); has(text, stem.on) || !has(text, stem.send) {
+				t.Errorf("%s: %s acts, and reads %q", lang, id, text)
+			}
+		}
+		for _, id := range leads {
+			if text := said(id); has(text, stem.send) {
+				t.Errorf("%s: %s only leads on, and reads %q", lang, id, text)
+			}
+		}
+	}
+}

@@ -40,13 +40,13 @@
   let typed = []
   document.addEventListener('htmx:beforeSwap', (event) => {
     const { target, requestConfig } = event.detail
-    typed = requestConfig.verb === 'get' ? [] : [...target.querySelectorAll('input:not([type=hidden], [type=file])')]
+    typed = requestConfig.verb === 'get' ? [] : [...target.querySelectorAll('input:not([type=hidden], [type=file], [type=checkbox], [type=radio]), select:not([data-asks]), textarea')]
       .filter((field) => field.value !== (requestConfig.parameters[field.name] ?? ''))
       .map((field) => [field.name, field.value])
   })
   document.addEventListener('htmx:afterSwap', (event) => {
     for (const [name, value] of typed) {
-      const field = event.detail.target.querySelector(`input[name="${CSS.escape(name)}"]`)
+      const field = event.detail.target.querySelector(`[name="${CSS.escape(name)}"]`)
       if (field) field.value = value
     }
     typed = []
@@ -82,11 +82,11 @@
   }
   for (const name of ['htmx:sendError', 'htmx:responseError', 'htmx:sendAbort']) {
     document.addEventListener(name, (event) => {
-      const form = uploadOf(event)
-      if (!form) return
-      rest(form)
+      const form = event.target.closest?.('form')
+      if (form) rest(form) // it can be sent again
+      if (!uploadOf(event)) return
       form.querySelector('.upload-progress').hidden = true
-      form.querySelector('[data-fault=lost]').hidden = false
+      form.querySelector('[data-fault=lost]').hidden = event.detail.xhr?.status === 401 // the session has ended: that is said already
     })
   }
 
