@@ -101,7 +101,10 @@ func TestASmallDiskThatIsFull(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// The server stands still meanwhile: what it gives up of its reserve is not for who fills the disk.
+	node.signal(t, syscall.SIGSTOP)
 	fillDisk(t, filepath.Join(disk, "ballast"))
+	node.signal(t, syscall.SIGCONT)
 	eventually(t, "it is not ready", func() bool { return !node.ready(t) })
 	refusesSoon(t, node.Gate, "after")
 	node.kill()
@@ -121,6 +124,13 @@ func TestASmallDiskThatIsFull(t *testing.T) {
 	}
 	web.await(t, "after")
 	db.clean(t, bank.Bank)
+}
+
+func (p *process) signal(t *testing.T, signal os.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // fillDisk writes a file until nothing more fits.
