@@ -65,6 +65,14 @@ type statementLine struct {
 	Amount int64 // below zero where the project lost it
 }
 
+func lineOf(t ledger.Transfer) statementLine {
+	line := statementLine{t, t.Amount}
+	if t.Debit == ledger.Available || t.Debit == ledger.Receivable {
+		line.Amount = -t.Amount
+	}
+	return line
+}
+
 // totalsOf adds balances up by currency.
 func totalsOf(balances []balanceView) (out []balanceView) {
 	for _, b := range balances {
@@ -107,17 +115,19 @@ func serveFinanceProject(d *Dashboard, v *visit) error {
 	if page.Balances, err = v.balances([]*merchant.Project{p}); err != nil {
 		return err
 	}
+	if v.wantsFile() {
+		return v.sendOf(map[string]func() (sender, error){
+			"balances": func() (sender, error) { return v.balancesFile(page.Balances), nil },
+			"booked":   func() (sender, error) { return v.bookedFile(p), nil },
+		})
+	}
 	below := v.below()
 	lines, err := d.Store.ManualTransfers(v.ctx(), p.ID, below, listLength+1)
 	if err != nil {
 		return err
 	}
 	for _, t := range lines[:min(len(lines), listLength)] {
-		line := statementLine{t, t.Amount}
-		if t.Debit == ledger.Available || t.Debit == ledger.Receivable {
-			line.Amount = -t.Amount
-		}
-		page.Lines = append(page.Lines, line)
+		page.Lines = append(page.Lines, lineOf(t))
 	}
 	if below > 0 {
 		page.First = v.r.URL.Path

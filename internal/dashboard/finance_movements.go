@@ -100,6 +100,9 @@ func serveMovements(d *Dashboard, v *visit) error {
 	if f.Position == "opening" && f.From.IsZero() { // nothing is before the beginning
 		filter.Projects = nil
 	}
+	if v.wantsFile() {
+		return v.movementsFile(f, filter).send(v)
+	}
 	sums, err := d.Store.LedgerSums(v.ctx(), filter.Projects, filter.From, filter.To)
 	if err != nil {
 		return err
@@ -124,5 +127,5 @@ func serveMovements(d *Dashboard, v *visit) error {
 	if next != nil {
 		page.Next = f.Address("/finance/statement/movements", "after", next.String())
 	}
-	return v.render("finance_movements", Page{Title: v.t("finance.movements"), Data: page, Wide: true})
+	return v.render("finance_movements", Page{Title: v.t("finance.movements"), Data: page, Wide: true, Files: true})
 }

@@ -312,9 +312,11 @@ func serveRates(_ *Dashboard, v *visit) error {
 	return v.render("finance_rates", p)
 }
 
-// ratesColumns are the columns of the CSV. Programs read it: their names are the same in all languages. A row of what
-// payouts get names its project.
-var ratesColumns = []string{"hour", "source", "series", "from", "to", "rate", "usd_rate", "valid_from", "project_id", "use", "margin", "payout_rate"}
+// rateHour is a rate at the beginning of an hour. One that payouts get names its project.
+type rateHour struct {
+	*heldRate
+	Hour time.Time
+}
 
 // serveRatesCSV writes the rates as CSV: one row for each rate and hour.
 func serveRatesCSV(_ *Dashboard, v *visit) error {
@@ -325,23 +327,36 @@ func serveRatesCSV(_ *Dashboard, v *visit) error {
 	if !page.Form.OK() {
 		return v.redirect("/finance/rates?"+page.Form.Values.Encode(), "")
 	}
-	out, err := v.startCSV("rates_"+page.Day.Format(time.DateOnly)+".csv", "rates "+page.Form.Values.Encode(), ratesColumns)
-	if err != nil {
-		return err
-	}
-	for _, h := range append(page.Quotes, page.Payouts...) {
-		usd, _, _ := strings.Cut(h.USD, " ")
-		row := []string{
-			string(h.Source), string(h.Series), h.From, h.To, h.Rate.String(), usd, h.Since.In(v.zone).Format(time.RFC3339), "", "", "", "",
-		}
-		if h.Use != "" {
-			row = append(row[:7], strconv.FormatInt(page.Project.ID, 10), h.Use, page.Project.Settings.Conversion.Margin.String(), h.Paid.String())
-		}
-		for _, at := range h.Hours {
-			if err := out.Write(append([]string{at.Format(time.RFC3339)}, row...)...); err != nil {
-				return err
+	return page.file(v).send(v)
+}
+
+func (p *ratesPage) file(v *visit) listFile[rateHour] {
+	ofPayout := func(text func(r *rateHour) string) func(*rateHour) string {
+		return func(r *rateHour) string {
+			if r.Use == "" {
+				return ""
 			}
+			return text(r)
 		}
 	}
-	return out.Flush()
+	var rows []rateHour
+	for _, h := range append(p.Quotes, p.Payouts...) {
+		for _, at := range h.Hours {
+			rows = append(rows, rateHour{h, at})
+		}
+	}
+	return listFile[rateHour]{"rates_" + p.Day.Format(time.DateOnly) + ".csv", plain(
+		momentColumn("hour", func(r *rateHour) time.Time { return r.Hour }),
+		textColumn("source", func(r *rateHour) string { return string(r.Source) }),
+		textColumn("series", func(r *rateHour) string { return string(r.Series) }),
+		textColumn("from", func(r *rateHour) string { return r.From }),
+		textColumn("to", func(r *rateHour) string { return r.To }),
+		textColumn("rate", func(r *rateHour) string { return v.inFile(r.Rate.String()) }),
+		textColumn("usd_rate", func(r *rateHour) string { usd, _, _ := strings.Cut(r.USD, " "); return v.inFile(usd) }),
+		momentColumn("valid_from", func(r *rateHour) time.Time { return r.Since }),
+		textColumn("project_id", ofPayout(func(*rateHour) string { return strconv.FormatInt(p.Project.ID, 10) })),
+		textColumn("use", ofPayout(func(r *rateHour) string { return r.Use })),
+		textColumn("margin", ofPayout(func(*rateHour) string { return v.inFile(p.Project.Settings.Conversion.Margin.String()) })),
+		textColumn("payout_rate", ofPayout(func(r *rateHour) string { return v.inFile(r.Paid.String()) })),
+	), eachOf(rows)}
 }

@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"time"
 
-	"flashpay/internal/csvfile"
 	"flashpay/internal/ledger"
 	"flashpay/internal/merchant"
 	"flashpay/internal/money"
+	"flashpay/internal/record"
 	"flashpay/internal/store"
 )
 
@@ -285,12 +285,15 @@ func serveStatementPrint(_ *Dashboard, v *visit) error {
 	return v.render("finance_print", Page{Title: v.t("finance.statement_title"), Data: page})
 }
 
-// statementColumns are the columns of the CSV. Programs read it: their names are the same in all languages.
-var statementColumns = []string{
-	"agreement_id", "agreement", "project_id", "project", "currency", "position", "total", "available", "held", "disputed", "owed", "transfers", "from", "to",
+// statementRow is a position of a balance, or of an agreement, whose rows have no project.
+type statementRow struct {
+	*sheet
+	Position  string
+	sums      []int64 // in all, then of each own account
+	transfers int64
 }
 
-// serveStatementCSV writes the statement as CSV: of each balance, and of each agreement, whose rows have no project.
+// serveStatementCSV writes the statement as CSV.
 func serveStatementCSV(_ *Dashboard, v *visit) error {
 	page, err := v.statement()
 	if err != nil {
@@ -299,30 +302,51 @@ func serveStatementCSV(_ *Dashboard, v *visit) error {
 	if !page.Choice.Form.OK() {
 		return v.redirect(page.Choice.Address("/finance/statement"), "")
 	}
-	out, err := v.startCSV(page.fileName(), "statement "+page.Choice.Form.Values.Encode(), statementColumns)
-	if err != nil {
-		return err
-	}
-	for _, s := range append(page.Totals, page.Sheets...) {
-		if err := page.write(out, s); err != nil {
-			return err
-		}
-	}
-	return out.Flush()
+	return page.file().send(v)
 }
 
-// startCSV notes in the audit log that a file is downloaded, and begins it with its columns.
-func (v *visit) startCSV(name, filter string, columns []string) (*csvfile.Writer, error) {
-	if err := v.d.people.LogDownload(v.ctx(), v.actor(), "csv", v.user.Object(), store.Detail{}.Text("filter", filter)); err != nil {
-		return nil, err
+func (p *statementPage) file() listFile[statementRow] {
+	columns := []record.Column[statementRow]{
+		textColumn("agreement_id", func(r *statementRow) string { return strconv.FormatInt(r.Merchant.ID, 10) }),
+		textColumn("agreement", func(r *statementRow) string { return r.Merchant.Name }),
+		idColumn("project_id", func(r *statementRow) int64 { return r.project().ID }),
+		textColumn("project", func(r *statementRow) string { return r.project().Name }),
+		textColumn("currency", func(r *statementRow) string { return r.Currency }),
+		textColumn("position", func(r *statementRow) string { return r.Position }),
 	}
-	v.w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
-	v.w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	out, err := csvfile.NewWriter(v.w, ',')
-	if err != nil {
-		return nil, err
+	for i, name := range []string{"total", columnOf(ledger.Own[0]), columnOf(ledger.Own[1]), columnOf(ledger.Own[2]), columnOf(ledger.Own[3])} {
+		columns = append(columns, sumColumn(name, func(r *statementRow) (int64, string) { return r.sums[i], r.Currency }))
 	}
-	return out, out.Write(columns...)
+	columns = append(columns,
+		countColumn("transfers", func(r *statementRow) int64 { return r.transfers }),
+		momentColumn("from", func(*statementRow) time.Time { return p.Choice.From }),
+		momentColumn("to", func(*statementRow) time.Time { return p.Until }),
+	)
+	var rows []statementRow
+	for _, s := range append(p.Totals, p.Sheets...) {
+		rows = append(rows, s.rows()...)
+	}
+	return listFile[statementRow]{p.fileName(), plain(columns...), eachOf(rows)}
+}
+
+// project is the sheet's; that of an agreement has none.
+func (s *sheet) project() *merchant.Project {
+	if s.Project == nil {
+		return &merchant.Project{}
+	}
+	return s.Project
+}
+
+func (s *sheet) rows() (out []statementRow) {
+	add := func(position string, l *ledger.Line) {
+		out = append(out, statementRow{s, position, append([]int64{l.Total()}, l.Sums[:]...), l.Transfers})
+	}
+	add("opening", &s.Opening)
+	for _, l := range append(s.Lines(false), s.Lines(true)...) {
+		add(string(l.Position), l)
+	}
+	add("closing", &s.Closing)
+	return out
 }
 
 func (p *statementPage) fileName() string {
@@ -331,36 +355,4 @@ func (p *statementPage) fileName() string {
 		from = p.Choice.From.Format(time.DateOnly)
 	}
 	return "statement_" + from + "_" + p.Until.UTC().Add(-time.Microsecond).Format(time.DateOnly) + ".csv"
-}
-
-func (p *statementPage) write(out *csvfile.Writer, s *sheet) error {
-	project, name := "", ""
-	if s.Project != nil {
-		project, name = strconv.FormatInt(s.Project.ID, 10), s.Project.Name
-	}
-	from := ""
-	if !p.Choice.From.IsZero() {
-		from = p.Choice.From.Format(time.RFC3339)
-	}
-	lines := map[string]*ledger.Line{"opening": &s.Opening, "closing": &s.Closing}
-	order := []string{"opening"}
-	for _, l := range append(s.Lines(false), s.Lines(true)...) {
-		lines[string(l.Position)] = l
-		order = append(order, string(l.Position))
-	}
-	for _, position := range append(order, "closing") {
-		l := lines[position]
-		row := []string{strconv.FormatInt(s.Merchant.ID, 10), s.Merchant.Name, project, name, s.Currency, position}
-		for _, sum := range append([]int64{l.Total()}, l.Sums[:]...) {
-			major, err := money.Major(sum, s.Currency)
-			if err != nil {
-				return err
-			}
-			row = append(row, major)
-		}
-		if err := out.Write(append(row, strconv.FormatInt(l.Transfers, 10), from, p.Until.UTC().Format(time.RFC3339))...); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -166,6 +166,9 @@ func serveTariffs(d *Dashboard, v *visit) error {
 			return err
 		}
 	}
+	if v.wantsFile() {
+		return v.sendOf(v.tariffLists(&page))
+	}
 	return v.render("finance_tariffs", Page{Title: v.t("finance.tariffs"), Form: f, Data: page, Wide: true})
 }
 

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,10 +18,29 @@ import (
 // wantsFile tells whether a page's address asks for its list as a file.
 func (v *visit) wantsFile() bool { return v.r.URL.Query().Has(exportField) }
 
+// ofField names the list, on a page that has several.
+const ofField = "of"
+
+// sender is a file of whatever rows.
+type sender interface{ send(v *visit) error }
+
+// sendOf sends the list that the address names, of a page that has several.
+func (v *visit) sendOf(lists map[string]func() (sender, error)) error {
+	make, ok := lists[v.r.URL.Query().Get(ofField)]
+	if !ok {
+		return errNotFound
+	}
+	list, err := make()
+	if err != nil {
+		return err
+	}
+	return list.send(v)
+}
+
 // listQuery is what the address chooses of the list.
 func (v *visit) listQuery() url.Values {
 	q := v.r.URL.Query()
-	for _, name := range []string{"after", "below", "behind", exportField} {
+	for _, name := range []string{"after", "below", "behind", "have", exportField, ofField} {
 		q.Del(name)
 	}
 	return q
@@ -29,6 +49,13 @@ func (v *visit) listQuery() url.Values {
 // listLinks are the links to the file of the list of the page.
 func (v *visit) listLinks() ([]csvLink, error) {
 	return v.csvLinks(v.r.URL.Path + withQuery(v.listQuery().Encode()))
+}
+
+// filesOf are the links to the file of one of the page's lists.
+func (v *visit) filesOf(list string) ([]csvLink, error) {
+	q := v.listQuery()
+	q.Set(ofField, list)
+	return v.csvLinks(v.r.URL.Path + withQuery(q.Encode()))
 }
 
 // wording says how a file names what has a name for programs: by that, or in words.
@@ -45,7 +72,7 @@ func (v *visit) wording(form report.Format) wording {
 
 // listFile is a list as a file: its columns, and what calls write for each of its rows.
 type listFile[T any] struct {
-	name    string // of the file, without the date
+	name    string // of the file, without the day; with .csv, as that of what is of other days than today: the whole
 	columns func(say wording) record.Table[T]
 	each    func(write func(T) error) error
 }
@@ -66,7 +93,7 @@ func (l listFile[T]) send(v *visit) error {
 	}
 	h := v.w.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8; header=present")
-	h.Set("Content-Disposition", `attachment; filename="`+l.name+"_"+v.d.Store.Now().In(zone).Format(time.DateOnly)+`.csv"`)
+	h.Set("Content-Disposition", `attachment; filename="`+l.fileName(v)+`"`)
 	if err := l.write(v, form, zone); err != nil {
 		if v.ctx().Err() == nil {
 			v.d.Logger.Error("dashboard: a CSV was cut off", "err", err)
@@ -74,6 +101,13 @@ func (l listFile[T]) send(v *visit) error {
 		panic(http.ErrAbortHandler)
 	}
 	return nil
+}
+
+func (l listFile[T]) fileName(v *visit) string {
+	if strings.HasSuffix(l.name, ".csv") {
+		return l.name
+	}
+	return l.name + "_" + v.d.Store.Now().In(v.zone).Format(time.DateOnly) + ".csv"
 }
 
 func (l listFile[T]) write(v *visit, form report.Format, zone *time.Location) error {
@@ -110,6 +144,46 @@ func eachOf[T any](rows []T) func(write func(T) error) error {
 		}
 		return nil
 	}
+}
+
+// The columns that lists are made of.
+
+func textColumn[T any](name string, of func(*T) string) record.Column[T] {
+	return record.Of(name, func(row *T) record.Value { return textOf(of(row)) })
+}
+
+func idColumn[T any](name string, of func(*T) int64) record.Column[T] {
+	return record.Of(name, func(row *T) record.Value {
+		if id := of(row); id != 0 {
+			return textOf(strconv.FormatInt(id, 10))
+		}
+		return textOf("")
+	})
+}
+
+func momentColumn[T any](name string, of func(*T) time.Time) record.Column[T] {
+	return record.Of(name, func(row *T) record.Value { return momentValue(of(row)) })
+}
+
+func countColumn[T any](name string, of func(*T) int64) record.Column[T] {
+	return record.Of(name, func(row *T) record.Value { return countOf(of(row)) })
+}
+
+func sumColumn[T any](name string, of func(*T) (int64, string)) record.Column[T] {
+	return record.Of(name, func(row *T) record.Value { return sumValue(of(row)) })
+}
+
+// plain are columns whose values are the same in all forms of the file.
+func plain[T any](columns ...record.Column[T]) func(wording) record.Table[T] {
+	return func(wording) record.Table[T] { return columns }
+}
+
+// inFile is a number with decimals as the file writes it.
+func (v *visit) inFile(number string) string {
+	if v.r.URL.Query().Get(exportField) == exportLocal {
+		return strings.Replace(number, ".", ",", 1)
+	}
+	return number
 }
 
 func textOf(text string) record.Value { return record.Value{Text: text} }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strconv"
 	"strings"
+	"time"
 
 	"flashpay/internal/access"
 	"flashpay/internal/payout"
@@ -78,15 +79,17 @@ func (v *visit) historyFile(user int64) listFile[actView] {
 			behind = acts[len(acts)-1]
 		}
 	}
-	return listFile[actView]{"history", func(wording) record.Table[actView] {
-		return record.Table[actView]{
-			record.Of("at", func(a *actView) record.Value { return momentValue(a.At) }),
-			record.Of("actor", func(a *actView) record.Value { return textOf(a.Who) }),
-			record.Of("action", func(a *actView) record.Value { return textOf(a.What) }),
-			record.Of("object", func(a *actView) record.Value { return textOf(a.Object) }),
-			record.Of("detail", func(a *actView) record.Value { return textOf(strings.Join(a.Changes, "; ")) }),
-		}
-	}, each}
+	return actsFile("history", each)
+}
+
+func actsFile(name string, each func(write func(actView) error) error) listFile[actView] {
+	return listFile[actView]{name, plain(
+		momentColumn("at", func(a *actView) time.Time { return a.At }),
+		textColumn("actor", func(a *actView) string { return a.Who }),
+		textColumn("action", func(a *actView) string { return a.What }),
+		textColumn("object", func(a *actView) string { return a.Object }),
+		textColumn("detail", func(a *actView) string { return strings.Join(a.Changes, "; ") }),
+	), each}
 }
 
 // auditFile is the audit log as it is kept.
@@ -201,7 +204,7 @@ func (v *visit) batchesFile(filter batches.Filter) listFile[batchRow] {
 }
 
 // approvalsFile is what waits for a second person, or did.
-func (v *visit) approvalsFile(filter store.ApprovalFilter) listFile[approvalRow] {
+func (v *visit) approvalsFile(name string, filter store.ApprovalFilter) listFile[approvalRow] {
 	each := func(write func(approvalRow) error) error {
 		filter.After, filter.Limit = nil, exportRows
 		for {
@@ -221,7 +224,7 @@ func (v *visit) approvalsFile(filter store.ApprovalFilter) listFile[approvalRow]
 			filter.After = &place
 		}
 	}
-	return listFile[approvalRow]{"approvals", func(say wording) record.Table[approvalRow] {
+	return listFile[approvalRow]{name, func(say wording) record.Table[approvalRow] {
 		return record.Table[approvalRow]{
 			record.Of("approval_id", func(a *approvalRow) record.Value { return textOf(strconv.FormatInt(a.ID, 10)) }),
 			record.Of("project_id", func(a *approvalRow) record.Value {

@@ -116,6 +116,9 @@ type manualList struct {
 }
 
 func serveManualList(d *Dashboard, v *visit) error {
+	if v.wantsFile() {
+		return v.manualFile().send(v)
+	}
 	payments, err := d.Store.ManualPayments(v.ctx(), v.projectIDs(), v.listPlace(), listLength+1)
 	if err != nil {
 		return err
@@ -135,7 +138,7 @@ func serveManualList(d *Dashboard, v *visit) error {
 		list.Rows = append(list.Rows, manualRow{p, project, manualPath(p.ProjectID, p.RequestID)})
 	}
 	list.Links = v.pageLinks(next)
-	return v.render("manual", Page{Title: v.t("manual.title"), Data: list, Wide: true})
+	return v.render("manual", Page{Title: v.t("manual.title"), Data: list, Wide: true, Files: true})
 }
 
 // manualPath is the page of a payout by hand.
@@ -179,7 +182,7 @@ func serveWaitingList(d *Dashboard, v *visit) error {
 	}
 	filter := v.waitingFilter(list.State)
 	if v.wantsFile() {
-		return v.approvalsFile(filter).send(v)
+		return v.approvalsFile("approvals", filter).send(v)
 	}
 	filter.After = v.listPlace()
 	approvals, err := d.Store.Approvals(v.ctx(), filter)

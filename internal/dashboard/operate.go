@@ -91,27 +91,37 @@ func (v *visit) backlogViews(all []store.Backlog) []backlogView {
 	return out
 }
 
+// backlog is a list of work by project.
+type backlog struct {
+	name string
+	find func() ([]store.Backlog, error)
+}
+
+// backlogs are the lists of work that should have been done, each counted up to most.
+func (v *visit) backlogs(most int) []backlog {
+	s, now := v.d.Store, v.d.Store.Now()
+	return []backlog{
+		{"overdue", func() ([]store.Backlog, error) { return s.CountOverdueOperations(v.ctx(), now.Add(-overdueBy), most) }},
+		{"near", func() ([]store.Backlog, error) {
+			return s.CountOperationsNearThreshold(v.ctx(), now.Add(nearWithin), most)
+		}},
+		{"repeated", func() ([]store.Backlog, error) { return s.CountRepeatedCallbacks(v.ctx(), most) }},
+		{"given_up", func() ([]store.Backlog, error) { return s.CountGivenUpCallbacks(v.ctx(), most) }},
+	}
+}
+
 func serveWork(d *Dashboard, v *visit) error {
+	if v.wantsFile() {
+		return v.sendOf(v.workLists())
+	}
 	page := workPage{desk: v.desk("work")}
-	now := d.Store.Now()
-	for _, part := range []struct {
-		into *[]backlogView
-		find func() ([]store.Backlog, error)
-	}{
-		{&page.Overdue, func() ([]store.Backlog, error) {
-			return d.Store.CountOverdueOperations(v.ctx(), now.Add(-overdueBy), countMost)
-		}},
-		{&page.Near, func() ([]store.Backlog, error) {
-			return d.Store.CountOperationsNearThreshold(v.ctx(), now.Add(nearWithin), countMost)
-		}},
-		{&page.Repeated, func() ([]store.Backlog, error) { return d.Store.CountRepeatedCallbacks(v.ctx(), countMost) }},
-		{&page.GivenUp, func() ([]store.Backlog, error) { return d.Store.CountGivenUpCallbacks(v.ctx(), countMost) }},
-	} {
+	into := map[string]*[]backlogView{"overdue": &page.Overdue, "near": &page.Near, "repeated": &page.Repeated, "given_up": &page.GivenUp}
+	for _, part := range v.backlogs(countMost) {
 		found, err := part.find()
 		if err != nil {
 			return err
 		}
-		*part.into = v.backlogViews(found)
+		*into[part.name] = v.backlogViews(found)
 	}
 	var err error
 	if page.Refused, err = d.Store.RefusedNotifications(v.ctx(), listMost); err != nil {
@@ -154,6 +164,9 @@ func serveProjectWork(d *Dashboard, v *visit) error {
 	p, err := v.project(v.r.PathValue("project"))
 	if err != nil {
 		return err
+	}
+	if v.wantsFile() {
+		return v.sendOf(v.projectWorkLists(p))
 	}
 	page := projectWork{desk: v.desk("work"), Project: p}
 	now := d.Store.Now()

@@ -25,6 +25,9 @@ type fundsList struct {
 }
 
 func serveFundsList(d *Dashboard, v *visit) error {
+	if v.wantsFile() {
+		return v.approvalsFile("funds", store.ApprovalFilter{Kinds: fundsKinds}).send(v)
+	}
 	page := fundsList{desk: v.desk("funds"), Projects: v.projects()}
 	for _, part := range []struct {
 		into  *[]approvalRow
@@ -45,7 +48,7 @@ func serveFundsList(d *Dashboard, v *visit) error {
 			*part.into = append(*part.into, row)
 		}
 	}
-	return v.render("operate_funds", Page{Title: v.t("operate.funds"), Form: newForm(), Data: page, Wide: true})
+	return v.render("operate_funds", Page{Title: v.t("operate.funds"), Form: newForm(), Data: page, Wide: true, Files: true})
 }
 
 // fundsPage is where a top-up or correction of one project is asked for.

@@ -95,7 +95,11 @@ func (v *visit) merchantsPage() merchantsPage {
 }
 
 func serveMerchants(_ *Dashboard, v *visit) error {
-	return v.render("operate_merchants", Page{Title: v.t("operate.merchants"), Form: newForm(), Data: v.merchantsPage()})
+	page := v.merchantsPage()
+	if v.wantsFile() {
+		return v.merchantsFile(page.Merchants).send(v)
+	}
+	return v.render("operate_merchants", Page{Title: v.t("operate.merchants"), Form: newForm(), Data: page, Files: true})
 }
 
 // checkName notes a fault where a name cannot be one.
@@ -134,7 +138,11 @@ func serveMerchant(_ *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.render("operate_merchant", Page{Title: m.Name, Form: newForm("name", m.Name), Data: v.merchantPage(m)})
+	page := v.merchantPage(m)
+	if v.wantsFile() {
+		return v.merchantProjectsFile(page.Merchant).send(v)
+	}
+	return v.render("operate_merchant", Page{Title: m.Name, Form: newForm("name", m.Name), Data: page, Files: true})
 }
 
 func serveMerchantRename(d *Dashboard, v *visit) error {

@@ -92,7 +92,10 @@ func serveOverview(_ *Dashboard, v *visit) error {
 			return err
 		}
 	}
-	p := Page{Title: v.t("overview.title"), Data: page, Wide: true}
+	if v.wantsFile() {
+		return lastingFile(page.Balances).send(v)
+	}
+	p := Page{Title: v.t("overview.title"), Data: page, Wide: true, Files: v.user.Can(staff.ViewBalances)}
 	if v.asksFor("live") {
 		return v.fragment("overview", "live", p)
 	}

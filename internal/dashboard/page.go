@@ -55,6 +55,12 @@ func (p *pageView) ListFiles() ([]csvLink, error) {
 	return p.visit.listLinks()
 }
 
+// FilesOf are the links to the file of one of the page's lists, where it has several.
+func (p *pageView) FilesOf(list string) ([]csvLink, error) { return p.visit.filesOf(list) }
+
+// CSV are the links to the file at an address of its own.
+func (p *pageView) CSV(address string) ([]csvLink, error) { return p.visit.csvLinks(address) }
+
 // Can tells whether the user has a right, by its name. Hiding is a courtesy: the route table decides.
 func (p *pageView) Can(right string) bool { return p.User != nil && p.User.Can(staff.Right(right)) }
 

@@ -92,6 +92,9 @@ func servePayment(_ *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
+	if v.wantsFile() {
+		return v.sendOf(v.paymentLists(data))
+	}
 	if other == nil && namesake != view.Payment.ID {
 		data.Namesake = paymentAddress(project.ID, namesake, "")
 	}

@@ -33,6 +33,7 @@ type totalsData struct {
 	More     bool   // there are more: counting goes on, or has been given up
 	Next     string // where it goes on; empty: it does not
 	List     string
+	Query    string    // of the filter
 	AsOf     time.Time // of rollups
 }
 
@@ -42,7 +43,10 @@ func serveTotals(d *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	data := &totalsData{List: l.address(nil)}
+	if v.wantsFile() && l.Form.OK() {
+		return v.sendTotals(l)
+	}
+	data := &totalsData{List: l.address(nil), Query: withQuery(l.query().Encode())}
 	if l.Form.OK() {
 		c, err := v.count(l)
 		if err != nil {
@@ -59,6 +63,24 @@ func serveTotals(d *Dashboard, v *visit) error {
 		return v.fragment("payments_totals", "totals", p)
 	}
 	return v.render("payments_totals", p)
+}
+
+// sendTotals counts to the end, and sends what came of it.
+func (v *visit) sendTotals(l *listing) error {
+	var totals store.Totals
+	for begun, rest := time.Now(), []store.Cursor(nil); ; {
+		part, err := v.d.Store.Totals(v.ctx(), l.filter, rest)
+		if err != nil {
+			return err
+		}
+		totals.Add(part.Lines)
+		if rest = part.Rest; len(rest) == 0 {
+			return totalsFile(totals.Lines).send(v)
+		}
+		if time.Since(begun) > exportTime/2 {
+			return &userError{ID: "payments.too_many"}
+		}
+	}
 }
 
 // count takes up a count where the request before has left it.

@@ -64,12 +64,8 @@ func (v *visit) showProfile(status int, f, password *Form) error {
 		password = newForm()
 	}
 	page := profilePage{UserRecord: account, PasswordForm: password, Zones: zones, Least: access.MinPassword}
-	sessions, err := v.d.Access.Sessions(v.ctx(), v.user)
-	if err != nil {
+	if page.Sessions, err = v.sessions(); err != nil {
 		return err
-	}
-	for _, s := range sessions {
-		page.Sessions = append(page.Sessions, sessionView{s, s.ID == v.session.ID, browserName(s.Agent)})
 	}
 	if page.TokenSince, err = v.d.people.TokenSince(v.ctx(), v.user.ID); err != nil {
 		return err
@@ -92,7 +88,21 @@ func (v *visit) showProfile(status int, f, password *Form) error {
 	return v.renderStatus(status, "profile", Page{Title: v.t("nav.profile"), Form: f, Data: page})
 }
 
-func serveProfile(_ *Dashboard, v *visit) error { return v.showProfile(http.StatusOK, nil, nil) }
+// sessions are the visitor's own.
+func (v *visit) sessions() (out []sessionView, err error) {
+	found, err := v.d.Access.Sessions(v.ctx(), v.user)
+	for _, s := range found {
+		out = append(out, sessionView{s, s.ID == v.session.ID, browserName(s.Agent)})
+	}
+	return out, err
+}
+
+func serveProfile(_ *Dashboard, v *visit) error {
+	if v.wantsFile() {
+		return v.sendOf(v.profileLists())
+	}
+	return v.showProfile(http.StatusOK, nil, nil)
+}
 
 func serveSaveProfile(_ *Dashboard, v *visit) error {
 	f, err := v.form()

@@ -103,32 +103,42 @@ func (v *visit) projectForm() (p *merchant.Project, f *Form, err error) {
 	return p, f, err
 }
 
-func serveVersions(d *Dashboard, v *visit) error {
+func serveVersions(_ *Dashboard, v *visit) error {
 	p, err := v.project(v.r.PathValue("project"))
 	if err != nil {
 		return err
 	}
-	below := v.below()
-	versions, err := d.Store.ProjectVersions(v.ctx(), p.ID, below, historyLength+1)
-	if err != nil {
-		return err
+	if v.wantsFile() {
+		return v.versionsFile(p).send(v)
 	}
-	page := versionsPage{projectHead: v.projectHead(p, "history")}
-	path := v.r.URL.Path
+	page, path, below := versionsPage{projectHead: v.projectHead(p, "history")}, v.r.URL.Path, v.below()
 	if below > 0 {
 		page.First = path
 	}
-	for i, version := range versions[:min(len(versions), historyLength)] {
+	var more bool
+	if page.Versions, more, err = v.versions(p, below, historyLength); err != nil {
+		return err
+	}
+	if more {
+		page.Next = path + "?below=" + strconv.FormatInt(page.Versions[historyLength-1].Number, 10)
+	}
+	return v.render("project_history", Page{Title: p.Name, Data: page, Files: true})
+}
+
+// versions are the versions of a project below a number, newest first, and whether there are more.
+func (v *visit) versions(p *merchant.Project, below int64, limit int) (out []versionView, more bool, err error) {
+	found, err := v.d.Store.ProjectVersions(v.ctx(), p.ID, below, limit+1)
+	if err != nil {
+		return nil, false, err
+	}
+	for i, version := range found[:min(len(found), limit)] {
 		view := versionView{ProjectVersion: version, Number: version.Project.Version}
-		if i+1 < len(versions) {
-			view.Changes = v.settingChanges(merchant.Differences(versions[i+1].Project, version.Project))
+		if i+1 < len(found) {
+			view.Changes = v.settingChanges(merchant.Differences(found[i+1].Project, version.Project))
 		}
-		page.Versions = append(page.Versions, view)
+		out = append(out, view)
 	}
-	if len(versions) > historyLength {
-		page.Next = path + "?below=" + strconv.FormatInt(versions[historyLength-1].Project.Version, 10)
-	}
-	return v.render("project_history", Page{Title: p.Name, Data: page})
+	return out, len(found) > limit, nil
 }
 
 func (v *visit) settingChanges(differences []merchant.Difference) []changeView {

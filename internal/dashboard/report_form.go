@@ -42,6 +42,9 @@ type reportColumn struct {
 
 // serveReportForm shows the form of a report of the kind that the address names.
 func serveReportForm(_ *Dashboard, v *visit) error {
+	if v.wantsFile() {
+		return v.sendOf(v.formLists())
+	}
 	f, err := v.newReportForm()
 	if err != nil {
 		return err

@@ -51,6 +51,9 @@ func (r *reportRow) Ready() bool { return r.State == jobs.Done }
 
 // serveReports shows one's reports. While one of them is being made the page asks for the list again by itself.
 func serveReports(d *Dashboard, v *visit) error {
+	if v.wantsFile() {
+		return v.reportsFile().send(v)
+	}
 	var behind *report.Report
 	if place := v.listPlace(); place != nil {
 		behind = &report.Report{ID: place.ID, CreatedAt: time.UnixMicro(place.At)}
@@ -70,7 +73,7 @@ func serveReports(d *Dashboard, v *visit) error {
 		list.Live = list.Live || !r.State.Ended()
 	}
 	list.Links = v.pageLinks(next)
-	p := Page{Title: v.t("report.title"), Data: list, Wide: true}
+	p := Page{Title: v.t("report.title"), Data: list, Wide: true, Files: true}
 	if v.asksFor("live") {
 		return v.fragment("report_list", "live", p)
 	}

@@ -40,7 +40,10 @@ func serveSchedules(d *Dashboard, v *visit) error {
 	for _, s := range found {
 		rows = append(rows, scheduleRow{s, v.turns(&s.Schedule)})
 	}
-	return v.render("report_schedules", Page{Title: v.t("report.title"), Data: rows, Wide: true})
+	if v.wantsFile() {
+		return v.schedulesFile(rows).send(v)
+	}
+	return v.render("report_schedules", Page{Title: v.t("report.title"), Data: rows, Wide: true, Files: true})
 }
 
 // turns says when a schedule makes reports.
@@ -67,6 +70,9 @@ type scheduleForm struct {
 }
 
 func serveScheduleForm(_ *Dashboard, v *visit) error {
+	if v.wantsFile() {
+		return v.sendOf(v.formLists())
+	}
 	f, err := v.newReportForm()
 	if err != nil {
 		return err
