@@ -169,7 +169,11 @@ func TestAFormSurvivesTheSession(t *testing.T) {
 	if form == nil || form.Path != "/manual/send?x=1" || form.Values.Get("amount") != "314.15" || form.Values.Get("once") != "0123456789abcdef" {
 		t.Fatalf("kept: %+v", form)
 	}
-	if v.reopen(kept[:len(kept)-2]+"AA") != nil || v.reopen("") != nil || v.reopen("!") != nil {
+	other := "A" // than what stands in the middle, where each bit counts
+	if kept[len(kept)/2] == 'A' {
+		other = "B"
+	}
+	if v.reopen(kept[:len(kept)/2]+other+kept[len(kept)/2+1:]) != nil || v.reopen("") != nil || v.reopen("!") != nil {
 		t.Error("a form that was tampered with is taken")
 	}
 	own, err := v.keep() // of somebody
