@@ -88,38 +88,60 @@ type sending struct {
 	job     *jobs.Run
 	batch   *batches.Batch
 	reader  *masspayout.Reader
-	until   time.Time // when others have their turn
-	done    int64     // rows dealt with
+	until   time.Time    // when others have their turn
+	read    int64        // rows
+	noting  <-chan error // the commit that notes how far the batch has come; nil: none is under way
 }
 
 // window is some rows that are sent together.
 type window struct {
 	rows []masspayout.Row
 	last int64 // line
+	done int64 // rows of the file up to it
+}
+
+// flight is a window on its way.
+type flight struct {
+	window
+	running sync.WaitGroup
+	results []result
 }
 
 // all sends the rows behind the batch's position, window after window.
 func (s *sending) all(ctx context.Context) error {
-	for ended := false; !ended; {
-		var w window
-		var err error
-		if w, ended, err = s.next(); err != nil {
+	err := s.windows(ctx)
+	return errors.Join(err, s.noted())
+}
+
+// windows sends one window after the other. While one is on its way, the next one is read, and what came of the one before is
+// noted: a crash at any point leaves rows whose payment is committed with them, and those are not sent again.
+func (s *sending) windows(ctx context.Context) error {
+	w, ended, err := s.next()
+	for err == nil && w.last != 0 {
+		f, err := s.launch(ctx, w)
+		if err != nil {
 			return err
 		}
-		if w.last == 0 {
-			break
+		var behind window
+		var unread error
+		if !ended {
+			behind, ended, unread = s.next()
 		}
-		if err := s.send(ctx, &w); err != nil {
+		if err := errors.Join(s.land(ctx, f), unread); err != nil {
 			return err
 		}
-		if ended || time.Now().Before(s.until) {
+		w = behind
+		if w.last == 0 || time.Now().Before(s.until) {
 			continue
 		}
 		if waiting, err := jobs.Waiting(ctx, s.service.Store, JobKind); err != nil || waiting {
-			return errors.Join(err, &work.JobPause{Until: s.service.Store.Now()})
+			if noted := s.noted(); err != nil || noted != nil {
+				return errors.Join(err, noted)
+			}
+			return &work.JobPause{Until: s.service.Store.Now()}
 		}
 	}
-	return nil
+	return err
 }
 
 // next reads the next window; ended tells that there is none behind it.
@@ -132,25 +154,23 @@ func (s *sending) next() (w window, ended bool, err error) {
 		if err != nil {
 			return w, false, err
 		}
-		s.done++
+		s.read++
 		if row.Line <= s.batch.Position {
 			continue
 		}
-		w.rows, w.last = append(w.rows, row), row.Line
+		w.rows, w.last, w.done = append(w.rows, row), row.Line, s.read
 	}
 	return w, false, nil
 }
 
-// send sends a window's rows that are not sent yet, and commits what came of those that made no payment, together with how far
-// the batch has come.
-func (s *sending) send(ctx context.Context, w *window) error {
-	store, id := s.service.Store, s.batch.ID
-	unsent, err := batches.Unsent(ctx, store, id, s.batch.Position, w.last)
+// launch sends a window's rows that are not sent yet.
+func (s *sending) launch(ctx context.Context, w window) (*flight, error) {
+	id := s.batch.ID
+	unsent, err := batches.Unsent(ctx, s.service.Store, id, s.batch.Position, w.last)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	results := make([]result, len(w.rows))
-	var running sync.WaitGroup
+	f := &flight{window: w, results: make([]result, len(w.rows))}
 	for i := range w.rows {
 		row := &w.rows[i]
 		if !unsent[row.Line] {
@@ -158,26 +178,45 @@ func (s *sending) send(ctx context.Context, w *window) error {
 		}
 		in, err := s.reader.Request(*row)
 		if err != nil { // by the settings of now it has faults
-			results[i] = result{outcome: &batches.Outcome{Line: row.Line, State: batches.Refused, Message: firstMessage(row)}}
+			f.results[i] = result{outcome: &batches.Outcome{Line: row.Line, State: batches.Refused, Message: firstMessage(row)}}
 			continue
 		}
 		in.Batch.Batch, in.Batch.Line = id, row.Line
-		running.Go(func() { results[i] = s.pay(ctx, in) })
+		f.running.Go(func() { f.results[i] = s.pay(ctx, in) })
 	}
-	running.Wait()
+	return f, nil
+}
+
+// land waits for a window's rows, and notes what came of those that made no payment, together with how far the batch has come.
+func (s *sending) land(ctx context.Context, f *flight) error {
+	f.running.Wait()
 	var outcomes []batches.Outcome
-	for i := range results {
-		if results[i].err != nil {
-			return results[i].err
+	for i := range f.results {
+		if f.results[i].err != nil {
+			return f.results[i].err
 		}
-		if results[i].outcome != nil {
-			outcomes = append(outcomes, *results[i].outcome)
+		if f.results[i].outcome != nil {
+			outcomes = append(outcomes, *f.results[i].outcome)
 		}
 	}
-	err = s.job.Checkpoint(ctx, strconv.AppendInt(nil, w.last, 10), s.done, s.batch.Rows, settle(id, w.last, outcomes))
-	if err == nil {
-		s.batch.Position = w.last
+	if err := s.noted(); err != nil {
+		return err
 	}
+	noting := make(chan error, 1)
+	s.noting, s.batch.Position = noting, f.last
+	go func() {
+		noting <- s.job.Checkpoint(ctx, strconv.AppendInt(nil, f.last, 10), f.done, s.batch.Rows, settle(s.batch.ID, f.last, outcomes))
+	}()
+	return nil
+}
+
+// noted waits for the commit that is under way.
+func (s *sending) noted() error {
+	if s.noting == nil {
+		return nil
+	}
+	err := <-s.noting
+	s.noting = nil
 	return err
 }
 
