@@ -36,6 +36,12 @@ type Acceptor interface {
 	Accept(ctx context.Context, p *store.NewPayout) (store.Receipt, error)
 }
 
+// AllAcceptor is an Acceptor that takes many payouts at once, which nobody waits for one by one: it returns a receipt and an
+// error for each.
+type AllAcceptor interface {
+	AcceptAll(ctx context.Context, payouts []*store.NewPayout) ([]store.Receipt, []error)
+}
+
 // Service accepts payout requests. Its fields must not change once it is in use; it is then safe for use by many goroutines.
 type Service struct {
 	Acceptor Acceptor
@@ -80,14 +86,44 @@ func (r *Refusal) Error() string {
 // Payout validates a request and makes it durable. The error is a *Refusal (in this order: structure 2003, all field faults
 // together, method 2541, payment id with other content 3041), or the Acceptor's. The same request again gets the first receipt.
 func (s *Service) Payout(ctx context.Context, in In) (store.Receipt, error) {
-	if refusal := Validate(&in); refusal != nil {
+	p, refusal := s.Prepare(in)
+	if refusal != nil {
 		return store.Receipt{}, refusal
 	}
-	receipt, err := s.Acceptor.Accept(ctx, s.newPayout(&in))
-	if errors.Is(err, store.ErrOtherData) {
-		return receipt, otherData()
+	receipt, err := s.Acceptor.Accept(ctx, p)
+	return receipt, told(err)
+}
+
+// Prepare validates a request as Payout does, and makes of it what PayoutAll takes.
+func (s *Service) Prepare(in In) (*store.NewPayout, *Refusal) {
+	if refusal := Validate(&in); refusal != nil {
+		return nil, refusal
 	}
-	return receipt, err
+	return s.newPayout(&in), nil
+}
+
+// PayoutAll makes many payouts durable that Prepare has found good. For each it returns what Payout does.
+func (s *Service) PayoutAll(ctx context.Context, payouts []*store.NewPayout) (receipts []store.Receipt, errs []error) {
+	if a, ok := s.Acceptor.(AllAcceptor); ok {
+		receipts, errs = a.AcceptAll(ctx, payouts)
+	} else {
+		receipts, errs = make([]store.Receipt, len(payouts)), make([]error, len(payouts))
+		for i, p := range payouts {
+			receipts[i], errs[i] = s.Acceptor.Accept(ctx, p)
+		}
+	}
+	for i := range errs {
+		errs[i] = told(errs[i])
+	}
+	return receipts, errs
+}
+
+// told is an Acceptor's error as callers are told it: a *Refusal where the payment id has other content.
+func told(err error) error {
+	if errors.Is(err, store.ErrOtherData) {
+		return otherData()
+	}
+	return err
 }
 
 func textAt(v *signature.Value, path ...string) string {

@@ -3,9 +3,13 @@
 // One goroutine runs the commits, one at a time. Whatever arrives while a commit runs waits and goes into the
 // next one together, so an idle system adds no delay and a busy one makes larger batches. After a large batch, and only
 // then, the next one may be given a moment to grow (Config.Enough).
+//
+// Background items, of which there may be very many, go behind all others: a commit takes so few of them, as long as others
+// come, that these wait for little more than their own commit (Config.Beside).
 package batch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +41,16 @@ type Config struct {
 	// many wait, or no more come, or for as long as that one took, gatherTime at most. A commit costs much the same
 	// whatever is in it, so this is work saved for a busy system, and a delay that is far below that of its commits.
 	Enough int
+
+	// Background is the weight of background items in a commit at most, as long as nobody else has items; Beside is it in the
+	// next calmCommits commits after one with other items, and then it grows. A commit takes one background item, whatever its
+	// weight. 0: MaxItems.
+	Background, Beside int
 }
+
+// calmCommits is after how many commits in a row that had background items only there may be more than Beside of them in a
+// commit: from then on twice as many in each.
+const calmCommits = 16
 
 const (
 	gatherFrom  = 16                     // items in a commit for the next one to wait for more
@@ -62,15 +75,18 @@ type Batcher[T any] struct {
 	// must not be used outside of it.
 	waiters sync.Pool
 
-	mu      sync.Mutex
-	queue   []*entry[T]
-	closing bool // nothing new is taken
-	ending  bool // what still waits is refused too
+	mu         sync.Mutex
+	queue      []*entry[T]
+	background []*entry[T]
+	calm       int  // commits since one that had other items than background ones
+	closing    bool // nothing new is taken
+	ending     bool // what still waits is refused too
 }
 
 // entry is one waiting item. Either done or answer is set.
 type entry[T any] struct {
 	item   T
+	weight int // of a background item; 0: it is none
 	done   func(error)
 	answer chan error // capacity 1, so that the loop never waits for a caller
 }
@@ -83,6 +99,8 @@ func New[T any](cfg Config, commit Commit[T]) *Batcher[T] {
 	if cfg.QueueLength <= 0 {
 		cfg.QueueLength = 4096
 	}
+	cfg.Background = min(cmp.Or(cfg.Background, cfg.MaxItems), cfg.MaxItems)
+	cfg.Beside = min(cmp.Or(cfg.Beside, cfg.Background), cfg.Background)
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &Batcher[T]{
 		cfg:    cfg,
@@ -103,10 +121,19 @@ func New[T any](cfg Config, commit Commit[T]) *Batcher[T] {
 // outcome whatever the context says, because a caller who is told «cancelled» about something that is being
 // stored would be told wrong.
 func (b *Batcher[T]) Do(ctx context.Context, item T) error {
+	return b.do(ctx, item, 0)
+}
+
+// DoBackground is Do for a background item of a weight, 1 or more: it counts like so many items.
+func (b *Batcher[T]) DoBackground(ctx context.Context, item T, weight int) error {
+	return b.do(ctx, item, max(1, weight))
+}
+
+func (b *Batcher[T]) do(ctx context.Context, item T, weight int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	e, err := b.hand(item)
+	e, err := b.hand(item, weight)
 	if err != nil {
 		return err
 	}
@@ -115,12 +142,19 @@ func (b *Batcher[T]) Do(ctx context.Context, item T) error {
 
 // DoAll is Do for several items, which wait together: in a goroutine of one caller instead of many. It returns an error
 // for each item.
-func (b *Batcher[T]) DoAll(ctx context.Context, items []T) []error {
+func (b *Batcher[T]) DoAll(ctx context.Context, items []T) []error { return b.doAll(ctx, items, 0) }
+
+// DoAllBackground is DoAll for background items of weight 1.
+func (b *Batcher[T]) DoAllBackground(ctx context.Context, items []T) []error {
+	return b.doAll(ctx, items, 1)
+}
+
+func (b *Batcher[T]) doAll(ctx context.Context, items []T, weight int) []error {
 	errs := make([]error, len(items))
 	entries := make([]*entry[T], len(items))
 	for i, item := range items {
 		if errs[i] = ctx.Err(); errs[i] == nil {
-			entries[i], errs[i] = b.hand(item)
+			entries[i], errs[i] = b.hand(item, weight)
 		}
 	}
 	for i, e := range entries {
@@ -132,9 +166,9 @@ func (b *Batcher[T]) DoAll(ctx context.Context, items []T) []error {
 }
 
 // hand puts an item that its caller waits for into the queue.
-func (b *Batcher[T]) hand(item T) (*entry[T], error) {
+func (b *Batcher[T]) hand(item T, weight int) (*entry[T], error) {
 	e := b.waiters.Get().(*entry[T])
-	e.item = item
+	e.item, e.weight = item, weight
 	if err := b.enqueue(e); err != nil {
 		b.release(e)
 		return nil, err
@@ -171,7 +205,14 @@ func (b *Batcher[T]) Go(item T, done func(error)) error {
 func (b *Batcher[T]) Queued() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.queue)
+	return len(b.queue) + len(b.background)
+}
+
+// ahead is the number of items that wait and are not background ones; alone tells whether no background item waits.
+func (b *Batcher[T]) ahead() (n int, alone bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queue), len(b.background) == 0
 }
 
 // Close refuses new items (ErrClosed), finishes those that wait and returns when the last commit has ended.
@@ -196,16 +237,17 @@ func (b *Batcher[T]) Close(ctx context.Context) error {
 
 func (b *Batcher[T]) enqueue(e *entry[T]) error {
 	b.mu.Lock()
+	queue := b.queueOf(e)
 	switch {
 	case b.closing:
 		b.mu.Unlock()
 		return ErrClosed
-	case len(b.queue) >= b.cfg.QueueLength:
+	case len(*queue) >= b.cfg.QueueLength:
 		b.mu.Unlock()
 		return ErrQueueFull
 	}
-	b.queue = append(b.queue, e)
-	first := len(b.queue) == 1
+	*queue = append(*queue, e)
+	first := len(*queue) == 1
 	b.mu.Unlock()
 	if first {
 		b.signal()
@@ -213,15 +255,24 @@ func (b *Batcher[T]) enqueue(e *entry[T]) error {
 	return nil
 }
 
+// queueOf is the queue in which an entry waits.
+func (b *Batcher[T]) queueOf(e *entry[T]) *[]*entry[T] {
+	if e.weight > 0 {
+		return &b.background
+	}
+	return &b.queue
+}
+
 // withdraw removes a waiting entry; false means that a commit has taken it.
 func (b *Batcher[T]) withdraw(e *entry[T]) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	i := slices.Index(b.queue, e)
+	queue := b.queueOf(e)
+	i := slices.Index(*queue, e)
 	if i < 0 {
 		return false
 	}
-	b.queue = slices.Delete(b.queue, i, i+1)
+	*queue = slices.Delete(*queue, i, i+1)
 	return true
 }
 
@@ -253,8 +304,12 @@ func (b *Batcher[T]) loop(ctx context.Context) {
 			continue
 		}
 		items = items[:0]
+		others := 0 // than background ones
 		for _, e := range taken {
 			items = append(items, e.item)
+			if e.weight == 0 {
+				others++
+			}
 		}
 		began := time.Now()
 		b.run(ctx, items, taken)
@@ -262,45 +317,70 @@ func (b *Batcher[T]) loop(ctx context.Context) {
 		clear(taken)
 		// Callers who were just answered get a turn to hand in their next items, which makes larger batches.
 		runtime.Gosched()
-		if len(items) >= gatherFrom {
+		if others >= gatherFrom {
 			b.gather(min(time.Since(began), gatherTime))
 		}
 	}
 }
 
-// gather waits up to limit for more items.
+// gather waits up to limit for more items, unless there are background items to go on with meanwhile.
 func (b *Batcher[T]) gather(limit time.Duration) {
 	for end := time.Now().Add(limit); time.Now().Before(end); {
-		before := b.Queued()
-		if before >= b.cfg.Enough {
+		before, alone := b.ahead()
+		if before >= b.cfg.Enough || !alone {
 			return
 		}
 		time.Sleep(gatherPause)
-		if b.Queued() == before {
+		if now, _ := b.ahead(); now == before {
 			return
 		}
 	}
 }
 
-// take moves up to MaxItems entries from the queue into taken.
+// take moves up to MaxItems entries from the queues into taken.
 func (b *Batcher[T]) take(taken []*entry[T]) []*entry[T] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.ending {
+	if b.ending || len(b.queue)+len(b.background) == 0 {
 		return taken
 	}
-	n := min(len(b.queue), b.cfg.MaxItems)
+	most := b.cfg.MaxItems
+	if len(b.background) > 0 {
+		most -= min(b.cfg.Beside, most/2) // however many others come, background items get on
+	}
+	n := min(len(b.queue), most)
 	taken = append(taken, b.queue[:n]...)
-	rest := copy(b.queue, b.queue[n:])
-	clear(b.queue[rest:])
-	b.queue = b.queue[:rest]
+	b.queue = without(b.queue, n)
+	if b.calm++; n > 0 {
+		b.calm = 0
+	}
+	m, weight := 0, 0
+	for room := b.backgroundRoom(); m < len(b.background) && n+m < b.cfg.MaxItems; m++ {
+		if weight += b.background[m].weight; weight > room && m > 0 {
+			break
+		}
+	}
+	taken = append(taken, b.background[:m]...)
+	b.background = without(b.background, m)
 	return taken
+}
+
+// backgroundRoom is the weight of background items that the next commit takes.
+func (b *Batcher[T]) backgroundRoom() int {
+	return min(b.cfg.Beside<<max(0, min(b.calm-calmCommits, 20)), b.cfg.Background)
+}
+
+// without drops the first n entries of a queue, whose memory is used again.
+func without[T any](queue []*entry[T], n int) []*entry[T] {
+	rest := copy(queue, queue[n:])
+	clear(queue[rest:])
+	return queue[:rest]
 }
 
 func (b *Batcher[T]) drained() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.ending || b.closing && len(b.queue) == 0
+	return b.ending || b.closing && len(b.queue)+len(b.background) == 0
 }
 
 // run makes one commit and answers every entry of it, whatever the commit function does.
@@ -339,8 +419,8 @@ func (e *entry[T]) finish(err error) {
 func (b *Batcher[T]) end() {
 	b.mu.Lock()
 	b.closing, b.ending = true, true
-	left := b.queue
-	b.queue = nil
+	left := append(b.queue, b.background...)
+	b.queue, b.background = nil, nil
 	b.mu.Unlock()
 	for _, e := range left {
 		e.finish(ErrClosed)

@@ -156,6 +156,62 @@ func TestSeveralItemsWaitTogether(t *testing.T) {
 	})
 }
 
+// TestBackgroundItemsGoBehindOthers: an item is never behind more than a few of them in its commit, however many wait; where
+// nobody else has come for a while they go by many; and others, however many, do not keep them from getting on.
+func TestBackgroundItemsGoBehindOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{takes: time.Second}
+		b := New(Config{MaxItems: 64, Background: 40, Beside: 4}, r.commit)
+		const many = 1000 // numbers from here on are background items
+		first := start(t.Context(), b, 0)[0]
+		rows := make([]int, 300)
+		for i := range rows {
+			rows[i] = many + i
+		}
+		done := make(chan []error, 1)
+		go func() { done <- b.DoAllBackground(t.Context(), rows) }()
+		synctest.Wait()
+		heavy := make(chan error, 1)
+		go func() { heavy <- b.DoBackground(t.Context(), many+len(rows), 100) }()
+		synctest.Wait()
+		time.Sleep(time.Second / 2) // within the first commit, and each after it
+		var crowd []chan error
+		for i := range 3 {
+			crowd = append(crowd, start(t.Context(), b, i+1)...)
+			time.Sleep(time.Second)
+		}
+		crowd = append(crowd, start(t.Context(), b, slices.Repeat([]int{9}, 130)...)...)
+		for _, err := range slices.Concat([]error{<-first}, <-done, []error{<-heavy}) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		for _, c := range crowd {
+			<-c
+		}
+		var got []string
+		next := many
+		for _, items := range r.batches {
+			n := slices.IndexFunc(items, func(i int) bool { return i >= many })
+			if n < 0 {
+				n = len(items)
+			}
+			for _, row := range items[n:] { // behind the others, and in their own order
+				if row != next {
+					t.Fatalf("%d where %d is next: %v", row, next, r.batches)
+				}
+				next++
+			}
+			got = append(got, fmt.Sprintf("%d+%d", n, len(items)-n))
+		}
+		want := "1+0 1+4 1+4 1+4 60+4 60+4 10+4 " + strings.Repeat("0+4 ", calmCommits) + "0+8 0+16 0+32 0+40 0+40 0+40 0+36 0+1"
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("commits of %s\nwant       %s", s, want)
+		}
+		mustClose(t, b)
+	})
+}
+
 func TestEachItemGetsItsOwnError(t *testing.T) {
 	odd := errors.New("odd")
 	b := New(Config{}, func(_ context.Context, items []int) []error {

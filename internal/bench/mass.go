@@ -214,13 +214,17 @@ func (m *massRun) peak(ctx context.Context, v *visit) (int64, error) {
 
 // round measures Gate alone, its latencies alone and beside the file, and the file alone, each for so long.
 func (m *massRun) round(ctx context.Context, v *visit, round int, each time.Duration) error {
-	n, err := v.closed(ctx, each)
+	v.round = round + 1
+	gate, gateCost, err := m.measure(ctx, v, "gate", each, func() (float64, int64, error) {
+		n, err := v.closed(ctx, each)
+		return float64(n) / each.Seconds(), n, err
+	})
 	if err != nil {
 		return err
 	}
-	gate := float64(n) / each.Seconds()
 	r := m.result
-	if r.gate = append(r.gate, gate); m.ended() {
+	r.gate, r.gateCost = append(r.gate, gate), append(r.gateCost, gateCost)
+	if m.ended() {
 		return nil
 	}
 	pace := gate / paceShare
@@ -232,7 +236,10 @@ func (m *massRun) round(ctx context.Context, v *visit, round int, each time.Dura
 	if err := m.move(ctx, "resume"); err != nil {
 		return err
 	}
-	file, err := m.rate(ctx, each)
+	if err := m.under(ctx); err != nil {
+		return err
+	}
+	file, fileCost, err := m.measure(ctx, v, "file", each, func() (float64, int64, error) { return m.rate(ctx, each) })
 	if err != nil {
 		return err
 	}
@@ -245,15 +252,15 @@ func (m *massRun) round(ctx context.Context, v *visit, round int, each time.Dura
 	if err := m.position(ctx); err != nil {
 		return err
 	}
-	r.file = append(r.file, file)
+	r.file, r.fileCost = append(r.file, file), append(r.fileCost, fileCost)
 	if m.ended() {
-		m.Progress(fmt.Sprintf("round %d: Gate takes %s/s, the file %s/s, and is sent", round+1, grouped(gate), grouped(file)))
+		m.Progress(fmt.Sprintf("round %d: Gate takes %s/s (%.0f µs of CPU each), the file %s/s (%.0f µs), and is sent", round+1, grouped(gate), gateCost, grouped(file), fileCost))
 		return nil
 	}
 	r.fileBeside = append(r.fileBeside, float64(m.line-before)/time.Since(began).Seconds())
 	r.alone, r.beside, r.paces = append(r.alone, latency(alone).P99), append(r.beside, latency(beside).P99), append(r.paces, pace)
-	m.Progress(fmt.Sprintf("round %d: Gate takes %s/s, the file %s/s; at %s/s Gate's p99 is %.1f ms, and %.1f ms beside the file, which goes on at %s/s",
-		round+1, grouped(gate), grouped(file), grouped(pace), r.alone[round], r.beside[round], grouped(r.fileBeside[round])))
+	m.Progress(fmt.Sprintf("round %d: Gate takes %s/s (%.0f µs of CPU each), the file %s/s (%.0f µs); at %s/s Gate's p99 is %.1f ms, and %.1f ms beside the file, which goes on at %s/s",
+		round+1, grouped(gate), gateCost, grouped(file), fileCost, grouped(pace), r.alone[round], r.beside[round], grouped(r.fileBeside[round])))
 	return m.pause(ctx)
 }
 
@@ -300,17 +307,32 @@ func (m *massRun) under(ctx context.Context) error {
 }
 
 // rate is how many rows a second are sent, from one commit to another at least d later, or to the end.
-func (m *massRun) rate(ctx context.Context, d time.Duration) (perSecond float64, err error) {
-	if err := m.under(ctx); err != nil {
-		return 0, err
-	}
+func (m *massRun) rate(ctx context.Context, d time.Duration) (perSecond float64, sent int64, err error) {
 	began, first := time.Now(), m.line
 	for time.Since(began) < d && !m.ended() {
 		if err := m.under(ctx); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
-	return float64(m.line-first) / time.Since(began).Seconds(), nil
+	sent = m.line - first
+	return float64(sent) / time.Since(began).Seconds(), sent, nil
+}
+
+// measure measures a rate, and what each payout of it takes of the processors: microseconds of the servers and the database.
+func (m *massRun) measure(ctx context.Context, v *visit, name string, d time.Duration, f func() (float64, int64, error)) (perSecond, cost float64, err error) {
+	before, err := v.usage(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	profiled := v.profile(ctx, "mass-"+name, d)
+	perSecond, n, err := f()
+	if err == nil {
+		var after usages
+		if after, err = v.usage(ctx); err == nil {
+			cost = ratio(float64((after.platform.CPU - before.platform.CPU + after.database - before.database).Microseconds()), float64(n))
+		}
+	}
+	return perSecond, cost, errors.Join(err, profiled())
 }
 
 // pay pays what is left of the file, and all payouts so far, and waits for their callbacks.

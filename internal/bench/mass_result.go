@@ -22,6 +22,10 @@ type MassResult struct {
 	FilePerSecond float64 `json:"file_per_s"` // rows that are accepted, alone
 	AcceptRatio   float64 `json:"accept_ratio"`
 
+	GateMicroseconds float64 `json:"gate_cpu_us"` // of CPU for a payout that Gate takes: platform and database
+	FileMicroseconds float64 `json:"file_cpu_us"` // for a row
+	AcceptCPURatio   float64 `json:"accept_cpu_ratio"`
+
 	Pace                float64 `json:"paced_per_s"` // Gate's, for the latencies
 	GateP99             float64 `json:"gate_p99_ms"`
 	GateP99Beside       float64 `json:"gate_p99_beside_ms"`
@@ -33,9 +37,10 @@ type MassResult struct {
 	ResultPeak    int64   `json:"result_peak_memory"`
 	Peak          int64   `json:"peak_memory"` // of the servers that sent the file
 
-	csv, check                                   []spent
-	take, outcome                                spent
-	gate, file, fileBeside, alone, beside, paces []float64
+	csv, check                       []spent
+	take, outcome                    spent
+	gate, file, gateCost, fileCost   []float64
+	fileBeside, alone, beside, paces []float64
 }
 
 func (m *MassResult) finish() {
@@ -50,6 +55,8 @@ func (m *MassResult) finish() {
 	m.TakeSeconds, m.TakePeak = took(m.take), m.take.peak
 	m.GatePerSecond, m.FilePerSecond, m.FilePerSecondBeside = median(m.gate), median(m.file), median(m.fileBeside)
 	m.AcceptRatio = median(ratios(m.file, m.gate))
+	m.GateMicroseconds, m.FileMicroseconds = median(m.gateCost), median(m.fileCost)
+	m.AcceptCPURatio = median(ratios(m.gateCost, m.fileCost))
 	m.Pace, m.GateP99, m.GateP99Beside = median(m.paces), median(m.alone), median(m.beside)
 	m.P99Ratio = median(ratios(m.beside, m.alone))
 	m.ResultSeconds, m.ResultPeak = took(m.outcome), m.outcome.peak
@@ -77,7 +84,8 @@ func (m *MassResult) print(w io.Writer, r *Result) error {
 		m.CheckSeconds, m.CSVSeconds, m.CheckRatio, m.CheckCPURatio, mb(m.CheckPeak))
 	fmt.Fprintf(w, "taking it in   %.1f s; %s\n", m.TakeSeconds, mb(m.TakePeak))
 	if len(m.file) > 0 {
-		fmt.Fprintf(w, "accepting      %s rows/s, Gate alone %s/s: %.2f times as fast\n", grouped(m.FilePerSecond), grouped(m.GatePerSecond), m.AcceptRatio)
+		fmt.Fprintf(w, "accepting      %s rows/s, Gate alone %s/s: %.2f times as fast; %.0f µs of CPU to %.0f: %.2f\n",
+			grouped(m.FilePerSecond), grouped(m.GatePerSecond), m.AcceptRatio, m.FileMicroseconds, m.GateMicroseconds, m.AcceptCPURatio)
 	}
 	if len(m.beside) > 0 {
 		fmt.Fprintf(w, "Gate's p99     %.1f ms at %s/s, %.1f ms beside the file, which goes on at %s rows/s: %.2f times as long\n",

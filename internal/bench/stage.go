@@ -149,7 +149,7 @@ func (v *visit) rate(ctx context.Context, d time.Duration) (perSecond float64, e
 	if err != nil {
 		return 0, err
 	}
-	profiled := v.profile(ctx, d)
+	profiled := v.profile(ctx, v.name, d)
 	start := time.Now()
 	answered, err := v.closed(ctx, d)
 	took := time.Since(start)
@@ -237,8 +237,8 @@ func (v *visit) usage(ctx context.Context) (u usages, err error) {
 	return u, nil
 }
 
-// profile takes profiles of CPU and allocations of the platform for d; the function that it returns waits for them.
-func (v *visit) profile(ctx context.Context, d time.Duration) (wait func() error) {
+// profile takes profiles of CPU and allocations of the platform for d, under a name; the function that it returns waits for them.
+func (v *visit) profile(ctx context.Context, name string, d time.Duration) (wait func() error) {
 	if v.Profiles == "" || v.platform.Ops == "" {
 		return func() error { return nil }
 	}
@@ -247,7 +247,7 @@ func (v *visit) profile(ctx context.Context, d time.Duration) (wait func() error
 	var errs [2]error
 	for i, p := range []struct{ path, kind string }{{"profile", "cpu"}, {"allocs", "allocs"}} {
 		taken.Go(func() {
-			file := filepath.Join(v.Profiles, fmt.Sprintf("%s-%s-%d.%s.pprof", v.run.result.Engine, v.name, v.round, p.kind))
+			file := filepath.Join(v.Profiles, fmt.Sprintf("%s-%s-%d.%s.pprof", v.run.result.Engine, name, v.round, p.kind))
 			errs[i] = save(ctx, v.platform.Ops+"/debug/pprof/"+p.path+"?seconds="+seconds, file)
 		})
 	}

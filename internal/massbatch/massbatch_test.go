@@ -265,13 +265,15 @@ func TestTwoSendersAndManyEnds(t *testing.T) {
 		var calls atomic.Int64
 		for i, node := range nodes {
 			real := node.Store
-			node.Payouts = &accept.Service{Route: s.Payouts.Route, Acceptor: acceptor(func(ctx context.Context, p *store.NewPayout) (store.Receipt, error) {
-				receipt, err := real.Accept(ctx, p)
-				if calls.Add(1)%(211+int64(i)) == 0 { // it happened, and the answer was lost
-					return store.Receipt{}, store.ErrUnavailable
+			node.Payouts = &accept.Service{Route: s.Payouts.Route, Acceptor: acceptor{real, func(ctx context.Context, payouts []*store.NewPayout) ([]store.Receipt, []error) {
+				receipts, errs := real.AcceptAll(ctx, payouts)
+				for k := range errs {
+					if calls.Add(1)%(211+int64(i)) == 0 { // it happened, and the answer was lost
+						receipts[k], errs[k] = store.Receipt{}, store.ErrUnavailable
+					}
 				}
-				return receipt, err
-			})}
+				return receipts, errs
+			}}}
 		}
 		send(t, s, b.ID, false)
 		var stale []*jobs.Run // of nodes that have lost their leases, and do not know it
@@ -307,10 +309,14 @@ func leased(t *testing.T, node *massbatch.Service) *jobs.Run {
 	}
 }
 
-type acceptor func(context.Context, *store.NewPayout) (store.Receipt, error)
+// acceptor takes the rows that are handed over together.
+type acceptor struct {
+	*store.Store
+	all func(context.Context, []*store.NewPayout) ([]store.Receipt, []error)
+}
 
-func (f acceptor) Accept(ctx context.Context, p *store.NewPayout) (store.Receipt, error) {
-	return f(ctx, p)
+func (a acceptor) AcceptAll(ctx context.Context, payouts []*store.NewPayout) ([]store.Receipt, []error) {
+	return a.all(ctx, payouts)
 }
 
 // TestNothingIsSentAfterAPause stops batches in the middle: from the commit that pauses or cancels one, no row is paid.
@@ -320,14 +326,22 @@ func TestNothingIsSentAfterAPause(t *testing.T) {
 		s := setup(t, url)
 		const n = 1200
 		b := take(t, s, 210, many(210, n))
-		reached := make(chan struct{})
+		made, reached, paused := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		goOn := sync.OnceFunc(func() { close(paused) })
+		defer goOn()
 		var calls atomic.Int64
-		s.Payouts = &accept.Service{Route: s.Payouts.Route, Acceptor: acceptor(func(ctx context.Context, p *store.NewPayout) (store.Receipt, error) {
-			if calls.Add(1) == 300 {
+		s.Payouts = &accept.Service{Route: s.Payouts.Route, Acceptor: acceptor{s.Store, func(ctx context.Context, payouts []*store.NewPayout) ([]store.Receipt, []error) {
+			switch calls.Add(1) {
+			case 1:
+				defer close(made)
+			case 2: // under way when the batch is paused
+				<-made
 				close(reached)
+			default:
+				<-paused
 			}
-			return s.Store.Accept(ctx, p)
-		})}
+			return s.Store.AcceptAll(ctx, payouts)
+		}}}
 		run(t, s)
 		send(t, s, b.ID, false)
 		<-reached
@@ -341,16 +355,17 @@ func TestNothingIsSentAfterAPause(t *testing.T) {
 		if p, err := s.Pause(t.Context(), b.ID, clerk()); err != nil || p.State != batches.Paused {
 			t.Fatalf("paused: %+v, %v", p, err)
 		}
-		made := count()
+		sent := count()
+		goOn()
 		if _, err := s.Pause(t.Context(), b.ID, clerk()); !errors.Is(err, store.ErrMoved) {
 			t.Errorf("paused twice: %v", err)
 		}
 		idle(t, s)
-		if now := count(); now != made || made == 0 || made == n {
-			t.Errorf("%d payments when it was paused, %d after it", made, now)
+		if now := count(); now != sent || sent == 0 || sent == n {
+			t.Errorf("%d payments when it was paused, %d after it", sent, now)
 		}
-		if c := counts(t, s, b.ID); c["processing"] != int64(made) || c[massbatch.NotSent] != int64(n-made) {
-			t.Errorf("counters: %v of %d made", c, made)
+		if c := counts(t, s, b.ID); c["processing"] != int64(sent) || c[massbatch.NotSent] != int64(n-sent) {
+			t.Errorf("counters: %v of %d sent", c, sent)
 		}
 		if _, err := s.Resume(t.Context(), b.ID, clerk()); err != nil {
 			t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"flashpay/internal/accept"
@@ -21,9 +20,9 @@ import (
 )
 
 const (
-	// atOnce is how many rows of a batch are on their way at once: a share of what one commit takes, so that Gate's requests
-	// have their place beside them in each.
-	atOnce = 256
+	// atOnce is how many rows of a batch are handed over at once, twice as many being on their way. How many a commit takes is
+	// the store's affair.
+	atOnce = 512
 	// turn is how long a batch is sent before others that wait have their turn.
 	turn = 30 * time.Second
 )
@@ -102,46 +101,51 @@ type window struct {
 
 // flight is a window on its way.
 type flight struct {
-	window
-	running sync.WaitGroup
-	results []result
+	last, done int64             // of the window
+	landed     chan struct{}     // closed when all its rows are dealt with; then:
+	outcomes   []batches.Outcome // of the rows that made no payment
+	err        error             // that says nothing about a row
 }
 
-// all sends the rows behind the batch's position, window after window.
+// all sends the rows behind the batch's position, window after window, behind everything that people and programs wait for.
 func (s *sending) all(ctx context.Context) error {
-	err := s.windows(ctx)
-	return errors.Join(err, s.noted())
+	ctx = store.InBackground(ctx)
+	return errors.Join(s.windows(ctx), s.noted())
 }
 
-// windows sends one window after the other. While one is on its way, the next one is read, and what came of the one before is
-// noted: a crash at any point leaves rows whose payment is committed with them, and those are not sent again.
+// windows sends one window after the other. While one is being committed the next one is read and handed over, and what came
+// of the one before is noted: a crash at any point leaves rows whose payment is committed with them, and those are not sent
+// again.
 func (s *sending) windows(ctx context.Context) error {
-	w, ended, err := s.next()
-	for err == nil && w.last != 0 {
-		f, err := s.launch(ctx, w)
+	var ahead *flight
+	defer func() { ahead.wait() }()
+	for {
+		w, ended, err := s.next()
+		if err != nil {
+			return errors.Join(s.land(ctx, ahead), err)
+		}
+		next, err := s.launch(ctx, w)
+		err = errors.Join(s.land(ctx, ahead), err)
+		if ahead = next; err != nil {
+			return err
+		}
+		if ended {
+			return s.land(ctx, ahead)
+		}
+		if time.Now().Before(s.until) {
+			continue
+		}
+		waiting, err := jobs.Waiting(ctx, s.service.Store, JobKind)
 		if err != nil {
 			return err
 		}
-		var behind window
-		var unread error
-		if !ended {
-			behind, ended, unread = s.next()
-		}
-		if err := errors.Join(s.land(ctx, f), unread); err != nil {
-			return err
-		}
-		w = behind
-		if w.last == 0 || time.Now().Before(s.until) {
-			continue
-		}
-		if waiting, err := jobs.Waiting(ctx, s.service.Store, JobKind); err != nil || waiting {
-			if noted := s.noted(); err != nil || noted != nil {
-				return errors.Join(err, noted)
+		if waiting {
+			if err := errors.Join(s.land(ctx, ahead), s.noted()); err != nil {
+				return err
 			}
 			return &work.JobPause{Until: s.service.Store.Now()}
 		}
 	}
-	return err
 }
 
 // next reads the next window; ended tells that there is none behind it.
@@ -163,14 +167,18 @@ func (s *sending) next() (w window, ended bool, err error) {
 	return w, false, nil
 }
 
-// launch sends a window's rows that are not sent yet.
+// launch hands over a window's rows that are not sent yet; there is no flight of a window without rows.
 func (s *sending) launch(ctx context.Context, w window) (*flight, error) {
+	if w.last == 0 {
+		return nil, nil
+	}
 	id := s.batch.ID
 	unsent, err := batches.Unsent(ctx, s.service.Store, id, s.batch.Position, w.last)
 	if err != nil {
 		return nil, err
 	}
-	f := &flight{window: w, results: make([]result, len(w.rows))}
+	f := &flight{last: w.last, done: w.done, landed: make(chan struct{})}
+	payouts := make([]*store.NewPayout, 0, len(w.rows))
 	for i := range w.rows {
 		row := &w.rows[i]
 		if !unsent[row.Line] {
@@ -178,26 +186,59 @@ func (s *sending) launch(ctx context.Context, w window) (*flight, error) {
 		}
 		in, err := s.reader.Request(*row)
 		if err != nil { // by the settings of now it has faults
-			f.results[i] = result{outcome: &batches.Outcome{Line: row.Line, State: batches.Refused, Message: firstMessage(row)}}
+			f.outcomes = append(f.outcomes, batches.Outcome{Line: row.Line, State: batches.Refused, Message: firstMessage(row)})
 			continue
 		}
 		in.Batch.Batch, in.Batch.Line = id, row.Line
-		f.running.Go(func() { f.results[i] = s.pay(ctx, in) })
+		p, refusal := s.service.Payouts.Prepare(in)
+		if refusal != nil {
+			f.outcomes = append(f.outcomes, refused(row.Line, refusal))
+			continue
+		}
+		payouts = append(payouts, p)
 	}
+	go func() {
+		defer close(f.landed)
+		f.pay(ctx, s.service.Payouts, payouts)
+	}()
 	return f, nil
+}
+
+// pay has rows committed, and gathers what came of those that made no payment. An error says nothing about a row.
+func (f *flight) pay(ctx context.Context, to *accept.Service, payouts []*store.NewPayout) {
+	receipts, errs := to.PayoutAll(ctx, payouts)
+	for i, p := range payouts {
+		var refusal *accept.Refusal
+		switch err := errs[i]; {
+		case errors.As(err, &refusal):
+			f.outcomes = append(f.outcomes, refused(p.Batch.Line, refusal))
+		case err != nil:
+			f.err = err
+			return
+		case receipts[i].Repeat: // by whomever, before; a row that this batch had paid keeps its payment
+			f.outcomes = append(f.outcomes, batches.Outcome{Line: p.Batch.Line, State: batches.PaidAlready})
+		}
+	}
+}
+
+func refused(line int64, r *accept.Refusal) batches.Outcome {
+	return batches.Outcome{Line: line, State: batches.Refused, Code: r.Code, Message: payout.Message(r.Code)}
+}
+
+// wait waits until no row of a flight is under way.
+func (f *flight) wait() {
+	if f != nil {
+		<-f.landed
+	}
 }
 
 // land waits for a window's rows, and notes what came of those that made no payment, together with how far the batch has come.
 func (s *sending) land(ctx context.Context, f *flight) error {
-	f.running.Wait()
-	var outcomes []batches.Outcome
-	for i := range f.results {
-		if f.results[i].err != nil {
-			return f.results[i].err
-		}
-		if f.results[i].outcome != nil {
-			outcomes = append(outcomes, *f.results[i].outcome)
-		}
+	if f == nil {
+		return nil
+	}
+	if f.wait(); f.err != nil {
+		return f.err
 	}
 	if err := s.noted(); err != nil {
 		return err
@@ -205,7 +246,7 @@ func (s *sending) land(ctx context.Context, f *flight) error {
 	noting := make(chan error, 1)
 	s.noting, s.batch.Position = noting, f.last
 	go func() {
-		noting <- s.job.Checkpoint(ctx, strconv.AppendInt(nil, f.last, 10), f.done, s.batch.Rows, settle(s.batch.ID, f.last, outcomes))
+		noting <- s.job.Checkpoint(ctx, strconv.AppendInt(nil, f.last, 10), f.done, s.batch.Rows, settle(s.batch.ID, f.last, f.outcomes))
 	}()
 	return nil
 }
@@ -229,25 +270,4 @@ func firstMessage(row *masspayout.Row) string {
 		return ""
 	}
 	return row.Faults[0].Message
-}
-
-// result is what came of sending a row: an outcome where it made no payment, or an error that says nothing about the row.
-type result struct {
-	outcome *batches.Outcome
-	err     error
-}
-
-// pay sends one row.
-func (s *sending) pay(ctx context.Context, in accept.In) result {
-	receipt, err := s.service.Payouts.Payout(ctx, in)
-	var refusal *accept.Refusal
-	switch {
-	case errors.As(err, &refusal):
-		return result{outcome: &batches.Outcome{Line: in.Batch.Line, State: batches.Refused, Code: refusal.Code, Message: payout.Message(refusal.Code)}}
-	case err != nil:
-		return result{err: err}
-	case receipt.Repeat: // by whomever, before; a row that this batch had paid keeps its payment
-		return result{outcome: &batches.Outcome{Line: in.Batch.Line, State: batches.PaidAlready}}
-	}
-	return result{}
 }

@@ -70,23 +70,69 @@ type acceptItem struct {
 // ErrNeedsSecond where its Actor is a user who may not send it alone, ErrDiskFull and ErrQueueFull: nothing was stored.
 // ErrUnavailable: it is not known; the same request may be sent again.
 func (s *Store) Accept(ctx context.Context, p *NewPayout) (Receipt, error) {
+	item, err := s.prepareAccept(p)
+	if err == nil {
+		err = s.acceptOne(ctx, item)
+	}
+	return s.accepted(item, err)
+}
+
+// AcceptAll is Accept for several payouts, which wait together and in their order, behind those that come one by one
+// (InBackground). It returns a receipt and an error for each.
+func (s *Store) AcceptAll(ctx context.Context, payouts []*NewPayout) ([]Receipt, []error) {
+	items, commands := make([]*acceptItem, len(payouts)), make([]*command, 0, len(payouts))
+	receipts, errs := make([]Receipt, len(payouts)), make([]error, len(payouts))
+	now := time.Now()
+	for i, p := range payouts {
+		if items[i], errs[i] = s.prepareAccept(p); errs[i] == nil {
+			commands = append(commands, &command{accept: items[i], since: now})
+		}
+	}
+	committed := s.batcher.DoAllBackground(ctx, commands)
+	for i := range payouts {
+		if errs[i] == nil {
+			errs[i], committed = outcome(ctx, committed[0]), committed[1:]
+			if errors.Is(errs[i], errAskAgain) {
+				errs[i] = s.acceptOne(InBackground(ctx), items[i])
+			}
+		}
+		receipts[i], errs[i] = s.accepted(items[i], errs[i])
+	}
+	return receipts, errs
+}
+
+// prepareAccept does what Accept does before the commit. Without an error, accepted must follow.
+func (s *Store) prepareAccept(p *NewPayout) (*acceptItem, error) {
 	if err := s.roomForMore(); err != nil {
-		return Receipt{}, err
+		return nil, err
 	}
 	item, err := s.newAcceptItem(p)
 	if err != nil {
-		return Receipt{}, err
+		return nil, err
 	}
 	if s.engine != nil && p.Provider != "" && !s.waits(p.ProjectID) {
 		if d, ok := s.engine.Reserve(p.ProjectID, p.Provider); ok {
 			item.intent = d
 		}
 	}
+	return item, nil
+}
+
+// acceptOne commits an item.
+func (s *Store) acceptOne(ctx context.Context, item *acceptItem) (err error) {
 	for {
 		if err = s.do(ctx, &command{accept: item}); !errors.Is(err, errAskAgain) {
-			break
+			return err
 		}
 	}
+}
+
+// accepted does what follows the commit of an item: the engine gets it, or its place back.
+func (s *Store) accepted(item *acceptItem, err error) (Receipt, error) {
+	if item == nil {
+		return Receipt{}, err
+	}
+	p := item.NewPayout
 	started := err == nil && item.inserted && item.code == payout.CodeSuccess
 	switch {
 	case started && item.operation.Stage == intent.To.Stage:

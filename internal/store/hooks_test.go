@@ -15,6 +15,9 @@ func (s *Store) Exec(ctx context.Context, f func()) error {
 	return s.do(ctx, &command{exec: func(context.Context, *Tx) error { f(); return nil }})
 }
 
+// BesideOthers is how many background commands share a commit with others.
+const BesideOthers = besideOthers
+
 // Together makes calls whose commands share a commit, in their order: the writer is held until all of them wait. It counts
 // what waits, so the store must be a command's: a server commits by itself as well.
 func (s *Store) Together(ctx context.Context, calls ...func()) error {

@@ -159,7 +159,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 	if s.file != nil {
 		s.file.remember()
 	}
-	s.batcher = batch.New(batch.Config{MaxItems: 1024, QueueLength: 16384, Enough: 128}, s.commit)
+	s.batcher = batch.New(batch.Config{MaxItems: 1024, QueueLength: 16384, Enough: 128, Background: mostInBackground, Beside: besideOthers}, s.commit)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	if c.Serve {

@@ -61,9 +61,27 @@ const (
 	leastReconnect = 300 * time.Millisecond  // a new connection may take so long, although the patience is at its end
 )
 
+// Of what nobody waits for: rows of files, and what follows the journal. A payout of Gate waits for little more than its own
+// commit beside them.
+const (
+	mostInBackground = 512 // commands in a commit, while there are no others
+	besideOthers     = 32  // as long as there are
+)
+
+type inBackground struct{}
+
+// InBackground has what is committed under the context that it returns wait behind everything that people and programs wait
+// for, and go few at a time beside it.
+func InBackground(ctx context.Context) context.Context {
+	return context.WithValue(ctx, inBackground{}, true)
+}
+
 // do hands a command to the writer and waits for its commit.
 func (s *Store) do(ctx context.Context, c *command) error {
 	c.since = time.Now()
+	if ctx.Value(inBackground{}) != nil {
+		return outcome(ctx, s.batcher.DoBackground(ctx, c, 1))
+	}
 	return outcome(ctx, s.batcher.Do(ctx, c))
 }
 
