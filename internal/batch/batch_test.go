@@ -187,7 +187,9 @@ func TestBackgroundItemsGoBehindOthers(t *testing.T) {
 			}
 		}
 		for _, c := range crowd {
-			<-c
+			if err := <-c; err != nil {
+				t.Error(err)
+			}
 		}
 		var got []string
 		next := many
