@@ -145,9 +145,8 @@ var withoutFiles = map[string]string{
 	"operate-case-waiting": "likewise",
 	"operate-top-up":       "the balances of one project, in a form; Finance has them as a file",
 	"statement-print":      "the statement as it is printed; the statement's page has the file",
-	"analytics":            "each tile has its own file, behind the tile's menu",
-	"analytics-turnover":   "likewise",
-	"analytics-banks":      "likewise",
+	"board-full":           "a board on a wall: its page has the files",
+	"board-edit":           "a form; the board's page has the files",
 	"overview-of-support":  "what waits: numbers that lead to their lists",
 }
 
@@ -163,7 +162,7 @@ var severalLists = map[string]string{
 
 var (
 	listMark = regexp.MustCompile(`<table|<ul class="rows"|<ol class="timeline"|<ul class="cards`)
-	fileLink = regexp.MustCompile(`href="([^"]*export=(?:api|local))"`)
+	fileLink = regexp.MustCompile(`href="([^"]*export=(?:api|local)|/analytics/(?:[^"?]*/)?csv[^"]*)"`)
 )
 
 // TestEveryListOnThePagesHasAFile walks all pages as their readers do: each that shows a list leads to its file, in both forms, and
@@ -230,6 +229,12 @@ func (b *browser) checkFile(link string) {
 	t := b.site.t
 	t.Helper()
 	a := b.get(link).wants(http.StatusOK)
+	if strings.HasPrefix(link, "/analytics/") { // of a tile, in its one form
+		if !strings.HasPrefix(a.Header.Get("Content-Type"), "text/csv") {
+			t.Errorf("%s comes as %s", link, a.Header.Get("Content-Type"))
+		}
+		return
+	}
 	local := strings.HasSuffix(link, "export="+exportLocal)
 	in := csv.NewReader(strings.NewReader(strings.TrimPrefix(a.Body, "\ufeff")))
 	if local {
