@@ -258,7 +258,7 @@ func FuzzStatusLine(f *testing.F) {
 				return
 			}
 			_ = answer.Body.Close()
-			if interim(answer.StatusCode) {
+			if answer.StatusCode/100 == 1 && answer.StatusCode != http.StatusSwitchingProtocols { // another answer follows
 				continue
 			}
 			if answer.StatusCode >= 100 && got != answer.StatusCode && len(b) < maxStatusLine {

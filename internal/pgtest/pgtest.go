@@ -70,6 +70,22 @@ func copyOf(t testing.TB, admin *url.URL, template string) string {
 	return at(admin, name)
 }
 
+// Copy returns the address of a new database that is as the one at address is now, such as a restored backup would be. Whoever
+// is still connected to that one is disconnected. It is dropped when the test has ended.
+func Copy(t testing.TB, address string) string {
+	t.Helper()
+	admin, err := server()
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	name := strings.TrimPrefix(path(address), "/")
+	disconnect := "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + name + "'"
+	if err := adminExec(admin, disconnect); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	return copyOf(t, admin, name) // the server waits for those who are leaving
+}
+
 func create(admin *url.URL, template string) (name string, err error) {
 	name = "flashpay_test_" + strings.ToLower(rand.Text())
 	if err := adminExec(admin, "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {

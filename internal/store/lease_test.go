@@ -73,3 +73,35 @@ func TestALeasePastTheThresholdIsNoIntent(t *testing.T) {
 		}
 	})
 }
+
+// The answer to a commit that went through is lost: the writer runs it again, and finds its own journal line there. The step has
+// succeeded, once. One that a different step had forestalled has not.
+func TestAStepWhoseAnswerWasLostIsDone(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		createProject(t, s, 210, 1000)
+		if _, err := s.Accept(t.Context(), newPayout(210, "p", 100)); err != nil {
+			t.Fatal(err)
+		}
+		w := leaseOne(t, s, store.Lease{Submit: true, SubmitDeadline: time.Minute, Duration: time.Hour})
+		step := store.Step{Payment: w.Payment, Operation: w.Operation, Event: payout.Succeeded, Kind: "succeeded"}
+		s.LoseNextCommitsAnswer()
+		got, err := s.Apply(t.Context(), step)
+		if err != nil || got.Operation.Status != payout.Success || got.Payment.Status != payout.Success {
+			t.Errorf("%+v, %v; want a success", got, err)
+		}
+		step.Kind = "succeeded elsewhere"
+		s.LoseNextCommitsAnswer()
+		if _, err := s.Apply(t.Context(), step); !errors.Is(err, store.ErrMoved) {
+			t.Errorf("another step from the same state: %v, want %v", err, store.ErrMoved)
+		}
+		lines, err := s.Journal(t.Context(), 210, w.Payment.ID)
+		if err != nil || len(lines) != 2 {
+			t.Errorf("%d journal lines, %v; want those of acceptance and success", len(lines), err)
+		}
+		if a, h, _ := balance(t, s, 210); a != 900 || h != 0 {
+			t.Errorf("available %d, held %d", a, h)
+		}
+	})
+}
