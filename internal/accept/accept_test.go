@@ -185,6 +185,8 @@ func TestRefusals(t *testing.T) {
 		{"callback of another scheme", "general.merchant_callback_url", `"ftp://a.kg/callback"`, nil, 702, "general.merchant_callback_url", 702},
 		{"callback without host", "general.merchant_callback_url", `"https:///callback"`, nil, 702, "general.merchant_callback_url", 702},
 		{"callback with a bad port", "general.merchant_callback_url", `"https://a.kg:70000/"`, nil, 702, "general.merchant_callback_url", 702},
+		{"callback with the port after the last", "general.merchant_callback_url", `"https://a.kg:65536/"`, nil, 702, "general.merchant_callback_url", 702},
+		{"callback with port 0", "general.merchant_callback_url", `"https://a.kg:0/"`, nil, 702, "general.merchant_callback_url", 702},
 		{"callback with a password", "general.merchant_callback_url", `"https://shop:secret@a.kg/"`, nil, 702, "general.merchant_callback_url", 702},
 		{"callback with a space", "general.merchant_callback_url", `"https://a.kg/a b"`, nil, 702, "general.merchant_callback_url", 702},
 		{"best before", "payment.best_before", `"soon"`, nil, 702, "payment.best_before", 702},

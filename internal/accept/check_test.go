@@ -412,3 +412,32 @@ func FuzzPatterns(f *testing.F) {
 		}
 	})
 }
+
+func TestPorts(t *testing.T) {
+	t.Parallel()
+	for port, want := range map[string]bool{"0": false, "1": true, "65535": true, "65536": false, "-1": false, "x": false} {
+		if got := isPort(port); got != want {
+			t.Errorf("%s: %v", port, got)
+		}
+	}
+}
+
+// Memory that is used again holds nothing of the request before, and none is kept that was large once.
+func TestScratchForgets(t *testing.T) {
+	t.Parallel()
+	s := &scratch{lines: []signature.Line{{Path: "account:number", Value: "1090000000000000"}}}
+	b := []byte("1090000000000000")
+	s.keep(b)
+	if s.lines[0] != (signature.Line{}) || string(b) != string(make([]byte, len(b))) {
+		t.Errorf("%+v, %q", s.lines, b)
+	}
+	if cap(s.bytes) != cap(b) || len(s.bytes) != 0 {
+		t.Errorf("%d bytes of %d are kept for use", cap(s.bytes), cap(b))
+	}
+	if s.keep(make([]byte, 0, keptScratch)); cap(s.bytes) != keptScratch {
+		t.Error("what is just small enough is not kept")
+	}
+	if s.keep(make([]byte, 0, keptScratch+1)); s.bytes != nil {
+		t.Error("what is too large is kept")
+	}
+}

@@ -45,11 +45,29 @@ func TestSpanHoldsWhatDecideLetsPass(t *testing.T) {
 func TestNoSpanWhereAnotherSumIsPaid(t *testing.T) {
 	t.Parallel()
 	project := &merchant.Project{Balances: []string{"USD"}, Settings: merchant.Settings{Conversion: merchant.Conversion{On: true}}}
-	s := State{Project: project, LiveProvider: true, Available: math.MaxInt64}
+	s := State{Project: project, LiveProvider: true, Available: math.MaxInt64, Rates: book(t), Now: today}
 	for _, currency := range []string{"KGS", "EUR"} { // paid from a balance in dollars; and not paid by the method at all
 		i := Item{Method: "m", Currencies: []string{"KGS"}, Target: "KGS", MinAmount: 10, MaxAmount: 5000, Currency: currency}
 		if span, ok := SpanOf(s, i); ok {
 			t.Errorf("%s: %+v", currency, span)
 		}
+	}
+}
+
+// TestSpanOfFewSums: a span may begin with the smallest sum, and have no other one; where nothing passes there is none.
+func TestSpanOfFewSums(t *testing.T) {
+	t.Parallel()
+	s := State{Project: &merchant.Project{}, LiveProvider: true, Available: math.MaxInt64}
+	i := Item{Method: "m", Currencies: []string{"KGS"}, MinAmount: 1, MaxAmount: 1, Currency: "KGS"}
+	if span, ok := SpanOf(s, i); !ok || !span.Holds(1) || span.Holds(0) || span.Holds(2) {
+		t.Errorf("a method that takes 1 only: %+v, %v", span, ok)
+	}
+	s.Project = &merchant.Project{Blocked: true}
+	if span, ok := SpanOf(s, i); ok {
+		t.Errorf("a blocked project: %+v", span)
+	}
+	s.Project, i.MinAmount = &merchant.Project{}, 2
+	if span, ok := SpanOf(s, i); ok {
+		t.Errorf("limits that leave no sum: %+v", span)
 	}
 }
