@@ -21,7 +21,8 @@ type rollupsCheckCmd struct {
 // Help is shown by --help.
 func (c *rollupsCheckCmd) Help() string {
 	return `Totals of the register, Overview and Analytics read rollups: sums by hour and day, which whoever follows the journal keeps a few
-seconds behind it. This command replays the journal and compares: every figure must be the same. It runs beside a working server and
+seconds behind it. This command replays the journal and compares: every figure must be the same. So it does with attempts of callbacks,
+which are counted as they are logged. It runs beside a working server and
 only reads. flashpay audit does the same, among much else. The exit code is 1 where something differs.
 
   flashpay rollups check --database sqlite:flashpay.db`

@@ -82,7 +82,7 @@ type run struct {
 func (r *run) all(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		r.readLedger, r.readQuotes, r.readTariffs, r.checkPayments, r.compareLedger, r.checkNumbers, r.checkSeals, r.checkParts, r.checkDiscrepancies,
-		r.checkNotifications, r.checkJobs, r.checkApprovals, r.checkFiles, r.checkBatches, r.checkRollups, r.checkBank,
+		r.checkNotifications, r.checkJobs, r.checkApprovals, r.checkFiles, r.checkBatches, r.checkRollups, r.checkCallbackRollups, r.checkBank,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -123,6 +123,10 @@ var tables = []table{
 		name: "rollups", key: strings.Split("build cube project_id hours start method currency status code bank bucket", " "), copied: []string{"bank"},
 		lost: never,
 	},
+	{
+		name: "callback_rollups", key: strings.Split("project_id hours start acknowledged bucket shard", " "), copied: []string{"bucket"}, lost: never,
+		unseen: map[string]string{"shard": "nodes add up"},
+	},
 	{name: "counters", key: []string{"project_id"}, copied: []string{"project_id"}, lost: never},
 	{name: "ledger_days", key: []string{"project_id", "day", "currency", "kind", "debit", "credit", "shard"}, lost: never, copied: []string{"day"}},
 	{name: "balances", key: []string{"project_id", "currency"}, lost: never, copied: []string{"currency"}},

@@ -11,7 +11,39 @@ import (
 // Rollups compares the rollups that are read with the journal, and nothing else.
 func Rollups(ctx context.Context, s *store.Store) (*Report, error) {
 	r := newRun(Config{Store: s})
-	return r.finish(r.checkRollups(ctx))
+	err := r.checkRollups(ctx)
+	if err == nil {
+		err = r.checkCallbackRollups(ctx)
+	}
+	return r.finish(err)
+}
+
+// checkCallbackRollups compares how many attempts of callbacks are counted with the log of them, project by project.
+func (r *run) checkCallbackRollups(ctx context.Context) error {
+	counted, err := r.store.CallbacksCounted(ctx)
+	if err != nil {
+		return err
+	}
+	if !counted {
+		r.inform("attempts of callbacks of an older program: they are being counted", 1)
+		return nil
+	}
+	for _, p := range r.store.Projects() {
+		off, rows, err := r.store.CheckCallbackRollups(ctx, p.ID)
+		if err != nil {
+			return err
+		}
+		r.checked("rollups of callbacks", rows)
+		more, fewer := int64(0), int64(0)
+		for _, n := range off {
+			more, fewer = more+max(0, -n), fewer+max(0, n)
+		}
+		if len(off) > 0 {
+			r.fail(KindRollup, p.ID, "", "%d rows of callbacks in rollups differ from the log of attempts: %d counted that it has not, %d not counted: flashpay rollups rebuild counts them anew",
+				len(off), more, fewer)
+		}
+	}
+	return nil
 }
 
 // rollupSum is what rows of rollups, or what the journal makes of them, come to. Each row counts with a random weight of its

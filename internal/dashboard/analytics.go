@@ -30,6 +30,7 @@ var boardTemplates = []boardTemplate{
 	{"conversion", []string{"payments", "conversion", "declines", "times", "operations"}},
 	{"turnover", []string{"turnover", "paid", "top_methods", "top_projects"}},
 	{"banks", []string{"top_banks", "bank_pivot", "top_codes"}},
+	{"callbacks", []string{"callbacks", "callback_times"}},
 }
 
 // analysis is what an address, or a tile of somebody's board, asks for: which figures are taken, and how they are grouped.

@@ -21,6 +21,7 @@ const (
 // tileDatasets are what a tile can show, in the order of the form.
 var tileDatasets = []string{
 	"payments", "operations", "conversion", "times", "turnover", "paid", "declines", "top_methods", "top_projects", "top_banks", "top_codes",
+	"callbacks", "callback_times",
 }
 
 // newBoardPage is what the form of a new board offers.
@@ -312,12 +313,15 @@ func (v *visit) readTile(f *Form) string {
 		f.Fault(name, fault)
 	}
 	dataset := f.Get("dataset")
-	timed := dataset == "paid" || slices.Contains([]string{"payments", "operations"}, dataset) && a.Rows == ""
+	free := slices.Contains([]string{"payments", "operations"}, dataset) || dataset == "callbacks" && a.Rows == "project"
+	timed := dataset == "paid" || slices.Contains([]string{"payments", "operations", "callbacks"}, dataset) && a.Rows == ""
 	switch {
 	case !slices.Contains(tileDatasets, dataset):
 		f.Fault("dataset", v.t("payments.fault_choice"))
-	case a.Rows != "" && dataset != "payments" && dataset != "operations":
+	case a.Rows != "" && !free:
 		f.Fault("rows", v.t("analytics.fault_rows"))
+	case strings.HasPrefix(dataset, "callback") && (f.Get("method") != "" || f.Get("currency") != ""):
+		f.Fault("method", v.t("analytics.fault_callbacks"))
 	}
 	switch chart := f.Get("chart"); {
 	case chart != "" && !slices.Contains(tileCharts, chart):

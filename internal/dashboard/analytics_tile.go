@@ -54,6 +54,7 @@ var makers = map[string]func(*analysis, *tile) error{
 	"declines": (*analysis).declinesTile, "times": (*analysis).timesTile, "turnover": (*analysis).turnoverTile, "paid": (*analysis).paidTile,
 	"top_methods": (*analysis).topMethodsTile, "top_projects": (*analysis).topProjectsTile, "top_banks": (*analysis).topBanksTile,
 	"bank_pivot": (*analysis).bankPivotTile, "top_codes": (*analysis).topCodesTile,
+	"callbacks": (*analysis).callbacksTile, "callback_times": (*analysis).callbackTimesTile,
 }
 
 // tiles makes the tiles of a template.

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -93,32 +94,35 @@ var percentiles = []int64{50, 90, 95, 99}
 // timesTile has the time from request to result: how long it took at most for so many of a hundred payments.
 func (a *analysis) timesTile(t *tile) error {
 	rows, err := a.sum(figures.Times, false, figures.Method, figures.Bucket)
-	if err != nil {
-		return err
-	}
-	byMethod := make(map[string][]figures.Row)
+	a.percentiles(t, "payments.column.method", rows, func(r figures.Row) string { return r.Method }, a.describeMethod)
+	return err
+}
+
+// percentiles makes the rows of a tile of times: key says what a row of figures counts for.
+func (a *analysis) percentiles(t *tile, first string, rows []figures.Row, key func(figures.Row) string, describe func(key string) (label, href string)) {
+	groups := make(map[string][]figures.Row)
 	for _, r := range rows {
-		byMethod[r.Method] = append(byMethod[r.Method], r)
+		groups[key(r)] = append(groups[key(r)], r)
 	}
-	t.First, t.Chart = a.visit.t("payments.column.method"), "across"
+	t.First, t.Chart = a.visit.t(first), "across"
 	t.Head = []tileColumn{{Label: a.visit.t("analytics.column.results")}}
 	for i, p := range percentiles {
 		t.Head = append(t.Head, tileColumn{Label: a.visit.t("analytics.column.percent", "percent", p), Colour: []string{"blue", "purple", "amber", "red"}[i], Scale: 1000, Log: true})
 	}
-	for _, method := range slices.Sorted(maps.Keys(byMethod)) {
-		all := byMethod[method]
-		slices.SortFunc(all, func(x, y figures.Row) int { return int(x.Bucket/time.Microsecond - y.Bucket/time.Microsecond) })
+	for _, k := range slices.Sorted(maps.Keys(groups)) {
+		all := groups[k]
+		slices.SortFunc(all, func(x, y figures.Row) int { return cmp.Compare(x.Bucket, y.Bucket) })
 		var n int64
 		for _, r := range all {
 			n += r.Payments
 		}
-		row := tileRow{Label: a.methodTitle(method), Href: a.register(a.from, a.to, "method", method), Cells: []tileCell{a.count(n, "")}}
+		label, href := describe(k)
+		row := tileRow{Label: label, Href: href, Cells: []tileCell{a.count(n, "")}}
 		for _, p := range percentiles {
 			row.Cells = append(row.Cells, a.duration(percentile(all, n, p)))
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	return nil
 }
 
 // percentile is the end of the bucket in which so many of a hundred have their result.

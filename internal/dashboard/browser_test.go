@@ -126,6 +126,7 @@ var everyPage = []shown{
 	{name: "analytics", path: "/analytics?board=conversion&period=quarter&compare=on", as: staff.Finance, faces: true},
 	{name: "analytics-turnover", path: "/analytics?board=turnover&period=quarter&compare=on", as: staff.Finance},
 	{name: "analytics-banks", path: "/analytics?board=banks&period=quarter", as: staff.Risks, faces: true},
+	{name: "analytics-callbacks", path: "/analytics?board=callbacks&period=quarter", as: staff.Finance, faces: true},
 	{name: "analytics-faulty", path: "/analytics?period=days&from=2026-02-30", as: staff.Finance},
 	{name: "analytics-empty", path: "/analytics", as: staff.Operations, empty: true},
 

@@ -47,7 +47,8 @@ var moveCallbacks = sqldb.NewBulk(
 		scheduled = CASE WHEN callbacks.scheduled <> v.scheduled THEN callbacks.scheduled ELSE v.scheduled + 1 END,
 		lease = NULL, attempts = v.attempt, last_at = v.last_at, duration = v.duration,
 		http_status = v.http_status, error = v.error, answer = v.answer
-		FROM v WHERE callbacks.project_id = +v.project_id AND callbacks.number = +v.number AND callbacks.attempts = v.attempt - 1`)
+		FROM v WHERE callbacks.project_id = +v.project_id AND callbacks.number = +v.number AND callbacks.attempts = v.attempt - 1
+		RETURNING callbacks.project_id, callbacks.number, callbacks.attempts, callbacks.created_at`)
 
 var insertAttempts = sqldb.NewBulk(
 	"INSERT INTO attempts (project_id, number, attempt, url, at, duration, http_status, error, answer) VALUES ",
@@ -73,7 +74,15 @@ func (t *Tx) writeAttempts(ctx context.Context, commands []*command) error {
 				int64(a.HTTPStatus), a.Error, answer)
 		}
 	}
-	if err := moveCallbacks.Later(ctx, t.conn, moves, nil); err != nil {
+	t.attempted = make(map[attemptKey]int64, len(moves)/moveCallbacks.Columns)
+	moved := func(r sqldb.Row) error {
+		var k attemptKey
+		var event int64
+		err := r.Scan(&k.project, &k.number, &k.attempt, &event)
+		t.attempted[k] = event
+		return err
+	}
+	if err := moveCallbacks.Later(ctx, t.conn, moves, moved); err != nil {
 		return err
 	}
 	return insertAttempts.Later(ctx, t.conn, logs, nil)

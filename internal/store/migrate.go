@@ -49,6 +49,7 @@ var migrationFiles = []string{
 	"migrations/0022_words.sql",
 	"migrations/0023_batch_events.sql",
 	"migrations/0024_boards.sql",
+	"migrations/0025_callback_rollups.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

@@ -66,6 +66,9 @@ func (s *Store) RebuildRollups(ctx context.Context, actor string) (build int64, 
 				return nil
 			}
 		}
+		if err := t.askToRecountCallbacks(ctx); err != nil {
+			return err
+		}
 		build = newest.number + 1
 		const insert = "INSERT INTO rollup_builds (build, state, whole, began_at, ended_at) VALUES ($1, 'counting', 1, $2, 0)"
 		if _, err := t.Exec(ctx, insert, build, t.now.UnixMicro()); err != nil {
@@ -145,6 +148,9 @@ func (s *Store) CatchUpRollups(ctx context.Context) error {
 	}
 	if err := s.exchangeBuilds(ctx); err != nil {
 		return err
+	}
+	if err := s.recountCallbacks(ctx); err != nil {
+		return fmt.Errorf("store: counting attempts of callbacks anew: %w", err)
 	}
 	return s.dropBuilds(ctx)
 }

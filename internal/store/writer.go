@@ -41,17 +41,18 @@ type Tx struct {
 	rates    *rates.Book
 
 	funds         fundsBook
-	lines         []any           // rows of the journal
-	transfers     []any           // rows of transfers
-	events        []*event        // that merchants are told of
-	discrepancies []discrepancy   // to be opened
-	headsPending  int             // heads of payments that were to be moved and, as far as is known, were not
-	newestEvents  map[int64]int64 // by project, the number of its newest event: of those whose counter is locked
-	newPayments   []*acceptItem   // of each payment the first item that asks for it, in the order of their keys
-	steps         []*command      // of each operation the first, in the order of their ids
-	jobs          []*CallbackJob  // callbacks that this process sends itself, once committed
-	tail          []followedLine  // the same rows of the journal, for the follower
-	wakes         []string        // topics whose listeners are called once it is committed
+	lines         []any                // rows of the journal
+	transfers     []any                // rows of transfers
+	events        []*event             // that merchants are told of
+	discrepancies []discrepancy        // to be opened
+	headsPending  int                  // heads of payments that were to be moved and, as far as is known, were not
+	newestEvents  map[int64]int64      // by project, the number of its newest event: of those whose counter is locked
+	newPayments   []*acceptItem        // of each payment the first item that asks for it, in the order of their keys
+	steps         []*command           // of each operation the first, in the order of their ids
+	jobs          []*CallbackJob       // callbacks that this process sends itself, once committed
+	tail          []followedLine       // the same rows of the journal, for the follower
+	attempted     map[attemptKey]int64 // attempts whose callbacks were moved, and when these were made (known after a flush)
+	wakes         []string             // topics whose listeners are called once it is committed
 }
 
 const (
@@ -360,11 +361,12 @@ func (t *Tx) run(ctx context.Context, commands []*command) error {
 		t.writeBatchRows,     // inserted accepts > their rows of batches
 		t.writeFunds,         // funds, transfers > rows, and sums by day
 		t.writeJournal,       // lines > rows
-		t.writeAttempts,      // attempts > rows, and callbacks moved
+		t.writeAttempts,      // attempts > rows, and callbacks moved; attempted
 		t.writeNotifications, // notifications > rows
 		t.writeRejections,    // rejections > rows
 		t.writeDiscrepancies, // discrepancies > rows
 		t.writeEvents,        // events, newestEvents > rows of events and callbacks; jobs
+		t.countAttempts,      // flushes, where there are any. attempts > rows of how many there were
 	} {
 		if err := phase(ctx, commands); err != nil {
 			return err

@@ -1,5 +1,5 @@
 // Package figures reads the sums that whoever follows the journal keeps: payments, results and times by hour and day. It
-// never reads payments.
+// never reads payments. How often callbacks were attempted is kept with each attempt.
 package figures
 
 import (
@@ -30,9 +30,10 @@ type Metric uint8
 
 // What can be counted.
 const (
-	Payments Metric = iota + 1 // payments with the status they have, by when they were made
-	Results                    // results of operations, by when they came
-	Times                      // first results of payments, by when these were made, in buckets of time
+	Payments  Metric = iota + 1 // payments with the status they have, by when they were made
+	Results                     // results of operations, by when they came
+	Times                       // first results of payments, by when these were made, in buckets of time
+	Callbacks                   // attempts of callbacks by when they began; told apart by Hour, Project, Acknowledged and Bucket only
 )
 
 // Column is what figures can be told apart by.
@@ -48,6 +49,8 @@ const (
 	Code     Column = "code"
 	Bank     Column = "bank"
 	Bucket   Column = "bucket"
+
+	Acknowledged Column = "acknowledged"
 )
 
 // Query chooses figures. Empty lists choose everything, but for Projects, which is never wider than what the asking user sees.
@@ -70,8 +73,9 @@ type Row struct {
 	Status           payout.Status
 	Code             int
 	Bank             string
-	Bucket           time.Duration // the longest time of the bucket
-	Payments, Amount int64
+	Bucket           time.Duration // the longest time of the bucket; of callbacks from the event to its acknowledgement
+	Acknowledged     bool
+	Payments, Amount int64 // of callbacks: attempts, and nothing
 }
 
 func (q *Query) by(c Column) bool { return slices.Contains(q.By, c) }
@@ -117,8 +121,13 @@ func (q *Query) statement(build int64, p part) *sqldb.Statement {
 	for _, c := range q.By {
 		s.Text(string(c) + ", ")
 	}
-	s.Text("CAST(SUM(payments) AS BIGINT), CAST(SUM(amount) AS BIGINT) FROM rollups WHERE build = ").Arg(build)
-	s.Text(" AND cube = ").Arg(int64(q.cube())).Text(" AND ").In("project_id", sqldb.IntArgs(q.Projects))
+	if q.What == Callbacks {
+		s.Text("CAST(SUM(attempts) AS BIGINT), 0 FROM callback_rollups WHERE ")
+	} else {
+		s.Text("CAST(SUM(payments) AS BIGINT), CAST(SUM(amount) AS BIGINT) FROM rollups WHERE build = ").Arg(build)
+		s.Text(" AND cube = ").Arg(int64(q.cube())).Text(" AND ")
+	}
+	s.In("project_id", sqldb.IntArgs(q.Projects))
 	s.Text(" AND hours = ").Arg(p.hours).Text(" AND start >= ").Arg(p.from).Text(" AND start < ").Arg(p.to)
 	for _, l := range []struct {
 		column Column
@@ -137,7 +146,24 @@ func (q *Query) statement(build int64, p part) *sqldb.Statement {
 		}
 		s.Text(" GROUP BY " + strings.Join(names, ", "))
 	}
+	if q.What == Callbacks {
+		return s.Text(" HAVING SUM(attempts) <> 0")
+	}
 	return s.Text(" HAVING SUM(payments) <> 0")
+}
+
+// source is the build of rollups that is read. ErrCounting: what is asked for is not there yet.
+func (f *Figures) source(ctx context.Context, what Metric) (build int64, err error) {
+	var whole bool
+	if what == Callbacks {
+		whole, err = f.store.CallbacksCounted(ctx)
+	} else {
+		build, whole, err = f.store.LiveRollupBuild(ctx)
+	}
+	if err == nil && !whole {
+		err = ErrCounting
+	}
+	return build, err
 }
 
 // Sum adds figures up. Rows come in no order. ErrCounting: they are not there yet.
@@ -145,12 +171,9 @@ func (f *Figures) Sum(ctx context.Context, q Query) ([]Row, error) {
 	if len(q.Projects) == 0 {
 		return nil, nil
 	}
-	build, whole, err := f.store.LiveRollupBuild(ctx)
+	build, err := f.source(ctx, q.What)
 	if err != nil {
 		return nil, err
-	}
-	if !whole {
-		return nil, ErrCounting
 	}
 	sums := make(map[Row]*Row)
 	for _, p := range q.parts() {
@@ -182,19 +205,19 @@ func (f *Figures) Sum(ctx context.Context, q Query) ([]Row, error) {
 }
 
 func (q *Query) scan(r *sql.Rows) (row Row, err error) {
-	var start, bucket int64
+	var start, bucket, acknowledged int64
 	into := make([]any, 0, len(q.By)+2)
 	for _, c := range q.By {
 		into = append(into, map[Column]any{
 			Hour: &start, Project: &row.Project, Method: &row.Method, Currency: &row.Currency, Status: (*string)(&row.Status), Code: &row.Code,
-			Bank: &row.Bank, Bucket: &bucket,
+			Bank: &row.Bank, Bucket: &bucket, Acknowledged: &acknowledged,
 		}[c])
 	}
 	err = r.Scan(append(into, &row.Payments, &row.Amount)...)
 	if q.by(Hour) {
 		row.Hour = sqldb.FromMicros(start)
 	}
-	row.Bucket = time.Duration(bucket) * time.Microsecond
+	row.Bucket, row.Acknowledged = time.Duration(bucket)*time.Microsecond, acknowledged == 1
 	return row, err
 }
 
