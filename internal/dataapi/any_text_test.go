@@ -24,6 +24,9 @@ func TestNoTextMakesAnAnswerFail(t *testing.T) {
 			{"/v1/operations/get-by-payment", `"project_id":210,"payment_id":` + signable},
 			{"/v1/operations/get-by-payment", `"project_id":` + signable + `,"payment_id":"p"`},
 			{"/v1/balance/get", `"project_id":210,"currency":` + signable + `,` + signable + `:1`},
+			{"/v1/financial-reporting/operations", `"project_id":210,"customer_id":` + signable + `,"customer_email":` + signable + `,"fields":[` + signable + `]`},
+			{"/v1/financial-reporting/operations", `"project_id":210,"tz":` + signable + `,"operation_type":` + signable + `,"operation_status":` + signable},
+			{"/v1/financial-reporting/operations", `"interval":{"from":` + signable + `,"to":` + signable + `},"limit":` + signable + `,"offset":` + signable},
 			{"/v1/currency-rates/get", `"date":` + signable + `,"currency":` + signable},
 		} {
 			fine(d.ask(ask.path, ask.members), ask.path, ask.members)
