@@ -138,8 +138,6 @@ var withoutFiles = map[string]string{
 	"mass-waiting":         "likewise; its rows are a list of their own",
 	"mass-sending":         "its rows are a list of their own, and come as the file with what became of each",
 	"mass-sent":            "likewise",
-	"mass-rows":            "its rows come as the file with what became of each",
-	"mass-rows-none":       "likewise",
 	"mass-confirm":         "sums of one file, in a form",
 	"operate-case":         "what a decision would do to one balance, in a form",
 	"operate-case-waiting": "likewise",

@@ -12,6 +12,7 @@ import (
 	"flashpay/internal/massbatch"
 	"flashpay/internal/masspayout"
 	"flashpay/internal/payout"
+	"flashpay/internal/record"
 	"flashpay/internal/staff"
 	"flashpay/internal/store/batches"
 )
@@ -87,6 +88,9 @@ func serveBatchRows(d *Dashboard, v *visit) error {
 	if line, err := strconv.ParseInt(page.Form.Get("line"), 10, 64); err == nil && q.Get("after") == "" {
 		filter.After = line - 1
 	}
+	if v.wantsFile() {
+		return v.rowsFile(b, filter).send(v)
+	}
 	found, err := batches.Find(v.ctx(), d.Store, filter, rowsLooked)
 	if err != nil {
 		return err
@@ -113,7 +117,56 @@ func serveBatchRows(d *Dashboard, v *visit) error {
 			page.Looking = found.Until
 		}
 	}
-	return v.render("mass_rows", Page{Title: v.t("mass.rows_title"), Form: page.Form, Data: page, Wide: true})
+	return v.render("mass_rows", Page{Title: v.t("mass.rows_title"), Form: page.Form, Data: page, Wide: true, Files: true})
+}
+
+// rowsFile is a batch's rows from the one on that the page begins with, as the page tells them.
+func (v *visit) rowsFile(b *massbatch.Status, filter batches.RowFilter) listFile[rowView] {
+	each := func(write func(rowView) error) error {
+		filter.Limit = exportRows
+		for {
+			found, err := batches.Find(v.ctx(), v.d.Store, filter, rowsLooked)
+			if err != nil {
+				return err
+			}
+			for _, r := range found.Rows {
+				if err := write(v.row(r)); err != nil {
+					return err
+				}
+			}
+			if found.Until == 0 {
+				return nil
+			}
+			filter.After = found.Until
+		}
+	}
+	return listFile[rowView]{fmt.Sprint("batch_", b.ID, "_rows"), func(say wording) record.Table[rowView] {
+		return record.Table[rowView]{
+			record.Of("line", func(r *rowView) record.Value { return countOf(r.Line) }),
+			record.Of("status", func(r *rowView) record.Value {
+				if r.Word != "" {
+					return textOf(say(rowWords[r.State], r.Word))
+				}
+				return textOf(say(string(r.Status), "status."+strings.ReplaceAll(string(r.Status), " ", "_")))
+			}),
+			record.Of("payment_id", func(r *rowView) record.Value { return textOf(r.PaidAs) }),
+			record.Of("project_id", func(r *rowView) record.Value {
+				if r.ProjectID == 0 {
+					return record.Value{}
+				}
+				return textOf(strconv.FormatInt(r.ProjectID, 10))
+			}),
+			record.Of("amount", func(r *rowView) record.Value {
+				if r.Amount == 0 {
+					return record.Value{}
+				}
+				return sumValue(r.Amount, r.Currency)
+			}),
+			record.Of("currency", func(r *rowView) record.Value { return textOf(r.Currency) }),
+			record.Of("message", func(r *rowView) record.Value { return textOf(r.Message.Message) }),
+			record.Of("advice", func(r *rowView) record.Value { return textOf(r.Advice) }),
+		}
+	}, each}
 }
 
 // row says what became of a row.

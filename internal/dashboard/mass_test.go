@@ -114,6 +114,12 @@ func TestAFileIsCheckedAndSent(t *testing.T) {
 	}
 	clerk.get(path).wants(http.StatusOK).says("being sent", "0 of 2 sent", "Pause")
 	s.sendBatches()
+	if rows := clerk.file(path + "/rows"); len(rows) != 4 || strings.Join(rows[3], "|") != "4|with faults||210|||Incorrect Amount (line# 4)|" || rows[1][1] != "processing" || rows[1][2] != "w1" || rows[1][4] != "500.00" {
+		t.Errorf("the rows as a file: %q", rows)
+	}
+	if rows := clerk.file(path + "/rows?status=with+faults"); len(rows) != 2 || rows[1][0] != "4" {
+		t.Errorf("the rows with faults as a file: %q", rows)
+	}
 	clerk.get(path).wants(http.StatusOK).says("sent", "processing", "with faults").saysNot("Pause")
 
 	mended := clerk.takes("210", "ноябрь.csv", strings.Replace(bad, ";900,00;", ";90000;", 1))
