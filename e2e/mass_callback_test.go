@@ -21,9 +21,10 @@ type batchEndpoint struct {
 	*httptest.Server
 	answer chan int // what the next ones of batches are answered; until then they are not
 
-	mu    sync.Mutex
-	ended []client.BatchEnd // as they came
-	bad   []error
+	mu      sync.Mutex
+	ended   []client.BatchEnd // as they came
+	waiting int               // of them, that were not answered yet, and whose sender is there
+	bad     []error
 }
 
 func newBatchEndpoint(t *testing.T) *batchEndpoint {
@@ -41,11 +42,17 @@ func newBatchEndpoint(t *testing.T) *batchEndpoint {
 		batch := err == nil && cb.Batch != nil
 		if batch {
 			e.ended = append(e.ended, *cb.Batch)
+			e.waiting++
 		}
 		e.mu.Unlock()
 		if !batch {
 			return
 		}
+		defer func() {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.waiting--
+		}()
 		select {
 		case status := <-e.answer:
 			w.WriteHeader(status)
@@ -61,6 +68,13 @@ func (e *batchEndpoint) came() []client.BatchEnd {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return append([]client.BatchEnd(nil), e.ended...)
+}
+
+// nobodyWaits tells that no sender waits for an answer: that the killed ones are known to be gone.
+func (e *batchEndpoint) nobodyWaits() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.waiting == 0
 }
 
 // TestTheCallbackOfABatchArrives though the server is killed as the batch ends and once more while its callback is delivered, and
@@ -94,6 +108,7 @@ func TestTheCallbackOfABatchArrives(t *testing.T) {
 		server = db.serve(t, "--bank-url", bank.Bank)
 		eventually(t, "the callback of the batch", func() bool { return len(endpoint.came()) > before })
 		server.kill() // whether it was acknowledged, nobody knows
+		eventually(t, "the endpoint notices", endpoint.nobodyWaits)
 
 		for _, status := range []int{http.StatusInternalServerError, http.StatusOK} {
 			endpoint.answer <- status

@@ -109,8 +109,13 @@ func TestTypingOutlivesTheSession(t *testing.T) {
 					p.holds(where, typed[0], typed[1])
 				}
 			}
+			const token = `document.querySelector('main form[data-typed] [name="once"]')?.value ?? ""`
+			once := browsertest.Eval[string](p.Page, token)
 			p.again(`location.reload()`)
 			all("after a reload")
+			if got := browsertest.Eval[string](p.Page, token); got != once {
+				t.Errorf("after a reload the form is another act: its token is %q, and was %q", got, once)
+			}
 			p.follow(`#sections a[href="/profile"]`)
 			p.again(`history.back()`)
 			all("on the way back")

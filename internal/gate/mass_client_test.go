@@ -18,7 +18,7 @@ func listening(t *testing.T, g *Gate, limit time.Duration) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(g.Handler())
 	server.Listener = g.Listen(server.Listener)
-	server.Config.ReadTimeout, server.Config.WriteTimeout = limit, limit
+	server.Config.ReadHeaderTimeout, server.Config.ReadTimeout, server.Config.WriteTimeout = time.Minute, limit, limit
 	server.Start()
 	t.Cleanup(server.Close)
 	return server.URL
@@ -81,7 +81,7 @@ func TestTheClientSendsFiles(t *testing.T) {
 func TestAFileMayTakeItsTime(t *testing.T) {
 	t.Parallel()
 	g, _ := node(t, storetest.URL(t, storetest.SQLite))
-	const limit = time.Second
+	const limit = 2 * time.Second
 	address := listening(t, g, limit)
 	file := massFile(massRow("a", 150_000), massRow("b", 150_000))
 	in, out := io.Pipe()

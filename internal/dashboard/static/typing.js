@@ -1,6 +1,7 @@
 // What is typed is not lost: neither where the session ends meanwhile, nor by reload, back, or a link that slipped. What a form
-// holds stays with this tab until the form has been sent and done, and goes with the session. Passwords, codes and files do not
-// stay.
+// holds stays with this tab until the form has been sent and done, its reader signs out, or somebody else signs in here.
+// Passwords, codes and files do not stay. The token by which an act is done once does: what was sent, came back, and is sent
+// again is one act.
 (() => {
   const user = document.body.dataset.user
   const posted = 'posted' in document.body.dataset
@@ -10,13 +11,17 @@
   }
   const typedKeys = () => Object.keys(sessionStorage).filter((key) => key.startsWith('typed '))
   const forget = (keys) => keys.forEach((key) => sessionStorage.removeItem(key))
+  if (user && sessionStorage.getItem('whose') !== user) {
+    forget([...typedKeys(), 'sent'])
+    put('whose', user)
+  }
 
   // An answer to a form belongs to the page that the form was on, as going back leads there.
   const page = () => posted ? sessionStorage.getItem('form') ?? location.href : location.href
   const keyOf = (form) => `typed ${page()} ${form.getAttribute('action')}`
   const ofForm = (field) => field.closest?.('main form[method="post"]')
   const isSecret = (form) => form.querySelector('[name="kept"], [type="password"], [autocomplete="one-time-code"]')
-  const isTyped = (field) => field.name && (field.name === 'version' || field.localName !== 'button' && !/^(hidden|password|file|submit|button)$/.test(field.type))
+  const isTyped = (field) => field.name && (/^(version|once)$/.test(field.name) || field.localName !== 'button' && !/^(hidden|password|file|submit|button)$/.test(field.type))
 
   const note = (event) => {
     const form = ofForm(event.target)
