@@ -47,7 +47,7 @@ func TestNoSpanWhereAnotherSumIsPaid(t *testing.T) {
 	project := &merchant.Project{Balances: []string{"USD"}, Settings: merchant.Settings{Conversion: merchant.Conversion{On: true}}}
 	s := State{Project: project, LiveProvider: true, Available: math.MaxInt64, Rates: book(t), Now: today}
 	for _, currency := range []string{"KGS", "EUR"} { // paid from a balance in dollars; and not paid by the method at all
-		i := Item{Method: "m", Currencies: []string{"KGS"}, Target: "KGS", MinAmount: 10, MaxAmount: 5000, Currency: currency}
+		i := Item{Method: "m", Currencies: []string{"KGS"}, Target: "KGS", MinAmount: 10_000, MaxAmount: 50_000, Currency: currency}
 		if span, ok := SpanOf(s, i); ok {
 			t.Errorf("%s: %+v", currency, span)
 		}

@@ -105,3 +105,25 @@ func TestAStepWhoseAnswerWasLostIsDone(t *testing.T) {
 		}
 	})
 }
+
+// The answer to a lease is lost, and the commit that runs again finds nothing due: what the first one returned must not be worked on,
+// since it may have been rolled back. The lease ends, and the operation is inquired.
+func TestALeaseWhoseAnswerWasLostIsNotWorkedOn(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		createProject(t, s, 210, 1000)
+		if _, err := s.Accept(t.Context(), newPayout(210, "p", 100)); err != nil {
+			t.Fatal(err)
+		}
+		lease := store.Lease{ProjectID: 210, Provider: "sandbox", N: 10, Submit: true, SubmitDeadline: time.Minute, Duration: time.Hour}
+		s.LoseNextCommitsAnswer()
+		if work, err := s.LeaseOperations(t.Context(), lease); err != nil || len(work) != 0 {
+			t.Errorf("leased %+v, %v; want nothing to work on", work, err)
+		}
+		v, err := s.PaymentView(t.Context(), 210, "p")
+		if err != nil || v.Operations[0].Stage != payout.Sending || v.Operations[0].Submits != 1 {
+			t.Errorf("%+v, %v; want an intent", v, err)
+		}
+	})
+}
