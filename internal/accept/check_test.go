@@ -441,3 +441,27 @@ func TestScratchForgets(t *testing.T) {
 		t.Error("what is too large is kept")
 	}
 }
+
+// What people fill in becomes the kind of value that its member holds; what does not fit stays a text, which the table refuses.
+func TestInputValues(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		kind InputKind
+		text string
+		want signature.Value
+	}{
+		{TextInput, "true", signature.Str("true")},
+		{TextInput, "7", signature.Str("7")},
+		{BooleanInput, "true", signature.Boolean(true)},
+		{BooleanInput, "false", signature.Boolean(false)},
+		{BooleanInput, "yes", signature.Str("yes")},
+		{IntegerInput, "007", signature.Value{Kind: signature.Number, Text: "7"}},
+		{IntegerInput, "7.5", signature.Str("7.5")},
+		{BankInput, "109", signature.Value{Kind: signature.Number, Text: "109"}},
+		{ChoiceInput, "1", signature.Str("1")},
+	} {
+		if got := test.kind.Value(test.text); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%v %q: %+v, want %+v", test.kind, test.text, got, test.want)
+		}
+	}
+}

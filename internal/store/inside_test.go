@@ -111,3 +111,20 @@ func (s *Store) explain(ctx context.Context, c *sql.Conn, text string) (string, 
 
 // SaveKeyUse commits what KeyUsed has noted.
 func (s *Store) SaveKeyUse(ctx context.Context) error { return s.saveKeyUse(ctx) }
+
+// Ids are kept for good, and the wire's integers are read as floats by some: shards stay what they are, and below 2^53.
+func TestShardsStay(t *testing.T) {
+	t.Parallel()
+	if CommandShard != 9000 || maxShard >= CommandShard || shardSpan != 1_000_000_000_000 {
+		t.Errorf("commands have shard %d, servers those up to %d, of %d ids each: databases have ids of them", CommandShard, maxShard, shardSpan)
+	}
+	if _, last := ShardRange(CommandShard); last >= 1<<53 {
+		t.Errorf("the last id of a shard is %d", last)
+	}
+	if ShardOf(-1) >= 0 || ShardOf(0) != 0 || ShardOf(shardSpan-1) != 0 || ShardOf(shardSpan) != 1 || RowOf(shardSpan+7) != 7 {
+		t.Error("ids and shards do not fit")
+	}
+	if after, last := ShardRange(1); ShardOf(after+1) != 1 || ShardOf(last) != 1 || ShardOf(last+1) != 2 {
+		t.Errorf("shard 1 has the ids above %d, up to %d", after, last)
+	}
+}
