@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"flashpay/internal/merchant"
 	"flashpay/internal/method"
 	"flashpay/internal/payout"
 	"flashpay/signature"
@@ -462,6 +463,36 @@ func TestInputValues(t *testing.T) {
 	} {
 		if got := test.kind.Value(test.text); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%v %q: %+v, want %+v", test.kind, test.text, got, test.want)
+		}
+	}
+}
+
+// A request is paid in its own currency where method and project have it; else, where the project may convert, in the method's first
+// one of those that the project has.
+func TestPaidCurrency(t *testing.T) {
+	t.Parallel()
+	m := &method.Method{Path: "m", Currencies: []method.Currency{{Code: "KGS"}, {Code: "USD"}, {Code: "EUR"}}}
+	for _, test := range []struct {
+		own      []string // currencies of the project
+		converts bool
+		currency string
+		want     string
+	}{
+		{nil, false, "USD", "USD"},
+		{nil, true, "USD", "USD"},
+		{nil, true, "GBP", "KGS"},
+		{nil, false, "GBP", "GBP"},
+		{[]string{"EUR", "USD"}, true, "EUR", "EUR"},
+		{[]string{"EUR", "USD"}, true, "KGS", "USD"},
+		{[]string{"EUR", "USD"}, false, "KGS", "KGS"},
+		{[]string{"JPY"}, true, "KGS", "KGS"},
+	} {
+		p := &merchant.Project{Settings: merchant.Settings{
+			Methods:    map[string]merchant.MethodSettings{"m": {Currencies: test.own}},
+			Conversion: merchant.Conversion{On: test.converts},
+		}}
+		if got := paidCurrency(p, m, test.currency); got != test.want {
+			t.Errorf("%s of a project with %v, converting %v: %s, want %s", test.currency, test.own, test.converts, got, test.want)
 		}
 	}
 }
