@@ -496,3 +496,65 @@ func TestPaidCurrency(t *testing.T) {
 		}
 	}
 }
+
+// A bank is known by its whole number, read in tens.
+func TestBankOfTheList(t *testing.T) {
+	t.Parallel()
+	in := In{Project: &merchant.Project{}, Method: &method.Method{Path: "m", Banks: []method.Bank{{ID: 12}, {ID: 109}}}}
+	for id, want := range map[string]int{"12": 0, "109": 0, "13": 1, "9": 1, "99999999999999999999": 1} {
+		in.Tree = parse(t, `{"account":{"bank_id":`+id+`}}`)
+		faults := 0
+		checkMethod(&in, "KGS", func(path string, code int, _ string, _ bool) {
+			if faults++; path != "account.bank_id" || code != codeBankNotFound {
+				t.Errorf("%s: %s %d", id, path, code)
+			}
+		})
+		if faults != want {
+			t.Errorf("%s: %d faults, want %d", id, faults, want)
+		}
+	}
+}
+
+func TestKindOf(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]InputKind{PathCustomerID: TextInput, PathAmount: IntegerInput, "callback.force_disable": BooleanInput} {
+		if k, ok := KindOf(path); !ok || k != want {
+			t.Errorf("%s: %v, %v; want %v", path, k, ok, want)
+		}
+	}
+	for _, path := range []string{"customer", "nothing", ""} {
+		if _, ok := KindOf(path); ok {
+			t.Errorf("%q has a kind", path)
+		}
+	}
+}
+
+// What is checked by itself passes or fails as the whole request would; objects and what the table does not know are never so checked.
+func TestMemberChecker(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"customer", "receipt_data.positions", "nothing", "nothing.else"} {
+		if Payout.scalarAt(path) != nil {
+			t.Errorf("%s is checked by itself", path)
+		}
+	}
+	p := &MemberChecker{members: []checkedMember{{field: Payout.scalarAt(PathAmount)}, {field: Payout.scalarAt(PathPaymentID)}}}
+	number := func(text string) signature.Value { return signature.Value{Kind: signature.Number, Text: text} }
+	for _, test := range []struct {
+		member int
+		value  signature.Value
+		want   bool
+	}{
+		{0, number("100"), true},
+		{0, number("0"), false},
+		{0, number("1.5"), false},
+		{0, signature.Str(""), false},
+		{0, signature.Value{Kind: signature.Null}, false},
+		{0, signature.Value{Kind: signature.Object, Text: "x"}, false},
+		{1, signature.Str("p-1"), true},
+		{1, signature.Str(" p-1"), false},
+	} {
+		if got := p.Passes(test.member, &test.value); got != test.want {
+			t.Errorf("member %d, %+v: %v", test.member, test.value, got)
+		}
+	}
+}

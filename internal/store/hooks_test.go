@@ -113,3 +113,14 @@ func (s *Store) Lost() int64 { return s.db.Losses() }
 
 // WatchFile looks after the database's files, as a server does every few seconds.
 func (s *Store) WatchFile(ctx context.Context) error { return s.watchFile(ctx) }
+
+// ReserveNumbers has the blocks hold more numbers than they do by one, as a commit of many payouts asks for, and says how many row
+// numbers were left before and after.
+func (s *Store) ReserveNumbers(ctx context.Context) (before, after int64, err error) {
+	failed := s.Exec(ctx, func() {
+		before = s.rows.left()
+		err = s.reserveNumbers(ctx, s.numbers.left()+1, 1)
+		after = s.rows.left()
+	})
+	return before, after, errors.Join(err, failed)
+}

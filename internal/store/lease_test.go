@@ -127,3 +127,44 @@ func TestALeaseWhoseAnswerWasLostIsNotWorkedOn(t *testing.T) {
 		}
 	})
 }
+
+// Of several steps of one operation that share a commit the first is made and the others have lost; those of other operations are
+// not concerned.
+func TestStepsOfOneCommit(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := openAs(t, store.Config{URL: url, Keyset: storetest.Keyset()})
+		createProject(t, s, 210, 1000)
+		step := func(id string, event payout.Event, kind string) store.Step {
+			t.Helper()
+			v, err := s.PaymentView(t.Context(), 210, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return store.Step{Payment: v.Payment, Operation: v.Operations[0], Event: event, Kind: kind, Code: payout.CodeGeneralDecline}
+		}
+		for _, id := range []string{"p", "q"} {
+			if _, err := s.Accept(t.Context(), newPayout(210, id, 100)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.LeaseOperations(t.Context(), store.Lease{ProjectID: 210, Provider: "sandbox", N: 10, Submit: true, SubmitDeadline: time.Minute, Duration: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		steps := []store.Step{step("p", payout.Succeeded, "succeeded"), step("p", payout.Declined, "declined"), step("q", payout.Declined, "declined")}
+		var errs [3]error
+		var calls []func()
+		for i := range steps {
+			calls = append(calls, func() { _, errs[i] = s.Apply(t.Context(), steps[i]) })
+		}
+		if err := s.Together(t.Context(), calls...); err != nil {
+			t.Fatal(err)
+		}
+		if errs[0] != nil || !errors.Is(errs[1], store.ErrMoved) || errs[2] != nil {
+			t.Errorf("%v; want the second alone to have lost", errs)
+		}
+		if a, h, _ := balance(t, s, 210); a != 900 || h != 0 {
+			t.Errorf("available %d, held %d; want one success and one decline", a, h)
+		}
+	})
+}

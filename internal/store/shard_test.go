@@ -75,3 +75,15 @@ func TestLeasesOfAClosedNodeAreFree(t *testing.T) {
 		}
 	})
 }
+
+// Each block of numbers is taken when it is used up, whatever the other one has left.
+func TestBlocksOfNumbersAreTakenApart(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		createProject(t, s, 210, 1000)
+		if before, after, err := s.ReserveNumbers(t.Context()); err != nil || before == 0 || after != before {
+			t.Errorf("%d numbers of rows are left after a block of operations' numbers was taken, %v; there were %d", after, err, before)
+		}
+	})
+}
