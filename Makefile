@@ -52,7 +52,9 @@ fuzz: ## Each fuzz test for FUZZTIME (default 30s)
 .PHONY: mutate
 mutate: deps ## Small faults on the road of money, and which of them no test notices (hours; MUTATEFLAGS='-sample 50 -seed 2')
 	go run ./internal/tools/mutate $(MUTATEFLAGS) -explained docs/mutations.txt -report mutations.txt \
-		./internal/rule ./internal/accept ./internal/provider/sandbox ./internal/callback ./internal/process
+		-wider ./internal/masspayout,./internal/manual ./internal/rule ./internal/accept
+	go run ./internal/tools/mutate $(MUTATEFLAGS) -explained docs/mutations.txt -report mutations-stations.txt \
+		./internal/provider/sandbox ./internal/callback ./internal/process
 	go run ./internal/tools/mutate $(MUTATEFLAGS) -explained docs/mutations.txt -report mutations-store.txt -wider ./internal/process,./internal/audit \
 		-files accept*.go,attempt.go,event.go,funds.go,lease.go,notification.go,shard.go,step.go,writer.go ./internal/store
 
