@@ -70,7 +70,6 @@ var rooms = map[string][]string{
 	"internal/tariff":   nouns,
 	"internal/wire":     with(nouns, "signature"),
 
-	"internal/ratefeed": nouns,
 
 	// Adapters and the simulated bank meet on the wire, never in Go.
 	"internal/provider/sandbox":      with(nouns, "signature"),
@@ -110,12 +109,13 @@ var rooms = map[string][]string{
 	"internal/report": with(nouns, "internal/store", "internal/store/people", "internal/store/export", "internal/store/jobs", "internal/store/files",
 		"internal/record", "internal/csvfile", "internal/work", "internal/massbatch"),
 	"internal/resend":     {"internal/store", "internal/store/jobs", "internal/work"},
+	"internal/ratefeed":   with(nouns, "internal/store", "internal/store/jobs", "internal/work"),
 	"internal/manual":     with(nouns, "internal/store", "internal/store/jobs", "internal/work", "internal/accept", "signature"),
 	"internal/masspayout": with(nouns, "internal/store", "internal/store/paid", "internal/accept", "internal/csvfile", "signature"),
 	"internal/massbatch": with(nouns, "internal/store", "internal/store/batches", "internal/store/files", "internal/store/jobs", "internal/store/paid",
 		"internal/store/export", "internal/record", "internal/work", "internal/accept", "internal/masspayout", "internal/csvfile", "signature"),
 	"internal/dashboard": with(nouns, "internal/store", "internal/store/people", "internal/accept", "internal/manual", "internal/access", "internal/csvfile", "internal/vault", "internal/record",
-		"internal/evidence", "internal/report", "internal/store/jobs", "internal/store/batches", "internal/store/figures", "internal/masspayout", "internal/massbatch", "internal/resend", "signature"),
+		"internal/evidence", "internal/report", "internal/store/jobs", "internal/store/batches", "internal/store/figures", "internal/masspayout", "internal/massbatch", "internal/resend", "internal/ratefeed", "signature"),
 
 	"internal/ops": with(nouns, "internal/store", "internal/work"),
 	"internal/audit": with(nouns, "internal/store", "internal/store/snapshot", "internal/store/jobs", "internal/store/files", "internal/store/batches",

@@ -8,6 +8,7 @@ import (
 	"flashpay/internal/accept"
 	"flashpay/internal/manual"
 	"flashpay/internal/massbatch"
+	"flashpay/internal/ratefeed"
 	"flashpay/internal/report"
 	"flashpay/internal/resend"
 	"flashpay/internal/store/batches"
@@ -23,7 +24,8 @@ func (p *platform) acceptor() *accept.Service {
 // newRunner runs rare work, on every node that has the role engine.
 func (p *platform) newRunner() *work.Runner {
 	payouts := &manual.Service{Store: p.store, Payouts: p.acceptor(), Methods: p.methods, Banks: p.config.Banks}
-	kinds := append(p.reports().Jobs(), payouts.Job(), p.mass().Job(), resend.Job())
+	feeds := &ratefeed.Service{Store: p.store, Client: ratefeed.New(nil)}
+	kinds := append(p.reports().Jobs(), payouts.Job(), p.mass().Job(), resend.Job(), feeds.Job())
 	return work.NewRunner(work.RunnerConfig{Store: p.store, Logger: p.config.Logger, Kinds: kinds})
 }
 

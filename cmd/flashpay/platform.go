@@ -29,6 +29,7 @@ import (
 	"flashpay/internal/ops"
 	"flashpay/internal/process"
 	"flashpay/internal/provider"
+	"flashpay/internal/ratefeed"
 	"flashpay/internal/report"
 	"flashpay/internal/store"
 )
@@ -165,6 +166,7 @@ func (p *platform) start(ctx context.Context) (err error) {
 	p.metrics.Counter("store_items_total", "Items in them: their quotient is the size of a batch.", func() int64 { return p.store.Stats().Items })
 	p.metrics.Gauge("discrepancies_open", "Discrepancies that wait for a person, of the whole database: every node shows the same; -1 where it could not be read.", p.openDiscrepancies)
 	p.metrics.Gauge("notifications_waiting", "Notifications of providers that nobody has read, of the whole database, up to 100,000; -1 where they could not be counted.", p.waitingNotifications)
+	p.metrics.Gauge("rate_feeds_failing", "Files of exchange rates that could not be imported, of the whole database: every node shows the same; -1 where it could not be read.", p.failingFeeds)
 	p.console = ops.New(p.metrics, p.checks()...)
 	if c.Gate != nil {
 		door := p.newGate()
@@ -198,6 +200,23 @@ func (p *platform) openDiscrepancies() int64 {
 	if err != nil {
 		p.config.Logger.Warn("open discrepancies could not be counted for the metrics", "err", err)
 		return -1
+	}
+	return n
+}
+
+// failingFeeds counts them for a scrape, which must not wait long.
+func (p *platform) failingFeeds() (n int64) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	feeds, err := ratefeed.Feeds(ctx, p.store)
+	if err != nil {
+		p.config.Logger.Warn("feeds of rates could not be read for the metrics", "err", err)
+		return -1
+	}
+	for _, f := range feeds {
+		if f.Failing() {
+			n++
+		}
 	}
 	return n
 }

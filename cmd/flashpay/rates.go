@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +20,7 @@ import (
 type ratesCmd struct {
 	Import  ratesImportCmd  `cmd:"" help:"Import rates from a central bank's file, or from its address."`
 	Set     ratesSetCmd     `cmd:"" help:"Set a rate by hand, or ask an operator to approve it."`
+	Feed    ratesFeedCmd    `cmd:"" help:"Import a central bank's file by itself, once a day."`
 	Waiting ratesWaitingCmd `cmd:"" help:"List the rates by hand that wait for a second person."`
 	Approve ratesApproveCmd `cmd:"" help:"Approve a rate by hand that an operator asked for in Dashboard."`
 	Reject  ratesRejectCmd  `cmd:"" help:"Reject a rate by hand that waits, or withdraw one that this command asked for."`
@@ -75,7 +77,11 @@ func (c *ratesImportCmd) Run(a *app) error {
 
 func (c *ratesImportCmd) read(a *app) (*rates.File, error) {
 	if strings.Contains(c.From, "://") {
-		return ratefeed.New(nil).Fetch(a.ctx, rates.Source(c.Source), c.From)
+		file, err := ratefeed.New(nil).Fetch(a.ctx, rates.Source(c.Source), c.From)
+		if fault := new(ratefeed.Fault); errors.As(err, &fault) {
+			err = fault.Err
+		}
+		return file, err
 	}
 	f, err := os.Open(c.From)
 	if err != nil {

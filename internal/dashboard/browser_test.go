@@ -311,6 +311,7 @@ func fullGallery(t *testing.T) *gallery {
 	g.sendAgain()
 	g.setTariffs()
 	g.askForRates()
+	g.feedRates()
 	g.makeBoards()
 	return g
 }

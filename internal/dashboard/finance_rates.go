@@ -26,6 +26,7 @@ type ratesPage struct {
 	Sources  []option
 	Projects []option // those that convert
 	Project  *merchant.Project
+	Feeds    []feedView
 	known    bool // a rate holds, whatever the filter shows
 }
 
@@ -303,6 +304,9 @@ func (p *ratesPage) Known() bool { return p.known }
 func serveRates(_ *Dashboard, v *visit) error {
 	page, err := v.rates()
 	if err != nil {
+		return err
+	}
+	if page.Feeds, err = v.feeds(); err != nil {
 		return err
 	}
 	p := Page{Title: v.t("finance.rates_title"), Form: page.Form, Data: page, Wide: true}

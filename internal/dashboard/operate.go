@@ -203,7 +203,7 @@ type logDetail struct{ Name, Value string }
 var auditActions = []string{
 	"project create", "project settings", "project block", "project unblock", "project pause", "project resume",
 	"key add", "key revoke", "download webhook secrets", "merchant create", "merchant rename", "merchant block", "merchant unblock", "merchant pause", "merchant resume",
-	"balance top-up", "balance correction", "tariff set", "rates add", "approval request", "approval decide", "sign-in failed", "user confirm", "callback resend",
+	"balance top-up", "balance correction", "tariff set", "rates add", "rate feed add", "rate feed remove", "approval request", "approval decide", "sign-in failed", "user confirm", "callback resend",
 	"callbacks resend",
 	"discrepancy note", "discrepancy settle",
 }

@@ -22,6 +22,7 @@ var rateKinds = []string{store.ApprovalRate}
 
 type rateDesk struct {
 	desk
+	Feeds   []feedView
 	Waiting []waitingRate
 	Decided []approvalRow
 }
@@ -46,6 +47,10 @@ const farRate = 10
 
 func (v *visit) rateDesk() (*rateDesk, error) {
 	page := &rateDesk{desk: v.desk("rates")}
+	var err error
+	if page.Feeds, err = v.feeds(); err != nil {
+		return nil, err
+	}
 	waiting, err := v.d.Store.Approvals(v.ctx(), store.ApprovalFilter{Kinds: rateKinds, State: store.ApprovalWaiting, Limit: listMost})
 	if err != nil {
 		return nil, err

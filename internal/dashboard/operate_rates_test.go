@@ -1,16 +1,20 @@
 package dashboard
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"flashpay/internal/money"
+	"flashpay/internal/ratefeed"
 	"flashpay/internal/rates"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/jobs"
 )
 
 // askForRates asks for two rates by hand: an operator in Dashboard, and the command line for one that looks like a slip of the hand.
@@ -24,6 +28,61 @@ func (s *site) askForRates() {
 	if _, err := s.Store.RequestRateApproval(s.t.Context(), &q, nil, store.By{Actor: "cli:root"}); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// feedRates adds three feeds: one has imported a file, one fails, and one has not begun.
+func (s *site) feedRates() {
+	s.t.Helper()
+	day := s.Store.Now().Add(-24 * time.Hour).Format("02.01.2006")
+	bank := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/weekly.xml" {
+			_, _ = fmt.Fprint(w, "<!DOCTYPE html><html>later</html>")
+			return
+		}
+		_, _ = fmt.Fprintf(w, `<CurrencyRates Name="Daily Exchange Rates" Date="%s"><Currency ISOCode="EUR"><Nominal>1</Nominal><Value>95,1106</Value></Currency></CurrencyRates>`, day)
+	}))
+	s.t.Cleanup(bank.Close)
+	feeds := ratefeed.Service{Store: s.Store, Client: ratefeed.New(bank.Client().Transport)}
+	for _, name := range []string{"daily.xml", "weekly.xml"} {
+		f := ratefeed.Feed{Source: rates.NBKR, URL: bank.URL + "/" + name, At: "18:30", Zone: "Asia/Bishkek"}
+		if _, err := ratefeed.Add(s.t.Context(), s.Store, f, "cli:root"); err != nil {
+			s.t.Fatal(err)
+		}
+		runs, err := jobs.Lease(s.t.Context(), s.Store, ratefeed.Kind, 1, time.Hour)
+		if err != nil || len(runs) != 1 {
+			s.t.Fatal(runs, err)
+		}
+		var fault *ratefeed.Fault
+		outcome := ""
+		if err := feeds.Job().Run(s.t.Context(), runs[0]); errors.As(err, &fault) {
+			outcome = fault.Error()
+		}
+		if err := runs[0].Postpone(s.t.Context(), s.Store.Now().Add(time.Hour), outcome, outcome != ""); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	f := ratefeed.Feed{Source: rates.ECB, URL: "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml", At: "16:30", Zone: "Europe/Berlin"}
+	if _, err := ratefeed.Add(s.t.Context(), s.Store, f, "cli:root"); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// What becomes of files that are imported by themselves is shown: to operators with what to do, to others that there is none of today.
+func TestFeedsOfRatesAreShown(t *testing.T) {
+	s := newSite(t)
+	operator, finance := s.signedIn(staff.Operator), s.signedIn(staff.Finance)
+	operator.get("/operate/rates").wants(http.StatusOK).says("No file is imported by itself")
+	s.feedRates()
+	const advice, fault = "the site may be under maintenance", "this is no file of rates"
+	operator.get("/operate/rates").wants(http.StatusOK).says("1 new rate of 1", "Fails", advice, fault, "/weekly.xml", "Not imported yet", "18:30 Asia/Bishkek")
+	finance.get("/finance/rates").wants(http.StatusOK).says("1 new rate of 1", "Fails", "127.0.0.1").saysNot(advice, fault, "weekly.xml")
+	if page := operator.get("/overview").wants(http.StatusOK); !strings.Contains(page.Body, `id="errand-overview.feeds"`) {
+		t.Error("an operator is not told that a feed fails")
+	}
+	if page := finance.get("/overview").wants(http.StatusOK); strings.Contains(page.Body, `id="errand-overview.feeds"`) {
+		t.Error("a merchant's people are told that a feed fails")
+	}
+	operator.get("/operate/audit?action=rate+feed+add").wants(http.StatusOK).says("added a file of rates", "rates ecb")
 }
 
 // rateAsked asks for 1 USD in som, and returns where it is decided.

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"errors"
 	"math/big"
 	"net/url"
 	"time"
@@ -259,7 +260,7 @@ func (v *visit) overviewErrands(page *overviewPage) error {
 			page.Errands = append(page.Errands, errand{word, count, more, href})
 		}
 	}
-	if err := v.waitingApprovals(add); err != nil {
+	if err := errors.Join(v.waitingApprovals(add), v.waitingFeeds(add)); err != nil {
 		return err
 	}
 	disputes, err := v.situation(projectIDs(v.projects()), store.SituationDiscrepancy)

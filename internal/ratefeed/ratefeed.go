@@ -1,5 +1,5 @@
 // Package ratefeed fetches the files in which sources publish exchange rates: over HTTPS only, from the address that was
-// given and no other, within bounds of time and size.
+// given and no other, within bounds of time and size. A feed is such a file that is imported once a day, by a leased job.
 package ratefeed
 
 import (
@@ -25,8 +25,15 @@ type Client struct {
 // New makes a client. transport is what connects; nil: the standard one.
 func New(transport http.RoundTripper) *Client {
 	return &Client{&http.Client{Transport: transport, Timeout: Patience, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
-		return fmt.Errorf("it redirects to %s: give that address if it is the right one", r.URL.Redacted())
+		return &redirectError{r.URL.Redacted()}
 	}}}
+}
+
+// redirectError says that the file is elsewhere. Nobody has agreed to that address, so it is not followed.
+type redirectError struct{ to string }
+
+func (e *redirectError) Error() string {
+	return fmt.Sprintf("it redirects to %s: give that address if it is the right one", e.to)
 }
 
 // CheckAddress tells what is wrong with an address to fetch from; nil: nothing.
@@ -38,18 +45,18 @@ func CheckAddress(address string) error {
 	return nil
 }
 
-// Fetch reads a source's file from an address. Its errors say what to look at.
+// Fetch reads a source's file from an address. Its errors say what to look at, and are a *Fault where the address was asked.
 func (c *Client) Fetch(ctx context.Context, source rates.Source, address string) (*rates.File, error) {
 	if err := CheckAddress(address); err != nil {
 		return nil, err
 	}
 	content, err := c.get(ctx, address)
 	if err != nil {
-		return nil, fmt.Errorf("rates of %s: %w", source, err)
+		return nil, err
 	}
 	f, err := rates.Read(source, content)
 	if err != nil {
-		return nil, fmt.Errorf("rates of %s from %s: %w", source, address, err)
+		return nil, ofContent(fmt.Errorf("%s: %w", address, err))
 	}
 	return f, nil
 }
@@ -63,18 +70,18 @@ func (c *Client) get(ctx context.Context, address string) ([]byte, error) {
 	r.Header.Set("User-Agent", "flashpay")
 	answer, err := c.http.Do(r)
 	if err != nil {
-		return nil, err
+		return nil, ofConnection(err)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers %s", address, answer.Status)
+		return nil, fault(Refused, fmt.Errorf("%s answers %s", address, answer.Status))
 	}
 	content, err := io.ReadAll(io.LimitReader(answer.Body, rates.MaxFile+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s breaks off: %w", address, err)
+		return nil, fault(Unreachable, fmt.Errorf("%s breaks off: %w", address, err))
 	case len(content) > rates.MaxFile:
-		return nil, errors.New(address + " sends more than any file of rates holds")
+		return nil, fault(TooLarge, errors.New(address+" sends more than any file of rates holds"))
 	}
 	return content, nil
 }

@@ -1,6 +1,7 @@
 package ratefeed
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -21,6 +22,9 @@ func TestFetch(t *testing.T) {
 	mux.HandleFunc("/elsewhere", func(http.ResponseWriter, *http.Request) { elsewhere++ })
 	mux.HandleFunc("/maintenance", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprint(w, "<!DOCTYPE html><html>later</html>")
+	})
+	mux.HandleFunc("/odd", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, strings.Replace(daily, "87,4500", "87,45,00", 1))
 	})
 	mux.HandleFunc("/large", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprint(w, strings.Repeat(" ", rates.MaxFile+1)+daily)
@@ -50,10 +54,23 @@ func TestFetch(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want an error about %q", address, f, err, want)
 		}
 	}
+	for path, want := range map[string]Why{"/moved": Redirected, "/maintenance": Maintenance, "/large": TooLarge, "/short": Unreachable, "/none": Refused, "/odd": Unreadable} {
+		_, err := c.Fetch(t.Context(), rates.NBKR, server.URL+path)
+		var f *Fault
+		if !errors.As(err, &f) || f.Why != want {
+			t.Errorf("%s: %v, want the kind %s", path, err, want)
+		} else if why, text := whyOf(err.Error()); why != want || text != f.Err.Error() {
+			t.Errorf("kept and read again: %s, %q", why, text)
+		}
+	}
 	if elsewhere > 0 {
 		t.Error("a redirect was followed")
 	}
-	if _, err := New(nil).Fetch(t.Context(), rates.NBKR, server.URL+"/daily.xml"); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if _, err := New(nil).Fetch(t.Context(), rates.NBKR, server.URL+"/daily.xml"); err == nil || !strings.HasPrefix(err.Error(), "certificate: ") {
 		t.Errorf("a server that nobody vouches for: %v", err)
+	}
+	server.Close()
+	if _, err := c.Fetch(t.Context(), rates.NBKR, server.URL+"/daily.xml"); err == nil || !strings.HasPrefix(err.Error(), "unreachable: ") {
+		t.Errorf("a server that is away: %v", err)
 	}
 }

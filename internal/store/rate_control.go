@@ -66,7 +66,7 @@ func (s *Store) DecideRate(ctx context.Context, d Decision, by By) error {
 	}
 	err = s.decideApproval(ctx, by.IdempotencyKey, d, by.Actor, func(ctx context.Context, t *Tx, a *Approval) error {
 		detail := Detail{}.Int("approval", a.ID).Text("asked_by", a.Requester)
-		_, err := t.addRates(ctx, []rates.Quote{q}, by.Actor, detail)
+		_, err := t.AddRates(ctx, []rates.Quote{q}, by.Actor, detail)
 		return err
 	})
 	if err != nil {

@@ -110,7 +110,7 @@ func (s *Store) AddRates(ctx context.Context, quotes []rates.Quote, by By) (adde
 				return err
 			}
 		}
-		added, err = t.addRates(ctx, quotes, by.Actor, nil)
+		added, err = t.AddRates(ctx, quotes, by.Actor, nil)
 		return err
 	})
 	if err != nil {
@@ -130,8 +130,8 @@ type rateMoment struct {
 	at         int64
 }
 
-// addRates writes those of the quotes that are news. The line of the audit log begins with detail.
-func (t *Tx) addRates(ctx context.Context, quotes []rates.Quote, actor string, detail Detail) (added int, err error) {
+// AddRates writes those of the quotes that are news. The line of the audit log begins with detail.
+func (t *Tx) AddRates(ctx context.Context, quotes []rates.Quote, actor string, detail Detail) (added int, err error) {
 	source, now := quotes[0].Source, t.now.UnixMicro()
 	first, last := forever.UnixMicro(), int64(0)
 	for i := range quotes {
