@@ -70,7 +70,6 @@ var rooms = map[string][]string{
 	"internal/tariff":   nouns,
 	"internal/wire":     with(nouns, "signature"),
 
-
 	// Adapters and the simulated bank meet on the wire, never in Go.
 	"internal/provider/sandbox":      with(nouns, "signature"),
 	"internal/provider/providertest": nouns,
