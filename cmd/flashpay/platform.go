@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -98,14 +97,6 @@ type platform struct {
 	cancel  context.CancelFunc
 	workers sync.WaitGroup // engine, callbacks and jobs
 	working atomic.Int32   // of them, those that run
-}
-
-// tuneMemory trades memory for speed: a busy server makes much short-lived garbage and keeps little, so it collects when
-// the heap has grown to five times what lives, not twice. GOGC and GOMEMLIMIT, where set, decide instead.
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(400)
-	}
 }
 
 // startPlatform starts everything and returns when it listens. It owns the listeners, also where it fails.

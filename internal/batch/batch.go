@@ -86,7 +86,8 @@ type Batcher[T any] struct {
 // entry is one waiting item. Either done or answer is set.
 type entry[T any] struct {
 	item   T
-	weight int // of a background item; 0: it is none
+	weight int  // of a background item; 0: it is none
+	first  bool // it goes before background items that are not
 	done   func(error)
 	answer chan error // capacity 1, so that the loop never waits for a caller
 }
@@ -124,7 +125,8 @@ func (b *Batcher[T]) Do(ctx context.Context, item T) error {
 	return b.do(ctx, item, 0)
 }
 
-// DoBackground is Do for a background item of a weight, 1 or more: it counts like so many items.
+// DoBackground is Do for a background item of a weight, 1 or more: it counts like so many items, and goes before those of
+// DoAllBackground.
 func (b *Batcher[T]) DoBackground(ctx context.Context, item T, weight int) error {
 	return b.do(ctx, item, max(1, weight))
 }
@@ -133,7 +135,7 @@ func (b *Batcher[T]) do(ctx context.Context, item T, weight int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	e, err := b.hand(item, weight)
+	e, err := b.hand(item, weight, weight > 0)
 	if err != nil {
 		return err
 	}
@@ -154,7 +156,7 @@ func (b *Batcher[T]) doAll(ctx context.Context, items []T, weight int) []error {
 	entries := make([]*entry[T], len(items))
 	for i, item := range items {
 		if errs[i] = ctx.Err(); errs[i] == nil {
-			entries[i], errs[i] = b.hand(item, weight)
+			entries[i], errs[i] = b.hand(item, weight, false)
 		}
 	}
 	for i, e := range entries {
@@ -166,9 +168,9 @@ func (b *Batcher[T]) doAll(ctx context.Context, items []T, weight int) []error {
 }
 
 // hand puts an item that its caller waits for into the queue.
-func (b *Batcher[T]) hand(item T, weight int) (*entry[T], error) {
+func (b *Batcher[T]) hand(item T, weight int, first bool) (*entry[T], error) {
 	e := b.waiters.Get().(*entry[T])
-	e.item, e.weight = item, weight
+	e.item, e.weight, e.first = item, weight, first
 	if err := b.enqueue(e); err != nil {
 		b.release(e)
 		return nil, err
@@ -246,7 +248,13 @@ func (b *Batcher[T]) enqueue(e *entry[T]) error {
 		b.mu.Unlock()
 		return ErrQueueFull
 	}
-	*queue = append(*queue, e)
+	at := len(*queue)
+	if e.first {
+		if at = slices.IndexFunc(*queue, func(e *entry[T]) bool { return !e.first }); at < 0 {
+			at = len(*queue)
+		}
+	}
+	*queue = slices.Insert(*queue, at, e)
 	first := len(*queue) == 1
 	b.mu.Unlock()
 	if first {
@@ -363,6 +371,13 @@ func (b *Batcher[T]) take(taken []*entry[T]) []*entry[T] {
 	taken = append(taken, b.background[:m]...)
 	b.background = without(b.background, m)
 	return taken
+}
+
+// Calm tells whether only background items have come for a while.
+func (b *Batcher[T]) Calm() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.calm >= calmCommits
 }
 
 // backgroundRoom is the weight of background items that the next commit takes.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"net/http"
 	"path"
@@ -98,7 +99,7 @@ func (p *pageView) Now() time.Time { return p.visit.d.Store.Now() }
 // pageSet are the pages in one language.
 type pageSet struct {
 	words *words
-	pages map[string]*template.Template // by name, without .html
+	pages map[string]func() (*template.Template, error) // by name, without .html
 }
 
 // allPages are the pages by language. They are part of the program, so they are read once, however many Dashboards there are.
@@ -119,7 +120,7 @@ func newPageSet(lang string) (*pageSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	set := &pageSet{words: w, pages: make(map[string]*template.Template)}
+	set := &pageSet{words: w, pages: make(map[string]func() (*template.Template, error))}
 	base, err := template.New("layout.html").Funcs(w.functions()).ParseFS(pageFiles, "pages/layout.html", "pages/parts*.html")
 	if err != nil {
 		return nil, fmt.Errorf("dashboard: layout: %w", err)
@@ -133,16 +134,36 @@ func newPageSet(lang string) (*pageSet, error) {
 		if name == "layout" || strings.HasPrefix(name, "parts") {
 			continue
 		}
-		page, err := base.Clone()
-		if err == nil {
-			page, err = page.ParseFS(pageFiles, file)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("dashboard: page %s: %w", name, err)
-		}
-		set.pages[name] = page
+		// Each has a copy of the layout, half a megabyte: a server that mostly pays is not to hold two hundred of them.
+		set.pages[name] = sync.OnceValues(func() (*template.Template, error) {
+			page, err := base.Clone()
+			if err == nil {
+				page, err = page.ParseFS(pageFiles, file)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("dashboard: page %s: %w", name, err)
+			}
+			return page, nil
+		})
 	}
 	return set, nil
+}
+
+// page is a page's template, made when it is first asked for.
+func (s *pageSet) page(name string) (*template.Template, error) {
+	if made, ok := s.pages[name]; ok {
+		return made()
+	}
+	return nil, fmt.Errorf("dashboard: there is no page %q", name)
+}
+
+// execute writes a block of a page.
+func (s *pageSet) execute(out io.Writer, page, block string, data any) error {
+	t, err := s.page(page)
+	if err != nil {
+		return err
+	}
+	return t.ExecuteTemplate(out, block, data)
 }
 
 // render shows a page.
@@ -159,10 +180,6 @@ func (v *visit) fragment(page, block string, p Page) error {
 }
 
 func (v *visit) write(status int, page, block string, p Page) error {
-	t := v.d.pages[v.lang].pages[page]
-	if t == nil {
-		return fmt.Errorf("dashboard: there is no page %q", page)
-	}
 	view := &pageView{
 		Page: p, Lang: v.lang, User: v.user, Path: v.r.URL.Path, URI: v.r.URL.RequestURI(), visit: v, Version: static().version,
 		Posted: v.r.Method == http.MethodPost, Again: v.isAgain(),
@@ -178,7 +195,7 @@ func (v *visit) write(status int, page, block string, p Page) error {
 		view.Notice = v.takeNotice()
 	}
 	var out bytes.Buffer // whole, so that a fault in the middle does not show half a page
-	if err := t.ExecuteTemplate(&out, block, view); err != nil {
+	if err := v.d.pages[v.lang].execute(&out, page, block, view); err != nil {
 		return fmt.Errorf("dashboard: page %s: %w", page, err)
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -65,13 +65,13 @@ func (b *bundle) page() error {
 	}
 	for i, block := range []string{"evidence-begin", "", "evidence-end"} {
 		if block != "" {
-			if err := b.v.d.pages[languages[0]].pages["evidence"].ExecuteTemplate(&out, block, sheets); err != nil {
+			if err := b.v.d.pages[languages[0]].execute(&out, "evidence", block, sheets); err != nil {
 				return fmt.Errorf("dashboard: evidence, part %d: %w", i, err)
 			}
 			continue
 		}
 		for _, s := range sheets {
-			if err := b.v.d.pages[s.Lang].pages["evidence"].ExecuteTemplate(&out, "evidence-sheet", s); err != nil {
+			if err := b.v.d.pages[s.Lang].execute(&out, "evidence", "evidence-sheet", s); err != nil {
 				return fmt.Errorf("dashboard: evidence in %s: %w", s.Lang, err)
 			}
 		}

@@ -47,7 +47,8 @@ func (s *Store) listPiece(ctx context.Context, shard int64) (more bool, err erro
 	if err != nil || at.listed >= at.followed {
 		return false, err
 	}
-	keys, last, lines, err := s.readListed(ctx, at)
+	size := s.followSize()
+	keys, last, lines, err := s.readListed(ctx, at, size)
 	if err != nil || lines == 0 {
 		return false, err
 	}
@@ -59,12 +60,12 @@ func (s *Store) listPiece(ctx context.Context, shard int64) (more bool, err erro
 		}
 		return insertLookups.Run(ctx, on, rows, nil)
 	})
-	return lines == followBatch, err
+	return lines == size, err
 }
 
-func (s *Store) readListed(ctx context.Context, at followPosition) (keys []lookupKey, last int64, lines int, err error) {
+func (s *Store) readListed(ctx context.Context, at followPosition, most int) (keys []lookupKey, last int64, lines int, err error) {
 	s.listReads.Add(1)
-	err = sqldb.Query(ctx, s.db.Lists, readListed, at.listed, at.followed, followBatch).Each(func(r *sql.Rows) error {
+	err = sqldb.Query(ctx, s.db.Lists, readListed, at.listed, at.followed, most).Each(func(r *sql.Rows) error {
 		var project, payment int64
 		var id, customer, mask string
 		var sealed []byte

@@ -15,7 +15,7 @@ type journalTail struct {
 	lines []followedLine
 }
 
-const maxTail = 200_000 // lines: some 40 MB
+const maxTail = 40_000 // lines: some 15 MB
 
 // add takes in the lines of a commit that went through, in the order of their ids.
 func (h *journalTail) add(lines []followedLine) {
@@ -38,8 +38,15 @@ func (h *journalTail) forget() {
 	h.since, h.lines = 0, nil
 }
 
-// after returns the next lines of a shard behind a position. false: they have to be read.
-func (h *journalTail) after(shard, position int64) ([]followedLine, bool) {
+// length is how many lines wait.
+func (h *journalTail) length() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.lines)
+}
+
+// after returns the next lines of a shard behind a position, so many at most. false: they have to be read.
+func (h *journalTail) after(shard, position int64, most int) ([]followedLine, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.since == 0 || h.since/shardSpan != shard || position < h.since {
@@ -49,9 +56,10 @@ func (h *journalTail) after(shard, position int64) ([]followedLine, bool) {
 	for taken < len(h.lines) && h.lines[taken].id <= position {
 		taken++
 	}
-	h.lines = slices.Delete(h.lines, 0, taken)
+	clear(h.lines[:taken])
+	h.lines = h.lines[taken:] // their room goes when the rest is copied, as it grows
 	h.since = position
-	return slices.Clone(h.lines[:min(followBatch, len(h.lines))]), true
+	return slices.Clone(h.lines[:min(most, len(h.lines))]), true
 }
 
 // byHand is the interface_type of payments that entered by Dashboard, from forms and files.

@@ -52,40 +52,68 @@ func (t *Tx) checkBatches(ctx context.Context, commands []*command) error {
 	return nil
 }
 
+// madeRow is a row of a batch with the payment that it makes.
+type madeRow struct{ batch, line, payment int64 }
+
+// continues tells whether a row lies behind another, and so does its payment.
+func (r madeRow) continues(o madeRow) bool {
+	return r.batch == o.batch && r.line == o.line+1 && r.payment == o.payment+1
+}
+
+// runsOf cuts rows into runs, in the order of their lines.
+func runsOf(rows []madeRow) (runs [][]madeRow) {
+	slices.SortFunc(rows, func(a, b madeRow) int { return cmp.Or(cmp.Compare(a.batch, b.batch), cmp.Compare(a.line, b.line)) })
+	for first := 0; first < len(rows); {
+		end := first + 1
+		for end < len(rows) && rows[end].continues(rows[end-1]) {
+			end++
+		}
+		runs, first = append(runs, rows[first:end]), end
+	}
+	return runs
+}
+
+// aRun is how many rows are worth a statement of their own.
+const aRun = 8
+
 var makeBatchRows = sqldb.NewBulk(
 	"WITH v (batch, line, payment) AS (VALUES ", "(CAST(%i AS BIGINT), CAST(%i AS BIGINT), CAST(%i AS BIGINT))",
 	`) UPDATE batch_rows SET state = 'made', payment = v.payment FROM v
 		WHERE batch_rows.batch = +v.batch AND batch_rows.line = +v.line AND batch_rows.state = 'good' RETURNING batch_rows.payment`)
 
+const makeBatchRun = "UPDATE batch_rows SET state = 'made', payment = line + $1 WHERE batch = $2 AND line >= $3 AND line <= $4 AND state = 'good'"
+
 // writeBatchRows notes in the rows of batches which payments they have made. A row makes one: where it has another state by
-// now, the commit fails.
+// now, the commit fails. Payments are numbered in the order in which rows come, so most rows are noted in one piece.
 func (t *Tx) writeBatchRows(ctx context.Context, commands []*command) error {
-	var args []any
-	noted := make(map[int64]bool)
+	var rows []madeRow
 	for _, c := range commands {
 		if it := c.accept; it != nil && it.inserted && it.Batch.Batch != 0 {
-			args = append(args, it.Batch.Batch, it.Batch.Line, it.id)
-			noted[it.id] = false
+			rows = append(rows, madeRow{it.Batch.Batch, it.Batch.Line, it.id})
 		}
 	}
-	if len(args) == 0 {
+	var single []any
+	noted := int64(0)
+	for _, run := range runsOf(rows) {
+		if first, last := run[0], run[len(run)-1]; len(run) >= aRun {
+			n, err := t.Exec(ctx, makeBatchRun, first.payment-first.line, first.batch, first.line, last.line)
+			if noted += n; err != nil {
+				return err
+			}
+			continue
+		}
+		for _, r := range run {
+			single = append(single, r.batch, r.line, r.payment)
+		}
+	}
+	err := makeBatchRows.Run(ctx, t.conn, single, func(sqldb.Row) error {
+		noted++
 		return nil
-	}
-	err := makeBatchRows.Run(ctx, t.conn, args, func(r sqldb.Row) error {
-		var payment int64
-		err := r.Scan(&payment)
-		noted[payment] = true
-		return err
 	})
-	if err != nil {
-		return err
+	if err == nil && noted != int64(len(rows)) {
+		err = errors.New("store: a row of a batch that is not to be sent would make a payment")
 	}
-	for _, c := range commands {
-		if it := c.accept; it != nil && it.inserted && it.Batch.Batch != 0 && !noted[it.id] {
-			return errors.New("store: a row of a batch that is not to be sent would make a payment")
-		}
-	}
-	return nil
+	return err
 }
 
 // batchCount is a row of batch_counts.

@@ -172,7 +172,7 @@ func (s *Store) open(ctx context.Context, c Config, address string) (err error) 
 func (s *Store) startBackground(ctx context.Context, follow time.Duration) {
 	s.every(ctx, cmp.Or(follow, 500*time.Millisecond), s.follow)
 	s.every(ctx, time.Minute, s.SealJournal)
-	s.every(ctx, max(followBeat, follow), s.FollowJournal)
+	s.every(ctx, max(followLook, follow), s.followInTime(max(followBeat, follow)))
 	s.every(ctx, max(followBeat, follow), s.CatchUpRollups)
 	s.every(ctx, time.Minute, s.saveKeyUse)
 	s.every(ctx, time.Hour, s.DeleteExpired)
@@ -227,7 +227,7 @@ func (s *Store) connect(ctx context.Context, address string, c Config) (err erro
 func sqliteDSN(path string, patience time.Duration, readOnly bool) string {
 	pragmas := []string{fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", fmt.Sprintf("wal_autocheckpoint(%d)", leastLog/pageSize)}
 	if readOnly {
-		pragmas = append(pragmas, "query_only(1)", "cache_size(-8192)")
+		pragmas = append(pragmas, "query_only(1)", "cache_size(-4096)")
 	} else {
 		pragmas = append(pragmas, "cache_size(-16384)", "temp_store(memory)") // KiB: enough for what a commit touches; each one walks the cache
 	}

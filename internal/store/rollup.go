@@ -19,8 +19,10 @@ import (
 // however many nodes follow.
 
 const (
-	followBatch = 2000 // journal lines in one commit
-	followBeat  = 5 * time.Second
+	followBatch  = 2000 // journal lines in one commit
+	followBeside = 400  // of SQLite's writer while it has other work: who waits for that waits for these
+	followBeat   = 5 * time.Second
+	followLook   = 500 * time.Millisecond // whether so many lines wait that the beat is not waited for
 	// followSettled is how old a line of the commands' shard must be: several of them share it, so that its ids may
 	// become visible out of order.
 	followSettled = time.Minute
@@ -42,6 +44,26 @@ type followedLine struct {
 	before, after                              result        // before is empty for a payment that is new, after where nothing changes
 	ended                                      payout.Status // of the operation whose result the line is; empty: it is none
 	first                                      payout.Status // of another one that ended by the same line before it: paid, where the return was heard of first
+}
+
+// followSize is how many journal lines the next commit of a follower takes in.
+func (s *Store) followSize() int {
+	if s.db.Dialect == &sqldb.SQLite && !s.batcher.Calm() {
+		return followBeside
+	}
+	return followBatch
+}
+
+// followInTime follows the journal at each beat, and before it where much is to be taken in.
+func (s *Store) followInTime(beat time.Duration) func(context.Context) error {
+	last := time.Now()
+	return func(ctx context.Context) error {
+		if time.Since(last) < beat && s.journalTail.length() < followBatch {
+			return nil
+		}
+		last = time.Now()
+		return s.FollowJournal(ctx)
+	}
 }
 
 // FollowJournal brings rollups and lookups up to what is committed: of this node's shard, and of those that nobody owns. On a
@@ -100,9 +122,10 @@ func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err er
 		return false, err
 	}
 	at := position.followed
-	lines, heard := s.journalTail.after(shard, at)
+	size := s.followSize()
+	lines, heard := s.journalTail.after(shard, at, size)
 	if !heard {
-		lines, err = s.readFollowed(ctx, shard, at, (shard+1)*shardSpan)
+		lines, err = s.readFollowed(ctx, shard, at, (shard+1)*shardSpan, size)
 	}
 	if err != nil || len(lines) == 0 {
 		return false, err
@@ -135,7 +158,7 @@ func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err er
 	if err == nil && !heard && position.listed == at { // so that it goes along with the next lines, which may be heard
 		_, err = s.listPiece(ctx, shard)
 	}
-	return len(lines) == followBatch, err
+	return len(lines) == size, err
 }
 
 // advance moves a shard's position in a table of them. false: somebody else has moved it, and with it taken in what is behind.
@@ -169,9 +192,9 @@ func (s *Store) settledAt(shard int64) int64 {
 }
 
 // readFollowed reads a shard's next lines behind one, before another.
-func (s *Store) readFollowed(ctx context.Context, shard, after, before int64) ([]followedLine, error) {
+func (s *Store) readFollowed(ctx context.Context, shard, after, before int64, most int) ([]followedLine, error) {
 	var lines []followedLine
-	err := sqldb.Query(ctx, s.db.Lists, readFollowed, after, before, s.settledAt(shard), followBatch).Each(func(r *sql.Rows) error {
+	err := sqldb.Query(ctx, s.db.Lists, readFollowed, after, before, s.settledAt(shard), most).Each(func(r *sql.Rows) error {
 		var l followedLine
 		var mask string
 		var e followedEvent
@@ -298,7 +321,8 @@ func (s *Store) lookupsOf(keys []lookupKey, l *followedLine) []lookupKey {
 // the writer's next commit does not wait for it; SQLite has one writer. f may run again, from the beginning.
 func (s *Store) offWriter(ctx context.Context, f func(ctx context.Context, on *sqldb.Conn) error) error {
 	if s.db.Dialect == &sqldb.SQLite {
-		return s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error { return f(ctx, t.conn) }})
+		c := &command{exec: func(ctx context.Context, t *Tx) error { return f(ctx, t.conn) }, since: time.Now()}
+		return outcome(ctx, s.batcher.DoBackground(ctx, c, followedWeight))
 	}
 	on, err := sqldb.Connect(ctx, s.db.Dialect, s.db.Writes)
 	if err != nil {

@@ -165,13 +165,13 @@ const readBehind = `SELECT b.build, f.shard, COALESCE(r.last_row, f.shard * 1000
 // catchUpShard counts a shard's lines up to where its followers were.
 func (s *Store) catchUpShard(ctx context.Context, p buildPlace) error {
 	for p.at < p.until {
-		began := time.Now()
-		lines, err := s.readFollowed(ctx, p.shard, p.at, p.until+1)
+		began, size := time.Now(), s.followSize()
+		lines, err := s.readFollowed(ctx, p.shard, p.at, p.until+1, size)
 		if err != nil {
 			return err
 		}
 		to := p.until
-		if len(lines) == followBatch {
+		if len(lines) == size {
 			to = lines[len(lines)-1].id
 		}
 		moved := false
@@ -274,7 +274,7 @@ func (s *Store) dropBuilds(ctx context.Context) error {
 // rollups that a line changes, in the order of the lines. The audit compares the stored rows with it.
 func (s *Store) ReplayRollups(ctx context.Context, shard, until int64, visit func(line int64, k RollupKey, d RollupDelta)) error {
 	for at := shard * shardSpan; at < until; {
-		lines, err := s.readFollowed(ctx, shard, at, until+1)
+		lines, err := s.readFollowed(ctx, shard, at, until+1, followBatch)
 		if err != nil {
 			return s.db.Unavailable(err)
 		}

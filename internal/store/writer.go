@@ -67,6 +67,8 @@ const (
 const (
 	mostInBackground = 512 // commands in a commit, while there are no others
 	besideOthers     = 32  // as long as there are
+
+	followedWeight = besideOthers // of what follows the journal: beside others it goes alone
 )
 
 type inBackground struct{}
