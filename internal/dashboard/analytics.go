@@ -215,6 +215,9 @@ func (a *analysis) sum(what figures.Metric, before bool, by ...figures.Column) (
 	if before {
 		q.From, q.To = a.before, a.from
 	}
+	if q.Points = a.points(q.From, q.To); len(q.Points) > maxPoints {
+		q.Points = nil
+	}
 	rows, err := a.figures.Sum(a.visit.ctx(), q)
 	if errors.Is(err, figures.ErrCounting) {
 		a.counting = true

@@ -9,3 +9,11 @@ func (q *Query) Statements(build int64) (out []*sqldb.Statement) {
 	}
 	return out
 }
+
+// Lengths are how long the periods are of the rows that a query reads, in hours.
+func Lengths(q *Query) (hours []int64) {
+	for _, p := range q.parts() {
+		hours = append(hours, p.hours)
+	}
+	return hours
+}

@@ -63,6 +63,10 @@ type Query struct {
 	Statuses   []payout.Status
 	Banks      []string
 	By         []Column
+
+	// Points are where stretches of time begin, and where the last one ends: whole hours, between From and To. Where they are
+	// given, Hour tells these stretches apart, and no more: whole days within them come as one row.
+	Points []time.Time
 }
 
 // Row is a figure. Of what the query does not tell apart it has nothing.
@@ -104,11 +108,38 @@ const (
 // part is a stretch of rows of one length.
 type part struct{ hours, from, to int64 }
 
-// parts are whole days where these suffice, and hours at both ends.
+// maxParts is how many parts are read of whole days: where stretches are so short that there would be more, hours are read.
+const maxParts = 130
+
+// parts are whole days where these suffice, and hours at the ends.
 func (q *Query) parts() []part {
-	from, to := q.From.UnixMicro()/hour*hour, q.To.UnixMicro()/hour*hour
+	whole := []part{{1, q.From.UnixMicro() / hour * hour, q.To.UnixMicro() / hour * hour}}
+	switch {
+	case !q.by(Hour):
+		return inDays(whole[0].from, whole[0].to)
+	case len(q.Points) < 2:
+		return whole
+	}
+	var parts []part
+	for i := range len(q.Points) - 1 {
+		for _, p := range inDays(q.Points[i].UnixMicro()/hour*hour, q.Points[i+1].UnixMicro()/hour*hour) {
+			if n := len(parts) - 1; n >= 0 && parts[n].hours == p.hours && parts[n].to == p.from {
+				parts[n].to = p.to
+			} else if p.from < p.to {
+				parts = append(parts, p)
+			}
+		}
+	}
+	if len(parts) > maxParts {
+		return whole
+	}
+	return parts
+}
+
+// inDays are the whole days of a stretch, and the hours at both ends.
+func inDays(from, to int64) []part {
 	first, last := (from+day-1)/day*day, to/day*day
-	if q.by(Hour) || first >= last {
+	if first >= last {
 		return []part{{1, from, to}}
 	}
 	return []part{{1, from, first}, {24, first, last}, {1, last, to}}
