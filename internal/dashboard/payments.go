@@ -46,6 +46,7 @@ type registerData struct {
 	GoOn           string // where the search goes on that has stopped because it had looked at enough
 	Until          string // when the payments were made to which it has looked, in words
 	Exports        []csvLink
+	Report         string // the form of a report of the list; empty: there is none
 	Totals         string
 	Here           string // the register as it is shown
 	Query          string // the filter in the address, to be saved
@@ -118,6 +119,7 @@ func serveRegister(d *Dashboard, v *visit) error {
 	if data.Exports, err = v.csvLinks("/payments/export" + withQuery(data.Query)); err != nil {
 		return err
 	}
+	data.Report = l.reportAddress(v)
 	data.Totals = "/payments/totals" + withQuery(data.Query)
 	title := v.t("payments.title")
 	if l.payee != nil {

@@ -2,12 +2,16 @@ package dashboard
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"flashpay/internal/record"
 	"flashpay/internal/report"
+	"flashpay/internal/staff"
 	"flashpay/internal/store"
 )
 
@@ -111,6 +115,26 @@ func (l *listing) fileName(now time.Time, zone *time.Location) string {
 		to = l.filter.To.Add(-time.Second)
 	}
 	return fmt.Sprintf("payments_%s_%s.csv", from, to.In(zone).Format(time.DateOnly))
+}
+
+// reportAddress is the form of a report of what the filter chooses: a large list is made in the background. Empty where reports cannot
+// choose so, or the visitor has none.
+func (l *listing) reportAddress(v *visit) string {
+	if !l.Form.OK() || !v.user.Can(staff.ManageReports) {
+		return ""
+	}
+	q := url.Values{"kind": {"payments"}, "zone": {v.zone.String()}}
+	maps.Copy(q, l.shown) // the days as the filter shows them
+	for name, values := range l.Form.Values {
+		switch {
+		case strings.HasPrefix(name, "from"), strings.HasPrefix(name, "to"):
+		case slices.Contains(rowFields, name):
+			q[name] = values
+		case slices.Contains(filterNames, name) && l.Form.Get(name) != "":
+			return ""
+		}
+	}
+	return "/reports/new?" + q.Encode()
 }
 
 // described is the filter for the audit log, without what is searched for: it can be an account number.

@@ -52,6 +52,9 @@ func serveReportForm(_ *Dashboard, v *visit) error {
 	return v.showReportForm(http.StatusOK, f, "/reports/new", "report_new", "report.new")
 }
 
+// rowFields are the entries of a form that choose rows.
+var rowFields = []string{"from", "from_time", "to", "to_time", "project", "status", "method", "currency", "code", "min", "max"}
+
 // newReportForm is the form with what most readers of a language want: spreadsheets of Russian and Kyrgyz systems take
 // semicolons and decimal commas; who has made a report gets the form of its file again. Where the address names a template, or a
 // report of one's own, the form holds what that was asked for with.
@@ -68,6 +71,11 @@ func (v *visit) newReportForm() (*Form, error) {
 	for _, name := range fileFields {
 		if known.Has(name) {
 			f.Values.Set(name, known.Get(name))
+		}
+	}
+	for name, values := range v.r.URL.Query() { // a list's filter leads here
+		if name == "zone" || slices.Contains(rowFields, name) {
+			f.Values[name] = values
 		}
 	}
 	if name := v.r.URL.Query().Get("template"); name != "" {
@@ -115,8 +123,8 @@ func entriesOf(o *report.Order) url.Values {
 	}
 	entries.Set("code", strings.Join(codes, ", "))
 	if zone, err := time.LoadLocation(q.Zone); err == nil {
-		setMoment(entries, "from", q.From, zone, 0)
-		setMoment(entries, "to", q.To, zone, -time.Second) // the second that the field names is in the report
+		setMoment(entries, "from", q.From, zone, 0, 0)
+		setMoment(entries, "to", q.To, zone, -1, -time.Second) // the day, or the second, that the field names is in the report
 	}
 	for name, amount := range map[string]int64{"min": q.MinAmount, "max": q.MaxAmount} {
 		if major, err := money.Major(amount, strings.Join(q.Currencies, "")); err == nil && amount > 0 {
@@ -141,9 +149,27 @@ func entriesOf(o *report.Order) url.Values {
 	return entries
 }
 
-func setMoment(entries url.Values, name string, at time.Time, zone *time.Location, add time.Duration) {
-	if !at.IsZero() {
-		entries.Set(name, at.Add(add).In(zone).Format("2006-01-02T15:04:05"))
+// setMoment fills in a bound of a period: a midnight as a day alone, to which days are added, else the day and the time.
+func setMoment(entries url.Values, name string, at time.Time, zone *time.Location, days int, add time.Duration) {
+	if at.IsZero() {
+		return
+	}
+	if day := at.In(zone).AddDate(0, 0, days); at.In(zone).Format(time.TimeOnly) == "00:00:00" {
+		entries.Set(name, day.Format(time.DateOnly))
+		return
+	}
+	at = at.Add(add).In(zone)
+	entries.Set(name, at.Format(time.DateOnly))
+	entries.Set(name+"_time", at.Format(time.TimeOnly))
+}
+
+// splitMoments puts the time of a bound that holds a day and a time into the field beside it.
+func splitMoments(entries url.Values) {
+	for _, name := range []string{"from", "to"} {
+		if day, clock, both := strings.Cut(entries.Get(name), "T"); both && entries.Get(name+"_time") == "" {
+			entries.Set(name, day)
+			entries.Set(name+"_time", clock)
+		}
 	}
 }
 
@@ -166,6 +192,7 @@ func (v *visit) reportForm(f *Form, path string) (*reportForm, error) {
 		kind = report.Kinds[0]
 	}
 	f.Values.Set("kind", kind.Name)
+	splitMoments(f.Values)
 	out := &reportForm{Kind: kind, Zones: zones, Mail: v.d.Reports.Mail != nil, Templates: templates, Template: f.Get("template")}
 	for _, k := range report.Kinds {
 		out.Kinds = append(out.Kinds, kindTab{v.t("report.kind." + k.Name), path + "?kind=" + k.Name, k == kind})
@@ -267,7 +294,7 @@ func serveMakeReport(d *Dashboard, v *visit) error {
 	if _, err := d.Reports.Add(v.ctx(), f.IdempotencyKey, v.order(q, f.Get("mail") != "")); err != nil {
 		return err
 	}
-	if err := v.rememberFile(fileFields, f.Values); err != nil {
+	if err := v.rememberReport(f.Values); err != nil {
 		return err
 	}
 	return v.redirect("/reports", "report.asked")

@@ -14,7 +14,8 @@ import (
 )
 
 // fileFields are the entries of a form that say how a file is written: each user's next form begins with those of the last.
-var fileFields = []string{"separator", "decimal", "header", "times", "bom", "gzip"}
+// The form that was taken of a list chooses all but the last two.
+var fileFields = []string{"separator", "decimal", "header", "times", "bom", "gzip", "zone"}
 
 // exportField says in what form lists are downloaded: exportLocal or exportAPI.
 const (
@@ -56,7 +57,7 @@ func templateOf(f *Form) string {
 	for name, values := range f.Values {
 		place, isPlace := strings.CutPrefix(name, "place_")
 		switch {
-		case slices.Contains([]string{"once", "from", "to", "template", "mail"}, name), isPlace && !slices.Contains(columns, place):
+		case slices.Contains([]string{"once", "from", "from_time", "to", "to_time", "template", "mail"}, name), isPlace && !slices.Contains(columns, place):
 		case len(values) == 1 && values[0] == "":
 		default:
 			kept[name] = values
@@ -131,6 +132,31 @@ func (v *visit) rememberFile(fields []string, from url.Values) error {
 	return v.d.people.SaveFileForm(v.ctx(), v.user.ID, next.Encode())
 }
 
+// rememberForm keeps the form that was taken of a list. Where it is another one than before, the form of reports begins with it,
+// too.
+func (v *visit) rememberForm(form string) error {
+	known, err := v.fileForm()
+	if err != nil || known.Get(exportField) == form {
+		return err
+	}
+	next := url.Values{exportField: {form}, "separator": {"comma"}, "decimal": {"point"}, "header": {"names"}, "times": {"zoned"}}
+	if form == exportLocal {
+		next = url.Values{exportField: {form}, "separator": {"semicolon"}, "decimal": {"comma"}, "header": {v.lang}, "times": {"local"}, "bom": {"yes"}}
+	}
+	return v.rememberFile(append([]string{exportField}, fileFields[:5]...), next)
+}
+
+// rememberReport keeps how a report's file is written. Lists offer the form first that is like it.
+func (v *visit) rememberReport(entries url.Values) error {
+	form := exportAPI
+	if entries.Get("separator") == "semicolon" || entries.Get("decimal") == "comma" {
+		form = exportLocal
+	}
+	entries = maps.Clone(entries)
+	entries.Set(exportField, form)
+	return v.rememberFile(append([]string{exportField}, fileFields...), entries)
+}
+
 // csvLink downloads a list in one of its two forms.
 type csvLink struct{ Label, Href string }
 
@@ -161,7 +187,7 @@ func (v *visit) csvForm() (report.Format, error) {
 	if form != exportLocal && form != exportAPI {
 		return report.Format{}, nil
 	}
-	if err := v.rememberFile([]string{exportField}, url.Values{exportField: {form}}); err != nil {
+	if err := v.rememberForm(form); err != nil {
 		return report.Format{}, err
 	}
 	if form == exportLocal {

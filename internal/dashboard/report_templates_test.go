@@ -1,9 +1,12 @@
 package dashboard
 
 import (
+	"html"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"flashpay/internal/report"
 	"flashpay/internal/staff"
@@ -39,6 +42,9 @@ func TestTheFormOfFilesIsRemembered(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	b := s.signedIn(staff.Finance)
+	if got := b.get("/payments").wants(http.StatusOK).Body; strings.Index(got, "export=api") > strings.Index(got, "export=local") {
+		t.Error("in English the form for programs is not the first")
+	}
 	b.post("/reports", "kind", "payments", "zone", "UTC", "chosen", "yes", "column", "amount", "separator", "semicolon", "decimal", "comma", "times", "local", "header", "ky").wants(http.StatusSeeOther)
 	for name, values := range map[string]string{"separator": "semicolon", "decimal": "comma", "times": "local", "header": "ky"} {
 		page := b.get("/reports/new").wants(http.StatusOK)
@@ -51,8 +57,8 @@ func TestTheFormOfFilesIsRemembered(t *testing.T) {
 	}
 
 	s.pay(210, "first", 123456, 0)
-	if got := b.get("/payments").wants(http.StatusOK).Body; strings.Index(got, "export=api") > strings.Index(got, "export=local") {
-		t.Error("in English the form for programs is not the first")
+	if got := b.get("/payments").wants(http.StatusOK).Body; strings.Index(got, "export=api") < strings.Index(got, "export=local") {
+		t.Error("the form that is like the last report is not the first")
 	}
 	local := b.get("/payments/export?export=local").wants(http.StatusOK).Body
 	lines := strings.Split(local, "\n")
@@ -65,4 +71,52 @@ func TestTheFormOfFilesIsRemembered(t *testing.T) {
 	if api := b.get("/payments/export?export=api").wants(http.StatusOK).Body; !strings.HasPrefix(api, `"project_id",`) || !strings.Contains(api, `"1234.56","KGS"`) {
 		t.Errorf("for programs: %q", api)
 	}
+	offers := func(name, value string) {
+		t.Helper()
+		if !strings.Contains(b.get("/reports/new").Body, `<option value="`+value+`" selected`) {
+			t.Errorf("after a list was taken in another form, %s of a report is not %s", name, value)
+		}
+	}
+	offers("the separator", "comma")
+	offers("the header", "names")
+	b.get("/finance?export=local").wants(http.StatusOK) // any list
+	offers("the separator", "semicolon")
+	offers("the header", "en")
+	b.post("/reports", reportEntries("separator", "comma", "place_payment_id", "1")...).wants(http.StatusSeeOther)
+	for _, path := range []string{"/payments", "/reports", "/finance", "/finance/statement?from="} {
+		got := b.get(path).wants(http.StatusOK).Body
+		if api := strings.Index(got, "export=api"); api < 0 || api > strings.Index(got, "export=local") {
+			t.Errorf("%s does not offer the form of the last report first", path)
+		}
+	}
+	if page := b.get("/reports/new"); page.field("zone") != "Asia/Bishkek" {
+		t.Errorf("the zone of the last report is not offered: %s", page.field("zone"))
+	}
+}
+
+// Days of the form are whole days of its zone, and the register's filter leads to the form of its report.
+func TestAListBecomesAReport(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.signedInAs(&staff.User{MerchantID: 1, Email: "days@example.kg", Name: "Days", Roles: []staff.Role{staff.Finance}, AllProjects: true, Zone: "Asia/Bishkek"})
+	link := html.UnescapeString(regexp.MustCompile(`href="(/reports/new[^"]+)"`).FindStringSubmatch(b.get("/payments?from=2026-03-01&to=2026-03-31T23:00&status=decline&project=210&currency=KGS&min=10,50").Body)[1])
+	page := b.get(link).wants(http.StatusOK)
+	for name, want := range map[string]string{"from": "2026-03-01", "from_time": "", "to": "2026-03-31", "to_time": "23:00:00", "zone": "Asia/Bishkek", "min": "10,50"} {
+		if got := page.field(name); got != want {
+			t.Errorf("%s holds %q, want %q", name, got, want)
+		}
+	}
+	for _, box := range []string{`name="status" value="decline" checked`, `name="project" value="210" checked`, `name="currency" value="KGS" checked`} {
+		if !strings.Contains(page.Body, box) {
+			t.Errorf("not ticked: %s", box)
+		}
+	}
+	if strings.Contains(b.get("/payments?q=somebody").Body, "/reports/new?") {
+		t.Error("a search that reports do not know leads to a report")
+	}
+	b.post("/reports", reportEntries("from", "2026-03-01", "to", "2026-03-01", "zone", "Asia/Bishkek", "place_payment_id", "1")...).wants(http.StatusSeeOther)
+	if q := b.newestReport().Order.Request; q.From.Format(time.RFC3339) != "2026-02-28T18:00:00Z" || q.To.Format(time.RFC3339) != "2026-03-01T18:00:00Z" || q.FileName(s.Store.Now()) != "payments_2026-03-01_2026-03-01.csv" {
+		t.Errorf("a day is %s to %s, in %s", q.From, q.To, q.FileName(s.Store.Now()))
+	}
+	b.post("/reports", reportEntries("from_time", "10:00:00", "place_payment_id", "1")...).wants(http.StatusUnprocessableEntity)
 }

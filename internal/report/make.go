@@ -91,11 +91,11 @@ func (s *Service) seen(ctx context.Context, userID int64) (ids []int64, err erro
 
 // FileName is the name under which a report is saved.
 func (q *Request) FileName(asOf time.Time) string {
-	from, to := "all", asOf.UTC().Format(time.DateOnly)
 	zone, err := q.location()
 	if err != nil {
 		zone = time.UTC
 	}
+	from, to := "all", asOf.In(zone).Format(time.DateOnly)
 	if !q.From.IsZero() {
 		from = q.From.In(zone).Format(time.DateOnly)
 	}

@@ -24,7 +24,8 @@ type Reader struct {
 //	kind        a kind's name
 //	columns     names in their order, one a value or with commas between; none: the kind's usual ones
 //	project     a number a value; none: all
-//	from, to    a day, or a day and time to the second, in the zone; a day or second that to names is in the report
+//	from, to    a day, or a day and time to the second, in the zone; a day or second that to names is in the report; the time may
+//	            stand in from_time and to_time
 //	zone        an IANA name; none: the reader's
 //	method, status, code, currency   one a value
 //	min, max    sums in major units; they need one currency
@@ -217,6 +218,9 @@ func (p *parsing) readZone(own string) {
 // moment reads a day, to which days are added, or a time, to which a duration is.
 func (p *parsing) moment(field string, days int, add time.Duration) time.Time {
 	text := p.get(field)
+	if clock := p.get(field + "_time"); clock != "" {
+		text += "T" + clock
+	}
 	if text == "" {
 		return time.Time{}
 	}
