@@ -7,6 +7,7 @@ import (
 	"flashpay/internal/account"
 	"flashpay/internal/merchant"
 	"flashpay/internal/method"
+	"flashpay/internal/payout"
 	"flashpay/internal/rule"
 	"flashpay/internal/store"
 )
@@ -39,6 +40,14 @@ func (s *Service) Precheck(c *Candidate, now time.Time) PrecheckResult {
 	}
 	r.Code = rule.Decide(state, i).Code
 	return r
+}
+
+// Cost is what a request that is sent now would take from a balance of its project: the sum, the fee by the tariff that holds, and
+// the currency of that balance.
+func (s *Service) Cost(c *Candidate, now time.Time) (amount, fee int64, currency string) {
+	v := rule.Decide(s.precheckItem(c, now))
+	o := payout.Operation{Amount: v.Amount, Currency: v.Currency, Terms: v.Terms}
+	return o.Cost()
 }
 
 // precheckItem is the input of the consistency check for a request that is not sent.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"flashpay/internal/ledger"
 	"flashpay/internal/merchant"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
@@ -92,6 +93,35 @@ func TestATariffIsTypedAsSumsAre(t *testing.T) {
 			t.Errorf("%s stands as %q, want %q", name, text, want)
 		}
 	}
+}
+
+// Before a payout is sent, the fee that the tariff will hold is shown, and it must fit the balance with the sum.
+func TestTheFeeIsShownBeforeSending(t *testing.T) {
+	s := newSite(t)
+	clerk := s.signedIn(staff.MerchantAdmin)
+	check := func() *answer {
+		return clerk.do(http.MethodPost, "/manual/check", payoutEntries()).wants(http.StatusOK)
+	}
+	const tooLittle = "funds do not suffice"
+	check().saysNot("Debited", tooLittle)
+	balances, err := s.Store.Balances(t.Context(), 210)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kgs := balances["KGS"]
+	available := kgs.Sum(ledger.Available)
+	set := func(fee int64) {
+		k := tariff.Key{Method: "bank-transfer/kyrgyzstan", Currency: "KGS"}
+		if _, err := s.Store.SetTariff(t.Context(), 210, k, tariff.Holding{Tariff: tariff.Tariff{Fixed: fee}}, store.By{Actor: "test"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(1234)
+	check().says("Fee 12.34\u00a0KGS", "Debited 512.34\u00a0KGS").saysNot(tooLittle)
+	set(available - 50_000)
+	check().says("Debited").saysNot(tooLittle)
+	set(available - 49_999)
+	check().says("Debited", tooLittle)
 }
 
 // A balance that pays no fee while another one of its project does is told; an end of fees is no gap.

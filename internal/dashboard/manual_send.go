@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"flashpay/internal/accept"
 	"flashpay/internal/account"
 	"flashpay/internal/manual"
 	"flashpay/internal/store"
@@ -17,6 +18,7 @@ type orderView struct {
 	*manual.Order
 	Sum                manual.Sum
 	Entries            []entryView
+	Fee, Debit         manual.Sum // the fee by the tariff that holds now, and what the balance pays with it
 	Balance            *balanceNote
 	Doctor             *doctorNote
 	PossibleDuplicates []duplicateView
@@ -50,7 +52,11 @@ func (v *visit) orderView(o *manual.Order) (*orderView, error) {
 		view.Doctor = v.wordFinding(o.Policy, o.Finding)
 	}
 	var err error
-	if view.Balance, err = v.balanceNote(o.Project, o.Amount, o.Currency); err != nil {
+	amount, fee, currency := v.d.manual().Payouts.Cost(&accept.Candidate{
+		Project: o.Project, Method: o.Method, Amount: o.Amount, Currency: o.Currency, Account: o.Account,
+	}, v.d.Store.Now())
+	view.Fee, view.Debit = manual.Sum{Amount: fee, Currency: currency}, manual.Sum{Amount: amount + fee, Currency: currency}
+	if view.Balance, err = v.balanceNote(o.Project, amount+fee, currency); err != nil {
 		return nil, err
 	}
 	duplicates, err := v.d.manual().PossibleDuplicates(v.ctx(), o)
