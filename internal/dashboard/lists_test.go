@@ -145,6 +145,7 @@ var withoutFiles = map[string]string{
 	"statement-print":      "the statement as it is printed; the statement's page has the file",
 	"board-full":           "a board on a wall: its page has the files",
 	"board-edit":           "a form; the board's page has the files",
+	"operate-rates":        "rates that are set and wait for a second person, in a form; those that hold come as the file of Finance",
 	"overview-of-support":  "what waits: numbers that lead to their lists",
 }
 
