@@ -54,6 +54,7 @@ type resultRows struct {
 	batch *batches.Batch
 	file  *files.Reader // nil: nothing was needed of it yet
 	lines *masspayout.Lines
+	gone  bool // the file's time is over; its rows are still there
 }
 
 func (r *resultRows) record(ctx context.Context, in *export.BatchRow, needs record.Fields) (*record.BatchRow, error) {
@@ -68,7 +69,7 @@ func (r *resultRows) record(ctx context.Context, in *export.BatchRow, needs reco
 	}
 	out := outcomeOf(&as)
 	row.Status, row.Code, row.Message, row.At = out.status, out.codeText(), out.message, out.at
-	if in.Made != nil || needs&record.Uploaded == 0 {
+	if in.Made != nil || needs&record.Uploaded == 0 || r.gone {
 		return row, nil
 	}
 	return row, r.uploaded(ctx, row)
@@ -77,7 +78,11 @@ func (r *resultRows) record(ctx context.Context, in *export.BatchRow, needs reco
 // uploaded fills in what stands in the file alone.
 func (r *resultRows) uploaded(ctx context.Context, row *record.BatchRow) (err error) {
 	if r.lines == nil {
-		if r.file, err = files.Open(ctx, r.store, r.batch.File, 0); err != nil {
+		r.file, err = files.Open(ctx, r.store, r.batch.File, 0)
+		if r.gone = errors.Is(err, store.ErrNotFound); r.gone {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		if r.lines, err = masspayout.NewLines(r.file); err != nil {

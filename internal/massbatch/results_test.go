@@ -17,6 +17,7 @@ import (
 	"flashpay/internal/store"
 	"flashpay/internal/store/batches"
 	"flashpay/internal/store/export"
+	"flashpay/internal/store/files"
 	"flashpay/internal/storetest"
 	"flashpay/internal/wire"
 )
@@ -105,6 +106,18 @@ func TestResultsOfAllBatches(t *testing.T) {
 		}
 		if got := results(t, s, snapshot(t, s, 300), export.Filter{Projects: []int64{300}}); len(got) != 0 {
 			t.Errorf("another merchant sees %q", got)
+		}
+
+		// The file's time is over before the rows' is: what they say by themselves is left.
+		if err := s.Store.Do(t.Context(), "", func(ctx context.Context, tx *store.Tx) error { return files.Expire(ctx, tx, first.File) }); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Until(s.Store.Now().Add(time.Microsecond)))
+		if err := files.DeleteExpired(t.Context(), s.Store); err != nil {
+			t.Fatal(err)
+		}
+		if got := results(t, s, x, export.Filter{Projects: both}); len(got) != len(all) || got[0] != all[0] || strings.Contains(got[1], " b ") {
+			t.Errorf("without its file: %q", got)
 		}
 	})
 }
