@@ -30,7 +30,7 @@ func TestSectionsHaveBadges(t *testing.T) {
 		staff.Finance:       {},
 		staff.Risks:         {},
 		staff.MerchantAdmin: {"/manual": "4 Approvals: 3" + files, "/payments": givenUp},
-		staff.Operator:      {"/manual": "4 Approvals: 3" + files, "/operate": "4 Rates by hand to decide: 2; Files of rates that need you: 1; Callbacks given up: 1"},
+		staff.Operator:      {"/manual": "4 Approvals: 3" + files, "/operate": "4 Manual rates to decide: 2; Rate imports that need attention: 1; Callbacks given up: 1"},
 	} {
 		page := g.signedIn(role).get("/profile").wants(http.StatusOK)
 		for _, s := range sections {

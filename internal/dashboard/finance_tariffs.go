@@ -226,7 +226,7 @@ func (v *visit) tariffParts(f *Form, currency string) (parts map[string]string, 
 		if name == "percent" {
 			percent, err := money.ParseTypedDecimal(typed)
 			if err != nil {
-				f.Fault(name, v.t("finance.tariff_fault.number"))
+				f.Fault(name, v.decimalFault(err, "finance.tariff_fault.number"))
 			}
 			parts[name], ok = percent.String(), ok && err == nil
 			continue

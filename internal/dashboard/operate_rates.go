@@ -152,7 +152,7 @@ func (v *visit) readRate(f *Form) (q rates.Quote) {
 	}
 	var err error
 	if q.Value, err = money.ParseTypedDecimal(f.Get("rate")); err != nil {
-		f.Fault("rate", v.t("rates.rate_fault"))
+		f.Fault("rate", v.decimalFault(err, "rates.rate_fault"))
 	}
 	if f.OK() && q.Check() != nil {
 		f.Fault("rate", v.t("rates.range_fault", "count", rates.MaxDigits))

@@ -51,6 +51,14 @@ func (v *visit) typedFault(err error, currency string) string {
 	return v.t("manual.fault.amount_form")
 }
 
+// decimalFault says what is wrong with a typed decimal; other is the word of what is no number.
+func (v *visit) decimalFault(err error, other string) string {
+	if errors.Is(err, money.ErrTwoReadings) {
+		return v.t("manual.fault.two_readings")
+	}
+	return v.t(other)
+}
+
 // typed writes a stored sum as a field for sums holds it: as people write it, without the currency. Where the currency has
 // no decimals, English leaves out the commas: they could be read as a decimal mark.
 func (w *words) typed(major, currency string) string {

@@ -30,7 +30,7 @@ func (j *judge) ownColumns() {
 	}
 }
 
-const tooLargeAdvice = "The number is too large: no such number is given out."
+const tooLargeAdvice = "The number is too large: no such number exists."
 
 // tooLarge tells whether a cell has the digits of a number beyond 64 bits.
 func tooLarge(cell string) bool {

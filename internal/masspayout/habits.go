@@ -97,7 +97,7 @@ var invisibles = map[rune]string{
 	'\u00a0': "a non-breaking space", '\u202f': "a narrow non-breaking space", '\u2007': "a figure space", '\u2009': "a thin space",
 	'\u200b': "a zero-width space", '\u200c': "a zero-width non-joiner", '\u200d': "a zero-width joiner", '\u2060': "a word joiner",
 	'\ufeff': "a byte order mark", '\u00ad': "a soft hyphen", '\u200e': "a left-to-right mark", '\u200f': "a right-to-left mark",
-	'\u2800': "a blank of Braille",
+	'\u2800': "a Braille blank",
 	'\t':     "a tab", '\n': "a line break", '\r': "a line break",
 }
 

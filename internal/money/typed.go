@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// ErrTwoReadings says that a typed decimal has one comma, with three digits behind it: it separates thousands, or decimals.
+var ErrTwoReadings = errors.New("a comma with three digits behind it can be read in two ways: write a point for decimals, and nothing for thousands")
+
 // Errors of ParseTyped, beside ErrTooLarge and ErrUnknownCurrency.
 var (
 	ErrNotASum         = errors.New("this is no sum")
@@ -16,6 +19,7 @@ var (
 var (
 	spaced    = regexp.MustCompile(`^[0-9]{1,3}([ \x{00a0}\x{202f}][0-9]{3})+([.,][0-9]+)?$`)
 	commas    = regexp.MustCompile(`^[0-9]{1,3}(,[0-9]{3})+\.[0-9]+$`)
+	eitherWay = regexp.MustCompile(`^[1-9][0-9]{0,2},[0-9]{3}$`)
 	typedForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
 	blanks    = strings.NewReplacer(" ", "", "\u00a0", "", "\u202f", "")
 )
@@ -35,8 +39,14 @@ func plainText(text string) string {
 	return text
 }
 
-// ParseTypedDecimal reads a decimal as people type it, as ParseTyped reads sums: 1.5, 1,5, 12 650,25, 12,650.25.
-func ParseTypedDecimal(text string) (Decimal, error) { return ParseDecimal(plainText(text)) }
+// ParseTypedDecimal reads a decimal as people type it, as ParseTyped reads sums: 1.5, 1,5, 12 650,25, 12,650.25. Where a sum of
+// "12,650" has too many decimals, nothing is known of a decimal's: it is ErrTwoReadings.
+func ParseTypedDecimal(text string) (Decimal, error) {
+	if eitherWay.MatchString(strings.TrimSpace(text)) {
+		return Decimal{}, ErrTwoReadings
+	}
+	return ParseDecimal(plainText(text))
+}
 
 // ParseTyped reads a sum in major units as people type it or copy it from a page, and returns minor units: 1234.5, 1234,50,
 // 1 234,50 and 1,234.50 are accepted. A comma separates thousands only where a decimal point follows; "1,500" KGS therefore has

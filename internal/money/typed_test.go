@@ -42,3 +42,25 @@ func TestTypedSums(t *testing.T) {
 		}
 	}
 }
+
+func TestTypedDecimals(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"87.4500": "87.4500", "87,4500": "87.4500", "12 650,25": "12650.25", "12,650.25": "12650.25", "12650": "12650", "12.650": "12.650",
+		" 1,5 ": "1.5", "0,125": "0.125", "1234,567": "1234.567",
+	} {
+		if got, err := ParseTypedDecimal(text); err != nil || got.String() != want {
+			t.Errorf("%q is %s, %v; want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"12,650", "1,000", " 123,456 "} { // a thousand times the one, or the other
+		if got, err := ParseTypedDecimal(text); !errors.Is(err, ErrTwoReadings) {
+			t.Errorf("%q is %s, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "x", "1,2,3", "1.500,00", "-"} {
+		if got, err := ParseTypedDecimal(text); err == nil {
+			t.Errorf("%q is %s", text, got)
+		}
+	}
+}

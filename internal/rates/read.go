@@ -139,6 +139,11 @@ func (f *File) add(q Quote) error {
 	return nil
 }
 
+// number reads a decimal with a comma or a point, as banks' files have it.
+func number(text string) (money.Decimal, error) {
+	return money.ParseDecimal(strings.Replace(text, ",", ".", 1))
+}
+
 // attribute is the value of an element's attribute; empty where it has none.
 func attribute(e *xml.StartElement, name string) string {
 	for _, a := range e.Attr {
@@ -200,7 +205,7 @@ func (n *nbkr) close(name, text string, f *File) error {
 	case "Value":
 		n.value = text
 	case "Currency":
-		value, err := money.ParseTypedDecimal(n.value)
+		value, err := number(n.value)
 		if err != nil {
 			return fmt.Errorf("value of %s: %w", n.code, err)
 		}
@@ -245,7 +250,7 @@ func (c *ecb) open(e *xml.StartElement) error {
 	case code != "" && c.from.IsZero():
 		return fmt.Errorf("the rate of %s has no day", code)
 	case code != "":
-		value, err := money.ParseTypedDecimal(attribute(e, "rate"))
+		value, err := number(attribute(e, "rate"))
 		if err != nil {
 			return fmt.Errorf("rate of %s: %w", code, err)
 		}
