@@ -125,7 +125,7 @@ func TestRatesByHandTakeTwo(t *testing.T) {
 	if strings.Contains(page.Body, `value="approved"`) {
 		t.Error("who asked is offered to approve it")
 	}
-	first.post("/operate/rates", "once", "rate-once-more-1", "from", "USD", "to", "KGS", "rate", "89").wants(http.StatusUnprocessableEntity).says("waits already")
+	first.post("/operate/rates", "once", "rate-once-more-1", "from", "USD", "to", "KGS", "rate", "89").wants(http.StatusUnprocessableEntity).says("is already waiting")
 	first.post(decide, "once", "decided-by-first-1", "state", "approved").wants(http.StatusConflict)
 
 	second := s.signedIn(staff.Operator)

@@ -153,7 +153,7 @@ func TestConformance(t *testing.T) {
 		return providertest.Harness{
 			Provider: w.adapter(sandbox.Config{
 				Client: &http.Client{Transport: line}, NotIdempotent: cfg.NoDedup,
-				SubmitDeadline: time.Second, InquireDeadline: time.Second,
+				SubmitDeadline: 5 * time.Second, InquireDeadline: 5 * time.Second, // most calls are to end well within them
 			}),
 			Door:         sandbox.Door(secret, nil),
 			Line:         line,
