@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"flashpay/internal/accept"
+	"flashpay/internal/alert"
 	"flashpay/internal/manual"
 	"flashpay/internal/massbatch"
 	"flashpay/internal/ratefeed"
 	"flashpay/internal/report"
 	"flashpay/internal/resend"
+	"flashpay/internal/store/alerts"
 	"flashpay/internal/store/batches"
 	"flashpay/internal/store/files"
 	"flashpay/internal/work"
@@ -25,13 +27,28 @@ func (p *platform) acceptor() *accept.Service {
 func (p *platform) newRunner() *work.Runner {
 	payouts := &manual.Service{Store: p.store, Payouts: p.acceptor(), Methods: p.methods, Banks: p.config.Banks}
 	feeds := &ratefeed.Service{Store: p.store, Client: ratefeed.New(nil)}
-	kinds := append(p.reports().Jobs(), payouts.Job(), p.mass().Job(), resend.Job(), feeds.Job())
+	kinds := append(p.reports().Jobs(), payouts.Job(), p.mass().Job(), resend.Job(), feeds.Job(), p.alerts().Job())
 	return work.NewRunner(work.RunnerConfig{Store: p.store, Logger: p.config.Logger, Kinds: kinds})
 }
 
 // reports makes reports and keeps them.
 func (p *platform) reports() *report.Service {
 	return &report.Service{Store: p.store, Mail: p.config.Mail}
+}
+
+// alerts tells users of what waits for them.
+func (p *platform) alerts() *alert.Service {
+	return &alert.Service{Store: p.store, Mail: p.config.Mail, URL: p.config.DashboardURL}
+}
+
+// newWatch looks for what users are to be told of.
+func (p *platform) newWatch() *work.Loop {
+	return work.NewLoop(alert.Every, func(ctx context.Context) (more bool) {
+		if err := p.alerts().Look(ctx); err != nil && ctx.Err() == nil {
+			p.config.Logger.Error("users could not be told of what waits", "err", err)
+		}
+		return false
+	})
 }
 
 // mass pays files.
@@ -43,7 +60,7 @@ func (p *platform) mass() *massbatch.Service {
 // approval has lapsed.
 func (p *platform) newKeeper() *work.Loop {
 	return work.NewLoop(10*time.Minute, func(ctx context.Context) (more bool) {
-		err := errors.Join(p.mass().Reconcile(ctx), files.DeleteExpired(ctx, p.store), batches.DeleteExpired(ctx, p.store))
+		err := errors.Join(p.mass().Reconcile(ctx), files.DeleteExpired(ctx, p.store), batches.DeleteExpired(ctx, p.store), alerts.DropOld(ctx, p.store))
 		if err != nil && ctx.Err() == nil {
 			p.config.Logger.Error("old files and batches could not be cleared away", "err", err)
 		}

@@ -297,6 +297,7 @@ func (p *platform) startEngine(ctx context.Context) error {
 	p.work(ctx, "callbacks", p.callbacks.Run)
 	p.work(ctx, "jobs", p.newRunner().Run)
 	p.workers.Go(func() { p.newKeeper().Run(ctx) })
+	p.workers.Go(func() { p.newWatch().Run(ctx) })
 	return nil
 }
 

@@ -74,7 +74,7 @@ func (v *visit) badges() map[string]*badge {
 		b := sections[path]
 		b.Count, b.More, b.Parts = b.Count+count, b.More || more, append(b.Parts, errand{word, count, more, href})
 	}
-	for _, read := range []func(func(string, string, int, bool)) error{v.waitingApprovals, v.waitingFeeds, v.badgeBatches, v.overviewCallbacks} {
+	for _, read := range []func(func(string, string, int, bool)) error{v.waitingApprovals, v.waitingFeeds, v.badgeBatches, v.overviewCallbacks, v.badgeAlerts} {
 		if err := read(add); err != nil {
 			v.d.Logger.Warn("dashboard: badges could not be read", "err", err)
 			return nil

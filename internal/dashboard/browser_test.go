@@ -189,6 +189,8 @@ var everyPage = []shown{
 	{name: "team-history", path: "/team/history", as: staff.MerchantAdmin},
 	{name: "team-of-all", path: "/team", as: staff.Operator},
 	{name: "profile", path: "/profile", as: staff.Finance},
+	{name: "alerts", path: "/alerts", as: staff.Operations, faces: true},
+	{name: "alerts-none", path: "/alerts", as: staff.Operations, empty: true},
 }
 
 // notShown are GET routes that are no pages, or lead on at once: the reason stands behind each.
@@ -197,6 +199,7 @@ var notShown = []string{
 	"GET /sign-in/factor",                   // needs a sign-in that has begun: it is shown by way of /sign-in
 	"GET /sign-in/enrol",                    // likewise
 	"GET /operate/holds/{project}/{id}",     // the page of a discrepancy, before it has a number
+	"GET /alerts/bell",                      // a part of every page
 	"GET /search",                           // leads to the register, or to a payment
 	"GET /payments/totals",                  // a part of the register
 	"GET /payments/export",                  // a file

@@ -187,7 +187,7 @@ func (v *visit) write(status int, page, block string, p Page) error {
 	}
 	if v.user != nil {
 		view.Theme = v.user.Theme
-		if block == "layout.html" && status < http.StatusInternalServerError {
+		if (block == "layout.html" || block == "bell") && status < http.StatusInternalServerError {
 			view.badges = v.badges()
 		}
 	}

@@ -40,6 +40,9 @@ type profilePage struct {
 	Seen         []string
 	Least        int
 	TokenSince   time.Time // of the Data API token; zero: there is none
+	AlertForm    *Form
+	Alerts       []option // the kinds of which the user is told
+	Mails        bool     // by e-mail, too
 }
 
 // sessionView is a session as its list shows it.
@@ -68,6 +71,10 @@ func (v *visit) showProfile(status int, f, password *Form) error {
 		return err
 	}
 	if page.TokenSince, err = v.d.people.TokenSince(v.ctx(), v.user.ID); err != nil {
+		return err
+	}
+	page.Mails = v.d.Reports.Mail != nil
+	if page.AlertForm, page.Alerts, err = v.alertSwitches(); err != nil {
 		return err
 	}
 	acts, err := v.d.Access.OwnActs(v.ctx(), v.session)

@@ -37,7 +37,7 @@ var routes = slices.Concat(
 	operateRoutes, settleRoutes, rateRoutes,
 	reportRoutes, scheduleRoutes,
 	analyticsRoutes,
-	signInRoutes, enrolRoutes, teamRoutes, profileRoutes,
+	signInRoutes, enrolRoutes, teamRoutes, profileRoutes, alertRoutes,
 )
 
 // commonRoutes belong to no section.

@@ -208,7 +208,7 @@ func (s *Service) Jobs() []work.JobKind {
 	return []work.JobKind{
 		{Name: JobReport, Run: s.make, AtOnce: 1, Attempts: 5},
 		{Name: JobSchedule, Run: s.schedule, AtOnce: 4},
-		{Name: JobMail, Run: s.mail, AtOnce: 2, Attempts: mailAttempts},
+		{Name: JobMail, Run: s.mail, AtOnce: 2, Attempts: MailAttempts},
 	}
 }
 

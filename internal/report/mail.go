@@ -23,8 +23,8 @@ import (
 // LinkFor is how long the link of an e-mail works, once.
 const LinkFor = 24 * time.Hour
 
-// mailAttempts is how often an e-mail is tried, over about an hour and a half.
-const mailAttempts = 16
+// MailAttempts is how often an e-mail is tried, over about an hour and a half.
+const MailAttempts = 16
 
 // Mail is how e-mail is sent.
 type Mail struct {
@@ -70,14 +70,14 @@ func NewMail(server, from, link string) (*Mail, error) {
 	return m, nil
 }
 
-// send sends one message.
-func (m *Mail) send(ctx context.Context, id, to, subject, text string) error {
+// Send sends one message. The local part of its id is the caller's: sent twice, a message has the same.
+func (m *Mail) Send(ctx context.Context, id, to, subject, text string) error {
 	msg := mail.NewMsg()
 	if err := errors.Join(msg.From(m.From), msg.To(to)); err != nil {
 		return fmt.Errorf("report: e-mail: %w", err)
 	}
 	msg.Subject(subject)
-	msg.SetMessageIDWithValue(id)
+	msg.SetMessageIDWithValue(id + "@" + domain(m.From))
 	msg.SetBodyString(mail.TypeTextPlain, text)
 	client, err := mail.NewClient(m.host, m.options...)
 	if err != nil {
@@ -133,8 +133,8 @@ func (s *Service) mail(ctx context.Context, r *jobs.Run) error {
 	until := r.CreatedAt.Add(LinkFor)
 	name := report.Order.Request.FileName(report.AsOf)
 	text := fmt.Sprintf(texts[1], name, s.Mail.Link+s.Link(id, until), until.In(zone).Format("2006-01-02 15:04 MST"))
-	messageID := fmt.Sprintf("report-%d.%s@%s", id, s.Store.Vault().Fingerprint(), domain(s.Mail.From))
-	return s.Mail.send(ctx, messageID, user.Email, fmt.Sprintf(texts[0], name), text)
+	messageID := fmt.Sprintf("report-%d.%s", id, s.Store.Vault().Fingerprint())
+	return s.Mail.Send(ctx, messageID, user.Email, fmt.Sprintf(texts[0], name), text)
 }
 
 func domain(address string) string {

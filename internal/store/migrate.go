@@ -50,6 +50,7 @@ var migrationFiles = []string{
 	"migrations/0023_batch_events.sql",
 	"migrations/0024_boards.sql",
 	"migrations/0025_callback_rollups.sql",
+	"migrations/0026_alerts.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.
