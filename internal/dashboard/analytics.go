@@ -43,7 +43,8 @@ type analysis struct {
 	Compare  bool
 
 	from, to     time.Time // whole days in the reader's zone; to is exclusive
-	before       time.Time // when the period of comparison begins, which ends at from
+	before       time.Time // when the period of comparison begins
+	beforeTo     time.Time // and where it ends, from at the latest
 	query        figures.Query
 	figures      *figures.Figures
 	visit        *visit
@@ -123,9 +124,15 @@ func (a *analysis) readPeriod() {
 		a.from = today
 		a.Form.Fault("period", v.t("payments.fault_choice"))
 	}
-	a.before = a.from.AddDate(0, 0, -a.days())
-	if a.Form.Get("period") == "last_month" || a.Form.Get("period") == "this_month" {
+	a.before, a.beforeTo = a.from.AddDate(0, 0, -a.days()), a.from
+	switch a.Form.Get("period") {
+	case "last_month":
 		a.before = a.from.AddDate(0, -1, 0)
+	case "this_month": // so far: with as many days of the month before, if it has them
+		a.before = a.from.AddDate(0, -1, 0)
+		if to := a.before.AddDate(0, 0, a.days()); to.Before(a.from) {
+			a.beforeTo = to
+		}
 	}
 	a.query = figures.Query{From: a.from, To: a.to}
 }
@@ -213,7 +220,7 @@ func (a *analysis) sum(what figures.Metric, before bool, by ...figures.Column) (
 	q := a.query
 	q.What, q.By = what, by
 	if before {
-		q.From, q.To = a.before, a.from
+		q.From, q.To = a.before, a.beforeTo
 	}
 	if q.Points = a.points(q.From, q.To); len(q.Points) > maxPoints {
 		q.Points = nil

@@ -173,6 +173,9 @@ func (v *visit) ownTile(kept people.Tile) (*analysis, *ownTile, error) {
 	given, hidden := v.tileEntries(kept)
 	a, dataset := readAnalysis(v, given), given.Get("dataset")
 	own := &ownTile{Number: kept.ID, Wide: given.Get("wide") != "", Hidden: hidden, tile: &tile{Title: dataset}}
+	if makers[dataset] != nil {
+		own.tile.Title = v.t("analytics.tile." + dataset)
+	}
 	// A form that was good may be of another program, or name a method that is gone.
 	if makers[dataset] != nil && a.Form.OK() && !hidden {
 		var err error

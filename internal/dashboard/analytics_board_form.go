@@ -158,9 +158,9 @@ func serveMakeBoard(d *Dashboard, v *visit) error {
 	return v.redirect(boardPath(b.ID)+"?edit=on", "analytics.board_made", "name", name)
 }
 
-// boardKey is the idempotency key of what a form does to boards: several forms of a page share its token.
+// boardKey is the idempotency key of what a form does to boards: several forms of a page, one for each tile, share its token.
 func (v *visit) boardKey(f *Form) string {
-	return "board " + v.user.Object() + " " + v.r.URL.Path + " " + f.IdempotencyKey
+	return "board " + v.user.Object() + " " + v.r.URL.Path + " " + f.Get("tile") + " " + f.IdempotencyKey
 }
 
 func serveChangeBoard(d *Dashboard, v *visit) error {

@@ -51,7 +51,7 @@ func (a *analysis) callbacksTile(t *tile) error {
 	if err != nil {
 		return err
 	}
-	points, pointsBefore := a.points(a.from, a.to), a.points(a.before, a.from)
+	points, pointsBefore := a.points(a.from, a.to), a.points(a.before, a.beforeTo)
 	counts, before := make([]callbackCounts, len(points)-1), make([]callbackCounts, max(len(points), len(pointsBefore))-1)
 	for _, r := range rows {
 		counts[pointOf(points, r.Hour)].add(r)

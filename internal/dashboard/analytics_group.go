@@ -107,7 +107,7 @@ func (a *analysis) byTime(t *tile, what figures.Metric) error {
 	if err != nil {
 		return err
 	}
-	points, pointsBefore := a.points(a.from, a.to), a.points(a.before, a.from)
+	points, pointsBefore := a.points(a.from, a.to), a.points(a.before, a.beforeTo)
 	counts, before := make([]statusCounts, len(points)-1), make([]int64, max(len(points), len(pointsBefore))-1)
 	for i := range counts {
 		counts[i] = make(statusCounts)

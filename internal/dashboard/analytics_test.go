@@ -7,10 +7,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"flashpay/internal/browsertest"
 	"flashpay/internal/payout"
 	"flashpay/internal/staff"
+	"flashpay/internal/storetest"
 )
 
 // analysed is a site with payouts of two projects that are followed.
@@ -102,4 +104,28 @@ func TestChartsInBrowser(t *testing.T) {
 	})()`
 	browsertest.Eval[bool](p, click)
 	p.WaitFor(`location.pathname === "/payments" && location.search.includes("status=success")`)
+}
+
+// TestThePeriodBefore holds that what has gone of this month is compared with as much of the month before, as far as that one goes.
+func TestThePeriodBefore(t *testing.T) {
+	clock := storetest.NewClock(time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC))
+	s := newSiteAt(t, clock.Now)
+	for _, c := range []struct{ now, period, from, to string }{
+		{"2026-03-10", "this_month", "2026-02-01", "2026-02-11"},
+		{"2026-03-31", "this_month", "2026-02-01", "2026-03-01"},
+		{"2026-03-31", "last_month", "2026-01-01", "2026-02-01"},
+		{"2026-03-31", "week", "2026-03-18", "2026-03-25"},
+	} {
+		day, err := time.Parse(time.DateOnly, c.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clock.Advance(day.Add(9 * time.Hour).Sub(clock.Now()))
+		a := &analysis{Form: newForm(), visit: &visit{d: s.Dashboard, zone: time.UTC}}
+		a.Form.Values.Set("period", c.period)
+		a.readPeriod()
+		if from, to := a.before.Format(time.DateOnly), a.beforeTo.Format(time.DateOnly); from != c.from || to != c.to {
+			t.Errorf("%s on %s is compared with %s to %s, want %s to %s", c.period, c.now, from, to, c.from, c.to)
+		}
+	}
 }

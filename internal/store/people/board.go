@@ -81,11 +81,11 @@ func (b *Board) Remove(tile int64) {
 	b.Tiles = slices.DeleteFunc(b.Tiles, func(t Tile) bool { return t.ID == tile })
 }
 
-// Boards lists the boards that a user sees, without their tiles: their own by name, then those that the team shares.
+// Boards lists the boards that a user sees, without their tiles: their own by name, then those that colleagues who still work here share.
 func (dir *Directory) Boards(ctx context.Context, user *staff.User) (out []Board, err error) {
 	const own = "SELECT b.id, b.user_id, u.name, b.name, b.shared FROM boards b JOIN users u ON u.id = b.user_id WHERE b.user_id = $1 ORDER BY b.name"
 	const team = `SELECT b.id, b.user_id, u.name, b.name, b.shared FROM boards b JOIN users u ON u.id = b.user_id
-		WHERE b.merchant_id = $1 AND b.shared = 1 AND b.user_id <> $2 ORDER BY b.name, b.id LIMIT $3`
+		WHERE b.merchant_id = $1 AND b.shared = 1 AND b.user_id <> $2 AND u.deactivated_at = 0 ORDER BY b.name, b.id LIMIT $3`
 	scan := func(r *sql.Rows) error {
 		var b Board
 		var shared int64
@@ -115,7 +115,7 @@ func (b *Board) scan(scan func(...any) error) error {
 // Board finds a board that a user sees. ErrNotFound for all others, whether they exist or not.
 func (dir *Directory) Board(ctx context.Context, user *staff.User, id int64) (*Board, error) {
 	const find = "SELECT " + boardColumns + ` FROM boards b JOIN users u ON u.id = b.user_id
-		WHERE b.id = $1 AND (b.user_id = $2 OR b.merchant_id = $3 AND b.shared = 1)`
+		WHERE b.id = $1 AND (b.user_id = $2 OR b.merchant_id = $3 AND b.shared = 1 AND u.deactivated_at = 0)`
 	return dir.board(ctx, find, id, user.ID, user.MerchantID)
 }
 

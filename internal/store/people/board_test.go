@@ -73,6 +73,14 @@ func TestBoardsAreTheirMakers(t *testing.T) {
 		if err := dir.ChangeBoard(t.Context(), "steal", &mate.User, id, share); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("somebody else changes the board: %v", err)
 		}
+		for _, active := range []bool{false, true} { // they leave, and come back
+			if err := dir.SetActive(t.Context(), fmt.Sprint("active ", active), maker.ID, active, true, "test"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := dir.Board(t.Context(), &mate.User, id); errors.Is(err, store.ErrNotFound) == active || (len(boardsOf(t, dir, &mate.User)) == 1) != active {
+				t.Errorf("whoever made the board works here: %t; the team gets %v", active, err)
+			}
+		}
 		if err := dir.DropBoard(t.Context(), "drop by another", &mate.User, id); err != nil {
 			t.Fatal(err)
 		}
