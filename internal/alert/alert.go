@@ -61,7 +61,7 @@ func (s *Service) Look(ctx context.Context) error {
 		since = begin
 	}
 	found, err := s.facts(ctx, since)
-	if err != nil {
+	if err != nil || len(found) == 0 {
 		return err
 	}
 	users, err := s.users(ctx)
