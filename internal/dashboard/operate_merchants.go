@@ -161,8 +161,8 @@ func serveMerchantRename(d *Dashboard, v *visit) error {
 
 // stopOf is what an act stops or lets go.
 var stopOf = map[string]struct {
-	way store.Restriction
-	on  bool
+	restriction store.Restriction
+	on          bool
 }{"block": {store.Blocked, true}, "unblock": {store.Blocked, false}, "pause": {store.Paused, true}, "resume": {store.Paused, false}}
 
 // checkStop notes a fault where an act or its reason is missing.
@@ -189,7 +189,7 @@ func serveMerchantStop(d *Dashboard, v *visit) error {
 		return v.renderStatus(http.StatusUnprocessableEntity, "operate_merchant", Page{Title: m.Name, Form: f, Data: v.merchantPage(m)})
 	}
 	act := stopOf[f.Get("act")]
-	if err := d.Store.RestrictMerchant(v.ctx(), m.ID, act.way, act.on, f.Get("reason"), store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey}); err != nil {
+	if err := d.Store.RestrictMerchant(v.ctx(), m.ID, act.restriction, act.on, f.Get("reason"), store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey}); err != nil {
 		return err
 	}
 	return v.redirect(fmt.Sprintf("/operate/merchants/%d", m.ID), "operate.done."+f.Get("act"))
@@ -211,7 +211,7 @@ func serveProjectStop(d *Dashboard, v *visit) error {
 		return v.renderStatus(http.StatusUnprocessableEntity, "project_settings", Page{Title: p.Name, Form: f, Data: page})
 	}
 	act := stopOf[f.Get("act")]
-	if err := d.Store.RestrictProject(v.ctx(), p.ID, act.way, act.on, f.Get("reason"), store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey}); err != nil {
+	if err := d.Store.RestrictProject(v.ctx(), p.ID, act.restriction, act.on, f.Get("reason"), store.By{Actor: v.actor(), IdempotencyKey: f.IdempotencyKey}); err != nil {
 		return err
 	}
 	return v.redirect(fmt.Sprintf("/projects/%d", p.ID), "operate.done."+f.Get("act"))

@@ -20,7 +20,7 @@ const namedAhead = 5
 // the database was restored from an older backup. Transfers that others submitted to the same bank do not count.
 type BankAhead struct {
 	Missing  int       // payouts that are not in the database
-	Unsent   int       // payouts that are, and have never been handed over by what it says
+	Unsent   int       // payouts that are, and were never submitted, by what it says
 	Oldest   time.Time // when the bank took the first of them
 	Newest   time.Time
 	Payouts  []string // the first of them, as project and payment id
@@ -39,19 +39,19 @@ func FindBankAhead(ctx context.Context, s *store.Store, bank provider.Books) (*B
 		return nil, err
 	}
 	a := &BankAhead{LookedAt: len(booked), Partial: len(booked) == lookedAt}
-	var names []store.PaymentRef
+	var refs []store.PaymentRef
 	var ours []provider.Booked
 	for _, b := range booked {
-		if name, ok := paymentName(b.Reference); ok && s.ProviderKey(name) == b.Key {
-			names, ours = append(names, name), append(ours, b)
+		if ref, ok := paymentRef(b.Reference); ok && s.ProviderKey(ref) == b.Key {
+			refs, ours = append(refs, ref), append(ours, b)
 		}
 	}
-	handed, err := s.SubmittedPayments(ctx, names)
+	submitted, err := s.SubmittedPayments(ctx, refs)
 	if err != nil {
 		return nil, err
 	}
 	for _, b := range ours {
-		if is, known := handed[b.Key]; known && is {
+		if is, known := submitted[b.Key]; known && is {
 			continue
 		} else if known {
 			a.Unsent++
@@ -68,8 +68,8 @@ func FindBankAhead(ctx context.Context, s *store.Store, bank provider.Books) (*B
 	return a, nil
 }
 
-// paymentName reads a transfer's reference.
-func paymentName(reference string) (store.PaymentRef, bool) {
+// paymentRef reads a transfer's reference.
+func paymentRef(reference string) (store.PaymentRef, bool) {
 	number, paymentID, ok := strings.Cut(reference, "/")
 	project, err := strconv.ParseInt(number, 10, 64)
 	return store.PaymentRef{ProjectID: project, PaymentID: paymentID}, ok && err == nil

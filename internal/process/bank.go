@@ -29,8 +29,8 @@ type bank struct {
 
 func newBank(p provider.Provider, c Config, run func(context.Context, *store.Work)) *bank {
 	b := &bank{provider: p, name: p.Name(), traits: p.Traits(), limiter: rate.NewLimiter(rate.Inf, 1)}
-	if several, ok := p.(provider.BulkSubmitter); ok && b.traits.TransfersPerCall > 1 {
-		b.together = &together{provider: p, several: several, most: b.traits.TransfersPerCall}
+	if bulk, ok := p.(provider.BulkSubmitter); ok && b.traits.TransfersPerCall > 1 {
+		b.together = &together{provider: p, bulk: bulk, most: b.traits.TransfersPerCall}
 	}
 	if b.traits.PerSecond > 0 {
 		b.limiter = rate.NewLimiter(rate.Limit(b.traits.PerSecond), b.traits.PerSecond)

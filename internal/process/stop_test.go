@@ -10,9 +10,9 @@ import (
 	"flashpay/internal/store"
 )
 
-func (r *road) stop(way store.Restriction, on bool) {
+func (r *road) stop(restriction store.Restriction, on bool) {
 	r.t.Helper()
-	if err := r.store.RestrictProject(r.t.Context(), 210, way, on, "test", store.By{Actor: "test"}); err != nil {
+	if err := r.store.RestrictProject(r.t.Context(), 210, restriction, on, "test", store.By{Actor: "test"}); err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // with the next one. A transfer that comes while little is under way goes at once and alone.
 type together struct {
 	provider provider.Provider
-	several  provider.BulkSubmitter
+	bulk     provider.BulkSubmitter
 	most     int // transfers in one call
 
 	mu      sync.Mutex
@@ -102,7 +102,7 @@ func (g *together) call(ctx context.Context, batch []*submitting) {
 		transfers[i] = s.Transfer
 	}
 	told := make([]bool, len(batch))
-	g.several.SubmitBulk(ctx, transfers, func(i int, o provider.Outcome) {
+	g.bulk.SubmitBulk(ctx, transfers, func(i int, o provider.Outcome) {
 		if !told[i] {
 			told[i] = true
 			batch[i].outcome <- o

@@ -68,7 +68,7 @@ type hand struct {
 }
 
 func newHand(p *lender) *hand {
-	return &hand{together: &together{provider: p, several: p, most: 3}, outcomes: make(map[string]provider.Outcome)}
+	return &hand{together: &together{provider: p, bulk: p, most: 3}, outcomes: make(map[string]provider.Outcome)}
 }
 
 func (h *hand) submit(ctx context.Context, deadline time.Duration, keys ...string) {
