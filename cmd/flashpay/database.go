@@ -49,13 +49,16 @@ func (d *databaseFlag) withNew(a *app, do func(s *store.Store) error) error {
 	return withStore(a.ctx, c, do)
 }
 
+// closePatience is how long the end of a command waits for what it has handed over: on a busy disk a commit takes seconds.
+const closePatience = 30 * time.Second
+
 func withStore(ctx context.Context, c store.Config, do func(s *store.Store) error) error {
 	s, err := openStore(ctx, c)
 	if err != nil {
 		return err
 	}
 	err = do(s)
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
 	defer cancel()
 	return errors.Join(err, s.Close(closing))
 }

@@ -380,12 +380,15 @@ func TestSampleIsClean(t *testing.T) {
 		report := run(t, audit.Config{Store: s})
 		clean(t, report)
 		for table, want := range map[string]int64{
-			"payments": 32, "operations": 32, "requests": 32, "transfers": 66, "balances": 3, "seals": 2, "events": 29, "callbacks": 29,
+			"payments": 32, "operations": 32, "requests": 32, "transfers": 66, "balances": 3, "events": 29, "callbacks": 29,
 			"attempts": 10, "notifications": 3, "discrepancies": 12, "journal": 76,
 		} {
 			if report.Checked[table] != want {
 				t.Errorf("checked %d of %s, want %d", report.Checked[table], table, want)
 			}
+		}
+		if n := report.Checked["seals"]; n < 2 { // and those that the store makes by itself, while this takes long
+			t.Errorf("checked %d seals, want 2 at least", n)
 		}
 	})
 }
