@@ -158,17 +158,23 @@ func serveMakeBoard(d *Dashboard, v *visit) error {
 	return v.redirect(boardPath(b.ID)+"?edit=on", "analytics.board_made", "name", name)
 }
 
+// boardForm is the visitor's own board that the address names, and the form that changes it.
+func (v *visit) boardForm() (*people.Board, *Form, error) {
+	b, err := v.ownBoard()
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := v.form()
+	return b, f, err
+}
+
 // boardKey is the idempotency key of what a form does to boards: several forms of a page, one for each tile, share its token.
 func (v *visit) boardKey(f *Form) string {
 	return "board " + v.user.Object() + " " + v.r.URL.Path + " " + f.Get("tile") + " " + f.IdempotencyKey
 }
 
 func serveChangeBoard(d *Dashboard, v *visit) error {
-	b, err := v.ownBoard()
-	if err != nil {
-		return err
-	}
-	f, err := v.form()
+	b, f, err := v.boardForm()
 	if err != nil {
 		return err
 	}
@@ -239,11 +245,7 @@ func serveRemoveTile(d *Dashboard, v *visit) error {
 
 // arrange changes the tiles of one's own board.
 func (v *visit) arrange(d *Dashboard, change func(f *Form, b *people.Board) error) error {
-	b, err := v.ownBoard()
-	if err != nil {
-		return err
-	}
-	f, err := v.form()
+	b, f, err := v.boardForm()
 	if err != nil {
 		return err
 	}
@@ -348,11 +350,7 @@ func (v *visit) readTile(f *Form) string {
 }
 
 func servePutTile(d *Dashboard, v *visit) error {
-	b, err := v.ownBoard()
-	if err != nil {
-		return err
-	}
-	f, err := v.form()
+	b, f, err := v.boardForm()
 	if err != nil {
 		return err
 	}

@@ -39,10 +39,10 @@ func (v *visit) teamFile(filter people.UserFilter, all bool) listFile[memberView
 	}
 	columns := func(say wording) record.Table[memberView] {
 		return record.Table[memberView]{
-			record.Of("user_id", func(m *memberView) record.Value { return textOf(strconv.FormatInt(m.ID, 10)) }),
-			record.Of("user_name", func(m *memberView) record.Value { return textOf(m.Name) }),
-			record.Of("email", func(m *memberView) record.Value { return textOf(m.Email) }),
-			record.Of("merchant_name", func(m *memberView) record.Value { return textOf(m.Side) }),
+			idColumn("user_id", func(m *memberView) int64 { return m.ID }),
+			textColumn("user_name", func(m *memberView) string { return m.Name }),
+			textColumn("email", func(m *memberView) string { return m.Email }),
+			textColumn("merchant_name", func(m *memberView) string { return m.Side }),
 			record.Of("roles", func(m *memberView) record.Value {
 				var roles []string
 				for _, r := range m.Roles {
@@ -54,7 +54,7 @@ func (v *visit) teamFile(filter people.UserFilter, all bool) listFile[memberView
 				_, name, _ := strings.Cut(m.State, "_")
 				return textOf(say(name, m.State))
 			}),
-			record.Of("signed_in_at", func(m *memberView) record.Value { return momentValue(m.SignedInAt) }),
+			momentColumn("signed_in_at", func(m *memberView) time.Time { return m.SignedInAt }),
 		}
 	}
 	return listFile[memberView]{"team", columns, each}
@@ -110,11 +110,11 @@ func (v *visit) auditFile(filter store.AuditFilter) listFile[store.AuditEntry] {
 	}
 	return listFile[store.AuditEntry]{"audit_log", func(wording) record.Table[store.AuditEntry] {
 		return record.Table[store.AuditEntry]{
-			record.Of("at", func(l *store.AuditEntry) record.Value { return momentValue(l.At) }),
-			record.Of("actor", func(l *store.AuditEntry) record.Value { return textOf(l.Actor) }),
-			record.Of("action", func(l *store.AuditEntry) record.Value { return textOf(l.Action) }),
-			record.Of("object", func(l *store.AuditEntry) record.Value { return textOf(l.Object) }),
-			record.Of("detail", func(l *store.AuditEntry) record.Value { return textOf(l.Detail) }),
+			momentColumn("at", func(l *store.AuditEntry) time.Time { return l.At }),
+			textColumn("actor", func(l *store.AuditEntry) string { return l.Actor }),
+			textColumn("action", func(l *store.AuditEntry) string { return l.Action }),
+			textColumn("object", func(l *store.AuditEntry) string { return l.Object }),
+			textColumn("detail", func(l *store.AuditEntry) string { return l.Detail }),
 		}
 	}, each}
 }
@@ -122,13 +122,13 @@ func (v *visit) auditFile(filter store.AuditFilter) listFile[store.AuditEntry] {
 // balancesFile is balances.
 func (v *visit) balancesFile(balances []balanceView) listFile[balanceView] {
 	sum := func(name string, of func(*balanceView) int64) record.Column[balanceView] {
-		return record.Of(name, func(b *balanceView) record.Value { return sumValue(of(b), b.Currency) })
+		return sumColumn(name, func(b *balanceView) (int64, string) { return of(b), b.Currency })
 	}
 	return listFile[balanceView]{"balances", func(wording) record.Table[balanceView] {
 		return record.Table[balanceView]{
-			record.Of("project_id", func(b *balanceView) record.Value { return textOf(strconv.FormatInt(b.Project.ID, 10)) }),
-			record.Of("project_name", func(b *balanceView) record.Value { return textOf(b.Project.Name) }),
-			record.Of("currency", func(b *balanceView) record.Value { return textOf(b.Currency) }),
+			idColumn("project_id", func(b *balanceView) int64 { return b.Project.ID }),
+			textColumn("project_name", func(b *balanceView) string { return b.Project.Name }),
+			textColumn("currency", func(b *balanceView) string { return b.Currency }),
 			sum("available", func(b *balanceView) int64 { return b.Available }),
 			sum("held", func(b *balanceView) int64 { return b.Held }),
 			sum("disputed", func(b *balanceView) int64 { return b.Disputed }),
@@ -141,12 +141,12 @@ func (v *visit) balancesFile(balances []balanceView) listFile[balanceView] {
 func (v *visit) keysFile(page *keysPage) listFile[store.KeyState] {
 	return listFile[store.KeyState]{strconv.FormatInt(page.Project.ID, 10) + "_keys", func(wording) record.Table[store.KeyState] {
 		return record.Table[store.KeyState]{
-			record.Of("key", func(k *store.KeyState) record.Value { return textOf(strconv.FormatInt(k.ID, 10)) }),
-			record.Of("label", func(k *store.KeyState) record.Value { return textOf(k.Label) }),
-			record.Of("added_by", func(k *store.KeyState) record.Value { return textOf(k.AddedBy) }),
-			record.Of("added_at", func(k *store.KeyState) record.Value { return momentValue(k.CreatedAt) }),
-			record.Of("used_at", func(k *store.KeyState) record.Value { return momentValue(k.UsedAt) }),
-			record.Of("revoked_at", func(k *store.KeyState) record.Value { return momentValue(k.RevokedAt) }),
+			idColumn("key", func(k *store.KeyState) int64 { return k.ID }),
+			textColumn("label", func(k *store.KeyState) string { return k.Label }),
+			textColumn("added_by", func(k *store.KeyState) string { return k.AddedBy }),
+			momentColumn("added_at", func(k *store.KeyState) time.Time { return k.CreatedAt }),
+			momentColumn("used_at", func(k *store.KeyState) time.Time { return k.UsedAt }),
+			momentColumn("revoked_at", func(k *store.KeyState) time.Time { return k.RevokedAt }),
 		}
 	}, eachOf(append(page.Live, page.Revoked...))}
 }
@@ -155,16 +155,16 @@ func (v *visit) keysFile(page *keysPage) listFile[store.KeyState] {
 func (v *visit) projectsFile(cards []projectCard) listFile[projectCard] {
 	return listFile[projectCard]{"projects", func(say wording) record.Table[projectCard] {
 		return record.Table[projectCard]{
-			record.Of("project_id", func(c *projectCard) record.Value { return textOf(strconv.FormatInt(c.ID, 10)) }),
-			record.Of("project_name", func(c *projectCard) record.Value { return textOf(c.Name) }),
+			idColumn("project_id", func(c *projectCard) int64 { return c.ID }),
+			textColumn("project_name", func(c *projectCard) string { return c.Name }),
 			record.Of("merchant_name", func(c *projectCard) record.Value {
 				if c.Merchant == nil {
 					return textOf("")
 				}
 				return textOf(c.Merchant.Name)
 			}),
-			record.Of("mode", func(c *projectCard) record.Value { return textOf(say(string(c.Mode), "projects.mode."+string(c.Mode))) }),
-			record.Of("url", func(c *projectCard) record.Value { return textOf(c.Settings.CallbackURL) }),
+			textColumn("mode", func(c *projectCard) string { return say(string(c.Mode), "projects.mode."+string(c.Mode)) }),
+			textColumn("url", func(c *projectCard) string { return c.Settings.CallbackURL }),
 		}
 	}, eachOf(cards)}
 }
@@ -190,15 +190,15 @@ func (v *visit) batchesFile(filter batches.Filter) listFile[batchRow] {
 	}
 	return listFile[batchRow]{"batches", func(say wording) record.Table[batchRow] {
 		return record.Table[batchRow]{
-			record.Of("batch_id", func(r *batchRow) record.Value { return textOf(strconv.FormatInt(r.ID, 10)) }),
-			record.Of("project_id", func(r *batchRow) record.Value { return textOf(strconv.FormatInt(r.ProjectID, 10)) }),
-			record.Of("file", func(r *batchRow) record.Value { return textOf(r.Name) }),
-			record.Of("created_at", func(r *batchRow) record.Value { return momentValue(r.CreatedAt) }),
-			record.Of("requester", func(r *batchRow) record.Value { return textOf(r.User) }),
-			record.Of("rows", func(r *batchRow) record.Value { return countOf(r.Status.Rows) }),
-			record.Of("succeeded", func(r *batchRow) record.Value { return countOf(r.ByStatus[string(payout.Success)]) }),
-			record.Of("declined", func(r *batchRow) record.Value { return countOf(r.Declined()) }),
-			record.Of("state", func(r *batchRow) record.Value { return textOf(say(string(r.State), "mass.state."+string(r.State))) }),
+			idColumn("batch_id", func(r *batchRow) int64 { return r.ID }),
+			idColumn("project_id", func(r *batchRow) int64 { return r.ProjectID }),
+			textColumn("file", func(r *batchRow) string { return r.Name }),
+			momentColumn("created_at", func(r *batchRow) time.Time { return r.CreatedAt }),
+			textColumn("requester", func(r *batchRow) string { return r.User }),
+			countColumn("rows", func(r *batchRow) int64 { return r.Status.Rows }),
+			countColumn("succeeded", func(r *batchRow) int64 { return r.ByStatus[string(payout.Success)] }),
+			countColumn("declined", func(r *batchRow) int64 { return r.Declined() }),
+			textColumn("state", func(r *batchRow) string { return say(string(r.State), "mass.state."+string(r.State)) }),
 		}
 	}, each}
 }
@@ -226,22 +226,22 @@ func (v *visit) approvalsFile(name string, filter store.ApprovalFilter) listFile
 	}
 	return listFile[approvalRow]{name, func(say wording) record.Table[approvalRow] {
 		return record.Table[approvalRow]{
-			record.Of("approval_id", func(a *approvalRow) record.Value { return textOf(strconv.FormatInt(a.ID, 10)) }),
+			idColumn("approval_id", func(a *approvalRow) int64 { return a.ID }),
 			record.Of("project_id", func(a *approvalRow) record.Value {
 				if a.ProjectID == 0 {
 					return textOf("")
 				}
 				return textOf(strconv.FormatInt(a.ProjectID, 10))
 			}),
-			record.Of("what", func(a *approvalRow) record.Value { return textOf(a.What) }),
-			record.Of("amount", func(a *approvalRow) record.Value { return sumValue(a.Amount, a.Currency) }),
-			record.Of("currency", func(a *approvalRow) record.Value { return textOf(a.Currency) }),
-			record.Of("requester", func(a *approvalRow) record.Value { return textOf(a.Requester) }),
-			record.Of("requested_at", func(a *approvalRow) record.Value { return momentValue(a.RequestedAt) }),
-			record.Of("state", func(a *approvalRow) record.Value { return textOf(say(a.State, "manual.state."+a.State)) }),
-			record.Of("decider", func(a *approvalRow) record.Value { return textOf(a.Decider) }),
-			record.Of("decided_at", func(a *approvalRow) record.Value { return momentValue(a.DecidedAt) }),
-			record.Of("reason", func(a *approvalRow) record.Value { return textOf(cmp.Or(a.Reason, a.Outcome)) }),
+			textColumn("what", func(a *approvalRow) string { return a.What }),
+			sumColumn("amount", func(a *approvalRow) (int64, string) { return a.Amount, a.Currency }),
+			textColumn("currency", func(a *approvalRow) string { return a.Currency }),
+			textColumn("requester", func(a *approvalRow) string { return a.Requester }),
+			momentColumn("requested_at", func(a *approvalRow) time.Time { return a.RequestedAt }),
+			textColumn("state", func(a *approvalRow) string { return say(a.State, "manual.state."+a.State) }),
+			textColumn("decider", func(a *approvalRow) string { return a.Decider }),
+			momentColumn("decided_at", func(a *approvalRow) time.Time { return a.DecidedAt }),
+			textColumn("reason", func(a *approvalRow) string { return cmp.Or(a.Reason, a.Outcome) }),
 		}
 	}, each}
 }

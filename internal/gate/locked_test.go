@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"database/sql"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"flashpay/internal/ledger"
+	"flashpay/internal/pgtest"
 	"flashpay/internal/storetest"
 )
 
@@ -54,7 +54,7 @@ func TestALockThatOthersHoldIsAnswered(t *testing.T) {
 			if status, code, _ := overHTTP(kyrgyzstan, signed(t, edited(t, "general.payment_id", `"before"`), key)); status != http.StatusOK {
 				t.Fatal(status, code)
 			}
-			release := holdLock(t, database, lock)
+			release := pgtest.HoldLock(t, database, lock)
 			body := signed(t, edited(t, "general.payment_id", `"p"`), key)
 			asked := map[string]string{kyrgyzstan: body}
 			if name == "a table" {
@@ -94,27 +94,5 @@ func TestALockThatOthersHoldIsAnswered(t *testing.T) {
 				t.Errorf("held %+v, %v; want %d", all, err, held)
 			}
 		})
-	}
-}
-
-// holdLock has another client take a lock, until the function that it returns is called.
-func holdLock(t *testing.T, database, lock string) (release func()) {
-	t.Helper()
-	other, err := sql.Open("pgx", database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = other.Close() })
-	tx, err := other.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.ExecContext(t.Context(), lock); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := tx.Rollback(); err != nil {
-			t.Error(err)
-		}
 	}
 }

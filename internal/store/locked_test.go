@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"testing"
 	"time"
@@ -28,7 +27,7 @@ func TestALockThatOthersHoldIsSaidSoon(t *testing.T) {
 			if _, err := s.Accept(t.Context(), newPayout(210, "before", 100)); err != nil {
 				t.Fatal(err)
 			}
-			release := holdLock(t, database, lock)
+			release := pgtest.HoldLock(t, database, lock)
 			if name == "a shard" { // which is renewed now and then only
 				if err := s.AgeShard(t.Context(), 5*time.Second); err != nil && !errors.Is(err, store.ErrUnavailable) {
 					t.Error(err)
@@ -56,27 +55,5 @@ func TestALockThatOthersHoldIsSaidSoon(t *testing.T) {
 				t.Errorf("available %d, held %d", a, h)
 			}
 		})
-	}
-}
-
-// holdLock has another client take a lock, until the function that it returns is called.
-func holdLock(t *testing.T, database, lock string) (release func()) {
-	t.Helper()
-	other, err := sql.Open("pgx", database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = other.Close() })
-	tx, err := other.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.ExecContext(t.Context(), lock); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := tx.Rollback(); err != nil {
-			t.Error(err)
-		}
 	}
 }
