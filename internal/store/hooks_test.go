@@ -15,6 +15,9 @@ func (s *Store) Exec(ctx context.Context, f func()) error {
 	return s.do(ctx, &command{exec: func(context.Context, *Tx) error { f(); return nil }})
 }
 
+// LeaseMargin is how much longer a lease lasts than the call that it covers.
+const LeaseMargin = leaseMargin
+
 // BesideOthers is how many background commands share a commit with others.
 const BesideOthers = besideOthers
 

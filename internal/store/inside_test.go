@@ -128,3 +128,29 @@ func TestShardsStay(t *testing.T) {
 		t.Errorf("shard 1 has the ids above %d, up to %d", after, last)
 	}
 }
+
+// A connection that breaks while an existing payment is looked for is no fault of the item that asks for it: the commit runs again.
+func TestALookUpOnABrokenConnectionRunsAgain(t *testing.T) {
+	t.Parallel()
+	for _, engine := range engineNames {
+		url := emptyURL(t, engine)
+		d, address, err := sqldb.ParseURL(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &Store{db: &sqldb.DB{Dialect: d}, url: url}
+		t.Cleanup(s.release)
+		if err := s.connect(t.Context(), address, Config{}); err != nil {
+			t.Fatal(err)
+		}
+		conn, err := sqldb.Connect(t.Context(), d, s.db.Writes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		tx := &Tx{conn: conn, store: s}
+		if err := tx.meetExisting(t.Context(), &acceptItem{NewPayout: &NewPayout{ProjectID: 210}}); err == nil || sqldb.Classify(err) != sqldb.FaultLost {
+			t.Errorf("%s: %v, of which the item would be told", engine, err)
+		}
+	}
+}

@@ -67,6 +67,7 @@ type Store struct {
 	owner    string
 	renewed  time.Time             // when this node's lease on its shard was renewed last; used only inside commits
 	trouble  atomic.Pointer[error] // why the writer cannot commit now
+	held     map[int64]bool        // projects of which another client of PostgreSQL held rows for long; used only inside commits
 	file     *databaseFile         // of SQLite
 	room     *diskRoom             // of a server's SQLite database
 
@@ -101,7 +102,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{db: &sqldb.DB{Dialect: d}, url: c.URL, logger: c.Logger, owner: newOwner(), given: c.Clock, follows: c.Serve}
+	s := &Store{db: &sqldb.DB{Dialect: d}, url: c.URL, logger: c.Logger, owner: newOwner(), given: c.Clock, follows: c.Serve, held: make(map[int64]bool)}
 	s.steady.logger = c.Logger
 	if err := s.open(ctx, c, address); err != nil {
 		s.release()

@@ -112,14 +112,16 @@ func (s *Store) commit(ctx context.Context, commands []*command) []error {
 }
 
 func (s *Store) commitAll(ctx context.Context, commands []*command) {
+	if len(s.held) > 0 {
+		if commands = s.setHeldApart(ctx, commands); len(commands) == 0 {
+			return
+		}
+	}
 	deadline := firstOf(commands).Add(commitPatience)
 	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
 		jobs, err := s.tryCommit(ctx, commands)
 		if err == nil {
-			s.trouble.Store(nil)
-			for _, job := range jobs {
-				s.callbacks.Start(job)
-			}
+			s.went(jobs)
 			return
 		}
 		if errors.Is(err, errStrayed) { // trying again would write more into files that nobody will read
@@ -129,6 +131,9 @@ func (s *Store) commitAll(ctx context.Context, commands []*command) {
 		what := sqldb.Classify(err)
 		if what == sqldb.FaultItem {
 			s.commitApart(ctx, commands, err)
+			return
+		}
+		if sqldb.IsLocked(err) && s.commitBesideHeld(ctx, commands, deadline) {
 			return
 		}
 		s.trouble.Store(&err)
@@ -141,6 +146,14 @@ func (s *Store) commitAll(ctx context.Context, commands []*command) {
 			s.reconnect(ctx, deadline)
 		}
 		time.Sleep(pause)
+	}
+}
+
+// went does what follows a commit.
+func (s *Store) went(jobs []*CallbackJob) {
+	s.trouble.Store(nil)
+	for _, job := range jobs {
+		s.callbacks.Start(job)
 	}
 }
 

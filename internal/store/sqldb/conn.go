@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -78,6 +79,12 @@ func (s *Conn) Commit(ctx context.Context) error {
 func (s *Conn) Rollback(ctx context.Context) error {
 	s.Queued = nil
 	_, err := s.conn.ExecContext(ctx, "ROLLBACK")
+	return err
+}
+
+// WaitForLocks sets how long PostgreSQL waits for a lock, between transactions.
+func (s *Conn) WaitForLocks(ctx context.Context, d time.Duration) error {
+	_, err := s.conn.ExecContext(ctx, fmt.Sprintf("SET lock_timeout = %d", d.Milliseconds()))
 	return err
 }
 

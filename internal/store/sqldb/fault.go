@@ -108,6 +108,12 @@ func ofResult(code int) Fault {
 	return FaultItem
 }
 
+// IsLocked tells whether PostgreSQL waited for a lock that another client holds, and no longer.
+func IsLocked(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "55P03"
+}
+
 // Classify says what to do about err, which must not be nil.
 func Classify(err error) Fault {
 	var pg *pgconn.PgError
