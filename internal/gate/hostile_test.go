@@ -130,11 +130,12 @@ func TestTurns(t *testing.T) {
 }
 
 // TestLargeBodiesPay: large bodies, refused or not, collect the garbage that they make before it is 24 MiB, and rest in
-// their turn as long as they worked; small ones do not.
+// their turn three times as long as they worked and collected; small ones do not.
 func TestLargeBodiesPay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, _ := setup(t)
 		collected := 0
+		began := time.Now()
 		g.turns.collect = func() { collected++; time.Sleep(time.Millisecond) }
 		small, large := signed(t, seedBody, "other"), unsigned(t)["many values"]
 		for range 1000 {
@@ -149,14 +150,17 @@ func TestLargeBodiesPay(t *testing.T) {
 		if least := 100 * len(large) * garbagePerByte / (garbageKept + maxBody*garbagePerByte); collected < least {
 			t.Errorf("100 bodies of %d bytes collected %d times, want %d", len(large), collected, least)
 		}
-		began := time.Now()
+		if rested := time.Since(began); rested != time.Duration(collected)*4*time.Millisecond {
+			t.Errorf("%d collections of 1 ms each took %s with their rests", collected, rested)
+		}
+		began = time.Now()
 		for range 10 {
 			g.turns.pay(smallBody+1, 20*time.Millisecond)
 			g.turns.pay(smallBody, 20*time.Millisecond)
 			g.turns.pay(smallBody+1, time.Hour)
 		}
-		if rested := time.Since(began); rested < 1200*time.Millisecond || rested > 1210*time.Millisecond {
-			t.Errorf("rested for %s, want 1.2 s", rested)
+		if rested := time.Since(began); rested < 2600*time.Millisecond || rested > 2620*time.Millisecond {
+			t.Errorf("rested for %s, want 2.6 s", rested)
 		}
 	})
 }

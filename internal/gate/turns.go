@@ -66,20 +66,24 @@ const (
 	garbagePerByte = 32
 	// garbageKept is how much garbage of large bodies may lie about.
 	garbageKept = 24 << 20
+	// restFactor is how many times as long as it worked, and collected, a large body's turn rests.
+	restFactor = 3
 	// maxRest is the longest rest after a large body.
-	maxRest = 100 * time.Millisecond
+	maxRest = 200 * time.Millisecond
 )
 
 // pay has large bodies, in their turn, pay for what they cost: they collect the garbage that they make, or the heap, which
 // may grow to several times what lives before it is collected, would grow for those who send nothing else; and they rest
-// as long as they worked, or honest requests would find half of the processors busy. Small bodies do neither.
+// longer than they worked, or honest requests would find half of the processors busy. Small bodies do neither.
 func (t *turns) pay(n int, worked time.Duration) {
 	if n <= smallBody {
 		return
 	}
 	if t.made.Add(int64(n)*garbagePerByte) > garbageKept {
 		t.made.Store(0)
+		began := time.Now()
 		t.collect()
+		worked += time.Since(began)
 	}
-	time.Sleep(min(worked, maxRest))
+	time.Sleep(min(restFactor*worked, maxRest))
 }

@@ -40,6 +40,7 @@ type settings struct {
 	limit    time.Duration
 	only     string // patterns of the files' names, separated by commas
 	run      string // pattern of the tests that are used
+	first    string // pattern of the subtests that are run before all others
 	wider    string // folders whose tests are asked where a package's own notice nothing, separated by commas
 	with     string // words before the tests' command
 	parallel int
@@ -55,6 +56,7 @@ func main() {
 	flag.DurationVar(&s.limit, "limit", 5*time.Minute, "time limit of the tests for one mutant")
 	flag.StringVar(&s.only, "files", "*.go", "patterns of the names of the files that are mutated, separated by commas")
 	flag.StringVar(&s.run, "run", "", "pattern of the names of the tests that are used; empty: all")
+	flag.StringVar(&s.first, "first", "", "pattern of the names of subtests that are run before the others, such as those of the quicker engine; empty: none")
 	flag.StringVar(&s.wider, "wider", "", "folders whose tests are asked where a package's own notice nothing, separated by commas")
 	flag.StringVar(&s.with, "with", "", "words before the tests' command, such as nice")
 	flag.IntVar(&s.parallel, "parallel", 1, "how many mutants are tried at once")
@@ -245,8 +247,10 @@ func fateAlone(s *settings, p *source, m *mutant, suites []*suite) (fate, error)
 		if _, err := compile(u.folder, overlay, alone.binary); err != nil {
 			return unbuilt, nil
 		}
-		if what, _ := alone.try(s, u.tests, 0, "", s.limit); what != survived {
-			return what, nil
+		for _, subtests := range slices.Compact([]string{s.first, ""}) {
+			if what, _ := alone.try(s, u.tests, subtests, 0, "", s.limit); what != survived {
+				return what, nil
+			}
 		}
 	}
 	return survived, nil

@@ -123,6 +123,11 @@ func count(n *int) { *n += 2 }
 import "testing"
 
 func TestAll(t *testing.T) {
+	t.Run("other", func(t *testing.T) {
+		if or(true, false) != true {
+			t.Fatal()
+		}
+	})
 	for _, v := range []bool{
 		!or(false, false), or(false, true), or(true, false), or(true, true), !and(false, false), !and(false, true), !and(true, false), and(true, true),
 		less(1, 2), !less(2, 2), !less(2, 1), most(1, 2), most(2, 2), !most(2, 1), same(1, 1), !same(1, 2), sum(1, 2) == 2,
@@ -140,7 +145,7 @@ func TestAll(t *testing.T) {
 `,
 	})
 	var out bytes.Buffer
-	if err := tryPackage(&settings{seed: 1, limit: 60e9, only: "*.go"}, ".", &out); err != nil {
+	if err := tryPackage(&settings{seed: 1, limit: 60e9, only: "*.go", first: "sub"}, ".", &out); err != nil {
 		t.Fatal(err)
 	}
 	want := "p.go: steps: error not returned: err, line 15, SURVIVED\n" +

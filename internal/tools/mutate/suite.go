@@ -73,7 +73,7 @@ func (u *suite) measure(s *settings, t *test, path string) error {
 		return err
 	}
 	begun := time.Now()
-	what, out := u.try(s, []*test{t}, 0, path, s.limit)
+	what, out := u.try(s, []*test{t}, "", 0, path, s.limit)
 	t.took, t.reach = time.Since(begun), make(map[int]bool)
 	if what != survived {
 		return fmt.Errorf("%s: %s", what, out)
@@ -87,13 +87,17 @@ func (u *suite) measure(s *settings, t *test, path string) error {
 	return err
 }
 
-// try runs tests with one mutant, until the first that fails.
-func (u *suite) try(s *settings, tests []*test, mutant int, reached string, limit time.Duration) (fate, string) {
+// try runs tests with one mutant, until the first that fails; of their subtests those of a pattern only, where there is one.
+func (u *suite) try(s *settings, tests []*test, subtests string, mutant int, reached string, limit time.Duration) (fate, string) {
 	var names []string
 	for _, t := range tests {
 		names = append(names, regexp.QuoteMeta(t.name))
 	}
-	words := append(strings.Fields(s.with), u.binary, "-test.failfast", "-test.timeout="+limit.String(), "-test.run=^("+strings.Join(names, "|")+")$")
+	pattern := "^(" + strings.Join(names, "|") + ")$"
+	if subtests != "" {
+		pattern += "/" + subtests
+	}
+	words := append(strings.Fields(s.with), u.binary, "-test.failfast", "-test.timeout="+limit.String(), "-test.run="+pattern)
 	ctx, cancel := context.WithTimeout(context.Background(), limit+10*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
@@ -128,11 +132,17 @@ func (u *suite) fateOf(s *settings, mutant int) fate {
 		quick += tests[first].took
 		first++
 	}
+	limit := min(s.limit, 30*time.Second+5*sum)
+	if s.first != "" {
+		if what, _ := u.try(s, tests, s.first, mutant, "", limit); what != survived {
+			return what
+		}
+	}
 	for _, some := range [][]*test{tests[:first], tests[first:]} {
 		if len(some) == 0 {
 			continue
 		}
-		if what, _ := u.try(s, some, mutant, "", min(s.limit, 30*time.Second+5*sum)); what != survived {
+		if what, _ := u.try(s, some, "", mutant, "", limit); what != survived {
 			return what
 		}
 	}
