@@ -26,6 +26,8 @@ func TestBesideHostileRequests(t *testing.T) {
 	connections, payouts, rounds := 8, 40, 1
 	if soak {
 		connections, payouts, rounds = 64, 600, 2
+	} else {
+		t.Parallel()
 	}
 	db, web := newDatabase(t, "sqlite"), newReceiver(t)
 	node := db.serve(t)
@@ -147,7 +149,9 @@ func attack(t *testing.T, gate string, connections int, bodies [][]byte) (sent *
 					t.Error(err)
 					return
 				}
-				if _, err := io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode < 400 || answer.StatusCode == http.StatusInternalServerError {
+				_, err = io.Copy(io.Discard, answer.Body)
+				_ = answer.Body.Close()
+				if err != nil || answer.StatusCode < 400 || answer.StatusCode == http.StatusInternalServerError {
 					t.Errorf("body %d: %s, %v", n%len(bodies), answer.Status, err)
 				}
 				sent.Add(1)
