@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -70,10 +71,30 @@ func TestDirectoryHearsWhatItWouldRead(t *testing.T) {
 		if read := lookups(); !slices.Equal(read, heard) {
 			t.Errorf("%d values as they were heard, %d as they are read: %v", len(heard), len(read), read)
 		}
-		for text, want := range map[string]int{"БЕКБОЛОТ усонов": 9, "hara": 8, "aida bench": 8, "никто": 0} {
-			if got := len(everything(t, s, store.RegisterFilter{Projects: []int64{210}, Search: text})); got != want {
-				t.Errorf("%q finds %d payments, want %d", text, got, want)
+		found := func(when string) {
+			t.Helper()
+			for text, want := range map[string]int{"БЕКБОЛОТ усонов": 9, "hara": 8, "aida bench": 8, "никто": 0} {
+				if got := len(everything(t, s, store.RegisterFilter{Projects: []int64{210}, Search: text})); got != want {
+					t.Errorf("%s: %q finds %d payments, want %d", when, text, got, want)
+				}
 			}
 		}
+		found("now")
+		moveToFormerBuckets(t, s)
+		found("in buckets of an older program")
+		defer store.SetRegisterBounds(1000, 0)()
+		found("by walking through them")
 	})
+}
+
+// moveToFormerBuckets has lookups as a program wrote them whose buckets were larger.
+func moveToFormerBuckets(t *testing.T, s *store.Store) {
+	t.Helper()
+	err := s.Do(t.Context(), "", func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE lookups SET bucket = payment / 100000")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

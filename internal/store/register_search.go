@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -218,7 +219,8 @@ var likely = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 
 // listedUnder asks whether lookups have a payment p under one of the keys.
 func listedUnder(q *sqldb.Statement, keys []int64) {
-	q.Text("EXISTS (SELECT 1 FROM lookups l WHERE l.bucket = p.id / "+strconv.Itoa(LookupBucket)+" AND ").In("l.key", sqldb.IntArgs(keys))
+	q.Text(fmt.Sprintf("EXISTS (SELECT 1 FROM lookups l WHERE l.bucket IN (%d + p.id / %d, p.id / %d) AND ", lookupBucketsFrom, lookupBucket, formerBucket))
+	q.In("l.key", sqldb.IntArgs(keys))
 	q.Text(" AND l.project_id = p.project_id AND l.payment = p.id)")
 }
 

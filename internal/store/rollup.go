@@ -26,11 +26,23 @@ const (
 	// followSettled is how old a line of the commands' shard must be: several of them share it, so that its ids may
 	// become visible out of order.
 	followSettled = time.Minute
-	// LookupBucket is how many ids of payments share a bucket of lookups.
-	LookupBucket = 100_000
 	// FollowLag is how far totals and searches by customer, provider's id and account stand behind, where nothing is wrong.
 	FollowLag = followBeat
 )
+
+// Buckets of lookups keep what is written together on few pages: a commit of the follower writes ten keys of each of some hundred
+// payments, whose order is none, and touches most pages of the bucket. A search looks into each bucket.
+const (
+	lookupBucket      = 20_000 // ids of payments that share a bucket
+	formerBucket      = 100_000
+	lookupBucketsFrom = 1 << 40 // the first one of so many payments; databases that are older have those of the former size below
+)
+
+// LookupBucket is the bucket of lookups to which a payment belongs.
+func LookupBucket(payment int64) int64 { return lookupBucketsFrom + payment/lookupBucket }
+
+// FormerLookupBucket is the bucket of lookups in which an older program put a payment.
+func FormerLookupBucket(payment int64) int64 { return payment / formerBucket }
 
 // followedLine is what rollups and lookups need to know of a journal line.
 type followedLine struct {
@@ -270,7 +282,7 @@ func (s *Store) gatherLookups(lines []followedLine, listed bool) []any {
 // addLookups adds keys under which a payment shall be found.
 func addLookups(to []lookupKey, project, payment int64, keys []int64) []lookupKey {
 	for _, key := range keys {
-		to = append(to, lookupKey{payment / LookupBucket, key, project, payment})
+		to = append(to, lookupKey{LookupBucket(payment), key, project, payment})
 	}
 	return to
 }
@@ -302,7 +314,7 @@ const (
 
 // lookupsOf adds the keys under which a line's payment shall be found.
 func (s *Store) lookupsOf(keys []lookupKey, l *followedLine) []lookupKey {
-	k := lookupKey{bucket: l.payment / LookupBucket, project: l.project, payment: l.payment}
+	k := lookupKey{bucket: LookupBucket(l.payment), project: l.project, payment: l.payment}
 	if l.providerID != "" {
 		k.key = s.vault.Index(lookupBank, payout.Fold(strings.TrimSpace(l.providerID)))
 		keys = append(keys, k)

@@ -32,7 +32,7 @@ func Statements(d *sqldb.Dialect) iter.Seq2[string, []any] {
 		}
 		yield(sumsSince, []any{int64(210), int64(0), int64(0), int64(1000)})
 		yield(firstSince, []any{int64(210), int64(0)})
-		yield(lastBucket, nil)
+		yield(lastBucket, []any{int64(1)})
 		yield(usualSums, []any{int64(210), int64(0), "KGS", int64(1)})
 	}
 }

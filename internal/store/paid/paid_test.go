@@ -153,6 +153,16 @@ func TestPaidToTheSameAccount(t *testing.T) {
 		if got := strings.Join(look(recent()), ", "); got != "0 first, 0 second" {
 			t.Errorf("found %s", got)
 		}
+		former := func(ctx context.Context, t *store.Tx) error { // as an older program put them, with one of now beside them
+			_, err := t.Exec(ctx, "UPDATE lookups SET bucket = payment / 100000 WHERE payment <> (SELECT MAX(payment) FROM lookups)")
+			return err
+		}
+		if err := s.Do(t.Context(), "", former); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(look(recent()), ", "); got != "0 first, 0 second" {
+			t.Errorf("in buckets of an older program %s is found", got)
+		}
 		long := recent()
 		filler := make([]paid.Sum, 5000)
 		for i := range filler {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -33,8 +34,8 @@ type Recent struct {
 
 // recentProject is where a project's recent payments stand.
 type recentProject struct {
-	first, last int64 // bucket of lookups that may hold them; the first above the last: none
-	sums        recentSums
+	buckets []int64 // of lookups, that may hold them
+	sums    recentSums
 }
 
 // Since looks among the payments that were accepted since a moment. Those of the last seconds may not be found yet
@@ -91,14 +92,14 @@ func (r *Recent) keys(ctx context.Context, sums []Sum) ([]sumKey, error) {
 				return nil, err
 			}
 		}
-		if p.first > p.last || !p.sums.may(s) {
+		if len(p.buckets) == 0 || !p.sums.may(s) {
 			continue
 		}
 		account := r.payments.store.Vault().Index("account", s.Account)
-		for bucket := p.first; bucket <= p.last; bucket++ {
+		for _, bucket := range p.buckets {
 			keys = append(keys, sumKey{int64(i), bucket, account})
 		}
-		if err := p.sums.asked(ctx, r, s.ProjectID, p.last-p.first+1); err != nil {
+		if err := p.sums.asked(ctx, r, s.ProjectID, int64(len(p.buckets))); err != nil {
 			return nil, err
 		}
 	}
@@ -110,18 +111,17 @@ func (r *Recent) keys(ctx context.Context, sums []Sum) ([]sumKey, error) {
 
 const (
 	firstSince = "SELECT id FROM payments WHERE project_id = $1 AND created_at >= $2 ORDER BY created_at, id LIMIT 1"
-	lastBucket = "SELECT COALESCE(MAX(bucket), -1) FROM lookups"
+	lastBucket = "SELECT COALESCE(MAX(bucket), -1) FROM lookups WHERE bucket < $1"
 )
 
-// project finds in which buckets a project's recent payments stand. Ids rise with time but for nodes that take them in turns, so
-// it begins a bucket earlier.
+// project finds in which buckets a project's recent payments stand.
 func (r *Recent) project(ctx context.Context, id int64) (*recentProject, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p := r.projects[id]; p != nil {
 		return p, nil
 	}
-	p := &recentProject{first: 0, last: -1}
+	p := &recentProject{}
 	db := r.payments.store.DB()
 	var first int64
 	err := sqldb.One(ctx, db.Lists, firstSince, id, r.since.UnixMicro()).Scan(&first)
@@ -130,11 +130,28 @@ func (r *Recent) project(ctx context.Context, id int64) (*recentProject, error) 
 	case err != nil:
 		return nil, db.Unavailable(err)
 	default:
-		p.first = max(0, first/store.LookupBucket-1)
-		if err := sqldb.One(ctx, db.Lists, lastBucket).Scan(&p.last); err != nil {
+		if p.buckets, err = bucketsSince(ctx, db, first); err != nil {
 			return nil, db.Unavailable(err)
 		}
 	}
 	r.projects[id] = p
 	return p, nil
+}
+
+// bucketsSince are the buckets that may hold a payment and what came after it. Ids rise with time but for nodes that take them in
+// turns, so they begin a bucket earlier.
+func bucketsSince(ctx context.Context, db *sqldb.DB, first int64) (buckets []int64, err error) {
+	for _, size := range []struct{ from, end int64 }{
+		{max(0, store.FormerLookupBucket(first)-1), store.LookupBucket(0)},
+		{max(store.LookupBucket(0), store.LookupBucket(first)-1), math.MaxInt64},
+	} {
+		var last int64
+		if err := sqldb.One(ctx, db.Lists, lastBucket, size.end).Scan(&last); err != nil {
+			return nil, err
+		}
+		for bucket := size.from; bucket <= last; bucket++ {
+			buckets = append(buckets, bucket)
+		}
+	}
+	return buckets, nil
 }
