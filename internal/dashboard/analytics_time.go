@@ -82,10 +82,7 @@ func (a *analysis) conversionTile(t *tile) error {
 }
 
 func (a *analysis) methodTitle(path string) string {
-	if m, ok := a.visit.d.Methods.Get(path); ok {
-		return m.Title
-	}
-	return path
+	return a.visit.methodTitle(path)
 }
 
 // percentiles are those that the tile of times shows, in hundredths.

@@ -139,7 +139,7 @@ func (a *analysis) declinesTile(t *tile) error {
 	t.Head = []tileColumn{{Label: a.visit.t("status.decline"), Colour: "red", name: "decline"}}
 	return a.rank(t, figures.Code, func(r figures.Row) string { return strconv.Itoa(r.Code) }, func(text string) (string, string) {
 		code, _ := strconv.Atoi(text)
-		return text + " " + payout.Message(code), a.register(a.from, a.to, "status", "decline", "code", text)
+		return a.visit.words().codeText(code), a.register(a.from, a.to, "status", "decline", "code", text)
 	})
 }
 

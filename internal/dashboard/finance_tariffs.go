@@ -197,7 +197,7 @@ func (v *visit) tariffForm(p *merchant.Project) *tariffForm {
 	codes := slices.Clone(p.Balances)
 	for _, m := range v.d.Methods.All() {
 		if m.Enabled {
-			page.Methods = append(page.Methods, option{Value: m.Path, Label: m.Title})
+			page.Methods = append(page.Methods, option{Value: m.Path, Label: v.words().methodTitle(m.Path, m.Title)})
 			codes = append(codes, currenciesOf(merchant.Field{Method: m})...)
 		}
 	}

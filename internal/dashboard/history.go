@@ -95,7 +95,7 @@ func (v *visit) actViews(acts []store.AuditEntry) ([]actView, error) {
 			}
 		}
 		out = append(out, actView{
-			At: a.At, Who: who, What: v.actWord(a.Action), Object: cmp.Or(addresses[object], object), Changes: v.changes(a.Detail),
+			At: a.At, Who: who, What: v.actWord(a.Action), Object: cmp.Or(addresses[object], v.words().object(object).either()), Changes: v.changes(a.Detail),
 		})
 	}
 	return out, nil
@@ -103,11 +103,7 @@ func (v *visit) actViews(acts []store.AuditEntry) ([]actView, error) {
 
 // actWord is an action in words, where there are some.
 func (v *visit) actWord(action string) string {
-	id := "act." + strings.NewReplacer(" ", "_", "-", "_").Replace(action)
-	if !v.d.pages[v.lang].words.has(id) {
-		return action
-	}
-	return v.t(id)
+	return v.words().named("act.", action).either()
 }
 
 // changes says what an act's detail holds: of what was changed, what was before and what came after.
@@ -188,10 +184,7 @@ func membersOf(text string) map[string]string {
 }
 
 func (v *visit) memberWord(name string) string {
-	if id := "act_detail." + name; v.d.pages[v.lang].words.has(id) {
-		return v.t(id)
-	}
-	return name
+	return v.words().member(name).either()
 }
 
 // memberValue writes lists of roles and rights in words.
@@ -211,6 +204,9 @@ func (v *visit) memberValue(name, text string) string {
 			}
 		}
 		return strings.Join(list, ", ")
+	}
+	if n := v.words().value(name, text); n.Word != "" {
+		return n.Word
 	}
 	return strings.NewReplacer("[", "", "]", "", ",", ", ").Replace(text)
 }

@@ -163,7 +163,7 @@ func (v *visit) projectChoice(f *Form, chosen *merchant.Project) (*input, error)
 func (v *visit) methodChoice(f *Form, page *payoutForm) (err error) {
 	var methods, currencies []option
 	for _, m := range v.d.manual().Offered(page.Project) {
-		methods = append(methods, option{Value: m.Path, Label: m.Title})
+		methods = append(methods, option{Value: m.Path, Label: v.words().methodTitle(m.Path, m.Title)})
 	}
 	for _, c := range manual.Currencies(page.Project, page.Method) {
 		currencies = append(currencies, option{Value: c.Code, Label: c.Code})

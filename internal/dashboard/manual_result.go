@@ -120,7 +120,7 @@ func (v *visit) showApproval(status int, f *Form) error {
 	case a.State != store.ApprovalWaiting: // what speaks for it and against it was of then
 		view.Order.Balance, view.Order.Doctor, view.Order.PossibleDuplicates = nil, nil, nil
 	case refusal != nil:
-		view.Blocked = v.t("manual.blocked", "code", refusal.Code, "message", payout.Message(refusal.Code))
+		view.Blocked = v.t("manual.blocked", "code", refusal.Code, "message", v.words().code(refusal.Code).either())
 	}
 	if code, ok := manual.RefusedOutcome(a.Outcome); ok {
 		view.Code = codeNote{Code: code, Message: payout.Message(code)}

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// What the check of a file advises is English, on the command line, over HTTP and in what is kept. On pages and in downloads it
+// What the check of a file advises, and why an attempt of a callback failed, is English, on the command line, over HTTP and in what is kept. On pages and in downloads it
 // is said in the reader's language: its sentences are those of words/advice.en.yaml, by which the other languages' are found.
 
 // advicePiece is a sentence, or some that belong together.
@@ -43,7 +43,11 @@ var advicePieces = sync.OnceValues(func() ([]advicePiece, error) {
 			pattern, at = pattern+"(.+?)", found[1]
 		}
 		literal(m.Other[at:])
-		if p.pattern, err = regexp.Compile(pattern + `(?:\s+|$)`); err != nil {
+		end := `(?:\s+|$)`
+		if at == len(m.Other) { // the value is the rest of the text
+			end = `$`
+		}
+		if p.pattern, err = regexp.Compile(pattern + end); err != nil {
 			return nil, err
 		}
 		pieces = append(pieces, p)

@@ -175,10 +175,10 @@ func (v *visit) row(r batches.Row) rowView {
 	if name := rowWords[r.State]; name != "" {
 		view.Word = rowWord(name)
 	}
-	message := r.Message
+	message, code := r.Message, r.Code
 	switch {
 	case r.State == batches.Made:
-		message = ""
+		message, code = "", r.Final
 		if r.Final != 0 {
 			message = fmt.Sprintf("%d %s", r.Final, payout.Message(r.Final))
 			view.Advice = v.codeAdvice(r.Final)
@@ -188,6 +188,9 @@ func (v *visit) row(r batches.Row) rowView {
 	}
 	if message != "" {
 		view.Message = v.wordFault(&masspayout.Fault{Message: message})
+		if n := v.words().code(code); code != 0 && n.Beside() {
+			view.Message.Word = v.words().codeText(code)
+		}
 	}
 	if r.Payment != 0 && v.user.Can(staff.ViewPayments) {
 		view.Href = paymentAddress(r.ProjectID, r.Payment, "")

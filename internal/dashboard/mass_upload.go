@@ -56,7 +56,7 @@ func (v *visit) showMassForm(status int, f *Form, unreadable *masspayout.Unreada
 		for _, m := range v.d.manual().Offered(p) {
 			if !known[m.Path] {
 				known[m.Path] = true
-				methods = append(methods, option{Value: m.Path, Label: m.Title})
+				methods = append(methods, option{Value: m.Path, Label: v.words().methodTitle(m.Path, m.Title)})
 			}
 		}
 	}

@@ -42,7 +42,9 @@ var allColumns = []column{
 	{Name: "status", show: showStatus},
 	{Name: "id", show: func(_ *visit, r *store.RegisterRow) template.HTML { return escaped(r.PaymentID) }},
 	{Name: "project", show: showProject},
-	{Name: "method", show: func(_ *visit, r *store.RegisterRow) template.HTML { return escaped(r.MethodTitle) }},
+	{Name: "method", show: func(v *visit, r *store.RegisterRow) template.HTML {
+		return escaped(v.words().methodTitle(r.Method, r.MethodTitle))
+	}},
 	{Name: "type", show: func(v *visit, _ *store.RegisterRow) template.HTML { return escaped(v.t("payments.type_payout")) }},
 	{Name: "currency", show: func(_ *visit, r *store.RegisterRow) template.HTML { return escaped(r.Currency) }},
 	{Name: "code", Num: true, show: showCode},

@@ -259,7 +259,7 @@ func (l *listing) choices(v *visit) *filterChoices {
 	c.Methods, c.Currencies = v.methodOptions()
 	for _, path := range l.Form.Values["method"] {
 		if m, ok := v.d.Methods.Get(path); ok && !offers(c.Methods, path) {
-			c.Methods = append(c.Methods, option{Value: path, Label: m.Title})
+			c.Methods = append(c.Methods, option{Value: path, Label: v.words().methodTitle(path, m.Title)})
 		}
 	}
 	for _, code := range l.Form.Values["currency"] {
@@ -307,7 +307,7 @@ func (v *visit) methodOptions() (methods, currencies []option) {
 			}
 		}
 		if used {
-			methods = append(methods, option{Value: m.Path, Label: m.Title})
+			methods = append(methods, option{Value: m.Path, Label: v.words().methodTitle(m.Path, m.Title)})
 		}
 	}
 	for _, p := range v.projects() {

@@ -161,7 +161,7 @@ func (v *visit) settingLabel(f merchant.Field) string {
 // methodTitle is a method's title, or its path where the platform offers it no more.
 func (v *visit) methodTitle(path string) string {
 	if m, ok := v.d.Methods.Get(path); ok {
-		return m.Title
+		return v.words().methodTitle(path, m.Title)
 	}
 	return path
 }

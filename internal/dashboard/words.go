@@ -279,17 +279,14 @@ var statusColours = map[payout.Status]string{
 
 // status shows a payment's or operation's status as a badge: word and colour, never colour alone.
 func (w *words) status(s payout.Status) template.HTML {
-	text := string(s)
-	if id := "status." + strings.ReplaceAll(text, " ", "_"); w.has(id) {
-		text = w.say(id)
-	}
-	return template.HTML(`<span class="badge badge-` + cmp.Or(statusColours[s], "grey") + `">` + template.HTMLEscapeString(text) + `</span>`)
+	return badgeOf(cmp.Or(statusColours[s], "grey"), w.wireStatus(s).either(), string(s))
 }
 
 // functions are what templates of this language may call.
 func (w *words) functions() template.FuncMap {
 	return template.FuncMap{
 		"t": w.say, "number": w.number, "sum": w.sum, "when": w.when, "utc": w.utc, "advised": w.advised, "day": w.day, "ago": w.ago, "span": w.span, "status": w.status,
+		"member": w.member, "value": w.value, "object": w.object, "code": w.code, "wireStatus": w.wireStatus, "methodTitle": w.methodTitle,
 		"icon": icon, "input": newInput, "options": newOptions, "dict": dict, "list": func(items ...any) []any { return items },
 		"major": func(amount int64, currency string) string {
 			text, err := money.Major(amount, currency)
