@@ -84,7 +84,7 @@ var rooms = map[string][]string{
 	"internal/store/sqldb":   {},
 	"internal/store":         with(nouns, "internal/store/sqldb", "internal/batch", "internal/vault", "signature"),
 	"internal/record":        nouns, // what lists show: of reports and the Data API
-	"internal/store/export":  with(nouns, "internal/store", "internal/store/sqldb", "internal/store/batches", "internal/record", "signature"),
+	"internal/store/export":  with(nouns, "internal/store", "internal/store/sqldb", "internal/store/batches", "internal/store/figures", "internal/record", "signature"),
 	"internal/store/jobs":    with(nouns, "internal/store", "internal/store/sqldb"),
 	"internal/store/figures": with(nouns, "internal/store", "internal/store/sqldb"), // what analytics reads
 	"internal/store/paid":    with(nouns, "internal/store", "internal/store/sqldb"),

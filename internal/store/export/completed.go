@@ -50,12 +50,20 @@ type run struct {
 type pager struct {
 	Page
 	operationReader
-	skip int64 // what of the offset is still to be skipped
-	rows []record.Operation
+	skip    int64 // what of the offset is still to be skipped
+	skipsBy int64 // from how deep an offset on rollups are asked
+	jumps   int   // how often they said how much to skip
+	rows    []record.Operation
 }
 
 // Read returns the operations of a page as they are now.
 func Read(ctx context.Context, s *store.Store, page Page) ([]record.Operation, error) {
+	p := newPager(s, page)
+	p.skipsBy = skipsBy
+	return p.page(ctx)
+}
+
+func newPager(s *store.Store, page Page) *pager {
 	x := &Export{store: s, projects: make(map[int64]*record.Project)}
 	for _, id := range page.Projects {
 		x.projects[id] = projectOf(s, id)
@@ -66,23 +74,26 @@ func Read(ctx context.Context, s *store.Store, page Page) ([]record.Operation, e
 	if page.To.IsZero() {
 		page.To = maxTime
 	}
-	p := &pager{Page: page, operationReader: operationReader{export: x, needs: page.Needs}, skip: page.Offset}
-	projects := slices.Clone(page.Projects)
+	return &pager{Page: page, operationReader: operationReader{export: x, needs: page.Needs}, skip: page.Offset}
+}
+
+func (p *pager) page(ctx context.Context) ([]record.Operation, error) {
+	projects := slices.Clone(p.Projects)
 	slices.Sort(projects)
-	if page.Newest {
+	if p.Newest {
 		slices.Reverse(projects)
 	}
 	for _, project := range projects {
 		runs, err := p.runs(ctx, project)
 		if err != nil {
-			return nil, s.DB().Unavailable(err)
+			return nil, p.export.store.DB().Unavailable(err)
 		}
 		for _, r := range runs {
 			if len(p.rows) == p.Limit {
 				return p.rows, nil
 			}
 			if err := p.walk(ctx, r); err != nil {
-				return nil, s.DB().Unavailable(err)
+				return nil, p.export.store.DB().Unavailable(err)
 			}
 		}
 	}
@@ -93,7 +104,7 @@ func (p *pager) filtered() bool { return len(p.Statuses) > 0 || len(p.Customers)
 
 // runs cuts a project's list into runs, in the order of the list.
 func (p *pager) runs(ctx context.Context, project int64) (out []run, err error) {
-	last, err := p.export.store.DB().Numbers(ctx, "SELECT events FROM counters WHERE project_id = $1", project)
+	last, err := p.export.store.DB().Numbers(ctx, newestEvent, project)
 	if err != nil {
 		return nil, err
 	}
@@ -141,12 +152,17 @@ func (p *pager) completedRuns(ctx context.Context, project, last int64) ([]run, 
 	), nil
 }
 
+const (
+	newestEvent = "SELECT events FROM counters WHERE project_id = $1"
+	eventAt     = "SELECT at FROM events WHERE project_id = $1 AND number = $2"
+)
+
 // firstEvent finds the first event that happened at a time or later, by halving; last+1: none did.
 func (p *pager) firstEvent(ctx context.Context, project, last int64, at time.Time) (int64, error) {
 	low, high := int64(1), last+1
 	for low < high {
 		middle := low + (high-low)/2
-		times, err := p.export.store.DB().Numbers(ctx, "SELECT at FROM events WHERE project_id = $1 AND number = $2", project, middle)
+		times, err := p.export.store.DB().Numbers(ctx, eventAt, project, middle)
 		if err != nil {
 			return 0, err
 		}
@@ -166,6 +182,13 @@ func (p *pager) firstEvent(ctx context.Context, project, last int64, at time.Tim
 func (p *pager) walk(ctx context.Context, r run) error {
 	if !r.open && r.first > r.last {
 		return nil
+	}
+	if p.byStatus(r) {
+		begins, some, err := p.seek(ctx, r)
+		if err != nil || !some {
+			return err
+		}
+		r = begins
 	}
 	skip := p.skip
 	if r.exact {
@@ -233,16 +256,19 @@ func (p *pager) body(q *sqldb.Statement, r run) {
 	}
 	if r.open {
 		q.Text(" AND o.next_at IS NOT NULL AND ").In("o.status", sqldb.TextArgs([]payout.Status{payout.Processing, payout.AwaitingRetry}))
+		if len(p.Statuses) > 0 {
+			q.Text(" AND ").In("o.status", sqldb.TextArgs(p.Statuses))
+		}
 		q.Text(" AND o.updated_at >= ").Arg(p.From.UnixMicro()).Text(" AND o.updated_at < ").Arg(p.To.UnixMicro())
 	} else {
 		q.Text(" AND e.project_id = ").Arg(r.project).Text(" AND e.number >= ").Arg(r.first).Text(" AND e.number <= ").Arg(r.last)
 		q.Text(" AND o.id = e.operation AND o.status = e.operation_status")
+		if len(p.Statuses) > 0 {
+			q.Text(" AND ").In("e.operation_status", sqldb.TextArgs(p.Statuses))
+		}
 		if !r.exact {
 			q.Text(" AND e.at >= ").Arg(p.From.UnixMicro()).Text(" AND e.at < ").Arg(p.To.UnixMicro())
 		}
-	}
-	if len(p.Statuses) > 0 {
-		q.Text(" AND ").In("o.status", sqldb.TextArgs(p.Statuses))
 	}
 	if len(p.Customers) > 0 {
 		q.Text(" AND ").In("p.customer_id", sqldb.TextArgs(p.Customers))

@@ -41,13 +41,16 @@ func newRoadOf(t testing.TB, url, keyset string) *road {
 	}
 	t.Cleanup(func() { _ = s.Close(context.Background()) })
 	r := &road{t, s}
+	r.addProjects()
+	return r
+}
+
+func (r *road) addProjects() {
+	r.t.Helper()
 	for _, id := range []int64{210, 211} {
 		p := &merchant.Project{ID: id, Name: fmt.Sprint("Shop ", id), Mode: merchant.Test, Settings: merchant.Settings{CallbackURL: "http://192.0.2.1/callback"}}
-		if err := s.CreateProject(t.Context(), p, "secret", map[string]int64{"KGS": 1 << 40, "USD": 1 << 40}, "test"); err != nil {
-			t.Fatal(err)
-		}
+		r.must(r.store.CreateProject(r.t.Context(), p, "secret", map[string]int64{"KGS": 1 << 40, "USD": 1 << 40}, "test"))
 	}
-	return r
 }
 
 // accept makes a payout; a negative sum is declined at once.

@@ -2,7 +2,6 @@ package figures_test
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -89,9 +88,9 @@ func TestPlans(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := storetest.Open(t, url)
-		explain, bad := "EXPLAIN QUERY PLAN ", []string{"SCAN rollups"}
-		if s.DialectName() != "sqlite" {
-			explain, bad = "EXPLAIN ", []string{"Seq Scan on ", "Bitmap"}
+		bad := []string{"SCAN rollups"}
+		if s.DialectName() != storetest.SQLite {
+			bad = []string{"Seq Scan on ", "Bitmap"}
 		}
 		end := s.Now()
 		for what := figures.Payments; what <= figures.Times; what++ {
@@ -101,7 +100,7 @@ func TestPlans(t *testing.T) {
 					Currencies: []string{"KGS"}, Banks: []string{"109"}, Statuses: []payout.Status{payout.Decline},
 				}
 				for _, statement := range q.Statements(1) {
-					plan := explained(t, s, explain+statement.String(), statement.Args)
+					plan := storetest.Plan(t, s, statement.String(), statement.Args)
 					for _, word := range bad {
 						if strings.Contains(plan, word) {
 							t.Errorf("the plan has %q:\n%s\n%s", word, statement.String(), plan)
@@ -111,32 +110,4 @@ func TestPlans(t *testing.T) {
 			}
 		}
 	})
-}
-
-func explained(t *testing.T, s *store.Store, text string, args []any) string {
-	t.Helper()
-	rows, err := s.DB().Lists.QueryContext(t.Context(), text, args...)
-	if err != nil {
-		t.Fatalf("%v: %s", err, text)
-	}
-	defer func() { _ = rows.Close() }()
-	columns, err := rows.Columns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b strings.Builder
-	for rows.Next() {
-		into := make([]any, len(columns))
-		for i := range into {
-			into[i] = new(any)
-		}
-		if err := rows.Scan(into...); err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintln(&b, *into[len(into)-1].(*any))
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
 }
