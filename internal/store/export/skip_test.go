@@ -127,8 +127,11 @@ func TestPagePlans(t *testing.T) {
 			bad = []string{"Seq Scan on ", "Bitmap", "Sort"}
 		}
 		pages := []export.Page{
-			{}, {Statuses: []payout.Status{payout.Success}}, {Statuses: []payout.Status{payout.Success, payout.Decline}, Newest: true},
-			{Customers: []string{"c-1"}}, {Email: "aida@example.kg", Statuses: []payout.Status{payout.Success}},
+			{},
+			{Statuses: []payout.Status{payout.Success}},
+			{Statuses: []payout.Status{payout.Success, payout.Decline}, Newest: true},
+			{Customers: []string{"c-1"}},
+			{Email: "aida@example.kg", Statuses: []payout.Status{payout.Success}},
 		}
 		for _, page := range pages {
 			page.Projects, page.Limit, page.Offset, page.Needs = []int64{210}, 100, 5000, everything
