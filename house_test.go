@@ -125,7 +125,7 @@ var rooms = map[string][]string{
 	"internal/crashtest": with(nouns, "internal/store", "internal/audit", "signature", "client"),
 
 	// A past for those who try the product. It sends nothing: of callback it takes the schedule.
-	"internal/sample": with(nouns, "internal/store", "internal/accept", "internal/callback", "signature"),
+	"internal/sample": with(nouns, "internal/store", "internal/store/batches", "internal/store/jobs", "internal/accept", "internal/massbatch", "internal/callback", "signature"),
 
 	// The proof that the public packages suffice for a merchant.
 	"internal/demo": {"client", "signature"},

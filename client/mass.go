@@ -39,15 +39,15 @@ type MassReport struct {
 	SeenBefore  *MassSeen     `json:"seen_before"` // the same file became a batch before; nil: it did not
 }
 
-// MassTotal is what the good rows of a project and currency would pay, without
-// those that were paid already.
+// MassTotal is what the good rows of a project ask for in a currency, without
+// those that were paid already, and the balance in that currency.
 type MassTotal struct {
 	ProjectID int64  `json:"project_id"`
 	Currency  string `json:"currency"`
 	Rows      int64  `json:"rows"`
 	Amount    int64  `json:"amount"`
 	Available int64  `json:"available"` // on the balance
-	Missing   int64  `json:"missing"`   // what the balance is short of
+	Missing   int64  `json:"missing"`   // what the balance is short of, with fees and what it pays for rows in other currencies
 }
 
 // MassFault is a fault of a row.

@@ -43,6 +43,7 @@ const (
 	demoMerchant  = 1
 	demoProject   = 210
 	demoSalaries  = 211
+	demoMarket    = 212
 	demoKey       = "secret"
 	demoFunds     = 100_000_000 // 1,000,000.00 KGS
 	demoThreshold = 2 * time.Minute
@@ -94,9 +95,10 @@ func (c *demoCmd) makeSample(a *app, callbackURL string, logger *slog.Logger) er
 	}
 	said := false
 	_, err := sample.Fill(a.ctx, sample.Config{
-		Store: c.store(), Payouts: c.Sample,
+		Store: c.store(), Payouts: c.Sample, Waiting: true,
 		Shop:     sample.Project{ID: demoProject, Name: "Demo shop", Key: demoKey, CallbackURL: callbackURL},
 		Salaries: sample.Project{ID: demoSalaries, Name: "Demo salaries", Key: demoKey + "-salaries", CallbackURL: callbackURL},
+		Market:   sample.Project{ID: demoMarket, Name: "Demo marketplace", Key: demoKey + "-market", CallbackURL: callbackURL},
 		Progress: func(made, all int) {
 			if !said {
 				said = true

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -103,7 +104,7 @@ func (c *massCheckCmd) Run(a *app) error {
 		if !ok {
 			return unknownProject(c.Project)
 		}
-		m := &massbatch.Service{Store: s, Payouts: &accept.Service{Acceptor: s, Route: installed.Route, Banks: banks}, Methods: registry}
+		m := &massbatch.Service{Store: s, Payouts: &accept.Service{Acceptor: s, Route: installed.Route, Rates: s.Rates, Banks: banks}, Methods: registry}
 		checker := m.Checker(sender)
 		report, err := c.check(a, checker)
 		if err != nil {
@@ -182,18 +183,9 @@ func showReport(a *app, r *masspayout.Report) error {
 	if r.SeenBefore != nil {
 		fmt.Fprintf(a.stdout, "The same file was uploaded before: batch %s, %s.\n", r.SeenBefore.Batch, r.SeenBefore.At.Format(time.RFC3339))
 	}
-	if len(r.Totals) > 0 {
-		fmt.Fprintln(w, "PROJECT\tROWS\tSUM\tAVAILABLE\tMISSING")
-		for _, t := range r.Totals {
-			missing := "-"
-			if t.Missing > 0 {
-				missing = money.Format(t.Missing, t.Currency)
-			}
-			fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\n", t.ProjectID, t.Rows, money.Format(t.Amount, t.Currency), money.Format(t.Available, t.Currency), missing)
-		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
+	showTotals(w, r.Totals)
+	if err := w.Flush(); err != nil {
+		return err
 	}
 	for _, f := range r.Faults[:min(shownFaults, len(r.Faults))] {
 		fmt.Fprintf(a.stdout, "line %d, %s: %s: %s\n", f.Line, cmp.Or(f.Column, "the row"), f.Message, f.Advice)
@@ -208,6 +200,33 @@ func showReport(a *app, r *masspayout.Report) error {
 		fmt.Fprintf(a.stdout, "… and %d more warnings.\n", left)
 	}
 	return nil
+}
+
+// showTotals lists sums and, where there are any, fees and what balances pay in all.
+func showTotals(w io.Writer, totals []masspayout.Total) {
+	if len(totals) == 0 {
+		return
+	}
+	costs := slices.ContainsFunc(totals, func(t masspayout.Total) bool { return t.Fee > 0 || t.Converts() })
+	head := "PROJECT\tROWS\tSUM\t"
+	if costs {
+		head += "FEE\tFROM THE BALANCE\t"
+	}
+	fmt.Fprintln(w, head+"AVAILABLE\tMISSING")
+	for i := range totals {
+		t := &totals[i]
+		sum := func(amount int64) string {
+			if amount == 0 {
+				return "-"
+			}
+			return money.Format(amount, t.Currency)
+		}
+		fmt.Fprintf(w, "%d\t%d\t%s\t", t.ProjectID, t.Rows, sum(t.Amount))
+		if costs {
+			fmt.Fprintf(w, "%s\t%s\t", sum(t.Fee), sum(t.Whole()))
+		}
+		fmt.Fprintf(w, "%s\t%s\n", money.Format(t.Available, t.Currency), sum(t.Missing))
+	}
 }
 
 func atLine(line int64) string {

@@ -28,7 +28,7 @@ func (d *databaseFlag) withMass(a *app, methods string, do func(m *massbatch.Ser
 		return err
 	}
 	return d.with(a, func(s *store.Store) error {
-		return do(&massbatch.Service{Store: s, Payouts: &accept.Service{Acceptor: s, Route: installed.Route}, Methods: known})
+		return do(&massbatch.Service{Store: s, Payouts: &accept.Service{Acceptor: s, Route: installed.Route, Rates: s.Rates}, Methods: known})
 	})
 }
 

@@ -10,13 +10,22 @@ import (
 	"flashpay/internal/payout"
 	"flashpay/internal/rule"
 	"flashpay/internal/store"
+	"flashpay/internal/tariff"
 )
 
 // PrecheckResult is what the consistency check would decide about a request that is sent now, if the project had the funds.
 type PrecheckResult struct {
-	Code    int // the code with which it would be declined at once; payout.CodeSuccess: it would go on
+	Cost    Cost // where it would go on
+	Code    int  // the code with which it would be declined at once; payout.CodeSuccess: it would go on
 	Policy  account.Policy
 	Finding account.Finding // of the account doctor; it counts where Policy is warn or strict
+}
+
+// Cost is what a payout takes from a balance of its project.
+type Cost struct {
+	Amount   int64 // what the balance pays for it, minor units
+	Fee      int64 // on top
+	Currency string
 }
 
 // Candidate is what Precheck needs to know of a request that has passed Validate.
@@ -38,7 +47,8 @@ func (s *Service) Precheck(c *Candidate, now time.Time) PrecheckResult {
 		r.Finding = account.Check(c.Account, s.Banks)
 		i.BadAccount = r.Policy == account.Strict && !r.Finding.OK()
 	}
-	r.Code = rule.Decide(state, i).Code
+	v := rule.Decide(state, i)
+	r.Code, r.Cost = v.Code, costOf(&v)
 	return r
 }
 
@@ -46,8 +56,14 @@ func (s *Service) Precheck(c *Candidate, now time.Time) PrecheckResult {
 // the currency of that balance.
 func (s *Service) Cost(c *Candidate, now time.Time) (amount, fee int64, currency string) {
 	v := rule.Decide(s.precheckItem(c, now))
+	cost := costOf(&v)
+	return cost.Amount, cost.Fee, cost.Currency
+}
+
+func costOf(v *rule.Verdict) (c Cost) {
 	o := payout.Operation{Amount: v.Amount, Currency: v.Currency, Terms: v.Terms}
-	return o.Cost()
+	c.Amount, c.Fee, c.Currency = o.Cost()
+	return c
 }
 
 // precheckItem is the input of the consistency check for a request that is not sent.
@@ -69,9 +85,11 @@ func (s *Service) precheckItem(c *Candidate, now time.Time) (rule.State, rule.It
 
 // Prechecker answers Precheck quickly for many requests that differ only in sum and account. It is safe for use by many goroutines.
 type Prechecker struct {
-	span   rule.Span
-	policy account.Policy
-	banks  account.Banks
+	span     rule.Span
+	policy   account.Policy
+	banks    account.Banks
+	currency string
+	tariff   *tariff.Tariff // nil: there is no fee
 }
 
 // Prechecker prepares a Prechecker for requests like c, whose sum and account do not count. It is nil where each request must go
@@ -84,7 +102,20 @@ func (s *Service) Prechecker(c *Candidate, now time.Time) *Prechecker {
 	if !ok {
 		return nil
 	}
-	return &Prechecker{span: span, policy: AccountPolicy(c.Project, c.Method), banks: s.Banks}
+	p := &Prechecker{span: span, policy: AccountPolicy(c.Project, c.Method), banks: s.Banks, currency: c.Currency}
+	if t, ok := c.Project.Tariffs.At(tariff.Key{Method: c.Method.Path, Currency: c.Currency}, now); ok {
+		p.tariff = &t.Tariff
+	}
+	return p
+}
+
+// Cost is what a payout costs that Passes; amount is in minor units. Its sum is paid by a balance in its own currency.
+func (p *Prechecker) Cost(amount int64) Cost {
+	c := Cost{Amount: amount, Currency: p.currency}
+	if p.tariff != nil {
+		c.Fee, _ = p.tariff.Fee(amount) // the span ends where no sum could hold it
+	}
+	return c
 }
 
 // Passes reports whether Precheck would find nothing: no code declines the request, and the account doctor has no finding. amount

@@ -22,6 +22,8 @@ import (
 type reportView struct {
 	*masspayout.Report
 	Sums     []manual.Sum // that the good rows pay, by currency
+	Fees     []manual.Sum // on top of them
+	Costs    bool         // what balances pay is not simply the rows' sums
 	Missing  []manual.Sum // that balances are short of, by currency
 	Totals   []totalView
 	Faults   []faultView
@@ -107,7 +109,7 @@ func (v *visit) report(b *massbatch.Status) (*reportView, error) {
 // addTotals compares what would be paid with the balances of now.
 func (v *visit) addTotals(view *reportView) error {
 	for _, t := range view.Report.Totals {
-		if t.Rows == 0 {
+		if t.Rows == 0 && t.Debit == 0 {
 			continue
 		}
 		all, err := v.d.Store.Balances(v.ctx(), t.ProjectID)
@@ -116,10 +118,16 @@ func (v *visit) addTotals(view *reportView) error {
 		}
 		balance := all[t.Currency]
 		t.Available = balance.Sum(ledger.Available)
-		t.Missing = max(0, t.Amount-max(0, t.Available))
+		t.Miss()
 		p, _ := v.d.Store.Project(t.ProjectID)
 		view.Totals = append(view.Totals, totalView{t, p, v.user.Can(staff.ViewBalances)})
-		view.Sums = addSum(view.Sums, t.Amount, t.Currency)
+		view.Costs = view.Costs || t.Fee > 0 || t.Converts()
+		if t.Rows > 0 {
+			view.Sums = addSum(view.Sums, t.Amount, t.Currency)
+		}
+		if t.Fee > 0 {
+			view.Fees = addSum(view.Fees, t.Fee, t.Currency)
+		}
 		if t.Missing > 0 {
 			view.Missing = addSum(view.Missing, t.Missing, t.Currency)
 		}

@@ -14,11 +14,13 @@ import (
 
 	"flashpay/internal/massbatch"
 	"flashpay/internal/merchant"
+	"flashpay/internal/money"
 	"flashpay/internal/payout"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
 	"flashpay/internal/store/batches"
 	"flashpay/internal/store/jobs"
+	"flashpay/internal/tariff"
 )
 
 const massHead = "operation_type;general.project_id;method;general.payment_id;payment.amount;payment.currency;account.number;customer.id;customer.ip_address"
@@ -133,6 +135,30 @@ func TestAFileIsCheckedAndSent(t *testing.T) {
 	if ids, err := s.Store.DB().Numbers(t.Context(), "SELECT id FROM payments"); err != nil || len(ids) != 3 {
 		t.Errorf("%d payments: %v", len(ids), err)
 	}
+}
+
+// The fee counts in a file's totals, on its page and before it is sent: the balance must cover sums and fees.
+func TestFeesAreInAFilesTotals(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	clerk := s.signedIn(staff.Operations)
+	for id, opening := range map[int64]int64{218: 122_600, 219: 122_599} {
+		p := &merchant.Project{ID: id, MerchantID: 1, Name: "Charged", Mode: merchant.Test}
+		if err := s.Store.CreateProject(t.Context(), p, "key", map[string]int64{"KGS": opening}, "test"); err != nil {
+			t.Fatal(err)
+		}
+		fee := tariff.Holding{Tariff: tariff.Tariff{Fixed: 1_000, Percent: money.Whole(5).Shift(-1)}}
+		if _, err := s.Store.SetTariff(t.Context(), id, tariff.Key{Method: "bank-transfer/kyrgyzstan", Currency: "KGS"}, fee, store.By{Actor: "test"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := func(project int) string { return massFile(massRow(project, "w1", 500), massRow(project, "w2", 700)) }
+	path := clerk.takes("218", "wages.csv", file(218))
+	clerk.get(path).wants(http.StatusOK).says("1,200.00\u00a0KGS, fees: 26.00\u00a0KGS.", "From the balance", "1,226.00\u00a0KGS")
+	clerk.get(path+"/send").wants(http.StatusOK).says("Fee: 26.00\u00a0KGS", "1,226.00\u00a0KGS").saysNot("Funds are short")
+	path = clerk.takes("219", "wages.csv", file(219))
+	clerk.get(path).says("fees: 26.00\u00a0KGS, and missing on the balance: 0.01\u00a0KGS.")
+	clerk.get(path + "/send").says("Funds are short by 0.01\u00a0KGS")
 }
 
 func TestAFileThatCannotBeRead(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"slices"
 
 	"flashpay/internal/masspayout"
 	"flashpay/internal/store/batches"
@@ -52,6 +53,7 @@ func (s *Service) Report(ctx context.Context, b *batches.Batch) (*masspayout.Rep
 	if err := json.Unmarshal(text, &kept); err != nil {
 		return nil, err
 	}
+	addDebits(kept.Totals)
 	r := &masspayout.Report{
 		Rows: kept.Rows, Good: kept.Good, Bad: kept.Bad, PaidAlready: kept.PaidAlready, Totals: kept.Totals, Faults: kept.Faults, AllFaults: kept.AllFaults,
 		AllWarnings: kept.AllWarnings, SeenBefore: kept.SeenBefore,
@@ -61,6 +63,16 @@ func (s *Service) Report(ctx context.Context, b *batches.Batch) (*masspayout.Rep
 		r.Warnings = append(r.Warnings, w.Warning)
 	}
 	return r, nil
+}
+
+// addDebits completes totals that were kept before they had what balances pay: then it was the rows' own sums.
+func addDebits(totals []masspayout.Total) {
+	if slices.ContainsFunc(totals, func(t masspayout.Total) bool { return t.Debit != 0 }) {
+		return
+	}
+	for i := range totals {
+		totals[i].Debit = totals[i].Amount
+	}
 }
 
 // Faults writes the faults' download of a batch: the uploaded file with two columns more, error and advice, judged as things

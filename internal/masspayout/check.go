@@ -32,15 +32,27 @@ type Report struct {
 	Digest      [32]byte    // SHA-256 of the file, where it could be read to its end
 }
 
-// Total is what the good rows of a project and currency would pay, without those that were paid already.
+// Total is what the good rows of a project ask for in a currency, and what the balance in that currency pays for rows in
+// whatever currency: mostly the two are one. Rows that were paid already do not count.
 type Total struct {
 	ProjectID int64
 	Currency  string
 	Rows      int64
 	Amount    int64 // minor units, like the sums below
+	Debit     int64 // what the balance pays for payouts
+	Fee       int64 // and for their fees, by the tariffs of then
 	Available int64 // on the balance
 	Missing   int64 // what the balance is short of
 }
+
+// Miss says what the balance is short of.
+func (t *Total) Miss() { t.Missing = max(0, t.Debit-max(0, t.Available)+t.Fee) }
+
+// Whole is what the balance pays in all.
+func (t *Total) Whole() int64 { return t.Debit + t.Fee }
+
+// Converts tells whether another balance pays for some of the rows, or this one for rows in other currencies.
+func (t *Total) Converts() bool { return t.Debit != t.Amount }
 
 // Seen says that the same file, byte for byte, was uploaded before.
 type Seen struct {

@@ -97,6 +97,7 @@ func (j *judge) precheck(r *row, p *Payout) {
 	}, j.rules.Now)
 	switch f.Code {
 	case payout.CodeSuccess:
+		p.Cost = f.Cost
 	case payout.CodeAccountData:
 		j.add(colAccount, incorrect(colAccount), cmp.Or(zerosLost(p.Account), f.Finding.Message))
 		return

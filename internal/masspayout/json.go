@@ -13,7 +13,8 @@ type ReportJSON struct {
 	SeenBefore *SeenJSON   `json:"seen_before"`
 }
 
-// TotalJSON is a Total in JSON; its sums are in minor units.
+// TotalJSON is a Total in JSON; its sums are in minor units. What is missing is so with fees, and with what the balance pays
+// for rows in other currencies.
 type TotalJSON struct {
 	ProjectID int64  `json:"project_id"`
 	Currency  string `json:"currency"`
@@ -36,7 +37,7 @@ func (r *Report) JSON() *ReportJSON {
 		Faults: append([]Fault{}, r.Faults...), Warnings: append([]Warning{}, r.Warnings...),
 	}
 	for _, t := range r.Totals {
-		out.Totals = append(out.Totals, TotalJSON(t))
+		out.Totals = append(out.Totals, TotalJSON{t.ProjectID, t.Currency, t.Rows, t.Amount, t.Available, t.Missing})
 	}
 	if r.SeenBefore != nil {
 		out.SeenBefore = &SeenJSON{r.SeenBefore.Batch, r.SeenBefore.At}

@@ -84,6 +84,7 @@ func (j *judge) like(p *pattern, out *Payout) bool {
 	}
 	*out = p.payout
 	out.PaymentID, out.Amount, out.Account, out.Currency = id, amount, number, j.at(j.own.currency)
+	out.Cost = p.prechecker.Cost(amount)
 	return true
 }
 
@@ -122,7 +123,7 @@ func (j *judge) remember(payout Payout) {
 	}
 	a.patterned = true
 	p := &pattern{cells: make([]string, len(j.cells)), columns: make([]patternColumn, len(j.cells)), payout: payout, kind: a}
-	p.prechecker = j.rules.Payouts.Prechecker(&accept.Candidate{Project: payout.Project, Method: payout.Method, Currency: payout.Currency}, j.rules.Now)
+	p.prechecker = j.rules.Payouts.Prechecker(&accept.Candidate{Project: payout.Project, Method: payout.Method, Currency: strings.Clone(payout.Currency)}, j.rules.Now)
 	if p.prechecker == nil {
 		return
 	}
@@ -152,6 +153,7 @@ func (j *judge) remember(payout Payout) {
 		}
 	}
 	p.payout.PaymentID, p.payout.Account, p.payout.Currency = "", "", ""
+	p.payout.Cost = accept.Cost{}
 	j.patterns = append([]*pattern{p}, j.patterns[:min(len(j.patterns), maxPatterns-1)]...)
 }
 

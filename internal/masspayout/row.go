@@ -47,6 +47,7 @@ type Payout struct {
 	Amount    int64 // minor units
 	Currency  string
 	Account   string // in clear
+	Cost      accept.Cost
 }
 
 // judge judges rows, one after the other. It is not for several goroutines at once.

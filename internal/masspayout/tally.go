@@ -37,16 +37,16 @@ type tally struct {
 	known  *paid.IDs
 	recent *paid.Recent
 
-	gap     gap
-	long    int64 // accounts with more digits than a spreadsheet keeps of a number
-	cut     int64 // of them, those that have zeros in the place of the digits beyond
-	ids     repeated
-	twins   repeated
-	totals  map[totalKey]*sums
-	last    *sums // of lastKey, which most rows have like the one before
-	lastKey totalKey
-	faults  *csvfile.Writer
-	cells   []string
+	gap    gap
+	long   int64 // accounts with more digits than a spreadsheet keeps of a number
+	cut    int64 // of them, those that have zeros in the place of the digits beyond
+	ids    repeated
+	twins  repeated
+	totals map[totalKey]*sums
+	asked  latest // which most rows have like the one before
+	paying latest
+	faults *csvfile.Writer
+	cells  []string
 }
 
 type totalKey struct {
@@ -59,6 +59,19 @@ type sums struct {
 	rows, amount int64
 	largest      int64
 	most         int64 // that a payout of the largest's method may have
+	debit, fee   int64 // that the balance in this currency pays
+}
+
+// holds tells whether a payout can be added.
+func (s *sums) holds(c *accept.Cost) bool {
+	left := math.MaxInt64 - s.debit - s.fee
+	return c.Fee <= left && c.Amount <= left-c.Fee
+}
+
+// latest are the sums that were looked for last.
+type latest struct {
+	key  totalKey
+	sums *sums
 }
 
 // fault counts a fault, and keeps the first ones.
@@ -188,8 +201,8 @@ func (t *tally) again(c *checked) []Fault {
 		return fault(colPaymentID, PaymentIDExists, fmt.Sprintf("A payout with this id was requested on %s with other data; letter case does not count. "+
 			"Restore what the row said, or give the new payout an id of its own.", day(c.before.At)))
 	}
-	total := t.total(p)
-	if c.before == nil && total.amount > math.MaxInt64-p.Amount {
+	total, pays := t.total(&t.asked, p.Project.ID, p.Currency), t.total(&t.paying, p.Project.ID, p.Cost.Currency)
+	if c.before == nil && (total.amount > math.MaxInt64-p.Amount || !pays.holds(&p.Cost)) {
 		return fault(colAmount, AmountIncorrect, "The sums of the rows before are so large that this one cannot be added. Divide the file.")
 	}
 	first := t.twins.add(c.twin, c.line)
@@ -200,6 +213,8 @@ func (t *tally) again(c *checked) []Fault {
 	}
 	total.rows++
 	total.amount += p.Amount
+	pays.debit += p.Cost.Amount
+	pays.fee += p.Cost.Fee
 	if p.Amount > total.largest {
 		limits, _ := p.Method.Currency(p.Currency)
 		total.largest, total.most = p.Amount, limits.Max
@@ -235,10 +250,11 @@ func (t *tally) paidAlready(c *checked) Warning {
 
 func day(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 UTC") }
 
-func (t *tally) total(p *Payout) *sums {
-	key := totalKey{p.Project.ID, p.Currency}
-	if t.last != nil && key == t.lastKey {
-		return t.last
+// total finds the sums of a project and currency, mostly those that were looked for last.
+func (t *tally) total(last *latest, project int64, currency string) *sums {
+	key := totalKey{project, currency}
+	if last.sums != nil && key == last.key {
+		return last.sums
 	}
 	s := t.totals[key]
 	if s == nil {
@@ -249,21 +265,21 @@ func (t *tally) total(p *Payout) *sums {
 		key.currency = strings.Clone(key.currency)
 		t.totals[key] = s
 	}
-	t.lastKey, t.last = totalKey{key.project, strings.Clone(key.currency)}, s
+	*last = latest{totalKey{project, strings.Clone(currency)}, s}
 	return s
 }
 
 // finish compares the totals with balances, and with what is usual.
 func (t *tally) finish(ctx context.Context) error {
 	for key, s := range t.totals {
-		total := Total{ProjectID: key.project, Currency: key.currency, Rows: s.rows, Amount: s.amount}
+		total := Total{ProjectID: key.project, Currency: key.currency, Rows: s.rows, Amount: s.amount, Debit: s.debit, Fee: s.fee}
 		if t.checker.Balance != nil {
 			var err error
 			if total.Available, err = t.checker.Balance(ctx, key.project, key.currency); err != nil {
 				return err
 			}
 		}
-		total.Missing = max(0, total.Amount-max(0, total.Available))
+		total.Miss()
 		t.report.Totals = append(t.report.Totals, total)
 	}
 	slices.SortFunc(t.report.Totals, func(a, b Total) int {

@@ -2,6 +2,7 @@ package sample
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,7 +48,8 @@ func fillLeased(t *testing.T, end time.Time) {
 	c := &Config{
 		Shop:     Project{ID: 210, Name: "Demo shop", Key: "secret", CallbackURL: "https://shop.example.kg/callbacks"},
 		Salaries: Project{ID: 211, Name: "Demo salaries", Key: "other secret", CallbackURL: "https://shop.example.kg/callbacks"},
-		End:      end, Payouts: defaultPayouts,
+		Market:   Project{ID: 212, Name: "Demo marketplace", Key: "third secret", CallbackURL: "https://shop.example.kg/callbacks"},
+		End:      end, Payouts: defaultPayouts, Waiting: true,
 	}
 	clock := newClock(end)
 	s, err := store.Open(t.Context(), store.Config{
@@ -79,7 +81,7 @@ func fillLeased(t *testing.T, end time.Time) {
 	if err := createProjects(t.Context(), s, c); err != nil {
 		t.Fatal(err)
 	}
-	r := newRunner(s, clock, m, year, c)
+	r := newRunner(s, clock, methods, m, year, c)
 	if err := r.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +99,7 @@ func fillLeased(t *testing.T, end time.Time) {
 }
 
 // keepLeased takes all payouts out of a plan but those that are leased, and those of their projects that are open when it
-// happens.
+// happens, with what stands in a file with them, and the rates by which they are paid.
 func keepLeased(p *plan) {
 	leases := map[*Project][]time.Time{}
 	for _, a := range p.acts {
@@ -105,19 +107,38 @@ func keepLeased(p *plan) {
 			leases[a.payout.project] = append(leases[a.payout.project], a.at)
 		}
 	}
-	open := func(i *planned) bool {
+	kept, files, rated := map[*planned]bool{}, map[*file]bool{}, map[*imported]bool{}
+	for _, i := range p.payouts {
 		for _, at := range leases[i.project] {
 			if len(i.moves) > 0 && !at.Before(i.at) && !at.After(i.moves[len(i.moves)-1].at) {
-				return true
+				kept[i] = true
+				files[i.file] = i.file != nil
 			}
 		}
-		return false
 	}
-	var acts []act
+	for _, i := range p.payouts {
+		kept[i] = kept[i] || files[i.file]
+	}
+	var recent []*imported
 	for _, a := range p.acts {
-		if a.kind == topUpAct || a.payout != nil && open(a.payout) {
-			acts = append(acts, a)
+		if a.kind == ratesAct {
+			recent = append(recent, a.rates)
+		}
+		if a.kind == acceptAct && kept[a.payout] && a.payout.project == &p.config.Market {
+			for _, q := range recent[max(0, len(recent)-3):] { // what holds from tomorrow on, and what holds now
+				rated[q] = true
+			}
 		}
 	}
-	p.acts = acts
+	p.acts = slices.DeleteFunc(p.acts, func(a act) bool {
+		switch a.kind {
+		case tariffAct, topUpAct:
+			return false
+		case ratesAct:
+			return !rated[a.rates]
+		case fileAct:
+			return a.file.rows != nil && !files[a.file]
+		}
+		return !kept[a.payout]
+	})
 }

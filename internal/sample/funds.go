@@ -12,7 +12,8 @@ import (
 type topUp struct {
 	at      time.Time
 	project *Project
-	amount  int64 // minor units
+	amount  int64  // minor units
+	in      string // currency
 	reason  string
 	before  int64 // sum of the project's earlier ones: tells which are done
 }
@@ -26,7 +27,7 @@ const (
 // are declined until more is paid in.
 func (p *plan) planFunds() []topUp {
 	var tops []topUp
-	for k, project := range []*Project{&p.config.Shop, &p.config.Salaries} {
+	for k, project := range p.config.projects() {
 		book := &funds{plan: p, project: project, reference: 1040 + 100*k}
 		for _, i := range p.payouts {
 			if i.project == project {
@@ -62,12 +63,21 @@ func (p *plan) month(at time.Time) int {
 	return 12*(to.Year()-from.Year()) + int(to.Month()-from.Month())
 }
 
+// currency is that of the project's only balance.
+func (f *funds) currency() string { return f.plan.agreement[f.project].Balances[0] }
+
 func (f *funds) year() []topUp {
 	for from := f.plan.start.Add(time.Minute); from.Before(f.plan.end); {
 		first := midnight(from)
 		to := time.Date(first.Year(), first.Month()+1, 1, 8, 40, 0, 0, bishkek).UTC()
 		f.month(f.between(from, to), from, f.plan.month(from) == shortMonth && f.project == &f.plan.config.Shop)
 		from = to
+	}
+	for _, due := range f.plan.files { // what waits would be paid, too
+		if due.project == f.project && due.unsent > 0 {
+			f.available = 0
+			f.topUp(due.at.Add(-time.Hour), due.unsent)
+		}
 	}
 	slices.SortStableFunc(f.tops, func(a, b topUp) int { return a.at.Compare(b.at) })
 	for k := range f.tops {
@@ -104,14 +114,14 @@ func (f *funds) month(payouts []*planned, from time.Time, short bool) {
 		if i.fate == barred {
 			continue
 		}
-		if i.amount > f.available {
+		if i.cost > f.available {
 			if relief.IsZero() {
 				relief = i.at.Add(20 * time.Hour)
 			}
 			i.fate, i.code, i.moves = poor, payout.CodeInsufficientFunds, nil
 			continue
 		}
-		f.available -= i.amount
+		f.available -= i.cost
 		f.hold(i)
 	}
 	if !relief.IsZero() {
@@ -130,7 +140,7 @@ func bit(set bool) int64 {
 func need(payouts []*planned) (sum int64) {
 	for _, i := range payouts {
 		if i.fate != barred {
-			sum += i.amount
+			sum += i.cost
 		}
 	}
 	return sum
@@ -145,7 +155,7 @@ func (f *funds) topUp(at time.Time, sum int64) {
 	missing = (missing + roundTo - 1) / roundTo * roundTo
 	f.reference++
 	f.tops = append(f.tops, topUp{
-		at: at, project: f.project, amount: missing, reason: fmt.Sprintf("payment order No. %d", f.reference),
+		at: at, project: f.project, amount: missing, in: f.currency(), reason: fmt.Sprintf("payment order No. %d", f.reference),
 	})
 	f.available += missing
 }
@@ -155,7 +165,7 @@ func (f *funds) hold(i *planned) {
 	if i.fate != refused && i.fate != unpaid {
 		return
 	}
-	c := coming{i.moves[len(i.moves)-1].at, i.amount}
+	c := coming{i.moves[len(i.moves)-1].at, i.cost}
 	at, _ := slices.BinarySearchFunc(f.coming, c, func(a, b coming) int { return a.at.Compare(b.at) })
 	f.coming = slices.Insert(f.coming, at, c)
 }

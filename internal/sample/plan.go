@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flashpay/internal/accept"
+	"flashpay/internal/merchant"
 	"flashpay/internal/method"
 	"flashpay/internal/payout"
 )
@@ -18,6 +19,9 @@ type plan struct {
 	method     method.Currency // its limits
 	threshold  time.Duration
 	payouts    []*planned // in the order of their acceptance
+	files      []*file    // of payouts
+	tariffs    []agreed
+	imports    []imported // of rates
 	acts       []act      // in the order of their times
 
 	random *rand.Rand
@@ -25,6 +29,10 @@ type plan struct {
 	dark   []window // when the shop's endpoint did not answer
 	orders int      // number of the newest order
 	manual int      // of the newest payout by hand
+
+	costs     accept.Service // says what a payout costs
+	agreement map[*Project]*merchant.Project
+	employees []*person
 }
 
 // planned is one payout of the plan.
@@ -33,6 +41,9 @@ type planned struct {
 	at          time.Time // of its acceptance
 	id          string
 	amount      int64 // minor units
+	currency    string
+	cost        int64 // what the balance pays, with the fee: minor units of the project's own currency
+	file        *file // that it stands in; nil: it was sent by itself
 	payee       *person
 	account     string
 	description string
@@ -53,13 +64,19 @@ type act struct {
 	payout *planned
 	number int // of its move or attempt
 	top    topUp
+	tariff *agreed
+	rates  *imported
+	file   *file
 }
 
 type actKind uint8
 
 const (
-	topUpAct actKind = iota + 1
+	tariffAct actKind = iota + 1
+	ratesAct
+	topUpAct
 	acceptAct
+	fileAct
 	moveAct
 	attemptAct
 	sealAct
@@ -67,20 +84,28 @@ const (
 
 // newPlan makes the plan. The method's limits decide what is too little and too much.
 func newPlan(c *Config, start time.Time, m *method.Method) *plan {
-	limits, _ := m.Currency(currency)
+	limits, _ := m.Currency("KGS")
 	p := &plan{
 		start: start, end: start.AddDate(0, 0, days), method: limits, threshold: m.Threshold, config: c, orders: 4500,
 		random: rand.New(rand.NewPCG(c.Seed, 0x666c617368706179)),
 	}
-	wages := c.Payouts * 9 / 20
-	p.planShop(c.Payouts - wages)
+	p.planRates()
+	p.planAgreements(m)
+	wages, market := c.Payouts*9/20, 0
+	if c.Market.ID != 0 {
+		market = c.Payouts / 10
+	}
+	p.spread(c.Payouts-wages-market, "customer", p.shopPayout)
+	p.spread(market, "seller", p.marketPayout)
 	p.planWages(wages)
 	slices.SortStableFunc(p.payouts, func(a, b *planned) int { return a.at.Compare(b.at) })
 	p.planDark()
 	p.chooseFates()
 	for _, i := range p.payouts {
 		p.planMoves(i)
+		i.cost = p.costOf(i, m)
 	}
+	p.planFiles(m)
 	tops := p.planFunds()
 	for _, i := range p.payouts {
 		if i.fate == refused && i.code == payout.CodeAccountData {
@@ -92,9 +117,12 @@ func newPlan(c *Config, start time.Time, m *method.Method) *plan {
 	return p
 }
 
-// planShop spreads the shop's payouts over the year.
-func (p *plan) planShop(n int) {
-	people := newPeople(p.random, "customer", max(n/3, 10))
+// spread spreads payouts to people of one kind over the year.
+func (p *plan) spread(n int, kind string, payout func(at time.Time, people []*person) *planned) {
+	if n == 0 {
+		return
+	}
+	people := newPeople(p.random, kind, max(n/3, 10))
 	first := midnight(p.start)
 	weights, all := make([]int, days+1), 0
 	for d := range weights {
@@ -112,7 +140,7 @@ func (p *plan) planShop(n int) {
 		slices.SortFunc(day, time.Time.Compare)
 		for _, at := range day {
 			if at.After(p.start.Add(time.Hour)) && at.Before(p.end.Add(-time.Hour)) {
-				p.payouts = append(p.payouts, p.shopPayout(at.UTC(), people))
+				p.payouts = append(p.payouts, payout(at.UTC(), people))
 			}
 		}
 	}
@@ -125,7 +153,7 @@ func (p *plan) shopPayout(at time.Time, people []*person) *planned {
 	p.orders += 1 + r.IntN(4)
 	i := &planned{
 		project: &p.config.Shop, at: at, id: fmt.Sprintf("order-%d-%06d", at.In(bishkek).Year(), p.orders), payee: payee, account: payee.account,
-		description: orderText(payee.language, p.orders, seller), purpose: "refund", hands: accept.InterfaceGate,
+		description: orderText(payee.language, p.orders, seller), purpose: "refund", hands: accept.InterfaceGate, currency: "KGS",
 	}
 	if seller {
 		i.purpose = "payment to a seller"
@@ -140,13 +168,18 @@ func (p *plan) shopPayout(at time.Time, people []*person) *planned {
 	return i
 }
 
-// sum is an amount around a middle one: mostly near it, sometimes a multiple or a fraction of it, as sums of money are;
-// within the method's limits, mostly in whole som that end in 0 or 9.
-func (p *plan) sum(middle int64) int64 {
+// around is an amount around a middle one: mostly near it, sometimes a multiple or a fraction of it.
+func (p *plan) around(middle int64) int64 {
 	amount := middle
 	for range 12 {
 		amount = amount * (72 + p.random.Int64N(60)) / 100
 	}
+	return amount
+}
+
+// sum is an amount in som around a middle one, within the method's limits, mostly whole and ending in 0 or 9.
+func (p *plan) sum(middle int64) int64 {
+	amount := p.around(middle)
 	switch p.random.IntN(10) {
 	case 0: // to the tyiyn
 	case 1, 2, 3:
@@ -166,7 +199,8 @@ func (p *plan) planWages(n int) {
 		all += weights[k]
 	}
 	most := n*weights[len(due)-1]/all + 1
-	people := newPeople(p.random, "employee", most+most/10+1)
+	people := newPeople(p.random, "employee", max(most+most/10+1, bonuses))
+	p.employees = people
 	wages := make([]int64, len(people)) // of a month
 	for k := range wages {
 		wages[k] = p.sum(900_000)
@@ -204,7 +238,7 @@ func (p *plan) wage(at time.Time, day payday, payee *person, number int, monthly
 	i := &planned{
 		project: &p.config.Salaries, at: at, payee: payee, account: payee.account, amount: max(amount/100*100, p.method.Min),
 		id:          fmt.Sprintf("%s-%d-%02d-%03d", kind, day.month.Year(), day.month.Month(), number),
-		description: wagesText(payee.language, day), purpose: "wages", hands: accept.InterfaceDashboard,
+		description: wagesText(payee.language, day), purpose: "wages", hands: accept.InterfaceDashboard, currency: "KGS",
 	}
 	if number%6 == 0 { // of the office whose programs pay by themselves
 		i.hands = accept.InterfaceGate
@@ -217,8 +251,19 @@ func (p *plan) arrange(tops []topUp) {
 	for _, top := range tops {
 		p.acts = append(p.acts, act{at: top.at, kind: topUpAct, top: top})
 	}
+	for k := range p.tariffs {
+		p.acts = append(p.acts, act{at: p.tariffs[k].at, kind: tariffAct, tariff: &p.tariffs[k]})
+	}
+	for k := range p.imports {
+		p.acts = append(p.acts, act{at: p.imports[k].at, kind: ratesAct, rates: &p.imports[k]})
+	}
+	for _, f := range p.files {
+		p.acts = append(p.acts, act{at: f.at, kind: fileAct, file: f})
+	}
 	for _, i := range p.payouts {
-		p.acts = append(p.acts, act{at: i.at, kind: acceptAct, payout: i})
+		if i.file == nil {
+			p.acts = append(p.acts, act{at: i.at, kind: acceptAct, payout: i})
+		}
 		for k := range i.moves {
 			p.acts = append(p.acts, act{at: i.moves[k].at, kind: moveAct, payout: i, number: k})
 		}

@@ -32,7 +32,7 @@ func (i *planned) body(sign string) signature.Value {
 			text("email", i.payee.email), text("phone", i.payee.phone), text("country", "KG"),
 		)),
 		signature.Field("payment", signature.Obj(
-			signature.Field("amount", signature.Int(i.amount)), text("currency", currency), text("description", i.description),
+			signature.Field("amount", signature.Int(i.amount)), text("currency", i.currency), text("description", i.description),
 		)),
 		signature.Field("account", signature.Obj(
 			text("number", i.account), text("customer_name", romanize(i.payee.first)+" "+romanize(i.payee.last)),

@@ -9,6 +9,7 @@ import (
 
 	"flashpay/internal/accept"
 	"flashpay/internal/ledger"
+	"flashpay/internal/massbatch"
 	"flashpay/internal/merchant"
 	"flashpay/internal/method"
 	"flashpay/internal/payout"
@@ -25,6 +26,7 @@ type runner struct {
 	plan    *plan
 	config  *Config
 	service *accept.Service
+	batches *massbatch.Service
 
 	saving []saving
 
@@ -64,13 +66,14 @@ const (
 	leasedAtOnce   = 1000
 )
 
-func newRunner(s *store.Store, clock *clock, m *method.Method, p *plan, c *Config) *runner {
+func newRunner(s *store.Store, clock *clock, methods *method.Registry, m *method.Method, p *plan, c *Config) *runner {
 	r := &runner{
 		store: s, clock: clock, method: m, plan: p, config: c,
 		flights: make(map[*planned]*flight), work: make(map[key]*store.Work), jobs: make(map[key]*store.CallbackJob),
 	}
 	route := func(*merchant.Project, *method.Method) (string, int64, bool) { return Provider, ProviderID, true }
-	r.service = &accept.Service{Acceptor: s, Route: route}
+	r.service = &accept.Service{Acceptor: s, Route: route, Rates: s.Rates}
+	r.batches = &massbatch.Service{Store: s, Payouts: r.service, Methods: methods}
 	s.SetEngine(engine{r})
 	s.SetDispatcher(dispatcher{r})
 	return r
@@ -103,7 +106,7 @@ func (r *runner) checkBegun(ctx context.Context) error {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	for _, p := range []Project{r.config.Shop, r.config.Salaries} {
+	for _, p := range r.config.projects() {
 		told, err := r.store.Deliveries(ctx, store.DeliveryFilter{ProjectID: p.ID, Limit: 1})
 		if err != nil {
 			return err
@@ -169,8 +172,14 @@ func each[T any](list []T, do func(*T) error) error {
 func (r *runner) do(ctx context.Context, a *act) error {
 	var err error
 	switch a.kind {
+	case tariffAct:
+		err = r.agree(ctx, a.tariff)
+	case ratesAct:
+		_, err = r.store.AddRates(ctx, a.rates.quotes, store.By{Actor: actor})
 	case topUpAct:
 		err = r.topUp(ctx, &a.top)
+	case fileAct:
+		err = r.upload(ctx, a.file)
 	case acceptAct:
 		err = r.accept(ctx, a.payout)
 	case moveAct:
@@ -192,10 +201,10 @@ func (r *runner) topUp(ctx context.Context, t *topUp) error {
 	if err != nil {
 		return err
 	}
-	if b, ok := balances[currency]; ok && -b.Sum(ledger.Funding) >= t.before+t.amount {
+	if b, ok := balances[t.in]; ok && -b.Sum(ledger.Funding) >= t.before+t.amount {
 		return nil
 	}
-	return r.store.TopUp(ctx, t.project.ID, currency, t.amount, t.reason, actor)
+	return r.store.TopUp(ctx, t.project.ID, t.in, t.amount, t.reason, actor)
 }
 
 func (r *runner) accept(ctx context.Context, i *planned) error {

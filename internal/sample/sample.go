@@ -6,7 +6,7 @@
 // Names, accounts, addresses and telephone numbers are made up: the addresses are of the ranges kept for documentation,
 // the numbers of an area that nobody has. The payouts went through a bank of their own, [Provider], which exists in no
 // process: nothing of the sample is ever submitted or inquired, and an audit that is given the sandbox's books does not
-// look for it there. Nothing of it is left open at its end.
+// look for it there. No payout is left open at its end.
 package sample
 
 import (
@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"flashpay/internal/accept"
-	"flashpay/internal/account"
 	"flashpay/internal/merchant"
 	"flashpay/internal/method"
 	"flashpay/internal/store"
@@ -34,14 +33,13 @@ var ErrTaken = errors.New("sample: the number of one of its projects is taken")
 
 const (
 	methodPath     = "bank-transfer/kyrgyzstan"
-	currency       = "KGS"
 	actor          = "sample" // in the audit log
 	days           = 365
 	defaultPayouts = 5000
 	least          = 50 // payouts: fewer do not show everything
 )
 
-// Project is one of the sample's two projects, which Fill makes.
+// Project is one of the sample's projects, which Fill makes.
 type Project struct {
 	ID          int64
 	Name        string
@@ -53,7 +51,9 @@ type Project struct {
 type Config struct {
 	Store    store.Config // where; Serve, Migrate and Clock are Fill's own
 	Shop     Project      // pays customers and sellers back through Gate, all day long
-	Salaries Project      // pays wages on the 5th and the 20th, mostly through Dashboard
+	Salaries Project      // pays wages on the 5th and the 20th, mostly through Dashboard, some by file, for a fee
+	Market   Project      // pays sellers: asks in dollars and euros, has dollars, pays som, for a fee; number 0: there is none
+	Waiting  bool         // files are left that wait for somebody: one for a second person, one with faults
 	End      time.Time    // the year ends with the last full hour before it; zero: now
 	Payouts  int          // about so many, at least 50; 0: 5,000
 	Seed     uint64       // the same seed, end and number make the same payouts
@@ -66,7 +66,16 @@ type Result struct {
 	From, To time.Time
 }
 
-// Fill makes the two projects and their payouts. No server may work on the database meanwhile. Called again, it goes on
+// projects lists those that are asked for.
+func (c *Config) projects() []*Project {
+	all := []*Project{&c.Shop, &c.Salaries}
+	if c.Market.ID != 0 {
+		all = append(all, &c.Market)
+	}
+	return all
+}
+
+// Fill makes the projects and their payouts. No server may work on the database meanwhile. Called again, it goes on
 // where it was interrupted, and does nothing where everything is there: the year is the one that the first call chose.
 // ErrTaken where another project has one of the numbers, or a sample of another seed or number of payouts is there.
 func Fill(ctx context.Context, c Config) (Result, error) {
@@ -104,7 +113,7 @@ func fill(ctx context.Context, s *store.Store, clock *clock, c *Config) (Result,
 	}
 	year := newPlan(c, start, m)
 	result := Result{From: start, To: year.end}
-	r := newRunner(s, clock, m, year, c)
+	r := newRunner(s, clock, methods, m, year, c)
 	if done, err := r.finished(ctx); done || err != nil {
 		return result, err
 	}
@@ -125,7 +134,7 @@ func fill(ctx context.Context, s *store.Store, clock *clock, c *Config) (Result,
 // are the only ones that were made on the hour, to the microsecond.
 func startOf(s *store.Store, c *Config) (time.Time, error) {
 	start := c.End.Truncate(time.Hour).AddDate(0, 0, -days).UTC()
-	for _, p := range []Project{c.Shop, c.Salaries} {
+	for _, p := range c.projects() {
 		known, ok := s.Project(p.ID)
 		if !ok {
 			continue
@@ -139,17 +148,11 @@ func startOf(s *store.Store, c *Config) (time.Time, error) {
 }
 
 func createProjects(ctx context.Context, s *store.Store, c *Config) error {
-	for _, p := range []struct {
-		Project
-		merchant.Settings
-	}{
-		{c.Shop, merchant.Settings{CallbackURL: c.Shop.CallbackURL, AccountCheck: account.Warn}},
-		{c.Salaries, merchant.Settings{CallbackURL: c.Salaries.CallbackURL, AccountCheck: account.Warn}},
-	} {
+	for _, p := range c.projects() {
 		if _, ok := s.Project(p.ID); ok {
 			continue
 		}
-		made := &merchant.Project{ID: p.ID, MerchantID: 1, Name: p.Name, Mode: merchant.Test, Settings: p.Settings}
+		made := &merchant.Project{ID: p.ID, MerchantID: 1, Name: p.Name, Mode: merchant.Test, Settings: c.settings(p)}
 		if err := s.CreateProject(ctx, made, p.Key, nil, actor); err != nil {
 			return err
 		}

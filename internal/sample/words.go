@@ -10,6 +10,7 @@ var (
 	refundTexts = []string{"Возврат по заказу № %d", "№ %d буйрутма боюнча акча кайтаруу", "Refund of order %d"}
 	sellerTexts = []string{"Выплата продавцу по заказу № %d", "№ %d буйрутма үчүн сатуучуга төлөм", "Payout to the seller, order %d"}
 	wagesTexts  = []string{"Заработная плата за %s %d г.", "%[2]d-жыл, %[1]s айынын айлык акысы", "Wages for %s %d"}
+	bonusTexts  = []string{"Премия по итогам %d г.", "%d-жылдын жыйынтыгы боюнча сыйлык", "Bonus for %d"}
 	earlyTexts  = []string{"Аванс за %s %d г.", "%[2]d-жыл, %[1]s айынын авансы", "Advance for %s %d"}
 )
 
@@ -37,3 +38,5 @@ func wagesText(language int, p payday) string {
 	}
 	return fmt.Sprintf(texts[language], monthIn(language, p.month), p.month.Year())
 }
+
+func bonusText(language, year int) string { return fmt.Sprintf(bonusTexts[language], year) }
