@@ -2,6 +2,7 @@ package dataapi_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,6 +56,7 @@ type desk struct {
 	handler http.Handler
 	token   people.Token
 	user    int64
+	within  context.Context // of requests; nil: the test's
 }
 
 func newDesk(t *testing.T, url string) *desk {
@@ -152,7 +154,7 @@ func (d *desk) askAs(token people.Token, path, members string) answer {
 
 func (d *desk) send(verb, path, body string) answer {
 	d.t.Helper()
-	r := httptest.NewRequestWithContext(d.t.Context(), verb, "http://127.0.0.1"+path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(cmp.Or(d.within, d.t.Context()), verb, "http://127.0.0.1"+path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	d.handler.ServeHTTP(w, r)

@@ -168,26 +168,3 @@ func TestTokensStayAndRightsChange(t *testing.T) {
 		t.Errorf("with all rights again: %d %s", a.Status, a.Raw)
 	}
 }
-
-// TestErrorBodies holds the documented form of each error, byte for byte.
-func TestErrorBodies(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t, storetest.URL(t, storetest.SQLite))
-	support := d.newToken(d.addUser("support@example.kg", staff.User{MerchantID: 1, Roles: []staff.Role{staff.Support}, AllProjects: true}))
-	check := func(a answer, want string) {
-		t.Helper()
-		if string(a.Raw) != want {
-			t.Errorf("answered %s, want %s", a.Raw, want)
-		}
-	}
-	check(d.ask("/v1/operations/get", `"project_id":[22]`), `{"status":401,"name":"Authorization Required","message":"You have no access to project_id = 22","code":0}`)
-	check(d.ask("/v1/operations/get-by-payment", ""), `{"status":400,"name":"Bad Request","message":"payment_id: a string is wanted","code":0}`)
-	check(d.askAs(support, "/v1/balance/get", ""), `{"status":403,"name":"Forbidden","message":"this account has no right to it: its role has to include finance.view","code":0}`)
-	for range 59 { // one was answered
-		d.askAs(support, "/v1/balance/get", "")
-	}
-	check(d.askAs(support, "/v1/balance/get", ""), `{"status":429,"name":"Too Many Requests","message":"an account may send 60 requests a minute","code":0}`)
-	_, err := d.store.DB().Writes.ExecContext(t.Context(), "ALTER TABLE balances RENAME TO balances_of_before")
-	d.must(err)
-	check(d.ask("/v1/balance/get", ""), `{"status":500,"name":"Internal Error","message":"a fault of the platform; try again later","code":0}`)
-}

@@ -128,7 +128,7 @@ func (s *Store) Balances(ctx context.Context, projectID int64) (map[string]ledge
 		out[b.Currency] = b
 		return err
 	})
-	return out, err
+	return out, s.db.Unavailable(err)
 }
 
 // AllBalances returns the balances of some projects, by project and currency: those that operators have opened.
