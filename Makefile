@@ -62,6 +62,10 @@ mutate: deps ## Small faults on the road of money, and which of them no test not
 spreadsheet: ## CSV files through LibreOffice and back, every cell compared (not in CI: soffice is large)
 	@scripts/spreadsheet.sh
 
+.PHONY: webhooks
+webhooks: ## Webhook headers verified by the npm package standardwebhooks (not in CI: it needs npm's registry)
+	@scripts/webhooks.sh
+
 .PHONY: vuln
 vuln: ## Known vulnerabilities in what is imported and called (govulncheck)
 	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...

@@ -15,6 +15,7 @@ import (
 	"flashpay/internal/merchant"
 	"flashpay/internal/payout"
 	"flashpay/internal/store"
+	"flashpay/internal/storetest"
 	"flashpay/signature"
 )
 
@@ -238,4 +239,33 @@ func TestARevokedKeyIsToldNothing(t *testing.T) {
 		m.commit()
 		wantRefused(t, answers()[0], 400, "3261", "3261 signature")
 	})
+}
+
+// TestEventsOfAnotherNodeAreWaitedFor: whoever waits at one node of PostgreSQL is told, signed, of what another one commits, and what
+// both answer has the numbers without a gap.
+func TestEventsOfAnotherNodeAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	database := storetest.URL(t, storetest.Postgres)
+	one, _ := node(t, database)
+	two, _ := node(t, database)
+	var waiting sync.WaitGroup
+	var told *answer
+	waiting.Go(func() { told = post(t, one, eventsPath, eventsBody(t, 0, `,"wait":30`)) })
+	for _, id := range []string{"p-1", "p-2"} { // above the limit: declined as it is accepted
+		a := post(t, two, kyrgyzstan, signed(t, edited(t, "general.payment_id", strconv.Quote(id), "payment.amount", "1500001"), key))
+		if a.status != http.StatusOK {
+			t.Fatalf("answered %d %s", a.status, a.raw)
+		}
+	}
+	waiting.Wait()
+	got, last := numbers(t, told)
+	if len(got) == 0 || got[0] != 1 || last < int64(len(got)) {
+		t.Errorf("who waited is told of %v, last %d", got, last)
+	}
+	wantSigned(t, told, key)
+	for _, g := range []*Gate{one, two} {
+		if got, last := numbers(t, post(t, g, eventsPath, eventsBody(t, 0, ""))); !slices.Equal(got, []int64{1, 2}) || last != 2 {
+			t.Errorf("events %v, last %d", got, last)
+		}
+	}
 }
