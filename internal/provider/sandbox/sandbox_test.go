@@ -258,6 +258,16 @@ func TestNewest(t *testing.T) {
 	if err != nil || len(booked) != 2 || booked[0].Key != "D" || booked[0].Reference != "7/D" || booked[1].Key != "B" || time.Since(booked[1].At) > time.Hour {
 		t.Errorf("%+v, %v", booked, err)
 	}
+	if all, err := a.Newest(t.Context(), 10); err != nil || len(all) != 3 {
+		t.Errorf("of fewer than were asked for: %+v, %v", all, err)
+	}
+	talkative := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.Repeat(`{"key":"A"}`+"\n", 5))
+	}))
+	defer talkative.Close()
+	if some, err := newAdapter(t, sandbox.Config{BankURL: talkative.URL}).Newest(t.Context(), 2); err != nil || len(some) != 2 {
+		t.Errorf("of more than were asked for: %+v, %v", some, err)
+	}
 	for _, answer := range []string{"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{\"key\":\"A\"}\n", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[]\n"} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
