@@ -105,7 +105,7 @@ var rooms = map[string][]string{
 	"internal/process":  with(nouns, "internal/store", "internal/work", "signature"),
 	"internal/callback": with(nouns, "internal/store", "internal/work", "signature"),
 
-	"internal/access": with(nouns, "internal/store", "internal/store/people", "internal/vault"),
+	"internal/access": with(nouns, "internal/store", "internal/store/people", "internal/store/jobs", "internal/vault", "internal/work"),
 	"internal/report": with(nouns, "internal/store", "internal/store/people", "internal/store/export", "internal/store/jobs", "internal/store/files",
 		"internal/record", "internal/csvfile", "internal/work", "internal/massbatch"),
 	"internal/alert":      with(nouns, "internal/store", "internal/store/people", "internal/store/alerts", "internal/store/jobs", "internal/report", "internal/work"),

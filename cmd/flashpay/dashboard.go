@@ -19,7 +19,7 @@ func (p *platform) startDashboard() error {
 		address = localURL(c.Dashboard.Addr())
 	}
 	var err error
-	p.users, err = access.New(p.store, access.Config{URL: address, Logger: c.Logger})
+	p.users, err = access.New(p.store, access.Config{URL: address, Logger: c.Logger, Mails: c.Mail != nil})
 	if err != nil {
 		return err
 	}

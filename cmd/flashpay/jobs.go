@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"flashpay/internal/accept"
+	"flashpay/internal/access"
 	"flashpay/internal/alert"
 	"flashpay/internal/manual"
 	"flashpay/internal/massbatch"
@@ -27,7 +28,7 @@ func (p *platform) acceptor() *accept.Service {
 func (p *platform) newRunner() *work.Runner {
 	payouts := &manual.Service{Store: p.store, Payouts: p.acceptor(), Methods: p.methods, Banks: p.config.Banks}
 	feeds := &ratefeed.Service{Store: p.store, Client: ratefeed.New(nil)}
-	kinds := append(p.reports().Jobs(), payouts.Job(), p.mass().Job(), resend.Job(), feeds.Job(), p.alerts().Job())
+	kinds := append(p.reports().Jobs(), payouts.Job(), p.mass().Job(), resend.Job(), feeds.Job(), p.alerts().Job(), p.linkMail().Job())
 	return work.NewRunner(work.RunnerConfig{Store: p.store, Logger: p.config.Logger, Kinds: kinds})
 }
 
@@ -39,6 +40,15 @@ func (p *platform) reports() *report.Service {
 // alerts tells users of what waits for them.
 func (p *platform) alerts() *alert.Service {
 	return &alert.Service{Store: p.store, Mail: p.config.Mail, URL: p.config.DashboardURL}
+}
+
+// linkMail sends users the links by which they begin.
+func (p *platform) linkMail() *access.LinkMail {
+	m := &access.LinkMail{Store: p.store, URL: p.config.DashboardURL}
+	if p.config.Mail != nil {
+		m.Send = p.config.Mail.Send
+	}
+	return m
 }
 
 // newWatch looks for what users are to be told of.

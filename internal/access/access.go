@@ -38,6 +38,7 @@ type Config struct {
 	Lifetime time.Duration // after which every session ends; 12 hours
 	Fresh    time.Duration // how long a second factor counts as fresh; 5 minutes
 	Logger   *slog.Logger
+	Mails    bool // links of those whom users invite, or reset, go by e-mail: there is a LinkMail that sends them
 
 	HashMemory uint32 // KiB that a password's hash takes; 64 MiB
 }

@@ -29,8 +29,9 @@ func ByUser(u *staff.User) By { return By{u, u.Actor()} }
 func ByCommand(actor string) By { return By{nil, actor} }
 
 // Invite makes a user, by the members of u but for the ID, CreatedAt and Version, which are set, and returns the link
-// with which they begin, as a path. It is shown to whoever invites, who hands it over; only its hash is stored. once
-// names the act: the same act returns the same link. ErrForbidden where the inviter may not give this. Where the address
+// with which they begin, as a path. It is shown to whoever invites, who hands it over; only its hash is stored. Where links
+// go by e-mail (Config.Mails), it is sent to the user's address, and the path is empty: nobody is shown it. What the command
+// line makes is shown there. The idempotency key names the act: the same act returns the same link. ErrForbidden where the inviter may not give this. Where the address
 // is taken, people.ErrUserExists says so to whoever may see that account, and ErrEmailUnfit tells a merchant's user nothing of
 // other merchants. A *WaitError where a merchant invites too many.
 func (s *Service) Invite(ctx context.Context, idempotencyKey string, by By, u *staff.User) (path string, err error) {
@@ -46,16 +47,15 @@ func (s *Service) Invite(ctx context.Context, idempotencyKey string, by By, u *s
 			return "", err
 		}
 	}
-	token := s.linkToken("invite " + idempotencyKey + " " + u.Email)
 	account := &people.UserRecord{User: *u}
-	invitation := s.newInvitation(token, people.Invite)
+	invitation, path := s.newInvitation("invite "+idempotencyKey+" "+u.Email, people.Invite, by)
 	if err := s.people.CreateUser(ctx, "user invite "+u.Email+" "+idempotencyKey, account, invitation, by.actor); errors.Is(err, people.ErrUserExists) && merchants {
 		return "", s.takenAddress(ctx, by.user, u.Email, err)
 	} else if err != nil {
 		return "", err
 	}
 	*u = account.User
-	return linkPath(token), nil
+	return path, nil
 }
 
 // takenAddress is what a merchant's user learns of an address that has an account: taken, where that is the merchant's own.
@@ -82,13 +82,20 @@ func (s *Service) ownProjects(u *staff.User) bool {
 
 // linkToken derives the token of a link from what names the act: sealed under the installation's secret, so that nobody
 // else can, and the same for a form that is sent twice.
-func (s *Service) linkToken(act string) string {
-	sum := s.store.Vault().Digest("invitation link", []byte(act))
+func linkToken(s *store.Store, act string) string {
+	sum := s.Vault().Digest("invitation link", []byte(act))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-func (s *Service) newInvitation(token string, kind people.InvitationKind) *people.Invitation {
-	return &people.Invitation{Token: hashToken(token), Kind: kind, ExpiresAt: s.store.Now().Add(InvitationLife)}
+// newInvitation makes an invitation, and the path that is shown of its link; it is empty where the link goes by e-mail.
+func (s *Service) newInvitation(act string, kind people.InvitationKind, by By) (i *people.Invitation, path string) {
+	token := linkToken(s.store, act)
+	i = &people.Invitation{Token: hashToken(token), Kind: kind, ExpiresAt: s.store.Now().Add(InvitationLife)}
+	if s.config.Mails && by.user != nil {
+		mailed(i, act)
+		return i, ""
+	}
+	return i, linkPath(token)
 }
 
 const linkPrefix = "/invitation/"
@@ -100,7 +107,7 @@ func (s *Service) Link(path string) string { return strings.TrimRight(s.config.U
 
 // NewLink gives a user a new link, and ends the one before: to begin with where they never have, or else to begin anew
 // with another password and other second factors, which replace theirs when the link is followed. It returns the link's
-// path. ErrForbidden for one's own account, and for those that can do more than one's own.
+// path, or nothing where it goes by e-mail. ErrForbidden for one's own account, and for those that can do more than one's own.
 func (s *Service) NewLink(ctx context.Context, idempotencyKey string, by By, userID int64) (path string, err error) {
 	account, err := s.seeTo(ctx, by, userID)
 	if err != nil {
@@ -110,10 +117,9 @@ func (s *Service) NewLink(ctx context.Context, idempotencyKey string, by By, use
 	if account.Password == "" {
 		kind = people.Invite
 	}
-	token := s.linkToken("link " + idempotencyKey + " " + account.Object())
-	invitation := s.newInvitation(token, kind)
+	invitation, path := s.newInvitation("link "+idempotencyKey+" "+account.Object(), kind, by)
 	invitation.UserID = userID
-	return linkPath(token), s.people.Invite(ctx, "user link "+account.Object()+" "+idempotencyKey, invitation, by.actor)
+	return path, s.people.Invite(ctx, "user link "+account.Object()+" "+idempotencyKey, invitation, by.actor)
 }
 
 // WithdrawLink ends a user's link. store.ErrNotFound where there is none.

@@ -112,6 +112,22 @@ func TestAnAccountsPageSaysWhereItComesFrom(t *testing.T) {
 	}
 }
 
+// Where links go by e-mail, whoever invites is told so, and shown none.
+func TestAMailedLinkIsNotShown(t *testing.T) {
+	s := newSite(t, func(c *Config) {
+		var err error
+		if c.Access, err = access.New(c.Store, access.Config{URL: "http://127.0.0.1", HashMemory: 64, Mails: true}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	operator := s.signedIn(staff.Operator)
+	page := operator.post("/team/invite", "once", "invitation-by-mail", "email", "new@example.kg", "merchant", "0", "role", "operator").wants(http.StatusOK)
+	page.says("The link goes to new@example.kg by e-mail")
+	if linkInPage.MatchString(page.Body) {
+		t.Errorf("a link is shown: %s", page.Body)
+	}
+}
+
 func TestFailedSignInsAreInTheAuditLog(t *testing.T) {
 	s := newSite(t)
 	u := s.signedIn(staff.Finance).user

@@ -300,15 +300,18 @@ func serveInvite(_ *Dashboard, v *visit) error {
 	return v.showLink(path, u, false)
 }
 
-// linkPage shows a link, this once.
+// linkPage shows a link, this once, or says that it was sent.
 type linkPage struct {
-	Link  string
+	Link  string // empty: it goes by e-mail
 	User  *staff.User
 	Hours int
 	Reset bool
 }
 
 func (v *visit) showLink(path string, u *staff.User, reset bool) error {
-	page := linkPage{Link: v.d.Access.Link(path), User: u, Hours: int(access.InvitationLife / time.Hour), Reset: reset}
+	page := linkPage{User: u, Hours: int(access.InvitationLife / time.Hour), Reset: reset}
+	if path != "" {
+		page.Link = v.d.Access.Link(path)
+	}
 	return v.render("link", Page{Title: v.t("access.link"), Data: page})
 }

@@ -51,6 +51,7 @@ var migrationFiles = []string{
 	"migrations/0024_boards.sql",
 	"migrations/0025_callback_rollups.sql",
 	"migrations/0026_alerts.sql",
+	"migrations/0027_mailed_invitations.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

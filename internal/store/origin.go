@@ -16,7 +16,7 @@ var (
 
 // What one user can have from another.
 const (
-	OriginLink   = "link"   // the link by which password and factors were set was shown to that user
+	OriginLink   = "link"   // the link by which password and factors were set was shown to that user, or sent to an address of their choice
 	OriginRights = "rights" // roles, rights, projects, or being active again
 )
 
@@ -77,7 +77,7 @@ func (s *Store) DifferentPeople(ctx context.Context, requester, decider int64) (
 type Origin struct {
 	Giver int64  // the other user's id
 	Name  string // the giver's, or their e-mail address
-	Link  bool   // the account's link was shown to them; false: they gave rights
+	Link  bool   // the account's link was shown to them, or sent to an address of their choice; false: they gave rights
 }
 
 // Origins lists from whom a user has sign-in and rights. It is empty once ConfirmUser has confirmed the account.

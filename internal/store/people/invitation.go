@@ -26,18 +26,23 @@ type Invitation struct {
 	By        string // the actor
 	CreatedAt time.Time
 	ExpiresAt time.Time
+	Mailed    bool // it goes to the user by e-mail, and is shown to nobody else
+
+	// With commits what goes with a new one; nil: nothing does.
+	With func(ctx context.Context, t *store.Tx, userID int64) error
 }
 
-const invitationColumns = "i.user_id, i.token, i.kind, i.made_by, i.created_at, i.expires_at"
+const invitationColumns = "i.user_id, i.token, i.kind, i.made_by, i.created_at, i.expires_at, i.mailed"
 
 func (dir *Directory) invitation(ctx context.Context, where string, key any) (*Invitation, error) {
 	var found *Invitation
 	err := dir.store.DB().Read(ctx, "SELECT "+invitationColumns+" FROM invitations i WHERE "+where, func(r *sql.Rows) error {
 		i := &Invitation{}
 		var token []byte
-		var created, expires int64
-		err := r.Scan(&i.UserID, &token, &i.Kind, &i.By, &created, &expires)
+		var created, expires, mailed int64
+		err := r.Scan(&i.UserID, &token, &i.Kind, &i.By, &created, &expires, &mailed)
 		copy(i.Token[:], token)
+		i.Mailed = mailed != 0
 		i.CreatedAt, i.ExpiresAt = sqldb.FromMicros(created), sqldb.FromMicros(expires)
 		found = i
 		return err
@@ -71,15 +76,18 @@ func (dir *Directory) Invite(ctx context.Context, idempotencyKey string, i *Invi
 
 func invite(ctx context.Context, t *store.Tx, i *Invitation, actor string) error {
 	i.By, i.CreatedAt = actor, t.Now()
-	const insert = `INSERT INTO invitations (user_id, token, kind, made_by, created_at, expires_at)
-		SELECT u.id, $1, $2, $3, $4, $5 FROM users u WHERE u.id = $6 AND u.deactivated_at = 0
+	const insert = `INSERT INTO invitations (user_id, token, kind, made_by, created_at, expires_at, mailed)
+		SELECT u.id, $1, $2, $3, $4, $5, $6 FROM users u WHERE u.id = $7 AND u.deactivated_at = 0
 		ON CONFLICT (user_id) DO UPDATE SET token = excluded.token, kind = excluded.kind, made_by = excluded.made_by,
-			created_at = excluded.created_at, expires_at = excluded.expires_at`
-	n, err := t.Exec(ctx, insert, i.Token[:], string(i.Kind), actor, i.CreatedAt.UnixMicro(), i.ExpiresAt.UnixMicro(), i.UserID)
+			created_at = excluded.created_at, expires_at = excluded.expires_at, mailed = excluded.mailed`
+	n, err := t.Exec(ctx, insert, i.Token[:], string(i.Kind), actor, i.CreatedAt.UnixMicro(), i.ExpiresAt.UnixMicro(), number(i.Mailed), i.UserID)
 	if err == nil && n == 0 {
 		err = store.ErrNotFound
 	}
-	return err
+	if err != nil || i.With == nil {
+		return err
+	}
+	return i.With(ctx, t, i.UserID)
 }
 
 // WithdrawInvitation ends a user's link. ErrNotFound where there is none.
@@ -110,10 +118,10 @@ type Acceptance struct {
 // expired.
 func (dir *Directory) AcceptInvitation(ctx context.Context, a *Acceptance) error {
 	return dir.store.Do(ctx, "", func(ctx context.Context, t *store.Tx) error {
-		const take = "DELETE FROM invitations WHERE token = $1 AND expires_at > $2 RETURNING user_id, kind, made_by"
-		var userID int64
+		const take = "DELETE FROM invitations WHERE token = $1 AND expires_at > $2 RETURNING user_id, kind, made_by, mailed"
+		var userID, mailed int64
 		var kind, madeBy string
-		err := t.Query(ctx, take, func(r *sql.Rows) error { return r.Scan(&userID, &kind, &madeBy) }, a.Token[:], t.Now().UnixMicro())
+		err := t.Query(ctx, take, func(r *sql.Rows) error { return r.Scan(&userID, &kind, &madeBy, &mailed) }, a.Token[:], t.Now().UnixMicro())
 		if err != nil {
 			return err
 		}
@@ -126,8 +134,11 @@ func (dir *Directory) AcceptInvitation(ctx context.Context, a *Acceptance) error
 		if _, err := t.Exec(ctx, "UPDATE users SET name = $1 WHERE id = $2", a.Name, userID); err != nil {
 			return err
 		}
-		if err := t.RecordOrigin(ctx, userID, madeBy, store.OriginLink); err != nil { // links are shown to whoever makes them
-			return err
+		// Links that are not mailed are shown to whoever makes them, and who invites has chosen the address: it may be their own.
+		if mailed == 0 || kind == string(Invite) {
+			if err := t.RecordOrigin(ctx, userID, madeBy, store.OriginLink); err != nil {
+				return err
+			}
 		}
 		for _, forget := range []string{
 			"DELETE FROM user_factors WHERE user_id = $1", "DELETE FROM recovery_codes WHERE user_id = $1", "DELETE FROM user_devices WHERE user_id = $1",
