@@ -148,8 +148,8 @@ func TestALookUpOnABrokenConnectionRunsAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		conn.Close()
-		tx := &Tx{conn: conn, store: s}
-		if err := tx.meetExisting(t.Context(), &acceptItem{NewPayout: &NewPayout{ProjectID: 210}}); err == nil || sqldb.Classify(err) != sqldb.FaultLost {
+		tx := &Tx{conn: conn, store: s, newPayments: []*acceptItem{{NewPayout: &NewPayout{ProjectID: 210}}}}
+		if err := tx.resolveDuplicates(t.Context(), nil); err == nil || sqldb.Classify(err) != sqldb.FaultLost {
 			t.Errorf("%s: %v, of which the item would be told", engine, err)
 		}
 	}

@@ -110,6 +110,9 @@ func TestAPersonsPayoutIsInTheAuditLog(t *testing.T) {
 		if _, err := s.Accept(t.Context(), newPayout(210, "of a program", 100)); err != nil {
 			t.Fatal(err)
 		}
+		if v, err := s.PaymentView(t.Context(), 210, "Order_1"); err != nil || len(v.Operations) != 1 {
+			t.Errorf("the payout itself: %+v, %v", v, err)
+		}
 		var lines []string
 		eachRow(t, plain(t, url), "SELECT actor, object, detail FROM audit_log WHERE action = 'payout issue'", func(r *sql.Rows) error {
 			var actor, object, detail string

@@ -50,7 +50,8 @@ func TestNodesHaveShardsOfTheirOwn(t *testing.T) {
 	}
 }
 
-// TestLeasesOfAClosedNodeAreFree leases an operation and closes the node: the next one gets it at once.
+// TestLeasesOfAClosedNodeAreFree leases an operation, accepts another one to be submitted by the node itself, and closes the
+// node: the next one gets both at once.
 func TestLeasesOfAClosedNodeAreFree(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true})
@@ -65,13 +66,22 @@ func TestLeasesOfAClosedNodeAreFree(t *testing.T) {
 		if work, err := s.LeaseOperations(t.Context(), lease); err != nil || len(work) != 1 || !work[0].Submit {
 			t.Fatalf("%+v, %v", work, err)
 		}
+		s.SetEngine(&engine{})
+		if _, err := s.Accept(t.Context(), newPayout(210, "q", 100)); err != nil {
+			t.Fatal(err)
+		}
 		if err := s.Close(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		next := open(t, url)
 		work, err := next.LeaseOperations(t.Context(), lease)
-		if err != nil || len(work) != 1 || work[0].Submit || work[0].Operation.Stage != payout.Sending {
-			t.Fatalf("after a restart it is inquired, not submitted: %+v, %v", work, err)
+		if err != nil || len(work) != 2 {
+			t.Fatalf("after a restart: %+v, %v", work, err)
+		}
+		for _, w := range work {
+			if w.Submit || w.Operation.Stage != payout.Sending {
+				t.Errorf("after a restart it is inquired, not submitted: %+v", w)
+			}
 		}
 	})
 }
