@@ -142,7 +142,7 @@ var rooms = map[string][]string{
 // what needs several of them is a test of e2e.
 var inTests = []string{
 	"internal/pgtest", "internal/storetest", "internal/browsertest", "internal/provider/providertest", "internal/provider/sandbox", "internal/bank",
-	"internal/store", "internal/store/people", "internal/store/snapshot", "internal/accept", "internal/audit", "internal/vault", "internal/sample", "signature", "client", "openapi",
+	"internal/store", "internal/store/people", "internal/store/snapshot", "internal/store/figures", "internal/dataapi", "internal/accept", "internal/audit", "internal/vault", "internal/sample", "signature", "client", "openapi",
 }
 
 // onlyInTests must not get into the program.
