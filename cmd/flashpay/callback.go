@@ -19,7 +19,7 @@ type callbackResendCmd struct {
 	ID        int64  `required:"" aliases:"project" placeholder:"N" help:"The project's number."`
 	PaymentID string `name:"payment-id" aliases:"payment" placeholder:"ID" help:"The merchant's id of the payment: its newest callback is sent."`
 	Number    int64  `placeholder:"N" help:"The callback's number within the project, to name one."`
-	Failing   bool   `help:"Send all callbacks of the project that fail: repeated or given up, and no newer one of the payment delivered."`
+	Failing   bool   `help:"Send all callbacks of the project that fail, of payments and of mass payouts: repeated or given up, and no newer one of the payment delivered."`
 	JSON      bool   `help:"Print JSON."`
 }
 
@@ -83,6 +83,16 @@ func (c *callbackResendCmd) all(a *app, s *store.Store) error {
 	callbacks, more, err := s.FailingCallbacks(a.ctx, store.RegisterFilter{Projects: []int64{p.ID}}, resend.Most)
 	if err != nil {
 		return err
+	}
+	batches, err := s.FailingBatches(a.ctx, []int64{p.ID}, resend.Most)
+	if err != nil {
+		return err
+	}
+	for _, b := range batches {
+		callbacks = append(callbacks, b.FailingCallback)
+	}
+	if len(callbacks) > resend.Most {
+		callbacks, more = callbacks[:resend.Most], true
 	}
 	out := struct {
 		ID        int64 `json:"id"`

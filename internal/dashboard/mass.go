@@ -102,11 +102,26 @@ func (r *batchRow) Declined() int64 {
 	return r.ByStatus[string(payout.Decline)] + r.ByStatus[massbatch.Refused]
 }
 
+// failingMost is how many batches whose callback fails are looked at in each project, the newest first.
+const failingMost = 500
+
+// failingBatchesPath is where the batches whose callback fails are listed.
+const failingBatchesPath = "/manual/mass?callback=failing"
+
+// failingBatches is how many batches of projects have a callback that fails.
+func (v *visit) failingBatches(projects []int64) (int, error) {
+	found, err := v.d.Store.FailingBatches(v.ctx(), projects, failingMost)
+	return len(found), err
+}
+
 // massList is the page of batches.
 type massList struct {
 	Tabs  manualTabs
 	Rows  []batchRow
 	Links pageLinks
+
+	Failing bool // those alone whose callback fails
+	Fail    int  // how many of them there are
 }
 
 // serveMassList lists batches, newest first. Those that pay from projects which the user does not see are left out.
@@ -115,6 +130,17 @@ func serveMassList(d *Dashboard, v *visit) error {
 	if place := v.listPlace(); place != nil {
 		filter.Behind = &batches.Batch{ID: place.ID, CreatedAt: time.UnixMicro(place.At)}
 	}
+	failing, err := d.Store.FailingBatches(v.ctx(), filter.Projects, failingMost)
+	if err != nil {
+		return err
+	}
+	list, next := massList{Failing: v.r.URL.Query().Get("callback") == "failing", Fail: len(failing)}, ""
+	if list.Failing {
+		filter.IDs = []int64{}
+		for _, f := range failing {
+			filter.IDs = append(filter.IDs, f.Batch)
+		}
+	}
 	if v.wantsFile() {
 		return v.batchesFile(filter).send(v)
 	}
@@ -122,7 +148,6 @@ func serveMassList(d *Dashboard, v *visit) error {
 	if err != nil {
 		return err
 	}
-	list, next := massList{}, ""
 	if list.Tabs, err = v.manualTabs("mass"); err != nil {
 		return err
 	}

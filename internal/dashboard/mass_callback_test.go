@@ -61,3 +61,60 @@ func TestTheCallbackOfABatchIsSentAgain(t *testing.T) {
 	clerk.post(path+"/resend", "once", "0123456789abcdef-3").wants(http.StatusConflict)
 	s.signedIn(staff.Finance).post(path+"/resend", "once", "0123456789abcdef-4").wants(http.StatusForbidden)
 }
+
+// A batch whose callback fails is found from the overview and from the menu, in the list of its kind; the words that lead to payments
+// do not count it.
+func TestABatchWhoseCallbackFailsIsFound(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p, _ := s.Store.Project(210)
+	changed := *p
+	changed.Settings.BatchCallback, changed.Settings.CallbackURL = true, "https://shop.example/callbacks"
+	if err := s.Store.SaveProject(t.Context(), &changed, store.By{Actor: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	clerk, operator := s.signedIn(staff.Operations), s.signedIn(staff.Operator)
+	batch := func(name, id string) (path string, d store.Delivery) {
+		path = clerk.takes("210", name, massFile(massRow(210, id, 500)))
+		clerk.post(path+"/send", "once", "0123456789abcdef-"+id).wants(http.StatusSeeOther)
+		s.sendBatches()
+		list, err := s.Store.Deliveries(t.Context(), store.DeliveryFilter{ProjectID: 210})
+		if err != nil || len(list) == 0 || list[0].Batch == 0 {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		return path, list[0]
+	}
+	ends := func(d store.Delivery, run int, state store.CallbackState, status int) {
+		attempt := store.Attempt{ProjectID: 210, Number: d.Number, Attempt: run, URL: d.URL, At: s.Store.Now(), HTTPStatus: status}
+		if err := s.Store.SaveAttempt(t.Context(), attempt, state, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, good := batch("good.csv", "w1")
+	ends(good, 1, store.CallbackDelivered, http.StatusOK)
+	clerk.get("/manual/mass").saysNot("Callback failing")
+	path, bad := batch("bad.csv", "w2")
+	ends(bad, 1, store.CallbackGivenUp, http.StatusInternalServerError)
+	s.shelf.forget(clerk.user.ID)
+	const words = "Mass payouts whose callback fails"
+	overview := clerk.get("/overview").wants(http.StatusOK).says(words).saysNot("Callbacks given up")
+	if !strings.Contains(overview.Body, `href="/manual/mass?callback=failing"`) {
+		t.Error("the overview does not lead to them")
+	}
+	if got := overview.badgeOf("/manual"); !strings.Contains(got, words+": 1") {
+		t.Errorf("the menu's badge is %q", got)
+	}
+	clerk.get("/manual/mass?callback=failing").says("bad.csv").saysNot("good.csv")
+	clerk.get("/manual/mass?callback=failing&file=csv").saysNot("good.csv")
+	clerk.get("/payments?situation=callback+failing").says(words + ": 1")
+	operator.get("/overview").says("Callbacks given up").saysNot(words)
+	if desk := operator.get("/operate/work/210"); !strings.Contains(desk.Body, `href="`+path+`"`) {
+		t.Error("the desk does not lead to the batch")
+	}
+	clerk.post(path+"/resend", "once", "0123456789abcdef-again").wants(http.StatusSeeOther)
+	clerk.get("/manual/mass?callback=failing").says("bad.csv") // it fails until it is acknowledged
+	ends(bad, 2, store.CallbackDelivered, http.StatusOK)
+	clerk.get("/manual/mass?callback=failing").says("No mass payout has a callback that fails")
+	s.signedInAs(&staff.User{MerchantID: 2, Email: "other@example.kg", Name: "Other", Roles: []staff.Role{staff.Operations}, AllProjects: true}).
+		get("/overview").saysNot(words)
+}

@@ -284,6 +284,10 @@ func (v *visit) overviewCallbacks(add func(word, href string, count int, more bo
 	for _, p := range v.projects() {
 		mine[p.ID] = p
 	}
+	apart, err := v.overviewBatchCallbacks(add)
+	if err != nil {
+		return err
+	}
 	for _, part := range []struct {
 		word string
 		find func() ([]store.Backlog, error)
@@ -295,7 +299,7 @@ func (v *visit) overviewCallbacks(add func(word, href string, count int, more bo
 		if err != nil {
 			return err
 		}
-		count, href := 0, "/operate"
+		count, href := -apart[part.word], "/operate"
 		for _, b := range found {
 			if p := mine[b.ProjectID]; p != nil {
 				count += b.Count
@@ -304,9 +308,30 @@ func (v *visit) overviewCallbacks(add func(word, href string, count int, more bo
 				}
 			}
 		}
-		add(part.word, href, min(count, overviewMax), count > overviewMax)
+		add(part.word, href, min(max(count, 0), overviewMax), count > overviewMax)
 	}
 	return nil
+}
+
+// overviewBatchCallbacks counts the callbacks of batches in trouble, which lead to the batches. The list of payments does not have
+// them, so it says how many the words that lead there are not to count. Operators see all of them at their desk.
+func (v *visit) overviewBatchCallbacks(add func(word, href string, count int, more bool)) (apart map[string]int, err error) {
+	if v.user.Can(staff.OperateWork) {
+		return nil, nil
+	}
+	failing, err := v.d.Store.FailingBatches(v.ctx(), projectIDs(v.projects()), failingMost)
+	apart = make(map[string]int)
+	for _, f := range failing {
+		if f.GivenUp {
+			apart["overview.given_up"]++
+		} else {
+			apart["overview.repeated"]++
+		}
+	}
+	if v.user.Can(staff.ViewManual) {
+		add("overview.batch_callbacks", failingBatchesPath, min(len(failing), overviewMax), len(failing) > overviewMax)
+	}
+	return apart, err
 }
 
 // newestBatches reads the newest files of payouts, and counts those that were checked and have faults: they wait for somebody

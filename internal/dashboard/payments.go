@@ -56,6 +56,7 @@ type registerData struct {
 	usual          bool       // the columns are those of who has chosen none
 	Panel          *panelData // nil: nothing is open beside the list
 	IdempotencyKey string
+	FailingBatches int    // whose callback fails, where those that fail are asked for: the list has payments only
 	Resend         string // where the callbacks of all that the filter leaves are sent again; empty: it is not asked for, or not allowed
 }
 
@@ -110,6 +111,11 @@ func serveRegister(d *Dashboard, v *visit) error {
 	data.Quick, data.Periods = l.quick(v), l.periods(v)
 	if l.filter.Situation == store.SituationFailing && v.user.Can(staff.ResendCallbacks) {
 		data.Resend = "/payments/resend" + withQuery(data.Query)
+	}
+	if l.filter.Situation == store.SituationFailing && v.user.Can(staff.ViewManual) {
+		if data.FailingBatches, err = v.failingBatches(l.filter.Projects); err != nil {
+			return err
+		}
 	}
 	if l.Form.OK() {
 		if err := data.read(v); err != nil {

@@ -100,6 +100,34 @@ func (s *Store) FailingCallbacksOf(ctx context.Context, payments []FailingPaymen
 	return out, s.DB().Unavailable(err)
 }
 
+// FailingBatch is a callback that fails and tells the end of a batch of payouts.
+type FailingBatch struct {
+	FailingCallback
+	Batch   int64
+	GivenUp bool // else it is repeated
+}
+
+// FailingBatches names the callbacks of batches that fail, in whose project's name they were sent; of each project the newest
+// first, at most `most`.
+func (s *Store) FailingBatches(ctx context.Context, projects []int64, most int) (out []FailingBatch, err error) {
+	find := `SELECT c.project_id, c.number, b.batch, c.state FROM batch_events b CROSS JOIN callbacks c WHERE b.project_id = $1
+		AND c.project_id = b.project_id AND c.number = b.number AND (` + troubles[0] + ` OR ` + troubles[1] + `) ORDER BY b.number DESC LIMIT $2`
+	for _, project := range projects {
+		err := s.DB().Read(ctx, find, func(r *sql.Rows) error {
+			var f FailingBatch
+			var state string
+			err := r.Scan(&f.ProjectID, &f.Number, &f.Batch, &state)
+			f.GivenUp = CallbackState(state) == CallbackGivenUp
+			out = append(out, f)
+			return err
+		}, project, int64(most))
+		if err != nil {
+			return nil, s.DB().Unavailable(err)
+		}
+	}
+	return out, nil
+}
+
 // ResendFailing prepares to make callbacks due at once, each as ResendCallback does, and returns the act for a commit, which
 // says how many it made due. Left alone are those that do not fail any more, those of which a newer one is under way, and
 // those that nobody wants by the settings of now.

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -96,5 +97,60 @@ func TestFailingCallbacksAreFoundAndSentAgain(t *testing.T) {
 		if got, _ := failing(t, s, 10); len(got) != 0 {
 			t.Fatalf("in the end: %v", got)
 		}
+	})
+}
+
+// A batch has a callback of its own, which fails and is sent again as those of payments are, and is none of theirs.
+func TestFailingCallbacksOfBatchesAreSentAgain(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		createProject(t, s, 210, 1000)
+		createProject(t, s, 211, 1000)
+		for batch := range int64(3) {
+			err := s.Do(t.Context(), "", func(_ context.Context, tx *store.Tx) error {
+				tx.AddBatchEvent(210, store.BatchEnd{Batch: batch + 1, State: "done", Rows: 1, Sent: 1})
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		later := s.Now().Add(time.Hour)
+		numbers := make(map[int64]int64) // by batch
+		for _, job := range lease(t, s, 1, 2, 3) {
+			numbers[job.Event.Batch.Batch] = job.Event.Number
+			switch job.Event.Batch.Batch {
+			case 1:
+				save(t, s, job, 200, store.CallbackDelivered, time.Time{})
+			case 2:
+				save(t, s, job, 500, store.CallbackPending, later)
+			case 3:
+				save(t, s, job, 500, store.CallbackGivenUp, time.Time{})
+			}
+		}
+		failing := func(projects ...int64) map[int64]bool {
+			found, err := s.FailingBatches(t.Context(), projects, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := make(map[int64]bool)
+			for _, f := range found {
+				if out[f.Batch] = f.GivenUp; f.Number != numbers[f.Batch] {
+					t.Errorf("batch %d has callback %d, want %d", f.Batch, f.Number, numbers[f.Batch])
+				}
+			}
+			return out
+		}
+		if got := failing(210, 211); !maps.Equal(got, map[int64]bool{2: false, 3: true}) {
+			t.Fatalf("failing batches, and whether they were given up: %v", got)
+		}
+		if got := failing(211); len(got) != 0 {
+			t.Fatalf("another project's: %v", got)
+		}
+		if n := resend(t, s, numbers[1], numbers[2], numbers[3]); n != 2 {
+			t.Fatalf("%d were sent again, want 2", n)
+		}
+		lease(t, s, numbers[2], numbers[3])
 	})
 }

@@ -415,17 +415,21 @@ func find(ctx context.Context, s *store.Store, text string, args ...any) (out []
 // Filter says which batches are listed.
 type Filter struct {
 	Projects []int64 // in whose name they are sent; nil: of all
+	IDs      []int64 // nil: any
 	Behind   *Batch  // continue behind this one, of which CreatedAt and ID count; nil: from the newest
 	Limit    int
 }
 
 // List lists batches, newest first.
 func List(ctx context.Context, s *store.Store, f Filter) (out []Batch, err error) {
-	if f.Projects != nil && len(f.Projects) == 0 {
+	if f.Projects != nil && len(f.Projects) == 0 || f.IDs != nil && len(f.IDs) == 0 {
 		return nil, nil
 	}
 	q := &sqldb.Statement{}
 	q.Text("SELECT " + columns + " FROM batches WHERE 1 = 1")
+	if f.IDs != nil {
+		q.Text(" AND ").In("id", sqldb.IntArgs(f.IDs))
+	}
 	if f.Projects != nil {
 		q.Text(" AND ").In("project_id", sqldb.IntArgs(f.Projects))
 	}
