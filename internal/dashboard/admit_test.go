@@ -160,11 +160,20 @@ func TestAFormSurvivesTheSession(t *testing.T) {
 	b := s.signedIn(staff.Operations)
 	v := &visit{d: s.Dashboard, w: httptest.NewRecorder(), r: httptest.NewRequest(http.MethodPost, "/manual/send?x=1", strings.NewReader("amount=314.15&once=0123456789abcdef"))}
 	v.r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	nobodys, err := v.keep()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.get("/profile").wants(http.StatusOK) // the browser knows from now on who was signed in
+	v.r.AddCookie(&http.Cookie{Name: s.lastUserCookie(), Value: b.cookies[s.lastUserCookie()]})
 	kept, err := v.keep()
 	if err != nil {
 		t.Fatal(err)
 	}
 	v.user = b.user
+	if v.reopen(nobodys) != nil {
+		t.Error("a form of which nobody knows whose it was is taken")
+	}
 	form := v.reopen(kept)
 	if form == nil || form.Path != "/manual/send?x=1" || form.Values.Get("amount") != "314.15" || form.Values.Get("once") != "0123456789abcdef" {
 		t.Fatalf("kept: %+v", form)
@@ -181,7 +190,7 @@ func TestAFormSurvivesTheSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.user = &staff.User{ID: b.user.ID + 1}
-	if v.reopen(own) != nil {
+	if v.reopen(own) != nil || v.reopen(kept) != nil {
 		t.Error("somebody else goes on with a user's form")
 	}
 }

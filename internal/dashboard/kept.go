@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -15,7 +16,7 @@ import (
 type keptForm struct {
 	Path   string     `json:"path"`
 	Values url.Values `json:"values"`
-	User   int64      `json:"user,omitempty"` // whose it is; 0: nobody was signed in any more
+	User   int64      `json:"user,omitempty"` // whose it is: of who is signed in, or was in this browser; 0: not known, so nobody's
 	At     time.Time  `json:"at"`
 }
 
@@ -25,13 +26,61 @@ const keptPlace = "dashboard form"
 // keptFor is how long a form is kept.
 const keptFor = 12 * time.Hour
 
+// lastUserPlace binds the sealed number of a user to its use, and lastUserAge is how long a browser keeps it: beyond the end of a
+// session, so that what is sent after it is known to be of whoever was signed in.
+const (
+	lastUserPlace = "dashboard last user"
+	lastUserAge   = 30 * 24 * time.Hour
+)
+
+func (d *Dashboard) lastUserCookie() string {
+	if d.secure {
+		return "__Host-last"
+	}
+	return "last"
+}
+
+// lastUser is who was signed in last in this browser; 0: it is not known.
+func (v *visit) lastUser() int64 {
+	cookie, err := v.r.Cookie(v.d.lastUserCookie())
+	if err != nil {
+		return 0
+	}
+	sealed, err := base64.RawURLEncoding.DecodeString(cookie.Value)
+	if err != nil {
+		return 0
+	}
+	plain, err := v.d.Store.Vault().Unseal(sealed, lastUserPlace)
+	if err != nil {
+		return 0
+	}
+	id, err := strconv.ParseInt(string(plain), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return id
+}
+
+// noteUser has this browser know, sealed, who is signed in.
+func (v *visit) noteUser() error {
+	if v.lastUser() == v.user.ID {
+		return nil
+	}
+	sealed, err := v.d.Store.Vault().Seal([]byte(strconv.FormatInt(v.user.ID, 10)), lastUserPlace)
+	if err != nil {
+		return err
+	}
+	v.setCookie(v.d.lastUserCookie(), base64.RawURLEncoding.EncodeToString(sealed), lastUserAge)
+	return nil
+}
+
 // keep seals the form that this request posts.
 func (v *visit) keep() (string, error) {
 	f, err := v.form()
 	if err != nil {
 		return "", err
 	}
-	kept := keptForm{Path: v.r.URL.RequestURI(), Values: f.Values, At: v.d.Store.Now()}
+	kept := keptForm{Path: v.r.URL.RequestURI(), Values: f.Values, User: v.lastUser(), At: v.d.Store.Now()}
 	if v.user != nil {
 		kept.User = v.user.ID
 	}
@@ -60,7 +109,7 @@ func (v *visit) reopen(text string) *keptForm {
 	if err := json.Unmarshal(plain, &kept); err != nil || v.d.Store.Now().Sub(kept.At) > keptFor {
 		return nil
 	}
-	if kept.User != 0 && (v.user == nil || kept.User != v.user.ID) {
+	if v.user == nil || kept.User != v.user.ID {
 		return nil
 	}
 	return &kept
@@ -144,8 +193,8 @@ type readCloser struct{ *strings.Reader }
 
 func (readCloser) Close() error { return nil }
 
-// offerToGoOn shows, after a sign-in, what had been entered: it is sent only when the user says so, because it may be
-// another user, or another day. A form that can be shown comes back with all that was typed; of others, such as a button that
+// offerToGoOn shows, after a sign-in, what the same user had entered: it is sent only when they say so, because it may be
+// another day. A form that can be shown comes back with all that was typed; of others, such as a button that
 // was pressed, the user is asked.
 func (v *visit) offerToGoOn(sealed string) error {
 	kept := v.reopen(sealed)

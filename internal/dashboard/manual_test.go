@@ -565,7 +565,8 @@ func TestMoneyAsksForAFreshFactor(t *testing.T) {
 func TestThePayoutFormOutlivesItsSession(t *testing.T) {
 	t.Parallel()
 	m := newManualSite(t)
-	b := m.stranger()
+	b := m.people["aida"]
+	b.ended()
 	asked := b.post("/manual/check", pairs(payoutEntries())...).wants(http.StatusOK).says("What you had entered is kept")
 	factor := b.post("/sign-in", "email", "aida@example.kg", "password", sitePassword, "kept", asked.field("kept")).wants(http.StatusOK)
 	form := b.post("/sign-in/factor", "code", m.code(0), "kept", factor.field("kept")).wants(http.StatusOK).says("nothing has been done with it yet", "Single payout").saysNot("Send it now")

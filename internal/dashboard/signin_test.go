@@ -255,8 +255,8 @@ func (s *site) stale(u *staff.User) {
 func TestFormIsKeptOverASignIn(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.userNamed("aida@example.kg", staff.Operations)
-	b := s.stranger()
+	b := s.signInAgain(s.userNamed("aida@example.kg", staff.Operations))
+	b.ended()
 	asked := b.post("/profile", "name", "Aida K.", "language", "ky", "zone", "Asia/Bishkek", "theme", "dark").wants(http.StatusOK).says("What you had entered is kept")
 	kept := asked.field("kept")
 	wrong := b.post("/sign-in", "email", "aida@example.kg", "password", "another-password", "kept", kept).wants(http.StatusUnauthorized)
@@ -312,4 +312,36 @@ func codeOf(t *testing.T, s *site, secret string) string {
 		t.Fatal(err)
 	}
 	return code
+}
+
+// What was sent after a session had ended is of whoever was signed in: a colleague with the same right, who signs in next in this
+// browser, does not see it, and neither does anybody where that is not known.
+func TestAKeptFormIsOfTheUserWhoseSessionEnded(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	aida := s.userNamed("aida@example.kg", staff.Operations)
+	for name, b := range map[string]*browser{"colleague": s.signInAgain(aida), "nobody": s.stranger()} {
+		next := s.userNamed("after."+name+"@example.kg", staff.Operations)
+		if b.user != nil {
+			b.ended()
+			if _, ok := b.cookies[s.sessionCookie()]; ok {
+				t.Fatal("the session goes on")
+			}
+		}
+		asked := b.post("/manual/check", pairs(payoutEntries("customer.id", "Асанова-7"))...).wants(http.StatusOK)
+		if strings.Contains(asked.Body, "Асанова-7") {
+			t.Errorf("%s: the page of the sign-in holds what was typed", name)
+		}
+		factor := b.post("/sign-in", "email", next.Email, "password", sitePassword, "kept", asked.field("kept")).wants(http.StatusOK)
+		done := b.post("/sign-in/factor", "code", s.code(0), "kept", factor.field("kept")).wants(http.StatusSeeOther)
+		if done.Location != "/" {
+			t.Errorf("%s: it leads to %s", name, done.Location)
+		}
+		b.get("/overview").says("could not be kept").saysNot("Асанова-7")
+		for _, path := range []string{"/continue", "/kept"} {
+			if a := b.post(path, "kept", asked.field("kept")); strings.Contains(a.Body, "Асанова-7") || a.Location != "/" {
+				t.Errorf("%s: %s answers %d, %s", name, path, a.Status, a.Location)
+			}
+		}
+	}
 }

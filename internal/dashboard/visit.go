@@ -99,7 +99,7 @@ func (v *visit) identify() error {
 	if zone, err := time.LoadLocation(cmp.Or(v.user.Zone, "UTC")); err == nil {
 		v.zone = zone
 	}
-	return nil
+	return v.noteUser()
 }
 
 // isFresh tells whether the second factor was shown within the last five minutes.

@@ -35,7 +35,8 @@ func (s *Store) RequestRateApproval(ctx context.Context, q *rates.Quote, user *s
 	if user != nil {
 		a.RequestedBy, a.Requester = user.ID, user.Name
 	}
-	return s.RequestApproval(ctx, fmt.Sprintf("%s %s %d %s", a.Kind, a.Subject, a.RequestedBy, by.IdempotencyKey), a, by.Actor)
+	// A form that comes back corrected asks for something else.
+	return s.RequestApproval(ctx, fmt.Sprintf("%s %s %s %d %s", a.Kind, a.Subject, q.Value, a.RequestedBy, by.IdempotencyKey), a, by.Actor)
 }
 
 // Rate is the quote that an approval of that kind asks for.

@@ -61,6 +61,14 @@ func TestARateByHandWaitsForASecondPerson(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if same, err := s.RequestRateApproval(t.Context(), &q, nil, store.By{Actor: "cli:root", IdempotencyKey: "1"}); err != nil || same != byCommand {
+			t.Errorf("asked a second time: request %d, %v; want %d", same, err, byCommand)
+		}
+		corrected := q
+		corrected.Value = quote(t, rates.Manual, "USD", "KGS", "98", time.Time{}).Value
+		if _, err := s.RequestRateApproval(t.Context(), &corrected, nil, store.By{Actor: "cli:root", IdempotencyKey: "1"}); !errors.Is(err, store.ErrApprovalWaits) {
+			t.Errorf("the form that comes back corrected is no act of its own: %v", err)
+		}
 		if _, err := s.RequestRateApproval(t.Context(), &q, aida, store.By{Actor: aida.Actor(), IdempotencyKey: "2"}); !errors.Is(err, store.ErrApprovalWaits) {
 			t.Errorf("another one of the pair: %v", err)
 		}
