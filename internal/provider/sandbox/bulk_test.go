@@ -1,11 +1,13 @@
 package sandbox_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +117,32 @@ func TestLinesThatMakeNoSense(t *testing.T) {
 				t.Errorf("%+v, want %v and %v", got, tt.k, tt.l)
 			}
 		})
+	}
+}
+
+// TestNothingIsSentPastItsTime hands transfers over when their time is up: each is told, once, that it was not sent.
+func TestNothingIsSentPastItsTime(t *testing.T) {
+	a := newAdapter(t, sandbox.Config{BankURL: "http://no-such-bank.invalid"})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	all := []provider.Transfer{transfer("K", "1234"), transfer("L", "1234")}
+	var told []int
+	a.SubmitBulk(ctx, all, func(i int, o provider.Outcome) {
+		told = append(told, i)
+		if o.Kind != provider.NotSent || !strings.Contains(o.Message, "the time was up") {
+			t.Errorf("%s: %+v", all[i].Key, o)
+		}
+	})
+	if !slices.Equal(told, []int{0, 1}) {
+		t.Errorf("told %v", told)
+	}
+}
+
+// TestOneAtATime: a limit of one is no missing limit.
+func TestOneAtATime(t *testing.T) {
+	a := newAdapter(t, sandbox.Config{BankURL: "http://no-such-bank.invalid", Concurrency: 1, TransfersPerCall: 1, SettleTime: 1})
+	if got := a.Traits(); got.Concurrency != 1 || got.TransfersPerCall != 1 || got.SettleTime != 1 {
+		t.Errorf("%+v", got)
 	}
 }
 

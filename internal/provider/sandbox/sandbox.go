@@ -229,7 +229,7 @@ func (a *Adapter) Inquire(ctx context.Context, q provider.Query) provider.Outcom
 	if r.status == http.StatusNotFound && r.says("unknown_key") && r.message.Error.Key == q.Key && q.Key != "" {
 		return provider.Outcome{Kind: provider.NotSent, Message: "the bank does not know the key"}
 	}
-	if r.status != http.StatusOK {
+	if r.status != http.StatusOK || r.garbled != nil {
 		return unknown(r.describe())
 	}
 	return r.message.outcome(q.Key)
