@@ -22,6 +22,7 @@ import (
 var fates = []string{
 	"pending", "success", "decline", "disputed", "disputed, not paid", "disputed, paid", "disputed, settled as paid", "disputed, settled as not paid",
 	"success, settled as not paid", "decline, settled as paid", "success, reversed", "reversed at once", "disputed, settled as paid, returned",
+	"success, returned in part",
 }
 
 // books are the accounts of one project as the test's own arithmetic has them.
@@ -193,6 +194,15 @@ func (c *conservation) follow(id, fate string) {
 	case "success", "success, settled as not paid":
 		c.step(id, payout.Succeeded, 0)
 		c.have.spend(o, ledger.Held, 1)
+	case "success, returned in part": // what differs from what was paid moves nothing: an operator looks at it
+		c.step(id, payout.Succeeded, 0)
+		c.have.spend(o, ledger.Held, 1)
+		v := c.view(id)
+		_, err := c.s.Apply(c.Context(), store.Step{
+			Payment: v.Payment, Operation: v.Operations[0], Kind: "mismatch", Discrepancy: payout.Mismatch, NextAt: c.s.Now().Add(time.Hour),
+			Detail: store.Detail{}.Text("differs", fmt.Sprintf("amount %d", o.Amount/2)),
+		})
+		c.must(err)
 	case "success, reversed", "reversed at once":
 		if fate == "success, reversed" {
 			c.step(id, payout.Succeeded, 0)
