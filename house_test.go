@@ -121,7 +121,7 @@ var rooms = map[string][]string{
 	"internal/ops": with(nouns, "internal/store", "internal/work"),
 	"internal/audit": with(nouns, "internal/store", "internal/store/snapshot", "internal/store/jobs", "internal/store/files", "internal/store/batches",
 		"internal/vault"),
-	"internal/bench":     with(nouns, "internal/store", "internal/accept", "internal/gate", "internal/audit", "signature", "client"),
+	"internal/bench":     with(nouns, "internal/store", "internal/store/jobs", "internal/accept", "internal/gate", "internal/audit", "internal/report", "signature", "client"),
 	"internal/crashtest": with(nouns, "internal/store", "internal/audit", "signature", "client"),
 
 	// A past for those who try the product. It sends nothing: of callback it takes the schedule.
@@ -131,7 +131,7 @@ var rooms = map[string][]string{
 	"internal/demo": {"client", "signature"},
 
 	"internal/pgtest":      {},
-	"internal/storetest":   {"internal/pgtest", "internal/store", "internal/vault", "internal/merchant"},
+	"internal/storetest":   {"internal/pgtest", "internal/store", "internal/vault"},
 	"internal/browsertest": {},
 	"e2e":                  {},
 	"cmd/flashpay":         anything,

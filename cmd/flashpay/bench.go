@@ -28,7 +28,8 @@ type benchCmd struct {
 	Profiles    string `type:"existingdir" placeholder:"DIR" help:"Write profiles of the platform's CPU and allocations to a folder, for go tool pprof."`
 	Conversion  bool   `help:"Measure end to end alone: with tariffs and conversion against without, turn by turn."`
 	Mass        bool   `help:"Measure a file of payouts alone: its check against encoding/csv, its rows against Gate's intake, Gate's latencies beside it."`
-	Rows        int    `default:"1000000" placeholder:"1000000" help:"Rows of that file. Default: 1000000."`
+	Report      bool   `help:"Measure a report of operations alone: against the engine's own client, its memory, Gate's latencies beside it."`
+	Rows        int    `default:"1000000" placeholder:"1000000" help:"Rows of that file or report. Default: 1000000."`
 	JSON        bool   `name:"json" help:"Print the result as JSON."`
 }
 
@@ -45,6 +46,7 @@ projects that bench did not make is refused; its own stay in the database, with 
   flashpay bench
   flashpay bench --conversion
   flashpay bench --mass --rows 100000
+  flashpay bench --report
   flashpay bench --database postgres://flashpay@localhost/bench --seconds 30 --projects 100 --json`
 }
 
@@ -60,9 +62,12 @@ func (c *benchCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	rows := 0
+	file, report := 0, 0
 	if c.Mass {
-		rows = c.Rows
+		file = c.Rows
+	}
+	if c.Report {
+		report = c.Rows
 	}
 	program, err := os.Executable()
 	if err != nil {
@@ -70,7 +75,7 @@ func (c *benchCmd) Run(a *app) error {
 	}
 	result, err := bench.Run(a.ctx, bench.Config{
 		Database: store.Config{URL: c.Database, Keyset: keyset, Logger: a.newLogger(a.stderr, slog.LevelWarn)},
-		Time:     time.Duration(c.Seconds) * time.Second, Concurrency: c.Concurrency, Projects: c.Projects, Profiles: c.Profiles, Conversion: c.Conversion, Mass: rows,
+		Time:     time.Duration(c.Seconds) * time.Second, Concurrency: c.Concurrency, Projects: c.Projects, Profiles: c.Profiles, Conversion: c.Conversion, Mass: file, Report: report,
 		Flashpay: func(databaseURL string, args ...string) *exec.Cmd {
 			return benchCommand(program, keyset, databaseURL, args)
 		},

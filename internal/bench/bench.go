@@ -10,6 +10,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -34,7 +35,7 @@ const (
 	Intake   Part = "intake" // serve with the role gate
 	Bank     Part = "bank"   // the simulated bank
 	Platform Part = "serve"  // serve with all roles
-	Sender   Part = "sender" // Gate, and what sends files of payouts; nothing is paid
+	Sender   Part = "sender" // Gate, and what sends files of payouts and makes reports; nothing is paid
 )
 
 // Config says what is measured. All members but Profiles must be given.
@@ -46,6 +47,7 @@ type Config struct {
 	Profiles    string        // folder for profiles of CPU and allocations; empty: none are taken
 	Conversion  bool          // measure end to end alone, with tariffs and conversion against without
 	Mass        int           // rows of the file that is measured in the place of the stages; 0: none is
+	Report      int           // operations of the report that is measured in the place of the stages; 0: none is
 
 	// Command prepares the process of a part on a database, which calls Serve; bankURL is where the bank listens.
 	Command func(p Part, databaseURL, bankURL string) *exec.Cmd
@@ -114,6 +116,9 @@ func Run(ctx context.Context, c Config) (result *Result, err error) {
 	if c.Mass < 0 || c.Mass > maxMass || c.Mass > 0 && c.Conversion {
 		return nil, fmt.Errorf("bench: want a file of at most %d rows, and no conversion beside it", maxMass)
 	}
+	if c.Report < 0 || c.Report > 0 && (c.Conversion || c.Mass > 0) {
+		return nil, errors.New("bench: want a report of some rows, and neither conversion nor a file beside it")
+	}
 	if c.Time < time.Second || c.Concurrency < 1 || c.Projects < 1 || c.Projects > maxProjects {
 		return nil, fmt.Errorf("bench: want 1 s or more, 1 connection or more, and 1 to %d projects", maxProjects)
 	}
@@ -140,8 +145,12 @@ func Run(ctx context.Context, c Config) (result *Result, err error) {
 			err = e
 		}
 	}()
-	if c.Mass > 0 {
-		if err := r.mass(ctx); err != nil {
+	if c.Mass > 0 || c.Report > 0 {
+		measure := r.mass
+		if c.Report > 0 {
+			measure = r.reports
+		}
+		if err := measure(ctx); err != nil {
 			return nil, err
 		}
 		r.result.Payouts = r.taken

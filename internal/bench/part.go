@@ -27,22 +27,23 @@ type Usage struct {
 	Allocations uint64        `json:"allocations"` // of heap objects
 	Allocated   uint64        `json:"allocated"`   // bytes of heap
 	Peak        int64         `json:"peak"`        // bytes of memory in use at most; 0 where the system does not say
+	Resident    int64         `json:"resident"`    // bytes of memory in use; likewise
 }
 
 // ReadUsage reads this process's usage.
 func ReadUsage() Usage {
 	samples := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}, {Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(samples)
-	return Usage{CPU: processorTime(), Allocations: samples[0].Value.Uint64(), Allocated: samples[1].Value.Uint64(), Peak: peakMemory()}
+	return Usage{CPU: processorTime(), Allocations: samples[0].Value.Uint64(), Allocated: samples[1].Value.Uint64(), Peak: memory("VmHWM:"), Resident: memory("VmRSS:")}
 }
 
-// peakMemory is the most memory that this process has had resident, where /proc tells.
-func peakMemory() int64 {
+// memory is what this process has or has had resident at most, as /proc calls it, where there is such.
+func memory(name string) int64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := bytes.Cut(status, []byte("VmHWM:"))
+	_, rest, _ := bytes.Cut(status, []byte(name))
 	text, _, _ := bytes.Cut(rest, []byte("kB"))
 	kilobytes, _ := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 	return kilobytes << 10

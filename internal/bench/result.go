@@ -31,6 +31,7 @@ type Result struct {
 
 	Conversion *ConversionResult `json:"conversion,omitempty"` // only where it was asked for
 	Mass       *MassResult       `json:"mass,omitempty"`       // likewise
+	Report     *ReportResult     `json:"report,omitempty"`     // likewise
 
 	Engine           string         `json:"database"`
 	Seconds          float64        `json:"seconds"`
@@ -221,6 +222,9 @@ func latency(all []time.Duration) Latency {
 func (r *Result) Print(w io.Writer) error {
 	if r.Mass != nil {
 		return r.Mass.print(w, r)
+	}
+	if r.Report != nil {
+		return r.Report.print(w, r)
 	}
 	fmt.Fprintf(w, "%s, %d connections, %s, %d processors%s\n\n", cmp.Or(r.Engine, "no database"), r.Concurrency, count(r.Projects, "project"), r.Processors, r.sync())
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
