@@ -16,6 +16,9 @@ import (
 // attempt. They can be counted again at any time: what the log makes and what is counted are read as of one instant, and the
 // difference is added, while the next attempts are counted beside it.
 
+// CallbackHours are the lengths of the periods in which attempts are counted, in hours.
+var CallbackHours = []int64{1, 24}
+
 // CallbackRollup names a row of how often callbacks were attempted.
 type CallbackRollup struct {
 	Project      int64
@@ -31,7 +34,7 @@ func (k CallbackRollup) compare(o CallbackRollup) int {
 
 // rollUpAttempt calls add for each row that an attempt is counted in. It is the one place that knows what the rows are made of.
 func rollUpAttempt(project, event, at, took, status int64, add func(CallbackRollup)) {
-	for _, hours := range RollupHours {
+	for _, hours := range CallbackHours {
 		k := CallbackRollup{Project: project, Hours: hours, Start: startOf(at, hours)}
 		if status == http.StatusOK {
 			k.Acknowledged, k.Bucket = 1, TimeBucket(time.Duration(at+took-event)*time.Microsecond)

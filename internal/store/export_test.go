@@ -107,7 +107,12 @@ func (s *Store) CheckRollups(ctx context.Context) (wrong string, err error) {
 		var k RollupKey
 		err := r.Scan(&k.Project, &made, &k.Method, &k.Currency, &amount, (*string)(&status), &mask, &at, (*string)(&ended), &k.Code, &number, &id, &newest)
 		count := func(cube Cube, at int64, k RollupKey) {
-			for length, hours := range map[int64]int64{3_600_000_000: 1, 86_400_000_000: 24} {
+			lengths := []int64{1, 6, 24}
+			if cube == CubePaymentsDetailed || cube == CubeResultsDetailed {
+				lengths = []int64{1, 24, 384}
+			}
+			for _, hours := range lengths {
+				length := hours * 3_600_000_000
 				k.Cube, k.Hours, k.Start = cube, hours, at/length*length
 				want[k] = want[k].plus(1, amount)
 			}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -12,6 +14,8 @@ import (
 	"flashpay/internal/payout"
 	"flashpay/internal/store/sqldb"
 )
+
+var yearFigures = flag.Bool("year-figures", false, "BenchmarkFillYear makes only what is counted of payments, which is all that figures and statements read")
 
 // openYear opens the database that the flags of package storetest name, which tests inside this package cannot import. nil: there
 // is none.
@@ -108,6 +112,13 @@ func BenchmarkFillYear(b *testing.B) {
 	}
 	f := newFilling(s, *registerRows, fillProjects)
 	f.beside, f.batch = &beside{row: f.row + 1<<36}, 50_000
+	if *yearFigures {
+		if err := f.fillFigures(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.Logf("figures of %d payments in %s", *registerRows, time.Since(began).Round(time.Second))
+		return
+	}
 	if err := f.fill(b.Context()); err != nil {
 		b.Fatal(err)
 	}
@@ -117,6 +128,47 @@ func BenchmarkFillYear(b *testing.B) {
 		}
 	}
 	b.Logf("%d payments in %s", *registerRows, time.Since(began).Round(time.Second))
+}
+
+// fillFigures makes what is counted of the payments, day by day: of 25 banks, and one in 20 declined for one of nine reasons.
+func (f *filling) fillFigures(ctx context.Context) error {
+	reasons := []int{
+		payout.CodeGeneralDecline, payout.CodeAccountData, payout.CodeInsufficientFunds, payout.CodeCustomerID, payout.CodeAutoDecline, 20102, 20106, 20204, 20501,
+	}
+	random := rand.New(rand.NewPCG(7, 7))
+	day := int64(-1)
+	for i := range f.n {
+		at := f.from.Add(time.Duration(i) * f.step)
+		if today := startOf(at.UnixMicro(), 24); today != day {
+			if err := f.beside.flush(ctx, f); err != nil {
+				return err
+			}
+			clear(f.rows)
+			day = today
+		}
+		project := f.projects[0]
+		if i%2 == 1 {
+			project = f.projects[i/2%len(f.projects)]
+		}
+		status, code := payout.Success, payout.CodeSuccess
+		switch {
+		case i >= f.n-max(f.n/1000, 2):
+			status, code = payout.Processing, payout.CodeAwaiting
+		case random.IntN(20) == 0:
+			status, code = payout.Decline, reasons[random.IntN(len(reasons))]
+		}
+		m := fillMethods[i%7%3]
+		took := time.Duration(200+random.IntN(200)*random.IntN(200)) * time.Millisecond
+		f.beside.add(&followedLine{
+			project: project, at: at.Add(took).UnixMicro(), created: at.UnixMicro(), method: m.path, currency: m.currency, amount: int64(i%100_000 + 1),
+			bank: strconv.Itoa(101 + random.IntN(25)),
+		}, 10_000+int64(i), status, code)
+	}
+	if err := f.beside.flush(ctx, f); err != nil {
+		return err
+	}
+	_, err := f.s.db.Writes.ExecContext(ctx, "VACUUM ANALYZE")
+	return err
 }
 
 // BenchmarkYearStatement reads the statement of the year of a database that BenchmarkFillYear has made.

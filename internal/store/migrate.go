@@ -52,6 +52,7 @@ var migrationFiles = []string{
 	"migrations/0025_callback_rollups.sql",
 	"migrations/0026_alerts.sql",
 	"migrations/0027_mailed_invitations.sql",
+	"migrations/0028_rollup_periods.sql",
 }
 
 // checkExisting looks for this program's tables without making any, as reading the version would.

@@ -30,8 +30,8 @@ type RollupBuild struct {
 // RollupBuilds lists all builds, by number.
 func (s *Store) RollupBuilds(ctx context.Context) (builds []RollupBuild, err error) {
 	const list = `SELECT b.build, b.state, b.whole, b.began_at,
-		CAST(COALESCE(SUM(COALESCE(r.last_row, f.shard * 1000000000000) - f.shard * 1000000000000), 0) AS BIGINT),
-		CAST(COALESCE(SUM(f.last_row - COALESCE(r.last_row, f.shard * 1000000000000)), 0) AS BIGINT)
+		CAST(COALESCE(SUM(COALESCE(r.line, f.shard * 1000000000000) - f.shard * 1000000000000), 0) AS BIGINT),
+		CAST(COALESCE(SUM(f.last_row - COALESCE(r.line, f.shard * 1000000000000)), 0) AS BIGINT)
 		FROM rollup_builds b LEFT JOIN followed f ON 1 = 1 LEFT JOIN rolled r ON r.build = b.build AND r.shard = f.shard
 		GROUP BY b.build, b.state, b.whole, b.began_at ORDER BY b.build`
 	err = sqldb.Query(ctx, s.db.Reads, list).Each(func(r *sql.Rows) error {
@@ -102,13 +102,13 @@ func lockBuilds(ctx context.Context, on *sqldb.Conn) (*buildsLocked, error) {
 func (s *Store) advanceBuilds(ctx context.Context, on *sqldb.Conn, shard, from, to int64) (builds []int64, err error) {
 	now := s.Now().UnixMicro()
 	if from == shard*shardSpan {
-		const begin = `INSERT INTO rolled (build, shard, last_row, at) SELECT build, CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT)
+		const begin = `INSERT INTO rolled (build, shard, line, at) SELECT build, CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT)
 			FROM rollup_builds WHERE state <> 'dropped' ON CONFLICT (build, shard) DO NOTHING`
 		if _, err := on.Exec(ctx, begin, shard, from, now); err != nil {
 			return nil, err
 		}
 	}
-	const move = "UPDATE rolled SET last_row = $1, at = $2 WHERE shard = $3 AND last_row = $4 RETURNING build"
+	const move = "UPDATE rolled SET line = $1, at = $2 WHERE shard = $3 AND line = $4 RETURNING build"
 	err = on.Query(ctx, move, func(r *sql.Rows) error {
 		var build int64
 		err := r.Scan(&build)
@@ -158,9 +158,9 @@ func (s *Store) CatchUpRollups(ctx context.Context) error {
 // buildPlace is how far a build has come in a shard, and how far it can come.
 type buildPlace struct{ build, shard, at, until int64 }
 
-const readBehind = `SELECT b.build, f.shard, COALESCE(r.last_row, f.shard * 1000000000000), f.last_row FROM followed f JOIN rollup_builds b ON b.state <> 'dropped'
+const readBehind = `SELECT b.build, f.shard, COALESCE(r.line, f.shard * 1000000000000), f.last_row FROM followed f JOIN rollup_builds b ON b.state <> 'dropped'
 	LEFT JOIN rolled r ON r.build = b.build AND r.shard = f.shard
-	WHERE f.last_row > COALESCE(r.last_row, f.shard * 1000000000000) ORDER BY b.build, f.shard`
+	WHERE f.last_row > COALESCE(r.line, f.shard * 1000000000000) ORDER BY b.build, f.shard`
 
 // catchUpShard counts a shard's lines up to where its followers were.
 func (s *Store) catchUpShard(ctx context.Context, p buildPlace) error {
@@ -200,11 +200,11 @@ func (s *Store) catchUpShard(ctx context.Context, p buildPlace) error {
 
 func (s *Store) moveBuild(ctx context.Context, on *sqldb.Conn, p buildPlace, to int64) (bool, error) {
 	now := s.Now().UnixMicro()
-	const begin = "INSERT INTO rolled (build, shard, last_row, at) VALUES ($1, $2, $3, $4) ON CONFLICT (build, shard) DO NOTHING"
+	const begin = "INSERT INTO rolled (build, shard, line, at) VALUES ($1, $2, $3, $4) ON CONFLICT (build, shard) DO NOTHING"
 	if _, err := on.Exec(ctx, begin, p.build, p.shard, p.shard*shardSpan, now); err != nil {
 		return false, err
 	}
-	n, err := on.Exec(ctx, "UPDATE rolled SET last_row = $1, at = $2 WHERE build = $3 AND shard = $4 AND last_row = $5", to, now, p.build, p.shard, p.at)
+	n, err := on.Exec(ctx, "UPDATE rolled SET line = $1, at = $2 WHERE build = $3 AND shard = $4 AND line = $5", to, now, p.build, p.shard, p.at)
 	return n == 1, err
 }
 
@@ -225,7 +225,7 @@ func (s *Store) exchangeBuilds(ctx context.Context) error {
 		}
 		behind := 0
 		const count = `SELECT COUNT(*) FROM followed f LEFT JOIN rolled r ON r.build = $1 AND r.shard = f.shard
-			WHERE COALESCE(r.last_row, -1) <> f.last_row`
+			WHERE COALESCE(r.line, -1) <> f.last_row`
 		err = on.Query(ctx, count, func(r *sql.Rows) error { return r.Scan(&behind) }, counting)
 		if err != nil || behind > 0 { // it goes on at the next beat
 			return err
@@ -283,7 +283,11 @@ func (s *Store) ReplayRollups(ctx context.Context, shard, until int64, visit fun
 		}
 		for i := range lines {
 			l := &lines[i]
-			l.rollUp(func(k RollupKey, payments int64) { visit(l.id, k, RollupDelta{payments, payments * l.amount}) })
+			l.rollUp(func(k RollupKey, payments int64) {
+				d := RollupDelta{payments, payments * l.amount}
+				visit(l.id, k, d)
+				k.longer(func(k RollupKey) { visit(l.id, k, d) })
+			})
 		}
 		at = lines[len(lines)-1].id
 	}

@@ -32,8 +32,21 @@ func Cubes() []Cube {
 // String names the cube.
 func (c Cube) String() string { return cubeNames[c] }
 
-// RollupHours are the lengths of the periods of rollups.
-var RollupHours = []int64{1, 24}
+// The lengths of the periods of rollups, in hours, from the shortest to the longest. Days of a reader who is six hours from UTC, as in
+// Bishkek, are four of the second ones. What is asked for by bank or code is asked for as a whole: of a year those are 23 of the longest
+// periods and some 16 days at its ends, where they would be 365 days of many rows each.
+var (
+	rollupHours   = []int64{1, 6, 24}
+	detailedHours = []int64{1, 24, 16 * 24}
+)
+
+// Hours are the lengths of the periods of a cube's rows, in hours, from the shortest to the longest.
+func (c Cube) Hours() []int64 {
+	if c == CubePaymentsDetailed || c == CubeResultsDetailed {
+		return detailedHours
+	}
+	return rollupHours
+}
 
 // RollupKey names a row of rollups within a build.
 type RollupKey struct {
@@ -66,47 +79,50 @@ type result struct {
 	code   int64         // 0: nothing has ended
 }
 
-// rollUp calls add for each row of rollups that a line of the journal changes. It is the one place that knows what the
-// rows' dimensions are made of.
+// rollUp calls add for each row of an hour that a line of the journal changes; longer says which others follow from it. They are
+// the one place that knows what the rows' dimensions are made of.
 func (l *followedLine) rollUp(add func(k RollupKey, payments int64)) {
 	if l.after.status == "" {
 		return
 	}
-	of := RollupKey{Project: l.project, Method: l.method, Currency: l.currency}
-	inDetail := func(k RollupKey, cube Cube, code int64, payments int64) {
-		k.Cube, k.Code, k.Bank = cube, code, l.bank
+	k := RollupKey{Project: l.project, Method: l.method, Currency: l.currency, Hours: 1, Start: startOf(l.created, 1)}
+	both := func(k RollupKey, cube, detailed Cube, code int64, payments int64) {
+		k.Cube = cube
+		add(k, payments)
+		k.Cube, k.Code, k.Bank = detailed, code, l.bank
 		add(k, payments)
 	}
-	for _, hours := range RollupHours {
-		k := of
-		k.Hours, k.Start = hours, startOf(l.created, hours)
-		for _, side := range []struct {
-			result
-			payments int64
-		}{{l.after, 1}, {l.before, -1}} {
-			if k.Status = side.status; k.Status != "" {
-				k.Cube = CubePayments
-				add(k, side.payments)
-				inDetail(k, CubePaymentsDetailed, side.code, side.payments)
-			}
+	for _, side := range []struct {
+		result
+		payments int64
+	}{{l.after, 1}, {l.before, -1}} {
+		if k.Status = side.status; k.Status != "" {
+			both(k, CubePayments, CubePaymentsDetailed, side.code, side.payments)
 		}
-		if l.ended == "" {
-			continue
+	}
+	if l.ended == "" {
+		return
+	}
+	if l.after.status.Final() && !l.before.status.Final() {
+		timed := k
+		timed.Cube, timed.Bucket = CubeTimes, TimeBucket(time.Duration(l.at-l.created)*time.Microsecond)
+		timed.Status = cmp.Or(l.first, l.ended)
+		add(timed, 1)
+	}
+	k.Start = startOf(l.at, 1)
+	for _, k.Status = range []payout.Status{l.first, l.ended} {
+		if k.Status != "" {
+			both(k, CubeResults, CubeResultsDetailed, l.after.code, 1)
 		}
-		if l.after.status.Final() && !l.before.status.Final() {
-			timed := k
-			timed.Cube, timed.Bucket = CubeTimes, TimeBucket(time.Duration(l.at-l.created)*time.Microsecond)
-			timed.Status = cmp.Or(l.first, l.ended)
-			add(timed, 1)
-		}
-		k.Start = startOf(l.at, hours)
-		for _, k.Status = range []payout.Status{l.first, l.ended} {
-			if k.Status != "" {
-				k.Cube = CubeResults
-				add(k, 1)
-				inDetail(k, CubeResultsDetailed, l.after.code, 1)
-			}
-		}
+	}
+}
+
+// longer calls add for the rows of longer periods that hold the row of an hour.
+func (k RollupKey) longer(add func(RollupKey)) {
+	start := k.Start
+	for _, k.Hours = range k.Cube.Hours()[1:] {
+		k.Start = startOf(start, k.Hours)
+		add(k)
 	}
 }
 
@@ -158,6 +174,10 @@ func rollUp(lines []followedLine) ([]RollupKey, map[RollupKey]RollupDelta) {
 	for i := range lines {
 		l := &lines[i]
 		l.rollUp(func(k RollupKey, payments int64) { deltas[k] = deltas[k].plus(payments, payments*l.amount) })
+	}
+	for _, k := range slices.Collect(maps.Keys(deltas)) {
+		d := deltas[k]
+		k.longer(func(k RollupKey) { deltas[k] = deltas[k].plus(d.Payments, d.Amount) })
 	}
 	maps.DeleteFunc(deltas, func(_ RollupKey, d RollupDelta) bool { return d == RollupDelta{} })
 	return slices.SortedFunc(maps.Keys(deltas), RollupKey.compare), deltas

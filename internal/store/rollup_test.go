@@ -79,7 +79,7 @@ func TestRollupsOfAnOlderProgram(t *testing.T) {
 			`CREATE TABLE rollups (project_id BIGINT NOT NULL, hours BIGINT NOT NULL, start BIGINT NOT NULL, method TEXT NOT NULL, currency TEXT NOT NULL,
 				status TEXT NOT NULL, payments BIGINT NOT NULL, amount BIGINT NOT NULL, PRIMARY KEY (project_id, hours, start, method, currency, status))`,
 			"INSERT INTO rollups SELECT project_id, hours, start, method, currency, status, payments, amount FROM newer WHERE cube = 1",
-			"DROP TABLE newer", s.Migration(t, "rollups"),
+			"DROP TABLE newer", s.Migration(t, "rollups"), s.Migration(t, "rollup_periods"),
 		} {
 			s.Execute(t, step)
 		}
@@ -109,6 +109,29 @@ func TestRollupsOfAnOlderProgram(t *testing.T) {
 		}
 		if _, whole, err := s.LiveRollupBuild(t.Context()); err != nil || !whole {
 			t.Errorf("whole: %t, %v", whole, err)
+		}
+	})
+}
+
+// TestLongerPeriodsOfAnOlderDatabase holds that a database whose rollups have hours and days only gets the other periods of these, right
+// as they are, and that a node of the older program no longer counts beside newer ones.
+func TestLongerPeriodsOfAnOlderDatabase(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := openAs(t, store.Config{URL: url, Serve: true, Follow: time.Hour}) // nobody follows by himself
+		createProject(t, s, 210, 1_000_000)
+		payAll(t, s, "first", 8)
+		s.Execute(t, "DELETE FROM rollups WHERE hours NOT IN (1, 24)")
+		s.Execute(t, "ALTER TABLE rolled RENAME COLUMN line TO last_row")
+		s.Execute(t, s.Migration(t, "rollup_periods"))
+		if w := wrongRollups(t, s); w != "" {
+			t.Error(w)
+		}
+		payAll(t, s, "then", 8)
+		if w := wrongRollups(t, s); w != "" {
+			t.Error(w)
+		}
+		if _, err := s.DB().Writes.ExecContext(t.Context(), "UPDATE rolled SET last_row = 1"); err == nil {
+			t.Error("an older program moves what it does not know")
 		}
 	})
 }

@@ -57,7 +57,7 @@ var tableWords = map[string]string{
 	"lookups":           "Which payments a customer, a provider's payment id, an account number, a mask, a recipient's name or a part of an id belongs to. What is found is confirmed with the payment.",
 	"rollup_builds":     "Builds of rollups: the one that is read, one that is counted anew, old ones that are being deleted.",
 	"rolled":            "How far each build of rollups has come, in each shard of the journal.",
-	"rollups":           "How many payments and results there are, and their sums: by build, cube, project, UTC hour or day, and further dimensions.",
+	"rollups":           "How many payments and results there are, and their sums: by build, cube, project, UTC hour, day or longer period, and further dimensions.",
 	"saved_filters":     "Filters of the register that users have saved.",
 	"callback_rollups":  "How many attempts of callbacks there were, and how long it took until they were acknowledged: by project, UTC hour or day.",
 	"callback_recounts": "Projects whose attempts of callbacks are to be counted again.",
@@ -295,6 +295,7 @@ var (
 	columnLine = regexp.MustCompile(`^\t(\w+) +(?:BIGINT|TEXT|\{\{\w+\}\})(.*)$`)
 	checkWords = regexp.MustCompile(`CHECK \((.*)\)`)
 	keyLine    = regexp.MustCompile(`^\t\{\{primary_key (.*)\}\}$`)
+	renameLine = regexp.MustCompile(`^ALTER TABLE (\w+) RENAME COLUMN (\w+) TO (\w+);$`)
 	addLine    = regexp.MustCompile(`^ALTER TABLE (\w+) ADD COLUMN (\w+) .*; -- (.*)$`)
 )
 
@@ -325,6 +326,10 @@ func readMigrations(t *testing.T) map[string]*tableText {
 				table.columns[m[1]] = comment
 			} else if m := keyLine.FindStringSubmatch(line); m != nil {
 				table.postgresKey = m[1]
+			} else if m := renameLine.FindStringSubmatch(line); m != nil {
+				columns := found[m[1]].columns
+				columns[m[3]] = columns[m[2]]
+				delete(columns, m[2])
 			} else if m := addLine.FindStringSubmatch(line); m != nil {
 				found[m[1]].columns[m[2]] = m[3]
 			}

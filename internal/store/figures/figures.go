@@ -1,4 +1,4 @@
-// Package figures reads the sums that whoever follows the journal keeps: payments, results and times by hour and day. It
+// Package figures reads the sums that whoever follows the journal keeps: payments, results and times by hour, day and longer. It
 // never reads payments. How often callbacks were attempted is kept with each attempt.
 package figures
 
@@ -100,10 +100,7 @@ func (q *Query) cube() store.Cube {
 	return store.CubePayments
 }
 
-const (
-	hour = int64(time.Hour / time.Microsecond)
-	day  = 24 * hour
-)
+const hour = int64(time.Hour / time.Microsecond)
 
 // part is a stretch of rows of one length.
 type part struct{ hours, from, to int64 }
@@ -111,38 +108,58 @@ type part struct{ hours, from, to int64 }
 // maxParts is how many parts are read of whole days: where stretches are so short that there would be more, hours are read.
 const maxParts = 130
 
-// parts are whole days where these suffice, and hours at the ends.
+// hours are the lengths of the periods that there are of what is asked for.
+func (q *Query) hours() []int64 {
+	if q.What == Callbacks {
+		return store.CallbackHours
+	}
+	return q.cube().Hours()
+}
+
+// parts are the longest periods where these suffice, and shorter ones at the ends.
 func (q *Query) parts() []part {
-	whole := []part{{1, q.From.UnixMicro() / hour * hour, q.To.UnixMicro() / hour * hour}}
+	whole := part{1, q.From.UnixMicro() / hour * hour, q.To.UnixMicro() / hour * hour}
 	switch {
 	case !q.by(Hour):
-		return inDays(whole[0].from, whole[0].to)
+		return inPeriods(nil, whole.from, whole.to, q.hours())
 	case len(q.Points) < 2:
-		return whole
+		return []part{whole}
 	}
 	var parts []part
 	for i := range len(q.Points) - 1 {
-		for _, p := range inDays(q.Points[i].UnixMicro()/hour*hour, q.Points[i+1].UnixMicro()/hour*hour) {
-			if n := len(parts) - 1; n >= 0 && parts[n].hours == p.hours && parts[n].to == p.from {
-				parts[n].to = p.to
-			} else if p.from < p.to {
-				parts = append(parts, p)
-			}
-		}
+		parts = inPeriods(parts, q.Points[i].UnixMicro()/hour*hour, q.Points[i+1].UnixMicro()/hour*hour, q.hours())
 	}
 	if len(parts) > maxParts {
-		return whole
+		return []part{whole}
 	}
 	return parts
 }
 
-// inDays are the whole days of a stretch, and the hours at both ends.
-func inDays(from, to int64) []part {
-	first, last := (from+day-1)/day*day, to/day*day
-	if first >= last {
-		return []part{{1, from, to}}
+// inPeriods adds the whole periods of the greatest length that a stretch has, and shorter ones at both ends. What follows the part
+// before, in periods of the same length, is one with it.
+func inPeriods(parts []part, from, to int64, hours []int64) []part {
+	if from >= to {
+		return parts
 	}
-	return []part{{1, from, first}, {24, first, last}, {1, last, to}}
+	longest := hours[len(hours)-1]
+	length := longest * hour
+	first, last := (from+length-1)/length*length, to/length*length
+	switch n := len(parts) - 1; {
+	case longest == 1 && n >= 0 && parts[n].hours == 1 && parts[n].to == from:
+		parts[n].to = to
+		return parts
+	case longest == 1:
+		return append(parts, part{1, from, to})
+	case first >= last:
+		return inPeriods(parts, from, to, hours[:len(hours)-1])
+	}
+	parts = inPeriods(parts, from, first, hours[:len(hours)-1])
+	if n := len(parts) - 1; n >= 0 && parts[n].hours == longest && parts[n].to == first {
+		parts[n].to = last
+	} else {
+		parts = append(parts, part{longest, first, last})
+	}
+	return inPeriods(parts, last, to, hours[:len(hours)-1])
 }
 
 // statement adds a part up.

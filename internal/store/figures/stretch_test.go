@@ -3,6 +3,7 @@ package figures_test
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // TestStretchesAreTheirHours holds that what is read by stretches of time comes to what their hours come to, wherever the
-// reader's days begin, and that most of it is read as whole days.
+// reader's days begin, and that most of it is read as longer periods.
 func TestStretchesAreTheirHours(t *testing.T) {
 	t.Parallel()
 	s := filled(t, storetest.URL(t, storetest.SQLite))
@@ -42,19 +43,41 @@ func TestStretchesAreTheirHours(t *testing.T) {
 					}
 					return sums
 				}
-				want := read()
+				hours := read()
 				q.Points = points
-				if got := read(); !maps.Equal(got, want) {
-					t.Errorf("%v, by their hours %v", got, want)
+				if got := read(); !maps.Equal(got, hours) {
+					t.Errorf("%v, by their hours %v", got, hours)
 				}
-				days := false
-				for _, length := range figures.Lengths(&q) {
-					days = days || length == 24
+				longest := slices.Max(figures.Lengths(&q))
+				want := int64(24)
+				if name == "day" {
+					want = map[int]int64{0: 24, 6: 6, -5: 1}[zone]
 				}
-				if aligned := zone == 0 || name != "day"; days != aligned {
-					t.Errorf("days are read: %v, want %v", days, aligned)
+				if longest != want {
+					t.Errorf("periods of %d hours are read, want %d", longest, want)
 				}
 			})
+		}
+	}
+}
+
+// TestAYearByBankIsReadInLongPeriods holds how much of a year is read where figures are told apart by bank or code, whose days have many
+// rows each: some 23 periods and the days and hours at both ends.
+func TestAYearByBankIsReadInLongPeriods(t *testing.T) {
+	t.Parallel()
+	for shift := range 16 * 24 {
+		from := time.Date(2025, 3, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(shift) * time.Hour)
+		q := figures.Query{What: figures.Results, Projects: projects, From: from, To: from.AddDate(1, 0, 0), By: []figures.Column{figures.Bank}}
+		periods, end := map[int64]int64{}, from.UnixMicro()
+		for _, p := range figures.Parts(&q) {
+			if p.From != end || p.To <= p.From || p.From%(p.Hours*time.Hour.Microseconds()) != 0 {
+				t.Fatalf("from %s: %+v", from, figures.Parts(&q))
+			}
+			end = p.To
+			periods[p.Hours] += (p.To - p.From) / (p.Hours * time.Hour.Microseconds())
+		}
+		if end != q.To.UnixMicro() || periods[16*24] < 21 || periods[24] > 30 || periods[1] > 46 {
+			t.Fatalf("from %s: %v", from, periods)
 		}
 	}
 }

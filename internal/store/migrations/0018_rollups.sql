@@ -30,7 +30,7 @@ CREATE TABLE rollups (
 	build      BIGINT NOT NULL,
 	cube       BIGINT NOT NULL, -- what is counted: see internal/store/rollup_row.go
 	project_id BIGINT NOT NULL,
-	hours      BIGINT NOT NULL, -- how long the period is: 1 or 24
+	hours      BIGINT NOT NULL, -- how long the period is
 	start      BIGINT NOT NULL, -- of the period, in which the payments were made, or their results came
 	method     TEXT   NOT NULL,
 	currency   TEXT   NOT NULL,

@@ -49,7 +49,7 @@ func (reader *Reader) RollupParts(ctx context.Context, build int64, cubes []stor
 	})
 	for _, project := range slices.Sorted(maps.Keys(projects)) {
 		for _, cube := range cubes {
-			for _, hours := range store.RollupHours {
+			for _, hours := range cube.Hours() {
 				parts = append(parts, RollupPart{cube, project, hours})
 			}
 		}
@@ -63,7 +63,7 @@ func (reader *Reader) Rollups(ctx context.Context, build int64, p RollupPart, ea
 		WHERE build = $1 AND cube = $2 AND project_id = $3 AND hours = $4`
 	lines = make(map[int64]int64)
 	err = reader.Read(ctx, func(v *Snapshot) error {
-		err := v.each(ctx, "SELECT shard, last_row FROM rolled WHERE build = $1", func(r *sql.Rows) error {
+		err := v.each(ctx, "SELECT shard, line FROM rolled WHERE build = $1", func(r *sql.Rows) error {
 			var shard, line int64
 			err := r.Scan(&shard, &line)
 			lines[shard] = line
