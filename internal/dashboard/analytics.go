@@ -46,7 +46,6 @@ type analysis struct {
 	before       time.Time // when the period of comparison begins
 	beforeTo     time.Time // and where it ends, from at the latest
 	query        figures.Query
-	figures      *figures.Figures
 	visit        *visit
 	counting     bool // the figures of an older database are not there yet
 	addressNames url.Values
@@ -73,7 +72,7 @@ var (
 // readAnalysis reads entries, of an address or of a tile. What cannot be read is a fault of its field, and no figures are shown then.
 func readAnalysis(v *visit, given url.Values) *analysis {
 	a := &analysis{
-		Form: newForm(), Board: &boardTemplates[0], Projects: v.projects(), Compare: given.Get("compare") != "", figures: figures.Of(v.d.Store), visit: v,
+		Form: newForm(), Board: &boardTemplates[0], Projects: v.projects(), Compare: given.Get("compare") != "", visit: v,
 		addressNames: make(url.Values),
 	}
 	for _, name := range analysisNames {
@@ -225,7 +224,7 @@ func (a *analysis) sum(what figures.Metric, before bool, by ...figures.Column) (
 	if q.Points = a.points(q.From, q.To); len(q.Points) > maxPoints {
 		q.Points = nil
 	}
-	rows, err := a.figures.Sum(a.visit.ctx(), q)
+	rows, err := a.visit.figures().Sum(a.visit.ctx(), q)
 	if errors.Is(err, figures.ErrCounting) {
 		a.counting = true
 		return nil, nil
@@ -275,7 +274,7 @@ type analyticsPage struct {
 	choices
 	Tiles            []*tile
 	Counting         bool
-	AsOf             time.Time
+	boardState
 	From, To, Before time.Time // the last day of each included
 }
 
@@ -305,14 +304,17 @@ func serveAnalytics(_ *Dashboard, v *visit) error {
 	a := readAnalysis(v, v.r.URL.Query())
 	page := &analyticsPage{analysis: a, choices: v.analysisChoices(), From: a.from, To: a.to.AddDate(0, 0, -1), Before: a.before}
 	var err error
+	if page.boardState, err = v.boardState(v.r.URL.RequestURI(), slices.ContainsFunc(a.Board.Tiles, ofCallbacks)); err != nil {
+		return err
+	}
+	if v.hasSeen(page.boardState) {
+		return nil
+	}
 	if page.boardBar, err = v.boardBar(a, 0); err != nil {
 		return err
 	}
 	if a.Form.OK() {
 		if page.Tiles, err = a.tiles(); err != nil {
-			return err
-		}
-		if page.AsOf, err = a.figures.AsOf(v.ctx()); err != nil {
 			return err
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"flashpay/internal/staff"
 	"flashpay/internal/store/people"
@@ -89,7 +88,7 @@ type boardPage struct {
 	Full     bool // on the whole screen
 	Tiles    []*ownTile
 	Counting bool
-	AsOf     time.Time
+	boardState
 }
 
 // ownTile is a tile of somebody's board.
@@ -123,6 +122,12 @@ func (v *visit) showBoard(status int, b *people.Board, f *Form) error {
 	page.Edit = page.Own && (given.Get("edit") != "" || f != nil)
 	page.Full = !page.Edit && given.Get("full") != ""
 	var err error
+	if page.boardState, err = v.boardStateOf(b); err != nil {
+		return err
+	}
+	if v.hasSeen(page.boardState) {
+		return nil
+	}
 	if page.boardBar, err = v.boardBar(nil, b.ID); err != nil {
 		return err
 	}
@@ -134,10 +139,6 @@ func (v *visit) showBoard(status int, b *people.Board, f *Form) error {
 		t.Begin, t.End = i == 0, i == len(b.Tiles)-1
 		t.CSV = fmt.Sprintf("%s/csv?tile=%d", page.Path(), kept.ID)
 		page.Counting = page.Counting || a.counting
-		page.AsOf, err = a.figures.AsOf(v.ctx())
-		if err != nil {
-			return err
-		}
 		page.Tiles = append(page.Tiles, t)
 	}
 	if f == nil {

@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"flashpay/internal/browsertest"
 	"flashpay/internal/payout"
 	"flashpay/internal/staff"
+	"flashpay/internal/storetest"
 )
 
 // makesBoard makes a board and returns where it is.
@@ -110,6 +112,60 @@ func TestSharedBoardsShowWhatOneMaySee(t *testing.T) {
 	s.signedIn(staff.Operator).get(board).wants(http.StatusNotFound)
 	stranger := s.signedInAs(&staff.User{MerchantID: 2, Email: "two@example.kg", Name: "Two", Roles: []staff.Role{staff.Finance}, AllProjects: true})
 	stranger.get(board).wants(http.StatusNotFound)
+}
+
+var boardStateMark = regexp.MustCompile(`data-state="([^"]+)"`)
+
+// TestABoardThatShowsEverythingReadsNothing holds that an open board is answered nothing while its figures are the same, and new ones once
+// anything of it has changed: figures, callbacks where it has some, its tiles, the day, and what its reader sees.
+func TestABoardThatShowsEverythingReadsNothing(t *testing.T) {
+	clock := storetest.NewClock(time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC))
+	s := newSiteAt(t, clock.Now)
+	s.pay(210, "shop-1", 10_000, payout.Succeeded)
+	if err := s.Store.FollowJournal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const attempt = `INSERT INTO callback_rollups (project_id, hours, start, acknowledged, bucket, shard, attempts) VALUES (211, 24, $1, 0, 0, 77, 1)
+		ON CONFLICT (project_id, hours, start, acknowledged, bucket, shard) DO UPDATE SET attempts = callback_rollups.attempts + 1`
+	maker := s.signedIn(staff.Finance)
+	board := maker.makesBoard("Desk", "turnover")
+	for _, page := range []string{board, "/analytics?board=callbacks"} {
+		b := s.signedIn(staff.Finance)
+		ask := func(what string, changed bool) {
+			t.Helper()
+			want := http.StatusNoContent
+			if changed {
+				want = http.StatusOK
+			}
+			a := b.get(page).wants(want)
+			if changed {
+				b.header.Set(seenHeader, boardStateMark.FindStringSubmatch(a.Body)[1])
+			} else if a.Body != "" {
+				t.Errorf("%s after %s: %q", page, what, a.Body)
+			}
+		}
+		b.header.Set("HX-Request", "true")
+		b.header.Set("HX-Target", "board")
+		b.header.Set(pollHeader, "yes")
+		ask("nothing", true)
+		ask("nothing", false)
+		clock.Advance(time.Second)
+		s.pay(210, "then"+page, 10_000, payout.Succeeded)
+		if err := s.Store.FollowJournal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ask("a payout", true)
+		ask("a payout", false)
+		if _, err := s.Store.DB().Writes.ExecContext(t.Context(), attempt, clock.Now().Truncate(24*time.Hour).UnixMicro()); err != nil {
+			t.Fatal(err)
+		}
+		ask("an attempt", page != board)
+		maker.post(board+"/tile", "dataset", "payments", "period", "week").wants(http.StatusSeeOther)
+		ask("a tile", page == board)
+		clock.Advance(24 * time.Hour)
+		ask("a day", true)
+		ask("a day", false)
+	}
 }
 
 // TestBoardInBrowser arranges a board by dragging, by keys and by buttons, and holds that new figures come by themselves to a reader

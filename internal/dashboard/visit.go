@@ -15,6 +15,7 @@ import (
 	"flashpay/internal/merchant"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/figures"
 	"flashpay/internal/wire"
 )
 
@@ -27,6 +28,7 @@ type visit struct {
 	user    *staff.User     // of the session
 	lang    string
 	zone    *time.Location
+	reading *figures.Reading // nil: no figures have been read
 }
 
 // sessionCookie is the cookie's name: over TLS one that no other host and no plain connection can set.

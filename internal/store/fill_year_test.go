@@ -5,9 +5,14 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"flashpay/internal/ledger"
 	"flashpay/internal/merchant"
@@ -140,10 +145,9 @@ func (f *filling) fillFigures(ctx context.Context) error {
 	for i := range f.n {
 		at := f.from.Add(time.Duration(i) * f.step)
 		if today := startOf(at.UnixMicro(), 24); today != day {
-			if err := f.beside.flush(ctx, f); err != nil {
+			if err := f.flushFigures(ctx); err != nil {
 				return err
 			}
-			clear(f.rows)
 			day = today
 		}
 		project := f.projects[0]
@@ -159,16 +163,68 @@ func (f *filling) fillFigures(ctx context.Context) error {
 		}
 		m := fillMethods[i%7%3]
 		took := time.Duration(200+random.IntN(200)*random.IntN(200)) * time.Millisecond
+		if done := at.Add(took).UnixMicro(); startOf(done, 1) != startOf(at.UnixMicro(), 1) { // a day's rows are written once
+			took = 0
+		}
 		f.beside.add(&followedLine{
 			project: project, at: at.Add(took).UnixMicro(), created: at.UnixMicro(), method: m.path, currency: m.currency, amount: int64(i%100_000 + 1),
 			bank: strconv.Itoa(101 + random.IntN(25)),
 		}, 10_000+int64(i), status, code)
 	}
-	if err := f.beside.flush(ctx, f); err != nil {
+	if err := f.flushFigures(ctx); err != nil {
 		return err
 	}
 	_, err := f.s.db.Writes.ExecContext(ctx, "VACUUM ANALYZE")
 	return err
+}
+
+// flushFigures writes what a day's payments count: PostgreSQL copies what no other day adds to.
+func (f *filling) flushFigures(ctx context.Context) error {
+	if f.s.db.Dialect == &sqldb.SQLite {
+		defer clear(f.rows)
+		return f.beside.flush(ctx, f)
+	}
+	lines := f.beside.lines
+	args := rollupArgs([]int64{1}, lines)
+	f.beside.lines = nil
+	var long []any
+	var rows [][]any
+	for row := range slices.Chunk(args, addRollups.Columns) {
+		if row[3].(int64) > 24 {
+			long = append(long, row...)
+		} else {
+			rows = append(rows, row)
+		}
+	}
+	if err := f.beside.flush(ctx, f); err != nil { // the ledger's days
+		return err
+	}
+	clear(f.rows)
+	conn, err := f.s.db.Writes.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	err = conn.Raw(func(driver any) error {
+		names := strings.Split("build cube project_id hours start method currency status code bank bucket payments amount", " ")
+		_, err := driver.(*stdlib.Conn).Conn().CopyFrom(ctx, pgx.Identifier{"rollups"}, names, pgx.CopyFromRows(rows))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	on, err := sqldb.Connect(ctx, f.s.db.Dialect, f.s.db.Writes)
+	if err != nil {
+		return err
+	}
+	defer on.Close()
+	if err := on.Begin(ctx); err != nil {
+		return err
+	}
+	if err := addRollups.Run(ctx, on, long, nil); err != nil {
+		return err
+	}
+	return on.Commit(ctx)
 }
 
 // BenchmarkYearStatement reads the statement of the year of a database that BenchmarkFillYear has made.

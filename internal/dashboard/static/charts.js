@@ -141,9 +141,13 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.target === board && document.hidden) { event.preventDefault(); }
   });
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.target === board) { event.detail.headers.Seen = board.dataset.state; }
+  });
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target !== board) { return; }
     event.detail.shouldSwap = false;
+    if (event.detail.xhr.status === 204) { board.dataset.same = Number(board.dataset.same || 0) + 1; } // nothing has changed
     if (event.detail.xhr.status !== 200) { return; } // the time of the figures says that they are old
     const fresh = new DOMParser().parseFromString(event.detail.xhr.response, "text/html");
     const ids = (root) => [...root.querySelectorAll(".tile")].map((tile) => tile.id).join();
@@ -157,6 +161,7 @@
       exchange(old, data);
       draw(tile);
     }
+    board.dataset.state = fresh.getElementById("board").dataset.state;
     document.getElementById("as-of").textContent = fresh.getElementById("as-of").textContent;
     board.dataset.refreshed = Number(board.dataset.refreshed || 0) + 1;
   });

@@ -105,34 +105,48 @@ const hour = int64(time.Hour / time.Microsecond)
 // part is a stretch of rows of one length.
 type part struct{ hours, from, to int64 }
 
-// maxParts is how many parts are read of whole days: where stretches are so short that there would be more, hours are read.
-const maxParts = 130
+// partCost is what it costs to ask for a part, in periods of which rows are read meanwhile.
+const partCost = 8
 
-// hours are the lengths of the periods that there are of what is asked for.
-func (q *Query) hours() []int64 {
-	if q.What == Callbacks {
-		return store.CallbackHours
+// parts are the longest periods where these suffice, and shorter ones at the ends. Where stretches of time are so short, or begin at such
+// hours, that there would be very many parts, they are of fewer lengths.
+func (q *Query) parts() []part {
+	hours := store.CallbackHours
+	if q.What != Callbacks {
+		hours = q.cube().Hours()
 	}
-	return q.cube().Hours()
+	points := []time.Time{q.From, q.To}
+	if q.by(Hour) {
+		if len(q.Points) < 2 {
+			hours = hours[:1]
+		} else {
+			points = q.Points
+		}
+	}
+	var best []part
+	for lengths := range 1 << (len(hours) - 1) {
+		var parts []part
+		used := []int64{hours[0]}
+		for i, h := range hours[1:] {
+			if lengths>>i&1 == 0 {
+				used = append(used, h)
+			}
+		}
+		for i := range len(points) - 1 {
+			parts = inPeriods(parts, points[i].UnixMicro()/hour*hour, points[i+1].UnixMicro()/hour*hour, used)
+		}
+		if best == nil || costOf(parts) < costOf(best) {
+			best = parts
+		}
+	}
+	return best
 }
 
-// parts are the longest periods where these suffice, and shorter ones at the ends.
-func (q *Query) parts() []part {
-	whole := part{1, q.From.UnixMicro() / hour * hour, q.To.UnixMicro() / hour * hour}
-	switch {
-	case !q.by(Hour):
-		return inPeriods(nil, whole.from, whole.to, q.hours())
-	case len(q.Points) < 2:
-		return []part{whole}
+func costOf(parts []part) (cost int64) {
+	for _, p := range parts {
+		cost += partCost + (p.to-p.from)/(p.hours*hour)
 	}
-	var parts []part
-	for i := range len(q.Points) - 1 {
-		parts = inPeriods(parts, q.Points[i].UnixMicro()/hour*hour, q.Points[i+1].UnixMicro()/hour*hour, q.hours())
-	}
-	if len(parts) > maxParts {
-		return []part{whole}
-	}
-	return parts
+	return cost
 }
 
 // inPeriods adds the whole periods of the greatest length that a stretch has, and shorter ones at both ends. What follows the part
@@ -223,6 +237,11 @@ func (f *Figures) Sum(ctx context.Context, q Query) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
+	return f.of(ctx, build, q)
+}
+
+// of adds figures of a build up.
+func (f *Figures) of(ctx context.Context, build int64, q Query) ([]Row, error) {
 	sums := make(map[Row]*Row)
 	for _, p := range q.parts() {
 		if p.from >= p.to {
@@ -269,9 +288,16 @@ func (q *Query) scan(r *sql.Rows) (row Row, err error) {
 	return row, err
 }
 
-// AsOf is when the figures were brought up last.
-func (f *Figures) AsOf(ctx context.Context) (time.Time, error) {
-	var at sql.NullInt64
-	err := sqldb.One(ctx, f.store.DB().Lists, "SELECT MAX(at) FROM rolled").Scan(&at)
-	return sqldb.FromMicros(at.Int64), f.store.DB().Unavailable(err)
+// Mark is how far figures have come.
+type Mark struct {
+	At    time.Time // when they were brought up last
+	Lines int64     // rises with each line of the journal that they hold, on whichever node
+}
+
+// Mark reads how far the figures have come.
+func (f *Figures) Mark(ctx context.Context) (m Mark, err error) {
+	var at, lines sql.NullInt64
+	err = sqldb.One(ctx, f.store.DB().Lists, "SELECT MAX(at), CAST(SUM(line % 1000000000000) AS BIGINT) FROM rolled").Scan(&at, &lines)
+	m.At, m.Lines = sqldb.FromMicros(at.Int64), lines.Int64
+	return m, f.store.DB().Unavailable(err)
 }
