@@ -33,19 +33,24 @@ func Cubes() []Cube {
 func (c Cube) String() string { return cubeNames[c] }
 
 // The lengths of the periods of rollups, in hours, from the shortest to the longest. Days of a reader who is six hours from UTC, as in
-// Bishkek, are four of the second ones. What is asked for by bank or code is asked for as a whole: of a year those are 23 of the longest
-// periods and some 16 days at its ends, where they would be 365 days of many rows each.
+// Bishkek, are four periods of six. What is asked for by bank or code is asked for as a whole: of a year those are 23 periods of sixteen
+// days, and as many days at its ends, where it would be 365 days of many rows each.
 var (
-	rollupHours   = []int64{1, 6, 24}
+	timedHours    = []int64{1, 6, 24}
 	detailedHours = []int64{1, 24, 16 * 24}
+	otherHours    = []int64{1, 24}
 )
 
 // Hours are the lengths of the periods of a cube's rows, in hours, from the shortest to the longest.
 func (c Cube) Hours() []int64 {
-	if c == CubePaymentsDetailed || c == CubeResultsDetailed {
+	switch c {
+	case CubePayments, CubeResults:
+		return timedHours
+	case CubePaymentsDetailed, CubeResultsDetailed:
 		return detailedHours
+	default:
+		return otherHours
 	}
-	return rollupHours
 }
 
 // RollupKey names a row of rollups within a build.
@@ -169,18 +174,51 @@ var addRollups = sqldb.NewBulk("INSERT INTO rollups (build, cube, project_id, ho
 
 // rollUp adds lines up to what they change, in the order of the rows' keys: nodes that write the same rows do not lock each
 // other out, and neighbours share a page.
-func rollUp(lines []followedLine) ([]RollupKey, map[RollupKey]RollupDelta) {
-	deltas := make(map[RollupKey]RollupDelta)
+func rollUp(lines []followedLine) (keys []RollupKey, deltas []RollupDelta) {
+	sums := make(map[RollupKey]RollupDelta)
 	for i := range lines {
 		l := &lines[i]
-		l.rollUp(func(k RollupKey, payments int64) { deltas[k] = deltas[k].plus(payments, payments*l.amount) })
+		l.rollUp(func(k RollupKey, payments int64) { sums[k] = sums[k].plus(payments, payments*l.amount) })
 	}
-	for _, k := range slices.Collect(maps.Keys(deltas)) {
-		d := deltas[k]
-		k.longer(func(k RollupKey) { deltas[k] = deltas[k].plus(d.Payments, d.Amount) })
+	maps.DeleteFunc(sums, func(_ RollupKey, d RollupDelta) bool { return d == RollupDelta{} })
+	hours := slices.SortedFunc(maps.Keys(sums), RollupKey.compare)
+	byHour := make([]RollupDelta, len(hours))
+	for i := range hours {
+		byHour[i] = sums[hours[i]]
 	}
-	maps.DeleteFunc(deltas, func(_ RollupKey, d RollupDelta) bool { return d == RollupDelta{} })
-	return slices.SortedFunc(maps.Keys(deltas), RollupKey.compare), deltas
+	for len(hours) > 0 {
+		first, n := hours[0], 1
+		for n < len(hours) && hours[n].Cube == first.Cube && hours[n].Project == first.Project {
+			n++
+		}
+		for _, length := range first.Cube.Hours() {
+			before := len(keys)
+			for i, k := range hours[:n] {
+				k.Hours, k.Start = length, startOf(k.Start, length)
+				keys, deltas = append(keys, k), append(deltas, byHour[i])
+			}
+			if last := hours[n-1]; length > 1 && last.Start != first.Start { // hours of one longer period come to one row
+				keys, deltas = merged(keys, deltas, before)
+			}
+		}
+		hours, byHour = hours[n:], byHour[n:]
+	}
+	return keys, deltas
+}
+
+// merged adds up rows of the same key, from one place on, and sorts them.
+func merged(keys []RollupKey, deltas []RollupDelta, from int) ([]RollupKey, []RollupDelta) {
+	sums := make(map[RollupKey]RollupDelta)
+	for i := from; i < len(keys); i++ {
+		sums[keys[i]] = sums[keys[i]].plus(deltas[i].Payments, deltas[i].Amount)
+	}
+	keys, deltas = keys[:from], deltas[:from]
+	for _, k := range slices.SortedFunc(maps.Keys(sums), RollupKey.compare) {
+		if d := sums[k]; d != (RollupDelta{}) {
+			keys, deltas = append(keys, k), append(deltas, d)
+		}
+	}
+	return keys, deltas
 }
 
 // rollupArgs are the rows of addRollups that bring builds up to some lines, in the order of their keys.
@@ -191,8 +229,8 @@ func rollupArgs(builds []int64, lines []followedLine) []any {
 	keys, deltas := rollUp(lines)
 	args := make([]any, 0, len(builds)*len(keys)*addRollups.Columns)
 	for _, build := range builds {
-		for _, k := range keys {
-			d := deltas[k]
+		for i := range keys {
+			k, d := &keys[i], deltas[i]
 			args = append(args, build, int64(k.Cube), k.Project, k.Hours, k.Start, k.Method, k.Currency, string(k.Status), k.Code, k.Bank, k.Bucket,
 				d.Payments, d.Amount)
 		}
