@@ -272,9 +272,10 @@ type analyticsPage struct {
 	*analysis
 	*boardBar
 	choices
-	Tiles            []*tile
-	Counting         bool
+	Tiles    []*tile
+	Counting bool
 	boardState
+
 	From, To, Before time.Time // the last day of each included
 }
 

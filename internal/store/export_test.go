@@ -108,11 +108,8 @@ func (s *Store) CheckRollups(ctx context.Context) (wrong string, err error) {
 		err := r.Scan(&k.Project, &made, &k.Method, &k.Currency, &amount, (*string)(&status), &mask, &at, (*string)(&ended), &k.Code, &number, &id, &newest)
 		count := func(cube Cube, at int64, k RollupKey) {
 			lengths := []int64{1, 6, 24}
-			switch cube {
-			case CubePaymentsDetailed, CubeResultsDetailed:
+			if cube != CubePayments && cube != CubeResults {
 				lengths = []int64{1, 24, 384}
-			case CubeTimes:
-				lengths = []int64{1, 24}
 			}
 			for _, hours := range lengths {
 				length := hours * 3_600_000_000

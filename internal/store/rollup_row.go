@@ -33,24 +33,19 @@ func Cubes() []Cube {
 func (c Cube) String() string { return cubeNames[c] }
 
 // The lengths of the periods of rollups, in hours, from the shortest to the longest. Days of a reader who is six hours from UTC, as in
-// Bishkek, are four periods of six. What is asked for by bank or code is asked for as a whole: of a year those are 23 periods of sixteen
+// Bishkek, are four periods of six. What is asked for by bank, code or bucket is asked for as a whole: of a year those are 23 periods of sixteen
 // days, and as many days at its ends, where it would be 365 days of many rows each.
 var (
-	timedHours    = []int64{1, 6, 24}
-	detailedHours = []int64{1, 24, 16 * 24}
-	otherHours    = []int64{1, 24}
+	timedHours = []int64{1, 6, 24}
+	manyHours  = []int64{1, 24, 16 * 24}
 )
 
 // Hours are the lengths of the periods of a cube's rows, in hours, from the shortest to the longest.
 func (c Cube) Hours() []int64 {
-	switch c {
-	case CubePayments, CubeResults:
+	if c == CubePayments || c == CubeResults {
 		return timedHours
-	case CubePaymentsDetailed, CubeResultsDetailed:
-		return detailedHours
-	default:
-		return otherHours
 	}
+	return manyHours
 }
 
 // RollupKey names a row of rollups within a build.

@@ -35,6 +35,7 @@ func BenchmarkSum(b *testing.B) {
 		"by_hour_a_month":     {What: figures.Payments, From: to.AddDate(0, -7, 0), To: to.AddDate(0, -6, 0), By: []figures.Column{figures.Hour, figures.Currency, figures.Status}},
 		"by_week_half_a_year": {What: figures.Payments, From: to.AddDate(0, 0, -189), Points: stretches(to.AddDate(0, 0, -189), to, 0, 7), By: []figures.Column{figures.Hour, figures.Currency, figures.Status}},
 		"by_month_a_year":     {What: figures.Payments, Points: stretches(from, to, 1, 0), By: []figures.Column{figures.Hour, figures.Currency, figures.Status}},
+		"by_day_a_year":       {What: figures.Payments, Points: stretches(from, to, 0, 1), By: []figures.Column{figures.Hour, figures.Currency, figures.Status}},
 		"by_method":           {What: figures.Results, By: []figures.Column{figures.Method, figures.Currency, figures.Status}},
 		"by_code":             {What: figures.Results, Statuses: []payout.Status{payout.Decline}, By: []figures.Column{figures.Code}},
 		"by_bank":             {What: figures.Results, By: []figures.Column{figures.Bank, figures.Status}},

@@ -9,5 +9,5 @@ INSERT INTO rollups (build, cube, project_id, hours, start, method, currency, st
 	GROUP BY build, cube, project_id, start - start % 21600000000, method, currency, status, code, bank, bucket;
 INSERT INTO rollups (build, cube, project_id, hours, start, method, currency, status, code, bank, bucket, payments, amount)
 	SELECT build, cube, project_id, 384, start - start % 1382400000000, method, currency, status, code, bank, bucket, CAST(SUM(payments) AS BIGINT), CAST(SUM(amount) AS BIGINT)
-	FROM rollups WHERE cube IN (2, 4) AND hours = 24
+	FROM rollups WHERE cube IN (2, 4, 5) AND hours = 24
 	GROUP BY build, cube, project_id, start - start % 1382400000000, method, currency, status, code, bank, bucket;
