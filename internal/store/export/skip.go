@@ -254,17 +254,15 @@ type step struct {
 	tally
 }
 
-// steps are the hours of a stretch, or its whole days with the hours at its ends, in the direction of the list. Those that have
+// steps are the hours of a stretch, or its whole days with shorter periods at its ends, in the direction of the list. Those that have
 // nothing are left out.
 func (p *pager) steps(ctx context.Context, project int64, h hours, length time.Duration) (out []step, err error) {
 	if !h.from.Before(h.to) {
 		return nil, nil
 	}
 	q := figures.Query{What: figures.Results, Projects: []int64{project}, From: h.from, To: h.to, By: []figures.Column{figures.Hour, figures.Status}}
-	days := hours{h.to, h.to} // those that are read as a whole
 	if length == aDay {
 		q.Points = []time.Time{h.from, h.to}
-		days = hours{h.from.Add(aDay - 1).Truncate(aDay), h.to.Truncate(aDay)}
 	}
 	rows, err := figures.Of(p.export.store).Sum(ctx, q)
 	if errors.Is(err, figures.ErrCounting) {
@@ -276,11 +274,7 @@ func (p *pager) steps(ctx context.Context, project int64, h hours, length time.D
 	slices.SortFunc(rows, func(a, b figures.Row) int { return a.Hour.Compare(b.Hour) })
 	for _, row := range rows {
 		if n := len(out); n == 0 || !out[n-1].from.Equal(row.Hour) {
-			to := row.Hour.Add(anHour)
-			if !row.Hour.Before(days.from) && row.Hour.Before(days.to) {
-				to = row.Hour.Add(aDay)
-			}
-			out = append(out, step{hours: hours{row.Hour, to}})
+			out = append(out, step{hours: hours{row.Hour, row.Hour.Add(row.Length)}})
 		}
 		s := &out[len(out)-1]
 		s.all += row.Payments

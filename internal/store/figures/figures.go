@@ -72,6 +72,7 @@ type Query struct {
 // Row is a figure. Of what the query does not tell apart it has nothing.
 type Row struct {
 	Hour             time.Time
+	Length           time.Duration // of the period that begins with Hour
 	Project          int64
 	Method, Currency string
 	Status           payout.Status
@@ -250,6 +251,9 @@ func (f *Figures) of(ctx context.Context, build int64, q Query) ([]Row, error) {
 		s := q.statement(build, p)
 		err := f.store.DB().List(ctx, s.String(), func(r *sql.Rows) error {
 			row, err := q.scan(r)
+			if q.by(Hour) {
+				row.Length = time.Duration(p.hours) * time.Hour
+			}
 			key := row
 			key.Payments, key.Amount = 0, 0
 			if old := sums[key]; old != nil {

@@ -2,6 +2,7 @@ package figures_test
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -106,8 +107,14 @@ func TestPlans(t *testing.T) {
 							t.Errorf("the plan has %q:\n%s\n%s", word, statement.String(), plan)
 						}
 					}
+					if !boundByKey.MatchString(plan) {
+						t.Errorf("rows are not found by length and time:\n%s\n%s", statement.String(), plan)
+					}
 				}
 			}
 		}
 	})
 }
+
+// boundByKey are plans that read the part of the key that a stretch of time is, and nothing else.
+var boundByKey = regexp.MustCompile(`SEARCH rollups USING PRIMARY KEY \(build=\? AND cube=\? AND project_id=\? AND hours=\? AND start>\? AND start<\?\)|Index Cond: \(\(build = .*\(cube = .*\(hours = .*\(start >= .*\(start < `)
