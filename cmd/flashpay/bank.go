@@ -17,7 +17,7 @@ type bankCmd struct {
 	Listen      string        `var:"FLASHPAY_BANK" default:"127.0.0.1:8084" placeholder:"ADDR" help:"Where to listen; port 0 takes a free one. Default: 127.0.0.1:8084."`
 	State       string        `var:"FLASHPAY_BANK_STATE" secret:"" placeholder:"PATH" help:"The bank's books: the path of a SQLite file, or postgres://…, where they stand in the schema sandbox_bank."`
 	NoDedup     bool          `name:"no-dedup" help:"Execute a key that comes again once more, so that a double payment shows."`
-	ReturnAfter time.Duration `name:"return-after" default:"10s" placeholder:"10s" help:"When the money of accounts that end in 0012 comes back. Default: 10s."`
+	ReturnAfter time.Duration `name:"return-after" default:"10s" placeholder:"10s" help:"When the money of accounts that end in 0012, and in 0020 to 0022, comes back. Default: 10s."`
 	LateAfter   time.Duration `name:"late-after" default:"10s" placeholder:"10s" help:"How long after the threshold accounts that end in 0013 are paid. Default: 10s."`
 	LogLevel    string        `name:"log-level" var:"FLASHPAY_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: info."`
 }

@@ -79,7 +79,8 @@ when the platform has taken the request (with --wait: when its status is final, 
   flashpay payout create --project 210 --amount 1000.00 --account 00004598 --set customer.first_name=Aida --wait 30s --json
 
 In test projects the last four digits of the account choose what the simulated bank does: 0001 to 0005 decline, 0007 loses
-the answer, 0009 never finishes, 0012 returns the money; anything else succeeds.`
+the answer, 0009 never finishes, 0012 returns the money, 0020 to 0023 and (after the threshold) 0013 make a
+discrepancy for an operator; anything else succeeds.`
 }
 
 // Run requests the payout.

@@ -35,7 +35,7 @@ type Config struct {
 	Vault *vault.Vault
 	// NoDedup makes each submission of a key that reaches execution execute again, so that a double shows.
 	NoDedup bool
-	// ReturnAfter is how long after its execution the money of an account ending in 0012 comes back; default 10 s.
+	// ReturnAfter is how long after its execution the money of an account ending in 0012, 0020, 0021 or 0022 comes back; default 10 s.
 	ReturnAfter time.Duration
 	// LateAfter is how long after the threshold that submit carried an account ending in 0013 is paid; default 10 s.
 	LateAfter time.Duration
@@ -144,10 +144,14 @@ func (b *Bank) Serve(ctx context.Context, l net.Listener) error {
 
 // fire is what a timed step does to a transfer, and what follows.
 func (b *Bank) fire(name, account string, now time.Time) (next change, steps []step) {
-	if name == stepReturn {
-		return change{state: returned, at: now}, []step{{name: stepReturnNotice, due: now}}
-	}
 	does := behaviourOf(account)
+	if name == stepReturn {
+		told := []step{{name: stepReturnNotice, due: now}}
+		if does.twice {
+			told = append(told, step{name: stepReturnAgain, due: now.Add(b.cfg.ReturnAfter)})
+		}
+		return change{state: returned, at: now}, told
+	}
 	next, later := does.execute(b.cfg, now)
 	return next, append(does.resultNotices(now), later...)
 }

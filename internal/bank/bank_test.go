@@ -46,6 +46,9 @@ func TestTable(t *testing.T) {
 		{"0014", []sub{{200, "ACSC", "ACSC"}}, "", "ACSC", 1},
 		{"0015", []sub{{200, "ACCP", "PDNG"}}, "ACSC", "ACSC", 1},
 		{"0016", []sub{{200, "ACCP", "ACSC"}, {200, "ACSC", "ACSC"}}, "ACSC", "ACSC", 1},
+		{"0020", []sub{{200, "ACCP", "ACSC"}}, "ACSC ACSC/returned", "ACSC/returned", 1},
+		{"0021", []sub{{200, "ACCP", "ACSC"}}, "ACSC ACSC/returned ACSC/returned", "ACSC/returned", 1},
+		{"0022", []sub{{200, "ACCP", "RJCT"}}, "RJCT/MS03 ACSC/returned", "ACSC/returned", 0},
 		{"7", []sub{{200, "ACCP", "ACSC"}}, "ACSC", "ACSC", 1},
 	}
 	engines(t, func(t *testing.T, state string) {

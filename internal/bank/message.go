@@ -104,6 +104,7 @@ func validCurrency(s string) bool {
 type view struct {
 	status   string
 	returned bool
+	again    bool  // it is another return than the first
 	at       int64 // microseconds
 }
 
@@ -123,16 +124,20 @@ func (t *transfer) current() view {
 
 // noticeView is what the notice of that name says: the result, also when the money came back since, or the return.
 func (t *transfer) noticeView(name string) view {
-	if name == stepReturnNotice {
-		return view{status: statusSucceeded, returned: true, at: t.returnedAt}
+	if name == stepReturnNotice || name == stepReturnAgain {
+		return view{status: statusSucceeded, returned: true, again: name == stepReturnAgain, at: t.returnedAt}
 	}
 	v := t.current()
 	v.returned, v.at = false, t.resultAt
+	if t.reason != "" { // also where it has said since that money came back
+		v.status = statusDeclined
+	}
 	return v
 }
 
 // appendTransfer appends the JSON object that answers, inquiries and notices share.
 func appendTransfer(b []byte, t *transfer, v view) []byte {
+	does := behaviourOf(t.account)
 	b = append(b, `{"key":`...)
 	b = appendString(b, t.key)
 	b = append(b, `,"id":`...)
@@ -147,12 +152,24 @@ func appendTransfer(b []byte, t *transfer, v view) []byte {
 	}
 	if v.returned {
 		b = append(b, `,"returned":true,"return_id":`...)
-		b = appendString(b, "R"+bankID(t.key))
+		id := "R" + bankID(t.key)
+		if v.again {
+			id += "-2"
+		}
+		b = appendString(b, id)
+		if does.inPart {
+			b = append(b, `,"returned_amount":`...)
+			b = strconv.AppendInt(b, max(1, t.amount/2), 10)
+		}
 	}
 	b = append(b, `,"at":"`...)
 	b = fromMicros(v.at).AppendFormat(b, time.RFC3339Nano)
 	b = append(b, '"', ',')
-	b = appendContent(b, t)
+	said := *t
+	if does.misstates && v.status == statusSucceeded {
+		said.amount++
+	}
+	b = appendContent(b, &said)
 	return append(b, '}')
 }
 

@@ -12,7 +12,10 @@ type behaviour struct {
 	never      bool          // accepts and never finishes
 	afterDelay time.Duration // executes that much later
 	afterLimit bool          // executes Config.LateAfter after the threshold that submit carried
-	returns    bool          // gives the money back Config.ReturnAfter after execution
+	returns    bool          // gives the money back Config.ReturnAfter after execution, or after it declined
+	inPart     bool          // gives back half of it
+	twice      bool          // says Config.ReturnAfter later that it gives it back once more, by another return
+	misstates  bool          // says that it paid one minor unit more than it was asked to
 
 	notices     int  // how often the result is notified
 	noticeFirst bool // notifies before it answers the submission
@@ -43,6 +46,12 @@ var endings = map[string]behaviour{
 	"0013": {notices: 1, afterLimit: true},
 	"0014": {tellsResult: true},
 	"0015": {notices: 1, afterDelay: 3 * time.Second},
+
+	// What an operator has to settle.
+	"0020": {notices: 1, returns: true, inPart: true},
+	"0021": {notices: 1, returns: true, twice: true},
+	"0022": {reason: "MS03", notices: 1, returns: true},
+	"0023": {notices: 1, misstates: true},
 }
 
 // narratives are the words that go with a reason code.
@@ -68,7 +77,7 @@ func behaviourOf(account string) behaviour {
 func (b behaviour) begin(cfg Config, now, threshold time.Time) (next change, later []step) {
 	switch {
 	case b.reason != "":
-		return change{state: declined, at: now}, nil
+		return change{state: declined, at: now}, b.returnOf(cfg, now)
 	case b.never:
 		return change{state: accepted}, nil
 	case b.afterDelay > 0:
@@ -85,10 +94,15 @@ func (b behaviour) begin(cfg Config, now, threshold time.Time) (next change, lat
 
 // execute is what becomes of a transfer in the commit that pays it.
 func (b behaviour) execute(cfg Config, now time.Time) (next change, later []step) {
-	if b.returns {
-		later = []step{{name: stepReturn, due: now.Add(cfg.ReturnAfter)}}
+	return change{state: succeeded, executed: 1, at: now}, b.returnOf(cfg, now)
+}
+
+// returnOf is the step that gives the money back, where there is one.
+func (b behaviour) returnOf(cfg Config, now time.Time) []step {
+	if !b.returns {
+		return nil
 	}
-	return change{state: succeeded, executed: 1, at: now}, later
+	return []step{{name: stepReturn, due: now.Add(cfg.ReturnAfter)}}
 }
 
 // resultNotices are the steps that tell the result.

@@ -68,6 +68,7 @@ const (
 	stepExecute      = "x"
 	stepReturn       = "r"
 	stepReturnNotice = "rn" // tell that the money came back
+	stepReturnAgain  = "ra" // tell that it came back once more
 )
 
 // step is something to do for a transfer at a time.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"flashpay/internal/ledger"
 	"flashpay/internal/merchant"
@@ -144,4 +145,53 @@ func TestSettlingAboveTheSumTakesTwoOperators(t *testing.T) {
 	s.wantsAvailable(99_900_000)
 	decide(first, "approved", "decides-0123456785", http.StatusConflict).says("decided already")
 	first.get("/operate/audit?action=discrepancy+settle").says(second.user.Name)
+}
+
+// A late success, a return and a mismatch are each settled on their pages, with either decision.
+func TestEachKindIsSettledOnItsPage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	operator, _ := operators(s)
+	step := func(id string, step store.Step) {
+		v, err := s.Store.PaymentView(t.Context(), 210, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		step.Payment, step.Operation, step.NextAt = v.Payment, v.Operations[0], s.Store.Now().Add(time.Hour)
+		step.Detail = store.Detail{}.Text("by", "notification").Text("outcome", "returned")
+		if _, err := s.Store.Apply(t.Context(), step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	back := func(id string) store.Step { return store.Step{Event: payout.Returned, Kind: "returned", Returned: id} }
+	for _, decision := range []string{"bank", "ours"} {
+		for kind, happens := range map[string]func(id string){
+			payout.LateSuccess: func(id string) {
+				s.dispute(210, id)
+				step(id, store.Step{Event: payout.Succeeded, Kind: "succeeded", ProviderPaymentID: "B-" + id})
+			},
+			payout.MoneyReturned: func(id string) {
+				s.pay(210, id, 700, payout.Succeeded)
+				step(id, back("R1-"+id))
+				step(id, store.Step{Event: payout.ReturnedAgain, Kind: "returned again", Returned: "R2-" + id})
+			},
+			payout.Mismatch: func(id string) {
+				s.pay(210, id, 700, payout.Succeeded)
+				step(id, store.Step{Kind: "mismatch", Discrepancy: payout.Mismatch})
+			},
+		} {
+			id := strings.ReplaceAll(kind, " ", "-") + "-" + decision
+			happens(id)
+			open, err := s.Store.OpenDiscrepancies(t.Context(), nil, 10)
+			if err != nil || len(open) != 1 || open[0].Kind != kind || open[0].PaymentID != id {
+				t.Fatalf("%s: %+v, %v", id, open, err)
+			}
+			page := casePath(open[0].ID)
+			shown := operator.get(page).wants(http.StatusOK).says("What happened", "What to do", id)
+			operator.post(page, "version", shown.field("version"), "decision", decision, "reason", "statement of May").wants(http.StatusSeeOther)
+			operator.get(page).says("settled", "statement of May").saysNot("What to do")
+		}
+	}
+	s.wantsAvailable(100_000_000 - 3*700) // a late success that holds, and the two of the mismatches; what was returned is back
+	operator.get("/operate").says("Nothing needs you")
 }

@@ -50,6 +50,12 @@ func scenarios(threshold time.Duration) []scenarioGroup {
 			{"0009", "Never finishes", "The bank accepts and stays silent. At the threshold (" + limit + ") the payout is declined with code 603."},
 			{"0013", "Pays after the threshold", "Declined with code 603 at the threshold (" + limit + "). The bank pays after it: that becomes a discrepancy for an operator, never a second callback of success."},
 		}},
+		{"For an operator to settle", []scenario{
+			{"0020", "Returns a part of the money", "Success first; some seconds later the bank says that half of the money came back. That becomes a discrepancy for an operator."},
+			{"0021", "Returns the money twice", "The payout becomes reversed; some seconds later the bank says that the money came back once more: a discrepancy."},
+			{"0022", "Declines, then returns the money", "Declined with code 20000; some seconds later the bank says that money came back which it had not paid: a discrepancy."},
+			{"0023", "Pays another sum", "The bank says that it paid one minor unit more than it was asked to: a discrepancy for an operator."},
+		}},
 	}
 }
 
