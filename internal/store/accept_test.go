@@ -259,3 +259,36 @@ func TestOfManyIDsInOneCommitTheFirstIsTaken(t *testing.T) {
 		}
 	})
 }
+
+// What a request is found by stands beside it, keyed; what it does not have is not there.
+func TestRequestsAreFoundByTheirKeys(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := openAs(t, store.Config{URL: url, Keyset: storetest.Keyset()})
+		createProject(t, s, 210, 1000)
+		whole, bare := newPayout(210, "whole", 100), newPayout(210, "bare", 100)
+		whole.Email, whole.Phone = "aida@example.kg", "996700000000"
+		bare.IP = ""
+		for _, p := range []*store.NewPayout{whole, bare} {
+			if _, err := s.Accept(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got [][4]sql.NullInt64
+		find := "SELECT account_key, email_key, phone_key, ip_key FROM requests ORDER BY payment"
+		err := s.Query(t.Context(), find, func(r *sql.Rows) error {
+			var row [4]sql.NullInt64
+			err := r.Scan(&row[0], &row[1], &row[2], &row[3])
+			got = append(got, row)
+			return err
+		})
+		index := func(field, value string) sql.NullInt64 {
+			return sql.NullInt64{Int64: s.Vault().Index(field, value), Valid: true}
+		}
+		account := index("account", whole.Account)
+		want := [][4]sql.NullInt64{{account, index("email", whole.Email), index("phone", whole.Phone), index("ip", whole.IP)}, {account}}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%v, %v; want %v", got, err, want)
+		}
+	})
+}

@@ -154,3 +154,20 @@ func TestALookUpOnABrokenConnectionRunsAgain(t *testing.T) {
 		}
 	}
 }
+
+// Request ids are kept by merchants, and places of seals by what is sealed: both stay what they are. No two requests have one nonce.
+func TestNamesOfRequestsStay(t *testing.T) {
+	t.Parallel()
+	if got := requestID("nonce", 255, 7); got != "nonce-ff-00000008" {
+		t.Errorf("a request of payment 255, shard 7: %s", got)
+	}
+	if got := RequestPlace(210, "p"); got != "request/210/p" {
+		t.Errorf("its place: %s", got)
+	}
+	s := &Store{}
+	s.shard.Store(7)
+	first, second := s.NewRequestID(), s.NewRequestID()
+	if len(first) != 41 || !strings.HasSuffix(first, "-00000008") || first == second || first[:16] == second[:16] {
+		t.Errorf("of no payment: %s, %s", first, second)
+	}
+}

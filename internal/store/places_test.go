@@ -49,7 +49,11 @@ type (
 
 func (e *engine) Reserve(int64, string) (time.Duration, bool) { return time.Minute, e.reserve() }
 func (e *engine) Release(int64, string)                       { e.count(&e.released) }
-func (e *engine) Start(*store.Work)                           { e.count(&e.started) }
+func (e *engine) Start(w *store.Work) {
+	if w.Submit && w.Account != "" { // else nobody would be paid
+		e.count(&e.started)
+	}
+}
 func (e *engine) Wake()                                       { e.count(&e.woken) }
 func (e *engine) Notify(*store.StoredNotification)            {}
 
