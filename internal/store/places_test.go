@@ -54,8 +54,8 @@ func (e *engine) Start(w *store.Work) {
 		e.count(&e.started)
 	}
 }
-func (e *engine) Wake()                                       { e.count(&e.woken) }
-func (e *engine) Notify(*store.StoredNotification)            {}
+func (e *engine) Wake()                            { e.count(&e.woken) }
+func (e *engine) Notify(*store.StoredNotification) {}
 
 func (d *dispatcher) Reserve(int64, int64) bool { return d.reserve() }
 func (d *dispatcher) Release(int64, int64)      { d.count(&d.released) }
