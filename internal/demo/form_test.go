@@ -47,8 +47,8 @@ func TestScenarioOf(t *testing.T) {
 			}
 		}
 	}
-	if rows != 16 {
-		t.Errorf("%d rows, want the sandbox table's 15 and «anything else»", rows)
+	if rows != 20 {
+		t.Errorf("%d rows, want the sandbox table's 19 and «anything else»", rows)
 	}
 	if got := scenarioOf(groups, "00010"); got.Ending != "0010" {
 		t.Errorf("00010: %q", got.Ending)
