@@ -120,8 +120,11 @@ func (m *reportRun) runClient(ctx context.Context) (s spent, err error) {
 		args = []string{"sqlite3", "-csv", file, ".output " + path, clientQuery}
 	}
 	program, err := exec.LookPath(args[0])
-	if err != nil {
+	if errors.Is(err, exec.ErrNotFound) {
 		return s, nil
+	}
+	if err != nil {
+		return s, fmt.Errorf("bench: %w", err)
 	}
 	cmd := exec.Command(program, args[1:]...)
 	var said strings.Builder
