@@ -133,7 +133,7 @@ func (s *Store) commitAll(ctx context.Context, commands []*command) {
 			s.commitApart(ctx, commands, err)
 			return
 		}
-		if sqldb.IsLocked(err) && s.commitBesideHeld(ctx, commands, deadline) {
+		if what == sqldb.FaultRetry && sqldb.IsLocked(err) && s.commitBesideHeld(ctx, commands, deadline) {
 			return
 		}
 		s.trouble.Store(&err)
@@ -282,8 +282,10 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 	if err != nil {
 		s.journalTail.forget()
 		s.releaseJobs(t.jobs)
-		if sqldb.Classify(err) != sqldb.FaultLost { // else the connection is replaced
+		if sqldb.Classify(err) != sqldb.FaultLost {
 			s.undo(context.WithoutCancel(ctx))
+		} else { // its transaction may be open still: whatever comes next must not be committed with it
+			s.conn.Close()
 		}
 		return nil, err
 	}
