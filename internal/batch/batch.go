@@ -323,6 +323,9 @@ func (b *Batcher[T]) loop(ctx context.Context) {
 		b.run(ctx, items, taken)
 		clear(items)
 		clear(taken)
+		if others == 0 && b.Queued() > 0 {
+			continue
+		}
 		// Callers who were just answered get a turn to hand in their next items, which makes larger batches.
 		runtime.Gosched()
 		if others >= gatherFrom {

@@ -288,8 +288,11 @@ func (m *massRun) position(ctx context.Context) error {
 // ended tells whether all rows are sent. The first line has the columns' names.
 func (m *massRun) ended() bool { return m.line > int64(m.Mass) }
 
-// under waits until more rows are sent.
+// under waits until more rows are sent than there are now.
 func (m *massRun) under(ctx context.Context) error {
+	if err := m.position(ctx); err != nil { // it may have moved since it was read last: a pause lets rows on their way land
+		return err
+	}
 	for before, began := m.line, time.Now(); m.line == before && !m.ended(); {
 		if time.Since(began) > patience {
 			return fmt.Errorf("bench: no row was sent within %s", patience)

@@ -127,26 +127,3 @@ func TestWriterIsDurable(t *testing.T) {
 		t.Errorf("PRAGMA synchronous = %d, %v; want 2 (FULL)", level, err)
 	}
 }
-
-// What a commit has written when its time is up, on a connection that is well, is not committed with what comes next.
-func TestWhatWasGivenUpIsNotCommittedLater(t *testing.T) {
-	t.Parallel()
-	storetest.Each(t, func(t *testing.T, url string) {
-		s := open(t, url)
-		createProject(t, s, 210, 1000)
-		err := s.DoRepeatable(t.Context(), func(ctx context.Context, tx *store.Tx) error {
-			_, err := tx.Exec(ctx, "UPDATE projects SET name = 'orphan' WHERE id = 210")
-			return errors.Join(err, context.DeadlineExceeded)
-		})
-		if !errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("%v, want %v", err, store.ErrUnavailable)
-		}
-		if _, err := s.Accept(t.Context(), newPayout(210, "next", 100)); err != nil {
-			t.Error(err)
-		}
-		orphans, err := s.DB().Numbers(t.Context(), "SELECT COUNT(*) FROM projects WHERE name = 'orphan'")
-		if err != nil || len(orphans) != 1 || orphans[0] != 0 {
-			t.Errorf("%v, %v: it was committed with the next", orphans, err)
-		}
-	})
-}

@@ -47,20 +47,18 @@ func (s *Store) listPiece(ctx context.Context, shard int64) (more bool, err erro
 	if err != nil || at.listed >= at.followed {
 		return false, err
 	}
-	size := s.followSize()
-	keys, last, lines, err := s.readListed(ctx, at, size)
+	keys, last, lines, err := s.readListed(ctx, at, followBatch)
 	if err != nil || lines == 0 {
 		return false, err
 	}
-	rows := lookupRows(keys)
+	if err := s.writeLookups(ctx, lookupRows(keys)); err != nil {
+		return false, err
+	}
 	err = s.offWriter(ctx, func(ctx context.Context, on *sqldb.Conn) error {
-		first, err := s.advance(ctx, on, "directory", shard, at.listed, last)
-		if err != nil || !first {
-			return err
-		}
-		return insertLookups.Run(ctx, on, rows, nil)
+		_, err := s.advance(ctx, on, "directory", shard, at.listed, last)
+		return err
 	})
-	return lines == size, err
+	return lines == followBatch, err
 }
 
 func (s *Store) readListed(ctx context.Context, at followPosition, most int) (keys []lookupKey, last int64, lines int, err error) {

@@ -71,6 +71,16 @@ func TestDirectoryHearsWhatItWouldRead(t *testing.T) {
 		if read := lookups(); !slices.Equal(read, heard) {
 			t.Errorf("%d values as they were heard, %d as they are read: %v", len(heard), len(read), read)
 		}
+		// As a crash leaves it that comes behind the keys, before the commit by which their lines count.
+		if err := s.ForgetDirectory(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.FollowJournal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if again := lookups(); !slices.Equal(again, heard) {
+			t.Errorf("%d values as they were heard, %d as they are taken in again: %v", len(heard), len(again), again)
+		}
 		found := func(when string) {
 			t.Helper()
 			for text, want := range map[string]int{"БЕКБОЛОТ усонов": 9, "hara": 8, "aida bench": 8, "никто": 0} {

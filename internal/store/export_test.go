@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -192,11 +193,18 @@ func (s *Store) Migration(t *testing.T, name string) string {
 // EmptyDirectory makes the database one whose payments are found by their accounts alone, and which the directory has not
 // begun to follow.
 func (s *Store) EmptyDirectory(ctx context.Context) error {
-	return s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
+	return errors.Join(s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
 		if _, err := t.Exec(ctx, `DELETE FROM lookups WHERE NOT EXISTS (SELECT 1 FROM requests r
 			WHERE r.project_id = lookups.project_id AND r.payment = lookups.payment AND r.account_key = lookups.key)`); err != nil {
 			return err
 		}
+		return nil
+	}}), s.ForgetDirectory(ctx))
+}
+
+// ForgetDirectory forgets how far the directory has come.
+func (s *Store) ForgetDirectory(ctx context.Context) error {
+	return s.do(ctx, &command{exec: func(ctx context.Context, t *Tx) error {
 		_, err := t.Exec(ctx, "DELETE FROM directory")
 		return err
 	}})
@@ -204,3 +212,6 @@ func (s *Store) EmptyDirectory(ctx context.Context) error {
 
 // DirectoryReads is how often the directory has read payments that were not heard.
 func (s *Store) DirectoryReads() int64 { return s.listReads.Load() }
+
+// LogCopies is how often SQLite's log was copied beside the writer.
+func (s *Store) LogCopies() int64 { return s.logCopies.Load() }

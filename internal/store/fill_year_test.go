@@ -91,7 +91,7 @@ func (b *beside) flush(ctx context.Context, f *filling) error {
 	if err := on.Begin(ctx); err != nil {
 		return err
 	}
-	if err := addRollups.Run(ctx, on, rollupArgs([]int64{build}, b.lines), nil); err != nil {
+	if err := addRollups.Run(ctx, on, rollupArgs([]int64{build}, rollUp(b.lines)), nil); err != nil {
 		return err
 	}
 	if err := addLedgerDays.Run(ctx, on, daysOf(b.transfers), nil); err != nil {
@@ -185,7 +185,7 @@ func (f *filling) flushFigures(ctx context.Context) error {
 		return f.beside.flush(ctx, f)
 	}
 	lines := f.beside.lines
-	args := rollupArgs([]int64{1}, lines)
+	args := rollupArgs([]int64{1}, rollUp(lines))
 	f.beside.lines = nil
 	var long []any
 	var rows [][]any

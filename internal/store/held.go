@@ -81,7 +81,7 @@ func (s *Store) commitGroups(ctx context.Context, groups [][]*command) (held [][
 	case err == nil:
 		s.went(jobs)
 		return nil, nil
-	case sqldb.Classify(err) != sqldb.FaultRetry || !sqldb.IsLocked(err):
+	case !sqldb.IsLocked(err):
 		s.commitAll(ctx, commands)
 		return nil, nil
 	case len(groups) == 1:

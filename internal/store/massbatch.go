@@ -142,8 +142,9 @@ var batchesOfPayments = func() string {
 	return q.String()
 }()
 
-// countBatches adds the changes of statuses that lines tell to the counters of their payments' batches.
-func countBatches(ctx context.Context, on *sqldb.Conn, lines []followedLine) error {
+// batchCounts are the rows of AddBatchCounts that take in the changes of statuses that lines tell. Which batch a payment belongs to
+// is committed with the payment, and stays.
+func (s *Store) batchCounts(ctx context.Context, lines []followedLine) (args []any, err error) {
 	var changed []*followedLine
 	for i := range lines {
 		if lines[i].byHand && lines[i].after.status != "" {
@@ -152,19 +153,19 @@ func countBatches(ctx context.Context, on *sqldb.Conn, lines []followedLine) err
 	}
 	deltas := make(map[batchCount]RollupDelta)
 	for piece := range slices.Chunk(changed, batchPiece) {
-		args := make([]any, batchPiece)
-		for i := range args {
-			args[i] = piece[min(i, len(piece)-1)].payment
+		payments := make([]any, batchPiece)
+		for i := range payments {
+			payments[i] = piece[min(i, len(piece)-1)].payment
 		}
 		batches := make(map[int64]int64, len(piece))
-		err := on.Query(ctx, batchesOfPayments, func(r *sql.Rows) error {
+		err := sqldb.Query(ctx, s.db.Lists, batchesOfPayments, payments...).Each(func(r *sql.Rows) error {
 			var payment, batch int64
 			err := r.Scan(&payment, &batch)
 			batches[payment] = batch
 			return err
-		}, args...)
+		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, l := range piece {
 			k := batchCount{batch: batches[l.payment], project: l.project, currency: l.currency, status: l.after.status}
@@ -177,11 +178,10 @@ func countBatches(ctx context.Context, on *sqldb.Conn, lines []followedLine) err
 			}
 		}
 	}
-	var args []any
 	for _, k := range slices.SortedFunc(maps.Keys(deltas), batchCount.compare) {
 		if d := deltas[k]; d != (RollupDelta{}) {
 			args = append(args, k.batch, k.project, k.currency, string(k.status), d.Payments, d.Amount)
 		}
 	}
-	return AddBatchCounts.Run(ctx, on, args, nil)
+	return args, nil
 }

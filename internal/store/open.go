@@ -71,6 +71,9 @@ type Store struct {
 	file     *databaseFile         // of SQLite
 	room     *diskRoom             // of a server's SQLite database
 
+	logGrows  chan struct{} // SQLite's log: something was committed
+	logCopies atomic.Int64
+
 	given            func() time.Time // Config.Clock
 	steady           steadyClock
 	measured         atomic.Pointer[measured] // on PostgreSQL
@@ -102,7 +105,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{db: &sqldb.DB{Dialect: d}, url: c.URL, logger: c.Logger, owner: newOwner(), given: c.Clock, follows: c.Serve, held: make(map[int64]bool)}
+	s := &Store{db: &sqldb.DB{Dialect: d}, url: c.URL, logger: c.Logger, owner: newOwner(), given: c.Clock, follows: c.Serve, held: make(map[int64]bool), logGrows: make(chan struct{}, 1)}
 	s.steady.logger = c.Logger
 	if err := s.open(ctx, c, address); err != nil {
 		s.release()
@@ -178,6 +181,7 @@ func (s *Store) startBackground(ctx context.Context, follow time.Duration) {
 	s.every(ctx, time.Minute, s.saveKeyUse)
 	s.every(ctx, time.Hour, s.DeleteExpired)
 	if s.file != nil { // one server and one clock
+		s.done.Go(func() { s.watchLog(ctx) })
 		s.every(ctx, max(fileBeat, follow), s.watchFile)
 		s.every(ctx, max(fileBeat, follow), s.watchRoom)
 		s.every(ctx, max(fileBeat, follow), s.tryAgain)

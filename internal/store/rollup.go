@@ -19,10 +19,9 @@ import (
 // however many nodes follow.
 
 const (
-	followBatch  = 2000 // journal lines in one commit
-	followBeside = 400  // of SQLite's writer while it has other work: who waits for that waits for these
-	followBeat   = 5 * time.Second
-	followLook   = 500 * time.Millisecond // whether so many lines wait that the beat is not waited for
+	followBatch = 2000 // journal lines that are taken in together
+	followBeat  = 5 * time.Second
+	followLook  = 500 * time.Millisecond // whether so many lines wait that the beat is not waited for
 	// followSettled is how old a line of the commands' shard must be: several of them share it, so that its ids may
 	// become visible out of order.
 	followSettled = time.Minute
@@ -56,14 +55,6 @@ type followedLine struct {
 	before, after                              result        // before is empty for a payment that is new, after where nothing changes
 	ended                                      payout.Status // of the operation whose result the line is; empty: it is none
 	first                                      payout.Status // of another one that ended by the same line before it: paid, where the return was heard of first
-}
-
-// followSize is how many journal lines the next commit of a follower takes in.
-func (s *Store) followSize() int {
-	if s.db.Dialect == &sqldb.SQLite && !s.batcher.Calm() {
-		return followBeside
-	}
-	return followBatch
 }
 
 // followInTime follows the journal at each beat, and before it where much is to be taken in.
@@ -126,24 +117,31 @@ func (s *Store) followedTo(ctx context.Context, shard int64) (at followPosition,
 	return at, err
 }
 
-// followPiece takes in the next lines of a shard, and says whether there are more. Builds of rollups that stand where the
-// shard does go along; the others catch up (rollup_build.go). So does the directory, where the lines were heard.
+// followPiece takes in the next lines of a shard, and says whether there are more. What takes time is done before the commit by
+// which it counts. Builds of rollups that stand where the shard does go along; the others catch up (rollup_build.go). So does the
+// directory, where the lines were heard.
 func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err error) {
 	position, err := s.followedTo(ctx, shard)
 	if err != nil {
 		return false, err
 	}
 	at := position.followed
-	size := s.followSize()
-	lines, heard := s.journalTail.after(shard, at, size)
+	lines, heard := s.journalTail.after(shard, at, followBatch)
 	if !heard {
-		lines, err = s.readFollowed(ctx, shard, at, (shard+1)*shardSpan, size)
+		lines, err = s.readFollowed(ctx, shard, at, (shard+1)*shardSpan, followBatch)
 	}
 	if err != nil || len(lines) == 0 {
 		return false, err
 	}
 	listed := heard && position.listed == at
-	lookups := s.gatherLookups(lines, listed)
+	if err := s.writeLookups(ctx, s.gatherLookups(lines, listed)); err != nil {
+		return false, err
+	}
+	sums := rollUp(lines)
+	counts, err := s.batchCounts(ctx, lines)
+	if err != nil {
+		return false, err
+	}
 	last := lines[len(lines)-1].id
 	err = s.offWriter(ctx, func(ctx context.Context, on *sqldb.Conn) error {
 		first, err := s.advance(ctx, on, "followed", shard, at, last)
@@ -159,18 +157,15 @@ func (s *Store) followPiece(ctx context.Context, shard int64) (more bool, err er
 		if err != nil {
 			return err
 		}
-		if err := addRollups.Later(ctx, on, rollupArgs(builds, lines), nil); err != nil {
+		if err := addRollups.Later(ctx, on, rollupArgs(builds, sums), nil); err != nil {
 			return err
 		}
-		if err := insertLookups.Run(ctx, on, lookups, nil); err != nil {
-			return err
-		}
-		return countBatches(ctx, on, lines)
+		return AddBatchCounts.Run(ctx, on, counts, nil)
 	})
 	if err == nil && !heard && position.listed == at { // so that it goes along with the next lines, which may be heard
 		_, err = s.listPiece(ctx, shard)
 	}
-	return len(lines) == size, err
+	return len(lines) == followBatch, err
 }
 
 // advance moves a shard's position in a table of them. false: somebody else has moved it, and with it taken in what is behind.
@@ -262,6 +257,26 @@ func (l *followedLine) changed(e *followedEvent) {
 
 var insertLookups = sqldb.NewBulk("INSERT INTO lookups (bucket, key, project_id, payment) VALUES ", "(%i, %i, %i, %i)",
 	" ON CONFLICT (bucket, key, project_id, payment) DO NOTHING")
+
+// lookupsAtOnce are written in a commit of SQLite's writer, for which others wait. They are neighbours: what many lines bring is
+// sorted first, and lies on few pages then.
+const lookupsAtOnce = 1024
+
+// writeLookups writes rows of lookups. They say nothing that is not so whether or not their lines are taken in, so that they may
+// stand before these are, and may come again.
+func (s *Store) writeLookups(ctx context.Context, rows []any) error {
+	atOnce := max(len(rows), 1)
+	if s.db.Dialect == &sqldb.SQLite {
+		atOnce = lookupsAtOnce * insertLookups.Columns
+	}
+	for piece := range slices.Chunk(rows, atOnce) {
+		err := s.offWriter(ctx, func(ctx context.Context, on *sqldb.Conn) error { return insertLookups.Run(ctx, on, piece, nil) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // gatherLookups are the rows of lookups that lines make: with those of the directory, or without.
 func (s *Store) gatherLookups(lines []followedLine, listed bool) []any {

@@ -165,22 +165,22 @@ const readBehind = `SELECT b.build, f.shard, COALESCE(r.line, f.shard * 10000000
 // catchUpShard counts a shard's lines up to where its followers were.
 func (s *Store) catchUpShard(ctx context.Context, p buildPlace) error {
 	for p.at < p.until {
-		began, size := time.Now(), s.followSize()
-		lines, err := s.readFollowed(ctx, p.shard, p.at, p.until+1, size)
+		began := time.Now()
+		lines, err := s.readFollowed(ctx, p.shard, p.at, p.until+1, followBatch)
 		if err != nil {
 			return err
 		}
 		to := p.until
-		if len(lines) == size {
+		if len(lines) == followBatch {
 			to = lines[len(lines)-1].id
 		}
-		moved := false
+		sums, moved := rollUp(lines), false
 		err = s.offWriter(ctx, func(ctx context.Context, on *sqldb.Conn) error {
 			moved, err = s.moveBuild(ctx, on, p, to)
 			if err != nil || !moved {
 				return err
 			}
-			return addRollups.Run(ctx, on, rollupArgs([]int64{p.build}, lines), nil)
+			return addRollups.Run(ctx, on, rollupArgs([]int64{p.build}, sums), nil)
 		})
 		if err != nil || !moved { // somebody else counts them
 			return err

@@ -167,9 +167,17 @@ var addRollups = sqldb.NewBulk("INSERT INTO rollups (build, cube, project_id, ho
 	` ON CONFLICT (build, cube, project_id, hours, start, method, currency, status, code, bank, bucket) DO UPDATE
 		SET payments = rollups.payments + excluded.payments, amount = rollups.amount + excluded.amount`)
 
-// rollUp adds lines up to what they change, in the order of the rows' keys: nodes that write the same rows do not lock each
-// other out, and neighbours share a page.
-func rollUp(lines []followedLine) (keys []RollupKey, deltas []RollupDelta) {
+// rollupSums are what some lines change, row by row of rollups, in the order of the rows' keys: nodes that write the same rows do
+// not lock each other out, and neighbours share a page.
+type rollupSums struct {
+	keys   []RollupKey
+	deltas []RollupDelta
+}
+
+// rollUp adds lines up to what they change.
+func rollUp(lines []followedLine) rollupSums {
+	var keys []RollupKey
+	var deltas []RollupDelta
 	sums := make(map[RollupKey]RollupDelta)
 	for i := range lines {
 		l := &lines[i]
@@ -198,7 +206,7 @@ func rollUp(lines []followedLine) (keys []RollupKey, deltas []RollupDelta) {
 		}
 		hours, byHour = hours[n:], byHour[n:]
 	}
-	return keys, deltas
+	return rollupSums{keys, deltas}
 }
 
 // merged adds up rows of the same key, from one place on, and sorts them.
@@ -216,16 +224,12 @@ func merged(keys []RollupKey, deltas []RollupDelta, from int) ([]RollupKey, []Ro
 	return keys, deltas
 }
 
-// rollupArgs are the rows of addRollups that bring builds up to some lines, in the order of their keys.
-func rollupArgs(builds []int64, lines []followedLine) []any {
-	if len(builds) == 0 {
-		return nil
-	}
-	keys, deltas := rollUp(lines)
-	args := make([]any, 0, len(builds)*len(keys)*addRollups.Columns)
+// rollupArgs are the rows of addRollups that add sums to builds, in the order of their keys.
+func rollupArgs(builds []int64, sums rollupSums) []any {
+	args := make([]any, 0, len(builds)*len(sums.keys)*addRollups.Columns)
 	for _, build := range builds {
-		for i := range keys {
-			k, d := &keys[i], deltas[i]
+		for i := range sums.keys {
+			k, d := &sums.keys[i], sums.deltas[i]
 			args = append(args, build, int64(k.Cube), k.Project, k.Hours, k.Start, k.Method, k.Currency, string(k.Status), k.Code, k.Bank, k.Bucket,
 				d.Payments, d.Amount)
 		}

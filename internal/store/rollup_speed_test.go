@@ -28,7 +28,7 @@ func BenchmarkRollUp(b *testing.B) {
 			}
 			rows := 0
 			for b.Loop() {
-				rows = len(rollupArgs([]int64{1}, lines)) / addRollups.Columns
+				rows = len(rollupArgs([]int64{1}, rollUp(lines))) / addRollups.Columns
 			}
 			payouts := float64(len(lines) / 2)
 			b.ReportMetric(float64(rows)/payouts, "rows/payout")

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Sizes in bytes of what a SQLite database keeps on its disk beside itself. They grow with the file, in powers of two, and
@@ -180,4 +181,42 @@ func (s *Store) shortenLog(ctx context.Context) {
 		s.logger.Warn("store: the database's log could not be copied into its file", "err", err)
 	}
 	s.room.measure()
+}
+
+// copyGrownLog copies the log into the file beside the writer, once it is half as long as it may become. The writer copies the rest
+// when it is as long as that, which is little then; without this each commit that came upon a long log would wait for all of it.
+func (s *Store) copyGrownLog(ctx context.Context) error {
+	var busy, pages, copied int64
+	if err := s.db.Writes.QueryRowContext(ctx, "PRAGMA wal_checkpoint(NOOP)").Scan(&busy, &pages, &copied); err != nil {
+		return err
+	}
+	if pages-copied < s.room.logPages.Load()/2 {
+		return nil
+	}
+	s.logCopies.Add(1)
+	return s.db.Writes.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &copied)
+}
+
+// logLook is how often a growing log is looked at.
+const logLook = 10 * time.Millisecond
+
+// watchLog copies a growing log. A file that cannot be written is left to the writer, which finds the same.
+func (s *Store) watchLog(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.logGrows:
+		}
+		pause := logLook
+		if err := s.copyGrownLog(ctx); err != nil && ctx.Err() == nil {
+			s.logger.Warn("store: the database's log could not be copied into its file", "err", err)
+			pause = fileBeat
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
 }

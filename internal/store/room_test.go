@@ -162,6 +162,21 @@ func TestTheLogStaysSmall(t *testing.T) {
 
 // Where nothing can be committed, callers learn so within two seconds, those too that come while the commit before is tried;
 // and a server that nobody asks finds out by itself when it can commit again. The limit here has room for a slow machine.
+// TestTheLogIsCopiedBesideTheWriter holds that a log that grows is copied before it is as long as the writer would let it become.
+func TestTheLogIsCopiedBesideTheWriter(t *testing.T) {
+	t.Parallel()
+	s := openOn(t, filepath.Join(t.TempDir(), "flashpay.db"), newDisk(900*mebibyte, mebibyte)) // its log may have 64 pages
+	createProject(t, s, 210, 1_000_000)
+	n := 0
+	until(t, "the log is copied", func() bool {
+		n++
+		if _, err := s.Accept(t.Context(), newPayout(210, fmt.Sprint("payout ", n), 1)); err != nil {
+			t.Fatal(err)
+		}
+		return s.LogCopies() > 0
+	})
+}
+
 func TestWhatCannotBeCommittedIsSaidSoon(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {

@@ -65,7 +65,7 @@ const (
 // Of what nobody waits for: rows of files, and what follows the journal. A payout of Gate waits for little more than its own
 // commit beside them.
 const (
-	mostInBackground = 512 // commands in a commit, while there are no others
+	mostInBackground = 256 // commands in a commit, while there are no others
 	besideOthers     = 32  // as long as there are
 
 	followedWeight = besideOthers // of what follows the journal: beside others it goes alone
@@ -133,7 +133,7 @@ func (s *Store) commitAll(ctx context.Context, commands []*command) {
 			s.commitApart(ctx, commands, err)
 			return
 		}
-		if what == sqldb.FaultRetry && sqldb.IsLocked(err) && s.commitBesideHeld(ctx, commands, deadline) {
+		if sqldb.IsLocked(err) && s.commitBesideHeld(ctx, commands, deadline) {
 			return
 		}
 		s.trouble.Store(&err)
@@ -282,12 +282,14 @@ func (s *Store) tryCommit(ctx context.Context, commands []*command) (jobs []*Cal
 	if err != nil {
 		s.journalTail.forget()
 		s.releaseJobs(t.jobs)
-		if sqldb.Classify(err) != sqldb.FaultLost {
+		if sqldb.Classify(err) != sqldb.FaultLost { // else the connection is replaced
 			s.undo(context.WithoutCancel(ctx))
-		} else { // its transaction may be open still: whatever comes next must not be committed with it
-			s.conn.Close()
 		}
 		return nil, err
+	}
+	select {
+	case s.logGrows <- struct{}{}:
+	default:
 	}
 	s.commits.Add(1)
 	s.items.Add(int64(len(commands)))
