@@ -215,3 +215,9 @@ func (s *Store) DirectoryReads() int64 { return s.listReads.Load() }
 
 // LogCopies is how often SQLite's log was copied beside the writer.
 func (s *Store) LogCopies() int64 { return s.logCopies.Load() }
+
+// MoveNewestLine takes the newest line that this node has committed for one of a later shard, and returns what undoes it.
+func (s *Store) MoveNewestLine(shards int64) (undo func()) {
+	s.lastCommittedRow.Add(shards * shardSpan)
+	return func() { s.lastCommittedRow.Add(-shards * shardSpan) }
+}

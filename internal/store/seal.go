@@ -84,7 +84,11 @@ func join(left, right [32]byte) [32]byte {
 // SealJournal seals the committed lines of this node's shard that are not sealed yet. It reads them in portions, so that no read
 // transaction lasts long.
 func (s *Store) SealJournal(ctx context.Context) error {
-	return s.seal(ctx, s.shard.Load(), s.lastCommittedRow.Load())
+	shard, last := s.shard.Load(), s.lastCommittedRow.Load()
+	if ShardOf(last) != shard { // it was taken over just now: whoever has it seals what it has left
+		return nil
+	}
+	return s.seal(ctx, shard, last)
 }
 
 // sealRest seals what a shard has left that nobody writes in any more: its node has died, or leaves.

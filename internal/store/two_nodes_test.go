@@ -112,3 +112,37 @@ func TestEventsOfTwoNodesAreNumberedInTurn(t *testing.T) {
 		})
 	}
 }
+
+// TestATakenShardIsNotSealedBeyondItself seals while a node's newest line is of the shard that it has taken since.
+func TestATakenShardIsNotSealedBeyondItself(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := openAs(t, store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true})
+		createProject(t, s, 210, 1000)
+		if _, err := s.Accept(t.Context(), newPayout(210, "p", 100)); err != nil {
+			t.Fatal(err)
+		}
+		seals := func() (ends []int64) {
+			t.Helper()
+			ends, err := s.DB().Numbers(t.Context(), "SELECT last_row FROM seals")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ends
+		}
+		back := s.MoveNewestLine(1)
+		if err := s.SealJournal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if ends := seals(); len(ends) > 0 {
+			t.Errorf("a shard is sealed up to %v, rows of the next one", ends)
+		}
+		back()
+		if err := s.SealJournal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if ends := seals(); len(ends) != 1 {
+			t.Errorf("then the seals end at %v, want one", ends)
+		}
+	})
+}
