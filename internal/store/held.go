@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 const (
 	lockTime = 300 * time.Millisecond // that the writer waits for a lock: what sqldb sets
 	heldTime = 20 * time.Millisecond  // the same where some lock is known to be held: each of several tries meets it
+	heldMost = 3 * heldTime           // that a commit is held up by projects whose rows were held when they were last tried
 )
 
 // project is the project whose rows a command locks; 0: not known.
@@ -55,7 +57,7 @@ func (s *Store) commitBesideHeld(ctx context.Context, commands []*command, deadl
 	}
 	s.waitForLocks(ctx, heldTime)
 	defer s.waitForLocks(ctx, lockTime)
-	held, err := s.commitGroups(ctx, groups)
+	held, err := s.commitGroups(ctx, groups, deadline)
 	if len(held) == len(groups) {
 		return false
 	}
@@ -68,13 +70,20 @@ func (s *Store) commitBesideHeld(ctx context.Context, commands []*command, deadl
 			break
 		}
 		time.Sleep(pause)
-		held, err = s.commitGroups(ctx, held)
+		held, err = s.commitGroups(ctx, held, deadline)
 	}
 	return true
 }
 
-// commitGroups commits groups of commands, all at once where that goes, and returns those that meet another client's lock.
-func (s *Store) commitGroups(ctx context.Context, groups [][]*command) (held [][]*command, err error) {
+// errNotTried is of what was not tried for want of time, where other clients hold rows.
+var errNotTried = errors.New("store: another client of the database holds rows for long")
+
+// commitGroups commits groups of commands, all at once where that goes, and returns those that meet another client's lock, or were
+// not tried before the deadline.
+func (s *Store) commitGroups(ctx context.Context, groups [][]*command, deadline time.Time) (held [][]*command, err error) {
+	if time.Now().After(deadline) {
+		return groups, errNotTried
+	}
 	commands := slices.Concat(groups...)
 	jobs, err := s.tryCommit(ctx, commands)
 	switch {
@@ -88,13 +97,13 @@ func (s *Store) commitGroups(ctx context.Context, groups [][]*command) (held [][
 		return groups, err
 	}
 	half := len(groups) / 2
-	held, _ = s.commitGroups(ctx, groups[:half])
-	more, _ := s.commitGroups(ctx, groups[half:])
+	held, _ = s.commitGroups(ctx, groups[:half], deadline)
+	more, _ := s.commitGroups(ctx, groups[half:], deadline)
 	return append(held, more...), err
 }
 
 // setHeldApart commits those commands, once, of whose projects rows were held for long when they were last tried, and returns the
-// others, which are thus held up for heldTime at most by each.
+// others, which are thus held up for heldMost at most, and the commit that runs then.
 func (s *Store) setHeldApart(ctx context.Context, commands []*command) (others []*command) {
 	var apart [][]*command
 	for _, group := range byProject(commands) {
@@ -109,9 +118,10 @@ func (s *Store) setHeldApart(ctx context.Context, commands []*command) (others [
 	}
 	s.waitForLocks(ctx, heldTime)
 	defer s.waitForLocks(ctx, lockTime)
+	deadline := time.Now().Add(heldMost)
 	for _, group := range apart {
 		delete(s.held, group[0].project())
-		if held, err := s.commitGroups(ctx, [][]*command{group}); len(held) > 0 {
+		if held, err := s.commitGroups(ctx, [][]*command{group}, deadline); len(held) > 0 {
 			s.holdApart(group, err)
 		}
 	}
@@ -126,9 +136,12 @@ func (s *Store) holdApart(group []*command, err error) {
 	s.giveUp(group, err)
 }
 
-// waitForLocks sets how long the writer waits for a lock. Where that fails, the next statement fails as well.
+// waitForLocks sets how long the writer waits for a lock. A connection that does not take it is closed: the next commit makes another.
 func (s *Store) waitForLocks(ctx context.Context, d time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, leastReconnect)
+	defer cancel()
 	if err := s.conn.WaitForLocks(ctx, d); err != nil {
 		s.logger.Warn("store: setting how long a lock is waited for failed", "err", err)
+		s.conn.Close()
 	}
 }

@@ -40,8 +40,14 @@ const (
 // LookupBucket is the bucket of lookups to which a payment belongs.
 func LookupBucket(payment int64) int64 { return lookupBucketsFrom + payment/lookupBucket }
 
-// FormerLookupBucket is the bucket of lookups in which an older program put a payment.
-func FormerLookupBucket(payment int64) int64 { return payment / formerBucket }
+// LookupsFrom is the first of the payments that belong to a bucket of lookups, and the first one behind them. An older program had
+// larger buckets.
+func LookupsFrom(bucket int64) (first, end int64) {
+	if bucket < lookupBucketsFrom {
+		return bucket * formerBucket, (bucket + 1) * formerBucket
+	}
+	return (bucket - lookupBucketsFrom) * lookupBucket, (bucket - lookupBucketsFrom + 1) * lookupBucket
+}
 
 // followedLine is what rollups and lookups need to know of a journal line.
 type followedLine struct {

@@ -175,9 +175,8 @@ func (s *Store) catchUpShard(ctx context.Context, p buildPlace) error {
 			to = lines[len(lines)-1].id
 		}
 		sums, moved := rollUp(lines), false
-		err = s.offWriter(ctx, func(ctx context.Context, on *sqldb.Conn) error {
-			moved, err = s.moveBuild(ctx, on, p, to)
-			if err != nil || !moved {
+		err = s.offWriter(ctx, func(ctx context.Context, on *sqldb.Conn) (err error) {
+			if moved, err = s.moveBuild(ctx, on, p, to); err != nil || !moved {
 				return err
 			}
 			return addRollups.Run(ctx, on, rollupArgs([]int64{p.build}, sums), nil)

@@ -198,6 +198,9 @@ func (s *Store) reserveNumbers(ctx context.Context, numbers, rows int64) error {
 	}, takeNumbers, takeRows, shard)
 }
 
+// ShardEnd is the first id behind those of the shard that gave an id.
+func ShardEnd(id int64) int64 { return (ShardOf(id) + 1) * shardSpan }
+
 // ShardOf is the shard that gave an id.
 func ShardOf(id int64) int64 {
 	if id < 0 {

@@ -137,13 +137,15 @@ func (s *Store) commitAll(ctx context.Context, commands []*command) {
 			return
 		}
 		s.trouble.Store(&err)
+		if what == sqldb.FaultLost { // before it is given up as well: what comes next needs a connection
+			s.reconnect(ctx, deadline)
+		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
 			s.giveUp(commands, err)
 			return
 		}
 		if what == sqldb.FaultLost {
 			s.logger.Warn("store: the outcome of a commit is not known; it runs again", "items", len(commands), "err", err)
-			s.reconnect(ctx, deadline)
 		}
 		time.Sleep(pause)
 	}

@@ -26,13 +26,15 @@ func Statements(d *sqldb.Dialect) iter.Seq2[string, []any] {
 			}
 		}
 		if d == &sqldb.Postgres {
+			yield(nextFromPostgres, []any{int64(0), int64(1000), int64(210)})
 			yield(betweenPostgres, []any{int64(210), []string{"a", "b"}, int64(1000)})
 		} else {
+			yield(nextFrom, []any{int64(0), int64(1000), int64(210)})
 			yield(between, []any{int64(210), "a", "b", int64(1000)})
 		}
 		yield(sumsSince, []any{int64(210), int64(0), int64(0), int64(1000)})
 		yield(firstSince, []any{int64(210), int64(0)})
-		yield(lastBucket, []any{int64(1)})
+		yield(allBuckets, nil)
 		yield(usualSums, []any{int64(210), int64(0), "KGS", int64(1)})
 	}
 }
@@ -46,3 +48,10 @@ func (r *Recent) Whole(project int64) bool {
 
 // Apart tells whether the next call looks for each id by itself.
 func (s *IDs) Apart() bool { return s.skip.Load() > 0 }
+
+// Buckets is in how many buckets of lookups recent payments of a project are looked for.
+func (r *Recent) Buckets(project int64) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.projects[project].buckets)
+}

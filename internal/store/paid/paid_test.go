@@ -187,6 +187,41 @@ func TestPaidToTheSameAccount(t *testing.T) {
 	})
 }
 
+// TestPaidByTwoNodes looks for what nodes paid whose ids are of shards far apart: only where there is something.
+func TestPaidByTwoNodes(t *testing.T) {
+	t.Parallel()
+	url := storetest.URL(t, storetest.Postgres)
+	first := open(t, url)
+	second, err := store.Open(t.Context(), store.Config{URL: url, Keyset: storetest.Keyset(), Serve: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := second.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	pay(t, first, 210, "first", "a", 100, 1)
+	pay(t, second, 210, "second", "a", 100, 2)
+	for _, s := range []*store.Store{first, second} {
+		if err := s.FollowJournal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	recent := paid.New(first).Since(first.Now().Add(-time.Hour))
+	var found []string
+	sums := []paid.Sum{{ProjectID: 210, Account: "a", Currency: "KGS", Amount: 100}}
+	if err := recent.BySum(t.Context(), sums, func(_ int, p paid.Payment) { found = append(found, p.PaymentID) }); err != nil {
+		t.Fatal(err)
+	}
+	if slices.Sort(found); !slices.Equal(found, []string{"first", "second"}) {
+		t.Errorf("found %v", found)
+	}
+	if n := recent.Buckets(210); n != 2 {
+		t.Errorf("it looks into %d buckets, want one of each node", n)
+	}
+}
+
 // TestPlans holds that nothing is looked for by reading whole tables, however many are asked for at once.
 func TestPlans(t *testing.T) {
 	t.Parallel()

@@ -5,8 +5,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"math"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -111,7 +111,12 @@ func (r *Recent) keys(ctx context.Context, sums []Sum) ([]sumKey, error) {
 
 const (
 	firstSince = "SELECT id FROM payments WHERE project_id = $1 AND created_at >= $2 ORDER BY created_at, id LIMIT 1"
-	lastBucket = "SELECT COALESCE(MAX(bucket), -1) FROM lookups WHERE bucket < $1"
+	allBuckets = `WITH RECURSIVE b (bucket) AS (SELECT MIN(bucket) FROM lookups
+		UNION ALL SELECT (SELECT MIN(l.bucket) FROM lookups l WHERE l.bucket > b.bucket) FROM b WHERE b.bucket IS NOT NULL)
+		SELECT bucket FROM b WHERE bucket IS NOT NULL`
+	// Ids alone are a key on SQLite, and within a project on PostgreSQL.
+	nextFrom         = "SELECT created_at FROM payments WHERE id >= $1 AND id < $2 AND $3 = $3 ORDER BY id LIMIT 1"
+	nextFromPostgres = "SELECT created_at FROM payments WHERE id >= $1 AND id < $2 AND project_id = $3 ORDER BY project_id, id LIMIT 1"
 )
 
 // project finds in which buckets a project's recent payments stand.
@@ -130,7 +135,7 @@ func (r *Recent) project(ctx context.Context, id int64) (*recentProject, error) 
 	case err != nil:
 		return nil, db.Unavailable(err)
 	default:
-		if p.buckets, err = bucketsSince(ctx, db, first); err != nil {
+		if p.buckets, err = r.buckets(ctx, id); err != nil {
 			return nil, db.Unavailable(err)
 		}
 	}
@@ -138,20 +143,47 @@ func (r *Recent) project(ctx context.Context, id int64) (*recentProject, error) 
 	return p, nil
 }
 
-// bucketsSince are the buckets that may hold a payment and what came after it. Ids rise with time but for nodes that take them in
-// turns, so they begin a bucket earlier.
-func bucketsSince(ctx context.Context, db *sqldb.DB, first int64) (buckets []int64, err error) {
-	for _, size := range []struct{ from, end int64 }{
-		{max(0, store.FormerLookupBucket(first)-1), store.LookupBucket(0)},
-		{max(store.LookupBucket(0), store.LookupBucket(first)-1), math.MaxInt64},
-	} {
-		var last int64
-		if err := sqldb.One(ctx, db.Lists, lastBucket, size.end).Scan(&last); err != nil {
+// buckets are those that may hold a project's recent payments. Each shard has ids of its own, which rise with time, so that its
+// buckets are those from some moment on; of one size, and those of an older program of another.
+func (r *Recent) buckets(ctx context.Context, project int64) (buckets []int64, err error) {
+	all, err := r.payments.store.DB().Numbers(ctx, allBuckets)
+	if err != nil {
+		return nil, err
+	}
+	for len(all) > 0 {
+		first, last := store.LookupsFrom(all[0])
+		n := 1
+		for ; n < len(all); n++ {
+			if from, end := store.LookupsFrom(all[n]); store.ShardOf(from) != store.ShardOf(first) || end-from != last-first {
+				break
+			}
+		}
+		recent, err := r.recent(ctx, project, all[:n])
+		if err != nil {
 			return nil, err
 		}
-		for bucket := size.from; bucket <= last; bucket++ {
-			buckets = append(buckets, bucket)
-		}
+		buckets, all = append(buckets, recent...), all[n:]
 	}
 	return buckets, nil
+}
+
+// recent are the last of a shard's buckets: from two before the first one behind whose beginning all is recent. Of these one may hold
+// both, and one is for payments whose commits did not come in the order of their ids.
+func (r *Recent) recent(ctx context.Context, project int64, buckets []int64) ([]int64, error) {
+	first, _ := store.LookupsFrom(buckets[0])
+	end, db, text := store.ShardEnd(first), r.payments.store.DB(), nextFrom
+	if db.Dialect == &sqldb.Postgres {
+		text = nextFromPostgres
+	}
+	var failed error
+	at := sort.Search(len(buckets), func(i int) bool {
+		from, _ := store.LookupsFrom(buckets[i])
+		var created int64
+		err := sqldb.One(ctx, db.Lists, text, from, end, project).Scan(&created)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			failed = cmp.Or(failed, err)
+		}
+		return err != nil || created >= r.since.UnixMicro()
+	})
+	return buckets[max(0, at-2):], failed
 }
