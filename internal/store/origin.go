@@ -16,7 +16,7 @@ var (
 
 // What one user can have from another.
 const (
-	OriginLink   = "link"   // the link by which password and factors were set was shown to that user, or sent to an address of their choice
+	OriginLink   = "link"   // the link by which password and factors were set was shown to that user, sent by them, or sent to an address of their choice
 	OriginRights = "rights" // roles, rights, projects, or being active again
 )
 
@@ -29,6 +29,15 @@ func (t *Tx) RecordOrigin(ctx context.Context, userID int64, actor, what string)
 	}
 	const insert = "INSERT INTO user_origins (user_id, giver, what, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
 	_, err := t.Exec(ctx, insert, userID, giver, what, t.now.UnixMicro())
+	return err
+}
+
+// RecordAddress records that an account's link went to an address that somebody chose: whoever gave it rights in the commit that made it.
+func (t *Tx) RecordAddress(ctx context.Context, userID int64) error {
+	const insert = `INSERT INTO user_origins (user_id, giver, what, at)
+		SELECT o.user_id, o.giver, 'link', CAST($1 AS BIGINT) FROM user_origins o JOIN users u ON u.id = o.user_id
+		WHERE o.user_id = $2 AND o.what = 'rights' AND o.at = u.created_at ON CONFLICT DO NOTHING`
+	_, err := t.Exec(ctx, insert, t.now.UnixMicro(), userID)
 	return err
 }
 
@@ -77,7 +86,7 @@ func (s *Store) DifferentPeople(ctx context.Context, requester, decider int64) (
 type Origin struct {
 	Giver int64  // the other user's id
 	Name  string // the giver's, or their e-mail address
-	Link  bool   // the account's link was shown to them, or sent to an address of their choice; false: they gave rights
+	Link  bool   // the account's link was shown to them, sent by them, or sent to an address of their choice; false: they gave rights
 }
 
 // Origins lists from whom a user has sign-in and rights. It is empty once ConfirmUser has confirmed the account.

@@ -144,6 +144,62 @@ func TestAnAccountOfOnesOwnMakingDoesNotDecide(t *testing.T) {
 	})
 }
 
+// mailed sends a user a link by e-mail, at a colleague's wish, which they follow.
+func mailed(t *testing.T, s *store.Store, by, u *staff.User) {
+	t.Helper()
+	token := [32]byte{200 + byte(u.ID), byte(by.ID)}
+	i := &people.Invitation{UserID: u.ID, Token: token, Kind: people.Invite, ExpiresAt: s.Now().Add(time.Hour), Mailed: true}
+	if err := people.New(s).Invite(t.Context(), fmt.Sprint("mail ", by.ID, u.ID), i, by.Actor()); err != nil {
+		t.Fatal(err)
+	}
+	follow(t, s, token, u)
+}
+
+// Who chose the address of an invitation that goes by e-mail may be the one who follows it, whoever had it sent.
+func TestAnInvitationSentByAColleagueIsStillToOnesOwnAddress(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		fundedProject(t, s)
+		p := colleagues(t, s, "aida", "bakyt", "chynara", "dastan")
+		aida, bakyt, chynara := p["aida"], p["bakyt"], p["chynara"]
+		second := &people.UserRecord{User: staff.User{MerchantID: 7, Email: "second@example.kg", Roles: []staff.Role{staff.Support}}}
+		i := &people.Invitation{Token: [32]byte{202}, Kind: people.Invite, ExpiresAt: s.Now().Add(time.Hour), Mailed: true}
+		if err := people.New(s).CreateUser(t.Context(), "invite second", second, i, aida.Actor()); err != nil {
+			t.Fatal(err)
+		}
+		more := second.User
+		more.Roles = []staff.Role{staff.Operations}
+		if err := people.New(s).ChangeRights(t.Context(), "more for second", &more, p["dastan"].Actor()); err != nil {
+			t.Fatal(err)
+		}
+		asked := &people.Change{Act: people.ActInvite, User: staff.User{MerchantID: 7, Email: "third@example.kg", Roles: []staff.Role{staff.Operations}}}
+		id, err := people.New(s).Ask(t.Context(), *asked, store.Requester{User: aida, IdempotencyKey: "third"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := store.Decision{ID: id, State: store.ApprovalApproved, By: bakyt.ID, Decider: bakyt.Name}
+		if err := people.New(s).Decide(t.Context(), d, store.By{Actor: bakyt.Actor(), IdempotencyKey: "decide third"}); err != nil {
+			t.Fatal(err)
+		}
+		third, err := people.New(s).UserByEmail(t.Context(), "third@example.kg")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range []*staff.User{&second.User, &third.User} {
+			mailed(t, s, bakyt, u)
+			onePerson(t, s, "asks at an address of their own, and approves", u, aida)
+			onePerson(t, s, "asks, and approves at an address of their own", aida, u)
+			onePerson(t, s, "had it sent", u, bakyt)
+			twoPeople(t, s, "had nothing to do with it", u, chynara)
+		}
+		twoPeople(t, s, "gave rights before the link was followed, and chose no address", &second.User, p["dastan"])
+		if err := s.ConfirmUser(t.Context(), third.ID, chynara.ID, chynara.Actor()); err != nil {
+			t.Fatal(err)
+		}
+		twoPeople(t, s, "confirmed", &third.User, aida)
+	})
+}
+
 func TestWhoGaveTheRightToDecideDoesNotAsk(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s := open(t, url)

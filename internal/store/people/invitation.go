@@ -134,11 +134,8 @@ func (dir *Directory) AcceptInvitation(ctx context.Context, a *Acceptance) error
 		if _, err := t.Exec(ctx, "UPDATE users SET name = $1 WHERE id = $2", a.Name, userID); err != nil {
 			return err
 		}
-		// Links that are not mailed are shown to whoever makes them, and who invites has chosen the address: it may be their own.
-		if mailed == 0 || kind == string(Invite) {
-			if err := t.RecordOrigin(ctx, userID, madeBy, store.OriginLink); err != nil {
-				return err
-			}
+		if err := recordLink(ctx, t, userID, InvitationKind(kind), mailed != 0, madeBy); err != nil {
+			return err
 		}
 		for _, forget := range []string{
 			"DELETE FROM user_factors WHERE user_id = $1", "DELETE FROM recovery_codes WHERE user_id = $1", "DELETE FROM user_devices WHERE user_id = $1",
@@ -153,4 +150,17 @@ func (dir *Directory) AcceptInvitation(ctx context.Context, a *Acceptance) error
 		}
 		return t.Audit(ctx, a.Actor, "user "+kind+" accept", userObject(userID), nil)
 	})
+}
+
+// recordLink records who may be the one that follows a link. One that is not mailed was shown to whoever made it. A mailed invitation
+// goes to the address of whoever made the account, which may be their own, and somebody else may have sent it: both count.
+// A mailed reset goes to an address that was there before.
+func recordLink(ctx context.Context, t *store.Tx, userID int64, kind InvitationKind, mailed bool, madeBy string) error {
+	if mailed && kind != Invite {
+		return nil
+	}
+	if err := t.RecordOrigin(ctx, userID, madeBy, store.OriginLink); err != nil || !mailed {
+		return err
+	}
+	return t.RecordAddress(ctx, userID)
 }
