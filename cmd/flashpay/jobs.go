@@ -28,7 +28,8 @@ func (p *platform) acceptor() *accept.Service {
 func (p *platform) newRunner() *work.Runner {
 	payouts := &manual.Service{Store: p.store, Payouts: p.acceptor(), Methods: p.methods, Banks: p.config.Banks}
 	feeds := &ratefeed.Service{Store: p.store, Client: ratefeed.New(nil)}
-	kinds := append(p.reports().Jobs(), payouts.Job(), p.mass().Job(), resend.Job(), feeds.Job(), p.alerts().Job(), p.linkMail().Job())
+	kinds := append(p.reports().Jobs(), payouts.Job(), p.mass().Job(), resend.Job(), feeds.Job(), p.alerts().Job())
+	kinds = append(kinds, p.linkMail().Jobs()...)
 	return work.NewRunner(work.RunnerConfig{Store: p.store, Logger: p.config.Logger, Kinds: kinds})
 }
 

@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"flashpay/internal/access"
 	"flashpay/internal/staff"
 	"flashpay/internal/store"
+	"flashpay/internal/store/jobs"
 	"flashpay/internal/storetest"
 	"flashpay/internal/work"
 )
@@ -48,7 +50,7 @@ func (m *mailedLinks) delivered(to string) (token string) {
 	m.t.Helper()
 	ctx, stop := context.WithCancel(m.t.Context())
 	mails := &access.LinkMail{Store: m.store, URL: "http://localhost:8083/", Send: m.send}
-	runner := work.NewRunner(work.RunnerConfig{Store: m.store, Kinds: []work.JobKind{mails.Job()}, Poll: 20 * time.Millisecond})
+	runner := work.NewRunner(work.RunnerConfig{Store: m.store, Kinds: mails.Jobs(), Poll: 20 * time.Millisecond})
 	var running sync.WaitGroup
 	running.Go(func() { _ = runner.Run(ctx) })
 	for {
@@ -141,4 +143,63 @@ func TestLinksGoByMail(t *testing.T) {
 			t.Errorf("the command line is shown %q, %v", shown, err)
 		}
 	})
+}
+
+// A node without a mail server leaves links to those that have one.
+func TestLinksAreLeftToANodeWithAMailServer(t *testing.T) {
+	t.Parallel()
+	if kinds := (&access.LinkMail{}).Jobs(); len(kinds) != 0 {
+		t.Errorf("a node without a mail server takes %s", kinds[0].Name)
+	}
+}
+
+// A link is tried as long as it lives, and then no more.
+func TestALinkIsTriedUntilItExpires(t *testing.T) {
+	t.Parallel()
+	clock := storetest.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
+	s := storetest.OpenAs(t, store.Config{URL: storetest.URL(t, storetest.SQLite), Clock: clock.Now})
+	service, err := access.New(s, access.Config{URL: "http://localhost:8083", HashMemory: 64, Mails: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	boss := &staff.User{MerchantID: 1, Email: "boss@example.kg", Name: "Boss", Roles: []staff.Role{staff.MerchantAdmin}}
+	if err := service.CreateReady(t.Context(), boss, goodPassword, testSecret, "test"); err != nil {
+		t.Fatal(err)
+	}
+	invited := &staff.User{MerchantID: 1, Email: "new@example.kg", Roles: []staff.Role{staff.Operations}}
+	if _, err := service.Invite(t.Context(), "once", access.ByUser(boss), invited); err != nil {
+		t.Fatal(err)
+	}
+	mails := &access.LinkMail{Store: s, URL: "http://localhost:8083/", Send: func(context.Context, string, string, string, string) error { return errors.New("no answer") }}
+	runner := work.NewRunner(work.RunnerConfig{Store: s, Kinds: mails.Jobs(), Poll: 5 * time.Millisecond})
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = runner.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	job := func(fits func(j *jobs.Job) bool) *jobs.Job {
+		t.Helper()
+		for {
+			all, err := jobs.List(t.Context(), s, jobs.Filter{Kind: "link mail", Limit: 1})
+			if err != nil || len(all) != 1 {
+				t.Fatalf("%d jobs, %v", len(all), err)
+			}
+			if all[0].State.Ended() || fits(&all[0]) {
+				return &all[0]
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	for tried := range 20 {
+		if j := job(func(j *jobs.Job) bool { return j.State == jobs.Queued && j.Attempts == tried+1 }); j.State.Ended() {
+			t.Fatalf("given up after %d attempts: %s", j.Attempts, j.Outcome)
+		}
+		if tried < 19 {
+			clock.Advance(10 * time.Minute)
+		}
+	}
+	clock.Advance(access.InvitationLife)
+	if j := job(func(*jobs.Job) bool { return false }); j.State != jobs.Done {
+		t.Errorf("after the link has expired: %s, %s", j.State, j.Outcome)
+	}
 }
