@@ -154,7 +154,8 @@ func TestTwoNodesTellABatchOnce(t *testing.T) {
 		stale := leased(t, s)
 		for _, node := range []*massbatch.Service{s, other} {
 			run(t, node)
-			go func() { _ = node.Job().Run(ctx, stale) }()
+			lost := *stale // a process has its own
+			go func() { _ = node.Job().Run(ctx, &lost) }()
 		}
 		await(t, s, b.ID, batches.Done)
 		idle(t, s)
