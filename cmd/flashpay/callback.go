@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -74,25 +75,35 @@ func (c *callbackResendCmd) Run(a *app) error {
 	})
 }
 
+// failingOf names the callbacks of a project that fail, at most `most`: those of payments, then those of batches. more: there are, or
+// may be, others.
+func failingOf(ctx context.Context, s *store.Store, project int64, most int) (callbacks []store.FailingCallback, more bool, err error) {
+	callbacks, more, err = s.FailingCallbacks(ctx, store.RegisterFilter{Projects: []int64{project}}, most)
+	if err != nil {
+		return nil, false, err
+	}
+	batches, err := s.FailingBatches(ctx, []int64{project}, most+1)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, b := range batches {
+		callbacks = append(callbacks, b.FailingCallback)
+	}
+	if len(callbacks) > most {
+		callbacks, more = callbacks[:most], true
+	}
+	return callbacks, more, nil
+}
+
 // all orders that all failing callbacks of the project be sent again.
 func (c *callbackResendCmd) all(a *app, s *store.Store) error {
 	p, ok := s.Project(c.ID)
 	if !ok {
 		return unknownProject(c.ID)
 	}
-	callbacks, more, err := s.FailingCallbacks(a.ctx, store.RegisterFilter{Projects: []int64{p.ID}}, resend.Most)
+	callbacks, more, err := failingOf(a.ctx, s, p.ID, resend.Most)
 	if err != nil {
 		return err
-	}
-	batches, err := s.FailingBatches(a.ctx, []int64{p.ID}, resend.Most)
-	if err != nil {
-		return err
-	}
-	for _, b := range batches {
-		callbacks = append(callbacks, b.FailingCallback)
-	}
-	if len(callbacks) > resend.Most {
-		callbacks, more = callbacks[:resend.Most], true
 	}
 	out := struct {
 		ID        int64 `json:"id"`

@@ -1,7 +1,10 @@
 package dashboard
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"flashpay/internal/massbatch"
@@ -53,16 +56,21 @@ func (v *visit) by(f *Form) massbatch.By {
 
 // seesBatch tells whether the user may see a batch: all projects that it pays from must be theirs.
 func (v *visit) seesBatch(status *massbatch.Status) bool {
-	sees := func(id int64) bool {
-		p, ok := v.d.Store.Project(id)
-		return ok && v.user.Sees(p)
-	}
+	projects := []int64{status.ProjectID}
 	for _, c := range status.Totals {
-		if c.ProjectID != 0 && !sees(c.ProjectID) {
-			return false
+		if c.ProjectID != 0 {
+			projects = append(projects, c.ProjectID)
 		}
 	}
-	return sees(status.ProjectID)
+	return v.seesProjects(projects)
+}
+
+// seesProjects tells whether the user may know of all of them.
+func (v *visit) seesProjects(ids []int64) bool {
+	return !slices.ContainsFunc(ids, func(id int64) bool {
+		p, ok := v.d.Store.Project(id)
+		return !ok || !v.user.Sees(p)
+	})
 }
 
 // batch finds the batch that the path names, with its counters; errNotFound for one that the user may not see.
@@ -102,16 +110,56 @@ func (r *batchRow) Declined() int64 {
 	return r.ByStatus[string(payout.Decline)] + r.ByStatus[massbatch.Refused]
 }
 
-// failingMost is how many batches whose callback fails are looked at in each project, the newest first.
+// failingMost is how many batches whose callback fails are listed, the newest first.
 const failingMost = 500
 
 // failingBatchesPath is where the batches whose callback fails are listed.
 const failingBatchesPath = "/manual/mass?callback=failing"
 
-// failingBatches is how many batches of projects have a callback that fails.
-func (v *visit) failingBatches(projects []int64) (int, error) {
-	found, err := v.d.Store.FailingBatches(v.ctx(), projects, failingMost)
-	return len(found), err
+// failingBatches are batches whose callback fails.
+type failingBatches struct {
+	IDs  []int64
+	More bool // there are others, older ones
+}
+
+// Count is how many there are, in words of a chip.
+func (f failingBatches) Count() string {
+	if f.More {
+		return strconv.Itoa(len(f.IDs)) + "+"
+	}
+	return strconv.Itoa(len(f.IDs))
+}
+
+// failingBatches finds the batches sent in the name of projects whose callback fails, newest first, at most `most` of them: those
+// that there still are, and that the user may see.
+func (v *visit) failingBatches(projects []int64, most int) (out failingBatches, err error) {
+	found, err := v.d.Store.FailingBatches(v.ctx(), projects, failingMost+1)
+	if err != nil {
+		return out, err
+	}
+	slices.SortFunc(found, func(a, b store.FailingBatch) int { return cmp.Compare(b.Batch, a.Batch) })
+	out.IDs = []int64{}
+	for part := range slices.Chunk(found, failingMost) { // a statement has as many variables
+		ids := make([]int64, len(part))
+		for i, f := range part {
+			ids[i] = f.Batch
+		}
+		paying, err := batches.Projects(v.ctx(), v.d.Store, ids)
+		if err != nil {
+			return out, err
+		}
+		for _, id := range ids {
+			if of := paying[id]; len(of) == 0 || !v.seesProjects(of) {
+				continue
+			}
+			if len(out.IDs) == most {
+				out.More = true
+				return out, nil
+			}
+			out.IDs = append(out.IDs, id)
+		}
+	}
+	return out, nil
 }
 
 // massList is the page of batches.
@@ -121,7 +169,7 @@ type massList struct {
 	Links pageLinks
 
 	Failing bool // those alone whose callback fails
-	Fail    int  // how many of them there are
+	Fail    failingBatches
 }
 
 // serveMassList lists batches, newest first. Those that pay from projects which the user does not see are left out.
@@ -130,16 +178,13 @@ func serveMassList(d *Dashboard, v *visit) error {
 	if place := v.listPlace(); place != nil {
 		filter.Behind = &batches.Batch{ID: place.ID, CreatedAt: time.UnixMicro(place.At)}
 	}
-	failing, err := d.Store.FailingBatches(v.ctx(), filter.Projects, failingMost)
+	failing, err := v.failingBatches(projectIDs(v.projects()), failingMost)
 	if err != nil {
 		return err
 	}
-	list, next := massList{Failing: v.r.URL.Query().Get("callback") == "failing", Fail: len(failing)}, ""
+	list, next := massList{Failing: v.r.URL.Query().Get("callback") == "failing", Fail: failing}, ""
 	if list.Failing {
-		filter.IDs = []int64{}
-		for _, f := range failing {
-			filter.IDs = append(filter.IDs, f.Batch)
-		}
+		filter.IDs = failing.IDs
 	}
 	if v.wantsFile() {
 		return v.batchesFile(filter).send(v)

@@ -1,8 +1,10 @@
 package dashboard
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +110,13 @@ func TestABatchWhoseCallbackFailsIsFound(t *testing.T) {
 	clerk.get("/manual/mass?callback=failing&file=csv").saysNot("good.csv")
 	clerk.get("/payments?situation=callback+failing").says(words + ": 1")
 	operator.get("/overview").says("Callbacks given up").saysNot(words)
+	operator.get("/manual/mass").says("Callback failing 1")
+	operator.get("/manual/mass?callback=failing").says("bad.csv").saysNot("good.csv")
+	support := s.signedIn(staff.Support) // has no list of batches to go to
+	support.get("/overview").says("Callbacks given up").saysNot(words)
+	if got := support.get("/payments?situation=callback+failing").says(words + ": 1"); strings.Contains(got.Body, "/manual/mass") {
+		t.Error("who may not see mass payouts is led there")
+	}
 	if desk := operator.get("/operate/work/210"); !strings.Contains(desk.Body, `href="`+path+`"`) {
 		t.Error("the desk does not lead to the batch")
 	}
@@ -115,6 +124,61 @@ func TestABatchWhoseCallbackFailsIsFound(t *testing.T) {
 	clerk.get("/manual/mass?callback=failing").says("bad.csv") // it fails until it is acknowledged
 	ends(bad, 2, store.CallbackDelivered, http.StatusOK)
 	clerk.get("/manual/mass?callback=failing").says("No mass payout has a callback that fails")
+	both := clerk.takes("210", "both.csv", massFile(massRow(210, "w3", 500), massRow(211, "w4", 500)))
+	id, err := strconv.ParseInt(strings.TrimPrefix(both, "/manual/mass/"), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.failBatches(210, id)
+	clerk.get("/manual/mass").says("Callback failing 1")
+	some := s.signedInAs(&staff.User{MerchantID: 1, Email: "some@example.kg", Name: "Some", Roles: []staff.Role{staff.Operations}, Projects: []int64{210}})
+	some.get("/manual/mass").says("bad.csv").saysNot("both.csv", "Callback failing")
+	some.get("/overview").saysNot(words)
 	s.signedInAs(&staff.User{MerchantID: 2, Email: "other@example.kg", Name: "Other", Roles: []staff.Role{staff.Operations}, AllProjects: true}).
 		get("/overview").saysNot(words)
+}
+
+// Callbacks of batches take no callback of a payment out of the overview's counts, and batches that are gone are not told of.
+func TestCallbacksOfBatchesHideNoneOfPayments(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	clerk := s.signedIn(staff.Operations)
+	p, _ := s.Store.Project(210)
+	changed := *p
+	changed.Settings.BatchCallback, changed.Settings.CallbackURL = true, "https://shop.example/callbacks"
+	if err := s.Store.SaveProject(t.Context(), &changed, store.By{Actor: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	s.giveUp(210, "salary")
+	gone := make([]int64, overviewMax+1)
+	for i := range gone {
+		gone[i] = int64(1_000_000 + i)
+	}
+	s.failBatches(210, gone...)
+	clerk.get("/overview").says("Callbacks given up 1").saysNot("Mass payouts whose callback fails")
+	s.signedIn(staff.Support).get("/overview").says("Callbacks given up 99+")
+}
+
+// failBatches ends batches of a project, and gives up their callbacks.
+func (s *site) failBatches(project int64, ids ...int64) {
+	s.t.Helper()
+	err := s.Store.Do(s.t.Context(), "", func(_ context.Context, tx *store.Tx) error {
+		for _, id := range ids {
+			tx.AddBatchEvent(project, store.BatchEnd{Batch: id, State: "done", Rows: 1, Sent: 1})
+		}
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	newest, err := s.Store.Deliveries(s.t.Context(), store.DeliveryFilter{ProjectID: project})
+	if err != nil || len(newest) == 0 || newest[0].Batch == 0 {
+		s.t.Fatalf("%+v, %v", newest, err)
+	}
+	for i := range int64(len(ids)) {
+		a := store.Attempt{ProjectID: project, Number: newest[0].Number - i, Attempt: 1, At: s.Store.Now(), HTTPStatus: http.StatusInternalServerError}
+		if err := s.Store.SaveAttempt(s.t.Context(), a, store.CallbackGivenUp, time.Time{}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 }

@@ -105,8 +105,8 @@ func (v *visit) backlogs(most int) []backlog {
 		{"near", func() ([]store.Backlog, error) {
 			return s.CountOperationsNearThreshold(v.ctx(), now.Add(nearWithin), most)
 		}},
-		{"repeated", func() ([]store.Backlog, error) { return s.CountRepeatedCallbacks(v.ctx(), most) }},
-		{"given_up", func() ([]store.Backlog, error) { return s.CountGivenUpCallbacks(v.ctx(), most) }},
+		{"repeated", func() ([]store.Backlog, error) { return s.CountRepeatedCallbacks(v.ctx(), store.AnyCallback, most) }},
+		{"given_up", func() ([]store.Backlog, error) { return s.CountGivenUpCallbacks(v.ctx(), store.AnyCallback, most) }},
 	}
 }
 

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"errors"
 	"math/big"
 	"net/url"
@@ -275,63 +276,48 @@ func (v *visit) overviewErrands(page *overviewPage) error {
 	return v.overviewCallbacks(add)
 }
 
-// overviewCallbacks counts the callbacks in trouble of the user's projects: those that are repeated, and those given up.
+// overviewCallbacks counts the callbacks in trouble of the user's projects: those that are repeated, and those given up. Those of
+// batches are counted apart for whoever has the list of batches to go to. Operators see all of them at their desk.
 func (v *visit) overviewCallbacks(add func(word, href string, count int, more bool)) error {
 	if !v.user.Can(staff.ResendCallbacks) {
 		return nil
+	}
+	kind, href := store.AnyCallback, "/payments?from=&situation="+url.QueryEscape(string(store.SituationFailing))
+	switch {
+	case v.user.Can(staff.OperateWork):
+		href = "/operate"
+	case v.user.Can(staff.ViewManual):
+		kind = store.OfPayments
+		failing, err := v.failingBatches(projectIDs(v.projects()), overviewMax)
+		if err != nil {
+			return err
+		}
+		add("overview.batch_callbacks", failingBatchesPath, len(failing.IDs), failing.More)
 	}
 	mine := make(map[int64]*merchant.Project)
 	for _, p := range v.projects() {
 		mine[p.ID] = p
 	}
-	apart, err := v.overviewBatchCallbacks(add)
-	if err != nil {
-		return err
-	}
 	for _, part := range []struct {
 		word string
-		find func() ([]store.Backlog, error)
+		find func(context.Context, store.CallbackKind, int) ([]store.Backlog, error)
 	}{
-		{"overview.repeated", func() ([]store.Backlog, error) { return v.d.Store.CountRepeatedCallbacks(v.ctx(), overviewMax+1) }},
-		{"overview.given_up", func() ([]store.Backlog, error) { return v.d.Store.CountGivenUpCallbacks(v.ctx(), overviewMax+1) }},
+		{"overview.repeated", v.d.Store.CountRepeatedCallbacks},
+		{"overview.given_up", v.d.Store.CountGivenUpCallbacks},
 	} {
-		found, err := part.find()
+		found, err := part.find(v.ctx(), kind, overviewMax+1)
 		if err != nil {
 			return err
 		}
-		count, href := -apart[part.word], "/operate"
+		count := 0
 		for _, b := range found {
-			if p := mine[b.ProjectID]; p != nil {
+			if mine[b.ProjectID] != nil {
 				count += b.Count
-				if !v.user.Can(staff.OperateWork) {
-					href = "/payments?from=&situation=" + url.QueryEscape(string(store.SituationFailing))
-				}
 			}
 		}
-		add(part.word, href, min(max(count, 0), overviewMax), count > overviewMax)
+		add(part.word, href, min(count, overviewMax), count > overviewMax)
 	}
 	return nil
-}
-
-// overviewBatchCallbacks counts the callbacks of batches in trouble, which lead to the batches. The list of payments does not have
-// them, so it says how many the words that lead there are not to count. Operators see all of them at their desk.
-func (v *visit) overviewBatchCallbacks(add func(word, href string, count int, more bool)) (apart map[string]int, err error) {
-	if v.user.Can(staff.OperateWork) {
-		return nil, nil
-	}
-	failing, err := v.d.Store.FailingBatches(v.ctx(), projectIDs(v.projects()), failingMost)
-	apart = make(map[string]int)
-	for _, f := range failing {
-		if f.GivenUp {
-			apart["overview.given_up"]++
-		} else {
-			apart["overview.repeated"]++
-		}
-	}
-	if v.user.Can(staff.ViewManual) {
-		add("overview.batch_callbacks", failingBatchesPath, min(len(failing), overviewMax), len(failing) > overviewMax)
-	}
-	return apart, err
 }
 
 // newestBatches reads the newest files of payouts, and counts those that were checked and have faults: they wait for somebody

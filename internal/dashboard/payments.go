@@ -56,8 +56,8 @@ type registerData struct {
 	usual          bool       // the columns are those of who has chosen none
 	Panel          *panelData // nil: nothing is open beside the list
 	IdempotencyKey string
-	FailingBatches int    // whose callback fails, where those that fail are asked for: the list has payments only
-	Resend         string // where the callbacks of all that the filter leaves are sent again; empty: it is not asked for, or not allowed
+	FailingBatches failingBatches // whose callback fails, where those that fail are asked for: the list has payments only
+	Resend         string         // where the callbacks of all that the filter leaves are sent again; empty: it is not asked for, or not allowed
 }
 
 // registerRow is a row of the register.
@@ -112,8 +112,8 @@ func serveRegister(d *Dashboard, v *visit) error {
 	if l.filter.Situation == store.SituationFailing && v.user.Can(staff.ResendCallbacks) {
 		data.Resend = "/payments/resend" + withQuery(data.Query)
 	}
-	if l.filter.Situation == store.SituationFailing && v.user.Can(staff.ViewManual) {
-		if data.FailingBatches, err = v.failingBatches(l.filter.Projects); err != nil {
+	if l.filter.Situation == store.SituationFailing && (v.user.Can(staff.ViewManual) || v.user.Can(staff.ResendCallbacks)) {
+		if data.FailingBatches, err = v.failingBatches(l.filter.Projects, failingMost); err != nil {
 			return err
 		}
 	}

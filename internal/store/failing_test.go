@@ -145,6 +145,16 @@ func TestFailingCallbacksOfBatchesAreSentAgain(t *testing.T) {
 		if got := failing(210, 211); !maps.Equal(got, map[int64]bool{2: false, 3: true}) {
 			t.Fatalf("failing batches, and whether they were given up: %v", got)
 		}
+		// Those of payments are counted without them, also up to as few as there are.
+		for kind, want := range map[store.CallbackKind]int{store.AnyCallback: 1, store.OfPayments: 0} {
+			for name, count := range map[string]func(context.Context, store.CallbackKind, int) ([]store.Backlog, error){
+				"repeated": s.CountRepeatedCallbacks, "given up": s.CountGivenUpCallbacks,
+			} {
+				if got, err := count(t.Context(), kind, 1); err != nil || len(got) != want {
+					t.Errorf("%s, of kind %q: %+v, %v", name, kind, got, err)
+				}
+			}
+		}
 		if got := failing(211); len(got) != 0 {
 			t.Fatalf("another project's: %v", got)
 		}

@@ -30,9 +30,18 @@ func (s *Store) CountOverdueOperations(ctx context.Context, before time.Time, mo
 	return s.backlogs(ctx, projects, count, before.UnixMicro(), most)
 }
 
-// CountRepeatedCallbacks counts, by project, the callbacks that were attempted, not acknowledged, and will be attempted again, up
+// CallbackKind is what callbacks tell of, as a condition on the table.
+type CallbackKind string
+
+// Which callbacks are counted. Those of payments are the ones that the register can list.
+const (
+	AnyCallback CallbackKind = ""
+	OfPayments  CallbackKind = " AND NOT EXISTS (SELECT 1 FROM batch_events b WHERE b.project_id = callbacks.project_id AND b.number = callbacks.number)"
+)
+
+// CountRepeatedCallbacks counts, by project, the callbacks of a kind that were attempted, not acknowledged, and will be attempted again, up
 // to most of each project. Oldest is when the next attempt is due.
-func (s *Store) CountRepeatedCallbacks(ctx context.Context, most int) ([]Backlog, error) {
+func (s *Store) CountRepeatedCallbacks(ctx context.Context, kind CallbackKind, most int) ([]Backlog, error) {
 	projects, err := s.DB().Numbers(ctx, `WITH RECURSIVE l (project_id) AS (
 		SELECT MIN(project_id) FROM callbacks WHERE next_at IS NOT NULL AND attempts > 0
 		UNION ALL SELECT (SELECT MIN(project_id) FROM callbacks WHERE next_at IS NOT NULL AND attempts > 0 AND project_id > l.project_id)
@@ -40,14 +49,14 @@ func (s *Store) CountRepeatedCallbacks(ctx context.Context, most int) ([]Backlog
 	if err != nil {
 		return nil, s.DB().Unavailable(err)
 	}
-	const count = `SELECT COUNT(*), MIN(next_at) FROM (SELECT next_at FROM callbacks WHERE project_id = $1 AND next_at IS NOT NULL
-		AND attempts > 0 AND next_at > $2 ORDER BY next_at LIMIT $3) l`
+	count := `SELECT COUNT(*), MIN(next_at) FROM (SELECT next_at FROM callbacks WHERE project_id = $1 AND next_at IS NOT NULL
+		AND attempts > 0 AND next_at > $2` + string(kind) + ` ORDER BY next_at LIMIT $3) l`
 	return s.backlogs(ctx, projects, count, 0, most)
 }
 
-// CountGivenUpCallbacks counts, by project, the callbacks whose schedule has ended without an acknowledgement, up to most of each
+// CountGivenUpCallbacks counts, by project, the callbacks of a kind whose schedule has ended without an acknowledgement, up to most of each
 // project. Oldest is left zero.
-func (s *Store) CountGivenUpCallbacks(ctx context.Context, most int) ([]Backlog, error) {
+func (s *Store) CountGivenUpCallbacks(ctx context.Context, kind CallbackKind, most int) ([]Backlog, error) {
 	projects, err := s.DB().Numbers(ctx, `WITH RECURSIVE l (project_id) AS (
 		SELECT MIN(project_id) FROM callbacks WHERE state = 'given up'
 		UNION ALL SELECT (SELECT MIN(project_id) FROM callbacks WHERE state = 'given up' AND project_id > l.project_id)
@@ -55,7 +64,7 @@ func (s *Store) CountGivenUpCallbacks(ctx context.Context, most int) ([]Backlog,
 	if err != nil {
 		return nil, s.DB().Unavailable(err)
 	}
-	const count = `SELECT COUNT(*), NULL FROM (SELECT number FROM callbacks WHERE project_id = $1 AND state = 'given up' AND number > $2
+	count := `SELECT COUNT(*), NULL FROM (SELECT number FROM callbacks WHERE project_id = $1 AND state = 'given up' AND number > $2` + string(kind) + `
 		ORDER BY number LIMIT $3) l`
 	return s.backlogs(ctx, projects, count, 0, most)
 }

@@ -73,11 +73,11 @@ func TestCallbacksInTroubleAreFound(t *testing.T) {
 				save(t, s, job, 500, store.CallbackGivenUp, time.Time{})
 			}
 		}
-		repeated, err := s.CountRepeatedCallbacks(t.Context(), 100)
+		repeated, err := s.CountRepeatedCallbacks(t.Context(), store.AnyCallback, 100)
 		if err != nil || len(repeated) != 1 || repeated[0].ProjectID != 210 || repeated[0].Count != 1 || repeated[0].Oldest.Before(s.Now()) {
 			t.Errorf("repeated: %+v, %v", repeated, err)
 		}
-		over, err := s.CountGivenUpCallbacks(t.Context(), 100)
+		over, err := s.CountGivenUpCallbacks(t.Context(), store.AnyCallback, 100)
 		if err != nil || len(over) != 1 || over[0].Count != 1 {
 			t.Errorf("given up: %+v, %v", over, err)
 		}
@@ -248,8 +248,10 @@ func theDeskReadsByIndexes(t *testing.T, url string) {
 		"overdue by project":  func() error { _, err := s.CountOverdueOperations(ctx, now.Add(time.Hour), 10); return err },
 		"near by project":     func() error { _, err := s.CountOperationsNearThreshold(ctx, now.Add(time.Hour), 10); return err },
 		"overdue":             func() error { _, err := s.OverdueOperations(ctx, 210, now.Add(time.Hour), 10); return err },
-		"repeated by project": func() error { _, err := s.CountRepeatedCallbacks(ctx, 10); return err },
-		"given up by project": func() error { _, err := s.CountGivenUpCallbacks(ctx, 10); return err },
+		"repeated by project": func() error { _, err := s.CountRepeatedCallbacks(ctx, store.AnyCallback, 10); return err },
+		"given up by project": func() error { _, err := s.CountGivenUpCallbacks(ctx, store.AnyCallback, 10); return err },
+		"repeated payments":   func() error { _, err := s.CountRepeatedCallbacks(ctx, store.OfPayments, 10); return err },
+		"given up payments":   func() error { _, err := s.CountGivenUpCallbacks(ctx, store.OfPayments, 10); return err },
 		"in trouble":          func() error { _, err := s.UnacknowledgedCallbacks(ctx, 210, 10); return err },
 		"health":              func() error { _, err := s.CallbackHealth(ctx, 210, 10); return err },
 		"refused":             func() error { _, err := s.RefusedNotifications(ctx, 10); return err },

@@ -445,6 +445,25 @@ func List(ctx context.Context, s *store.Store, f Filter) (out []Batch, err error
 	return out, s.DB().Unavailable(err)
 }
 
+// Projects are the projects that batches concern, by batch: in whose name each is sent, and those that its rows pay from. A batch
+// that was deleted has none.
+func Projects(ctx context.Context, s *store.Store, ids []int64) (map[int64][]int64, error) {
+	out := make(map[int64][]int64)
+	if len(ids) == 0 {
+		return out, nil
+	}
+	q := &sqldb.Statement{}
+	q.Text("SELECT id, project_id FROM batches WHERE ").In("id", sqldb.IntArgs(ids))
+	q.Text(" UNION SELECT b.id, c.project_id FROM batches b JOIN batch_counts c ON c.batch = b.id WHERE c.project_id <> 0 AND ").In("b.id", sqldb.IntArgs(ids))
+	err := sqldb.Query(ctx, s.DB().Reads, q.String(), q.Args...).Each(func(r *sql.Rows) error {
+		var id, project int64
+		err := r.Scan(&id, &project)
+		out[id] = append(out[id], project)
+		return err
+	})
+	return out, s.DB().Unavailable(err)
+}
+
 // Waiting lists the batches that wait for a second person, at most 100.
 func Waiting(ctx context.Context, s *store.Store) ([]Batch, error) {
 	return find(ctx, s, "SELECT "+columns+" FROM batches WHERE state = 'awaiting approval' ORDER BY id LIMIT 100")
