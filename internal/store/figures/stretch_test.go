@@ -17,7 +17,7 @@ func TestStretchesAreTheirHours(t *testing.T) {
 	t.Parallel()
 	s := filled(t, storetest.URL(t, storetest.SQLite))
 	f := figures.Of(s)
-	to := s.Now().Truncate(time.Hour).Add(time.Hour)
+	to := s.Now().Truncate(24 * time.Hour).Add(30 * time.Hour) // so that no end has a whole day of another zone, whatever the hour
 	from := to.AddDate(-1, 0, -3)
 	for _, zone := range []int{0, 6, -5} { // hours before UTC
 		for name, step := range map[string][2]int{"day": {0, 1}, "week": {0, 7}, "month": {1, 0}} {
