@@ -54,25 +54,16 @@ var insertAttempts = sqldb.NewBulk(
 	"INSERT INTO attempts (project_id, number, attempt, url, at, duration, http_status, error, answer) VALUES ",
 	"(%i, %i, %i, %s, %i, %i, %i, %s, %b)", " ON CONFLICT (project_id, number, attempt) DO NOTHING")
 
-// writeAttempts moves the callbacks. The first attempt's result stands in the callback's own row until a second one
-// replaces it there; so a row of attempts is only written for callbacks that needed more than one.
+// writeAttempts moves the callbacks, and notes which of them moved.
 func (t *Tx) writeAttempts(ctx context.Context, commands []*command) error {
-	var moves, logs []any
+	var moves []any
 	for _, c := range commands {
 		a := c.attempt
 		if a == nil {
 			continue
 		}
-		answer := a.Answer
-		if answer == nil {
-			answer = []byte{}
-		}
 		moves = append(moves, a.ProjectID, a.Number, int64(a.Attempt.Attempt), int64(a.Scheduled), string(a.state), optionalMicros(a.nextAt),
-			a.At.UnixMicro(), a.Duration.Microseconds(), int64(a.HTTPStatus), a.Error, answer)
-		if a.Attempt.Attempt > 1 || a.state != CallbackDelivered {
-			logs = append(logs, a.ProjectID, a.Number, int64(a.Attempt.Attempt), a.URL, a.At.UnixMicro(), a.Duration.Microseconds(),
-				int64(a.HTTPStatus), a.Error, answer)
-		}
+			a.At.UnixMicro(), a.Duration.Microseconds(), int64(a.HTTPStatus), a.Error, a.answer())
 	}
 	t.attempted = make(map[attemptKey]int64, len(moves)/moveCallbacks.Columns)
 	moved := func(r sqldb.Row) error {
@@ -82,8 +73,23 @@ func (t *Tx) writeAttempts(ctx context.Context, commands []*command) error {
 		t.attempted[k] = event
 		return err
 	}
-	if err := moveCallbacks.Later(ctx, t.conn, moves, moved); err != nil {
-		return err
+	return moveCallbacks.Later(ctx, t.conn, moves, moved)
+}
+
+// logRow adds an attempt's row of the log, of insertAttempts. The first attempt's result stands in the callback's own row until a
+// second one replaces it there; so there is a row for callbacks only that needed more than one.
+func (a *attemptItem) logRow(rows []any) []any {
+	if a.Attempt.Attempt == 1 && a.state == CallbackDelivered {
+		return rows
 	}
-	return insertAttempts.Later(ctx, t.conn, logs, nil)
+	return append(rows, a.ProjectID, a.Number, int64(a.Attempt.Attempt), a.URL, a.At.UnixMicro(), a.Duration.Microseconds(),
+		int64(a.HTTPStatus), a.Error, a.answer())
+}
+
+// answer is the first part of the answer's body, where there was one.
+func (a *attemptItem) answer() []byte {
+	if a.Answer == nil {
+		return []byte{}
+	}
+	return a.Answer
 }

@@ -57,26 +57,34 @@ func callbackRollupArgs(shard int64, counts map[CallbackRollup]int64) (args []an
 // attemptKey names an attempt.
 type attemptKey struct{ project, number, attempt int64 }
 
-// countAttempts counts the attempts whose callback this commit has moved.
-func (t *Tx) countAttempts(ctx context.Context, commands []*command) error {
-	attempts := make(map[attemptKey]*Attempt)
-	for _, c := range commands {
-		if c.attempt != nil {
-			a := &c.attempt.Attempt
-			attempts[attemptKey{a.ProjectID, a.Number, int64(a.Attempt)}] = a
-		}
-	}
-	if len(attempts) == 0 {
+// logAttempts logs and counts the attempts that moved their callback. An attempt that did not was made by somebody whose lease had
+// ended, while another's of the same number did: the log has one of each number, and it is the one that counts.
+func (t *Tx) logAttempts(ctx context.Context, commands []*command) error {
+	made := slices.ContainsFunc(commands, func(c *command) bool { return c.attempt != nil })
+	if !made {
 		return nil
 	}
 	if err := t.conn.Flush(ctx); err != nil {
 		return err
 	}
+	var log []any
 	counts := make(map[CallbackRollup]int64)
-	for key, event := range t.attempted {
-		if a := attempts[key]; a != nil {
-			rollUpAttempt(key.project, event, a.At.UnixMicro(), a.Duration.Microseconds(), int64(a.HTTPStatus), func(k CallbackRollup) { counts[k]++ })
+	for _, c := range commands {
+		a := c.attempt
+		if a == nil {
+			continue
 		}
+		key := attemptKey{a.ProjectID, a.Number, int64(a.Attempt.Attempt)}
+		event, moved := t.attempted[key]
+		if !moved {
+			continue
+		}
+		delete(t.attempted, key) // one of each number
+		log = a.logRow(log)
+		rollUpAttempt(key.project, event, a.At.UnixMicro(), a.Duration.Microseconds(), int64(a.HTTPStatus), func(k CallbackRollup) { counts[k]++ })
+	}
+	if err := insertAttempts.Later(ctx, t.conn, log, nil); err != nil {
+		return err
 	}
 	return addCallbackRollups.Later(ctx, t.conn, callbackRollupArgs(t.store.shard.Load(), counts), nil)
 }

@@ -29,6 +29,7 @@ func TestAttemptsAreCounted(t *testing.T) {
 		declined(t, s, "q")
 		jobs := lease(t, s, 1, 2)
 		save(t, s, jobs[0], 200, store.CallbackDelivered, time.Time{}) // the callback's own row has it
+		save(t, s, jobs[0], 500, store.CallbackPending, s.Now())       // by a node whose lease had ended: it is no attempt of the log
 		save(t, s, jobs[1], 500, store.CallbackPending, s.Now())
 		save(t, s, jobs[1], 500, store.CallbackPending, s.Now()) // by a node whose lease had ended
 		countedRight(t, s)

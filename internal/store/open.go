@@ -73,6 +73,7 @@ type Store struct {
 
 	logGrows  chan struct{} // SQLite's log: something was committed
 	logCopies atomic.Int64
+	copying   sync.Mutex // held while the log is copied beside the writer
 
 	given            func() time.Time // Config.Clock
 	steady           steadyClock

@@ -194,7 +194,22 @@ func (s *Store) copyGrownLog(ctx context.Context) error {
 		return nil
 	}
 	s.logCopies.Add(1)
+	s.copying.Lock()
+	defer s.copying.Unlock()
 	return s.db.Writes.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &copied)
+}
+
+// awaitCopy waits for the log's copy beside the writer where the log has outgrown its limit meanwhile: the writer, which would copy it
+// then, cannot do so beside the other.
+func (s *Store) awaitCopy() {
+	if s.copying.TryLock() {
+		s.copying.Unlock()
+		return
+	}
+	if fileSize(s.room.path+"-wal") > s.room.logPages.Load()*pageSize {
+		s.copying.Lock()
+		defer s.copying.Unlock()
+	}
 }
 
 // logLook is how often a growing log is looked at.

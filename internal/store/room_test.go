@@ -160,8 +160,6 @@ func TestTheLogStaysSmall(t *testing.T) {
 	}
 }
 
-// Where nothing can be committed, callers learn so within two seconds, those too that come while the commit before is tried;
-// and a server that nobody asks finds out by itself when it can commit again. The limit here has room for a slow machine.
 // TestTheLogIsCopiedBesideTheWriter holds that a log that grows is copied before it is as long as the writer would let it become.
 func TestTheLogIsCopiedBesideTheWriter(t *testing.T) {
 	t.Parallel()
@@ -177,6 +175,8 @@ func TestTheLogIsCopiedBesideTheWriter(t *testing.T) {
 	})
 }
 
+// Where nothing can be committed, callers learn so within two seconds, those too that come while the commit before is tried;
+// and a server that nobody asks finds out by itself when it can commit again. The limit here has room for a slow machine.
 func TestWhatCannotBeCommittedIsSaidSoon(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {

@@ -225,6 +225,7 @@ func (s *Store) limitLog(ctx context.Context) error {
 		return nil
 	}
 	s.room.measure()
+	s.awaitCopy()
 	pages := s.room.logPages.Load()
 	if pages == s.logPages {
 		return nil
@@ -382,12 +383,12 @@ func (t *Tx) run(ctx context.Context, commands []*command) error {
 		t.writeBatchRows,     // inserted accepts > their rows of batches
 		t.writeFunds,         // funds, transfers > rows, and sums by day
 		t.writeJournal,       // lines > rows
-		t.writeAttempts,      // attempts > rows, and callbacks moved; attempted
+		t.writeAttempts,      // attempts > callbacks moved; attempted (known after a flush)
 		t.writeNotifications, // notifications > rows
 		t.writeRejections,    // rejections > rows
 		t.writeDiscrepancies, // discrepancies > rows
 		t.writeEvents,        // events, newestEvents > rows of events and callbacks; jobs
-		t.countAttempts,      // flushes, where there are any. attempts > rows of how many there were
+		t.logAttempts,        // flushes, where there are any. attempts that moved their callback > rows, and how many there were
 	} {
 		if err := phase(ctx, commands); err != nil {
 			return err
