@@ -166,15 +166,7 @@ func (d *desk) compareCosts(t *testing.T, movements *table, want map[string]int6
 			}
 		}
 	}
-	sums, err := d.Store.LedgerSums(t.Context(), projects, time.Time{}, time.Time{})
-	d.must(err)
-	statements := make(map[string]*ledger.Statement)
-	for _, l := range sums.Within {
-		if statements[l.Currency] == nil {
-			statements[l.Currency] = &ledger.Statement{}
-		}
-		statements[l.Currency].Move(l.Moved)
-	}
+	statements := d.statements(t, projects)
 	for currency, s := range statements {
 		got[currency+" cost"] = -s.Of(ledger.Payouts, ledger.Exchanges, ledger.Refunds, ledger.ExchangeReturns).Total()
 		if fees := -s.Of(ledger.PayoutFees, ledger.RefundedFees, ledger.OtherFees).Total(); fees != want[currency+" fee"] {

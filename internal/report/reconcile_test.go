@@ -219,8 +219,8 @@ func (d *desk) compareLedger(t *testing.T, movements *table, projects []int64) {
 	}
 }
 
-// compareStatement compares the statement of all time with what the list of movements adds up to.
-func (d *desk) compareStatement(t *testing.T, movements *table, projects []int64) {
+// statements are those of all time, by currency.
+func (d *desk) statements(t *testing.T, projects []int64) map[string]*ledger.Statement {
 	t.Helper()
 	sums, err := d.Store.LedgerSums(t.Context(), projects, time.Time{}, time.Time{})
 	d.must(err)
@@ -231,6 +231,13 @@ func (d *desk) compareStatement(t *testing.T, movements *table, projects []int64
 		}
 		statements[l.Currency].Move(l.Moved)
 	}
+	return statements
+}
+
+// compareStatement compares the statement of all time with what the list of movements adds up to.
+func (d *desk) compareStatement(t *testing.T, movements *table, projects []int64) {
+	t.Helper()
+	statements := d.statements(t, projects)
 	in, out := movements.sums("amount", "currency", "credit"), movements.sums("amount", "currency", "debit")
 	for code, s := range statements {
 		for i, a := range ledger.Own {
